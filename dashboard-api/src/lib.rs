@@ -1,0 +1,1 @@
+//! The API: incidents, events, devices and the live feed over HTTP.

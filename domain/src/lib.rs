@@ -1,0 +1,20 @@
+//! Vocabulary and decisions of Jiming: what an event, a place, a rule, an alarm and an incident are, and what may happen to them.
+//!
+//! Pure and synchronous: no tokio, SQL, HTTP, clock or log. Time and randomness come in as arguments; what has to be done
+//! goes out as values. The words are those of `docs/ARCHITECTURE.md`.
+
+pub mod alarm;
+pub mod event;
+pub mod id;
+pub mod incident;
+pub mod place;
+pub mod rule;
+pub mod uplink;
+
+pub use event::{Attrs, ClockSource, DeviceClass, Event, Kind, Phase, Severity};
+pub use id::{
+    AlarmId, DepartmentId, DeviceId, EventId, IncidentId, Revision, RuleId, Seq, SiteId, TaskId,
+    UserId, ZoneId,
+};
+pub use jiff::Timestamp;
+pub use uplink::{Lane, Uplink, UplinkFlags};

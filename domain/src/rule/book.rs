@@ -1,0 +1,76 @@
+//! What the station needs to know of a rule once it has matched: who leads, who helps, what to do, how long each step may take.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use crate::{DepartmentId, RuleId, Severity};
+
+/// Seconds until each step is overdue, from the moment that starts its clock.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Clocks {
+    /// Opened → acknowledged by a human.
+    pub acknowledge_s: u32,
+    /// Dispatched → claimed.
+    pub claim_s: u32,
+    /// Dispatched → on the scene.
+    pub arrive_s: u32,
+    /// Opened → resolved.
+    pub resolve_s: u32,
+}
+
+impl Clocks {
+    /// The defaults of the rule catalogue. Arrival within 3 min for P1 is the micro fire station's duty ("3 分钟到场"), 5 min for
+    /// P2 the police's 1-3-5-minute circles; the rest is judgement and a rule may say otherwise.
+    pub const fn default_for(severity: Severity) -> Self {
+        let [acknowledge_s, claim_s, arrive_s, resolve_s] = match severity {
+            Severity::P1 => [30, 60, 180, 30 * 60],
+            Severity::P2 => [60, 180, 300, 2 * 3600],
+            Severity::P3 => [15 * 60, 30 * 60, 2 * 3600, 24 * 3600],
+            Severity::P4 => [12 * 3600, 24 * 3600, 7 * 24 * 3600, 7 * 24 * 3600],
+        };
+        Self {
+            acknowledge_s,
+            claim_s,
+            arrive_s,
+            resolve_s,
+        }
+    }
+}
+
+/// One rule as the station sees it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RuleMeta {
+    /// Its number in the catalogue.
+    pub id: RuleId,
+    /// Name of the alarm in Chinese.
+    pub title_zh: String,
+    /// Name of the alarm in English.
+    pub title_en: String,
+    /// Department that leads.
+    pub lead: DepartmentId,
+    /// Departments that help.
+    pub co: Vec<DepartmentId>,
+    /// A further finding on the same subject within this time of the last one refreshes the incident, in seconds.
+    pub dedupe_s: u32,
+    /// The alarm stays until acknowledged even when its condition ends (ISA-18.2: latched).
+    pub latched: bool,
+    /// Open incidents of these rules in the same zone are taken over instead of opening a second one.
+    pub absorbs: Vec<RuleId>,
+    /// Steps of the response plan in Chinese.
+    pub sop_zh: Vec<String>,
+    /// Steps of the response plan in English.
+    pub sop_en: Vec<String>,
+    /// Clocks that differ from [`Clocks::default_for`] the severity.
+    pub clocks: Option<Clocks>,
+}
+
+impl RuleMeta {
+    /// The clocks that hold for an incident of this rule with this severity.
+    pub fn clocks_for(&self, severity: Severity) -> Clocks {
+        self.clocks.unwrap_or(Clocks::default_for(severity))
+    }
+}
+
+/// All rules by id.
+pub type RuleBook = BTreeMap<RuleId, RuleMeta>;

@@ -1,0 +1,1 @@
+//! The event store: the query side of the journal, with history and counts.
