@@ -1,1 +1,118 @@
-//! Adapters: from a vendor's bytes to canonical events, one folder a vendor.
+//! Adapters: from a sender's bytes to canonical events, one folder a format.
+//!
+//! An adapter is a pure function of one uplink: it never blocks, never drops and never panics. What it cannot read it rejects
+//! with a code and a sentence; the pipeline keeps the raw bytes in quarantine and goes on. [`parse`] picks the adapter by topic.
+
+pub mod hub;
+pub mod native;
+
+use domain::place::Registry;
+use domain::{
+    Attrs, ClockSource, DeviceClass, DeviceId, Event, EventId, Kind, Lane, Phase, Seq, SiteId,
+    Uplink,
+};
+
+/// What an adapter may look things up in.
+pub struct Context<'a> {
+    /// Devices and places.
+    pub registry: &'a Registry,
+}
+
+/// Why an uplink could not be read.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Reject {
+    /// Stable word for filters and counters, such as `bad_json`.
+    pub code: &'static str,
+    /// One sentence for people: what, where, what to do.
+    pub detail: String,
+}
+
+impl Reject {
+    /// A rejection with its code and its sentence.
+    pub fn new(code: &'static str, detail: impl Into<String>) -> Self {
+        Self {
+            code,
+            detail: detail.into(),
+        }
+    }
+}
+
+/// What came of one uplink. Both may be there: a rejected alarm still rings, as a `gateway.rejected` event.
+#[derive(Debug, Default)]
+pub struct Parsed {
+    /// Canonical events, in the order in which the sender told them.
+    pub events: Vec<Event>,
+    /// Why the uplink goes to quarantine, if it does.
+    pub reject: Option<Reject>,
+}
+
+/// One format.
+pub trait Adapter {
+    /// Its name in quarantine rows and metrics.
+    fn name(&self) -> &'static str;
+    /// Reads one uplink.
+    fn parse(&self, seq: Seq, uplink: &Uplink, context: &Context<'_>) -> Parsed;
+}
+
+/// Reads an uplink with the adapter that its topic belongs to. An uplink of the alarm lane that is rejected makes a
+/// `gateway.rejected` event besides, so that a message that might be a fire is never silent.
+pub fn parse(seq: Seq, uplink: &Uplink, context: &Context<'_>) -> Parsed {
+    let adapter: &dyn Adapter = if uplink.principal == domain::uplink::HUB {
+        &hub::Hub
+    } else {
+        &native::Native
+    };
+    let mut parsed = adapter.parse(seq, uplink, context);
+    if let Some(reject) = &parsed.reject {
+        if parsed.events.is_empty() && lane_of(&uplink.topic) == Lane::Alarm {
+            parsed
+                .events
+                .extend(rejected_event(seq, uplink, context, adapter.name(), reject));
+        }
+    }
+    parsed
+}
+
+/// The lane that a topic belongs to, decided before anybody looks into the payload.
+pub fn lane_of(topic: &str) -> Lane {
+    match topic.split('/').nth(4) {
+        Some("evt") => Lane::Alarm,
+        _ if topic.starts_with("$hub/") => Lane::Alarm,
+        _ => Lane::Telemetry,
+    }
+}
+
+/// The event that stands in for an alarm which could not be read. None when not even the sender has a usable name.
+fn rejected_event(
+    seq: Seq,
+    uplink: &Uplink,
+    context: &Context<'_>,
+    adapter: &str,
+    reject: &Reject,
+) -> Option<Event> {
+    let device: DeviceId = uplink.principal.parse().ok()?;
+    let known = context.registry.devices.get(&device);
+    let site: SiteId = match known {
+        Some(device) => device.site.clone(),
+        None => uplink.topic.split('/').nth(2)?.parse().ok()?,
+    };
+    let attrs = serde_json::json!({
+        "lane": "alarm", "reason": reject.code, "detail": reject.detail, "adapter": adapter,
+        "topic": uplink.topic.chars().take(200).collect::<String>(),
+    });
+    Some(Event {
+        id: EventId::of_uplink(uplink.received_at, seq, 0),
+        seq,
+        site,
+        device,
+        class: known.map_or(DeviceClass::Gateway, |d| d.class),
+        component: None,
+        kind: Kind::GatewayRejected,
+        phase: Phase::Instant,
+        dedupe_key: format!("#{seq}"),
+        occurred_at: uplink.received_at,
+        received_at: uplink.received_at,
+        clock: ClockSource::Gateway,
+        attrs: Attrs::from_value(&attrs),
+    })
+}
