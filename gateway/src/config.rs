@@ -1,0 +1,341 @@
+//! Configuration: the embedded, commented defaults, overridden by a file and by the environment, checked as a whole.
+//!
+//! An unknown key is an error that names the nearest known one. Nothing secret is in it: secrets come from files and from the
+//! state database.
+
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context as _, bail};
+use serde::Deserialize;
+
+/// The commented defaults; the reference of all settings.
+pub const DEFAULTS: &str = include_str!("../../deploy/config/gateway.toml");
+
+/// All settings. Units are in the names; meanings are in `deploy/config/gateway.toml`.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[expect(
+    missing_docs,
+    reason = "each field is described beside its default in deploy/config/gateway.toml"
+)]
+pub struct Config {
+    pub data: Data,
+    pub registry: Folder,
+    pub rules: Folder,
+    pub mqtt: Mqtt,
+    pub http: Http,
+    pub journal: Journal,
+    pub events: Events,
+    pub influx: Influx,
+    pub log: Log,
+    pub shutdown: Shutdown,
+}
+
+/// `[data]`
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[expect(missing_docs, reason = "as above")]
+pub struct Data {
+    pub dir: PathBuf,
+}
+
+/// `[registry]` and `[rules]`: a directory, or empty for what is built in.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[expect(missing_docs, reason = "as above")]
+pub struct Folder {
+    pub dir: PathBuf,
+}
+
+/// `[mqtt]`
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[expect(missing_docs, reason = "as above")]
+pub struct Mqtt {
+    pub listen: SocketAddr,
+    pub connections_max: usize,
+    pub connects_per_second_max: u32,
+    pub packet_bytes_max: usize,
+    pub receive_maximum: u16,
+    pub publishes_per_second_max: u32,
+}
+
+/// `[http]`
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[expect(missing_docs, reason = "as above")]
+pub struct Http {
+    pub listen: SocketAddr,
+    pub behind_https: bool,
+}
+
+/// `[journal]`
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[expect(missing_docs, reason = "as above")]
+pub struct Journal {
+    pub segment_bytes: u64,
+    pub alarm_queue_bytes: usize,
+    pub telemetry_queue_bytes: usize,
+    pub retain_bytes: u64,
+}
+
+/// `[events]`
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[expect(missing_docs, reason = "as above")]
+pub struct Events {
+    pub retention_days: u32,
+}
+
+/// `[influx]`
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[expect(missing_docs, reason = "as above")]
+pub struct Influx {
+    pub url: String,
+    pub org: String,
+    pub bucket: String,
+    pub token_file: PathBuf,
+}
+
+/// `[log]`
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[expect(missing_docs, reason = "as above")]
+pub struct Log {
+    pub format: LogFormat,
+    pub filter: String,
+}
+
+/// How log lines look.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum LogFormat {
+    /// For people.
+    Text,
+    /// One JSON object a line.
+    Json,
+}
+
+/// `[shutdown]`
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[expect(missing_docs, reason = "as above")]
+pub struct Shutdown {
+    pub deadline_s: u64,
+}
+
+/// Reads defaults, file and environment, in that order of growing weight.
+///
+/// # Errors
+/// A file that cannot be read or parsed, an unknown key (with the nearest known one), a value of the wrong type or out of range.
+pub fn load(file: Option<&Path>) -> anyhow::Result<Config> {
+    let defaults = config::File::from_str(DEFAULTS, config::FileFormat::Toml);
+    let known = known_keys();
+    let mut builder = config::Config::builder().add_source(defaults);
+    if let Some(path) = file {
+        let text = std::fs::read_to_string(path)
+            .with_context(|| format!("cannot read configuration {}", path.display()))?;
+        check_keys(&text, &known)
+            .with_context(|| format!("in configuration {}", path.display()))?;
+        builder = builder.add_source(config::File::from_str(&text, config::FileFormat::Toml));
+    }
+    let environment = config::Environment::with_prefix("JIMING")
+        .prefix_separator("__")
+        .separator("__")
+        .try_parsing(true);
+    for (name, _) in std::env::vars_os() {
+        if let Some(key) = name.to_str().and_then(|n| n.strip_prefix("JIMING__")) {
+            let key = key.to_lowercase().replace("__", ".");
+            if !known.contains(&key) {
+                bail!(
+                    "unknown setting `{key}` in the environment{}",
+                    hint(&key, &known)
+                );
+            }
+        }
+    }
+    let config: Config = builder.add_source(environment).build()?.try_deserialize()?;
+    check(&config)?;
+    Ok(config)
+}
+
+/// Every dotted key of the defaults.
+fn known_keys() -> Vec<String> {
+    let table: toml::Table =
+        toml::from_str(DEFAULTS).expect("the embedded defaults parse: a test reads them");
+    let mut keys = Vec::new();
+    for (section, inner) in &table {
+        for key in inner.as_table().into_iter().flat_map(toml::Table::keys) {
+            keys.push(format!("{section}.{key}"));
+        }
+    }
+    keys
+}
+
+fn check_keys(text: &str, known: &[String]) -> anyhow::Result<()> {
+    let table: toml::Table = toml::from_str(text)?;
+    for (section, inner) in &table {
+        let Some(inner) = inner.as_table() else {
+            bail!("unknown key `{section}`{}", hint(section, known))
+        };
+        for key in inner.keys() {
+            let dotted = format!("{section}.{key}");
+            if !known.contains(&dotted) {
+                bail!("unknown key `{dotted}`{}", hint(&dotted, known));
+            }
+        }
+    }
+    Ok(())
+}
+
+/// ` (hint: did you mean …?)` with the nearest of `known`, or nothing when none is near.
+fn hint(word: &str, known: &[String]) -> String {
+    let nearest = known.iter().min_by_key(|k| distance(word, k));
+    match nearest.filter(|k| distance(word, k) <= 1 + word.len() / 3) {
+        Some(near) => format!(" (hint: did you mean `{near}`?)"),
+        None => " (hint: `gateway check --print-defaults` lists every key)".to_owned(),
+    }
+}
+
+/// Levenshtein distance over bytes; keys are short ASCII.
+fn distance(a: &str, b: &str) -> usize {
+    let mut row: Vec<usize> = (0..=b.len()).collect();
+    for (i, ca) in a.bytes().enumerate() {
+        let mut diagonal = row[0];
+        row[0] = i + 1;
+        for (j, cb) in b.bytes().enumerate() {
+            let next = (diagonal + usize::from(ca != cb))
+                .min(row[j] + 1)
+                .min(row[j + 1] + 1);
+            diagonal = std::mem::replace(&mut row[j + 1], next);
+        }
+    }
+    row[b.len()]
+}
+
+fn check(config: &Config) -> anyhow::Result<()> {
+    let in_range = |name: &str, value: u64, low: u64, high: u64| {
+        if (low..=high).contains(&value) {
+            Ok(())
+        } else {
+            bail!("`{name}` is {value} (hint: {low} to {high})")
+        }
+    };
+    if config.data.dir.as_os_str().is_empty() {
+        bail!("`data.dir` is empty (hint: a directory that only this process writes)");
+    }
+    in_range(
+        "mqtt.connections_max",
+        config.mqtt.connections_max as u64,
+        1,
+        1_000_000,
+    )?;
+    in_range(
+        "mqtt.connects_per_second_max",
+        config.mqtt.connects_per_second_max.into(),
+        1,
+        1_000_000,
+    )?;
+    in_range(
+        "mqtt.packet_bytes_max",
+        config.mqtt.packet_bytes_max as u64,
+        1024,
+        1 << 24,
+    )?;
+    in_range(
+        "mqtt.receive_maximum",
+        config.mqtt.receive_maximum.into(),
+        1,
+        65_535,
+    )?;
+    in_range(
+        "mqtt.publishes_per_second_max",
+        config.mqtt.publishes_per_second_max.into(),
+        1,
+        10_000_000,
+    )?;
+    in_range(
+        "journal.segment_bytes",
+        config.journal.segment_bytes,
+        1 << 20,
+        1 << 32,
+    )?;
+    in_range(
+        "journal.alarm_queue_bytes",
+        config.journal.alarm_queue_bytes as u64,
+        1 << 17,
+        1 << 32,
+    )?;
+    in_range(
+        "journal.telemetry_queue_bytes",
+        config.journal.telemetry_queue_bytes as u64,
+        1 << 17,
+        1 << 32,
+    )?;
+    in_range(
+        "events.retention_days",
+        config.events.retention_days.into(),
+        1,
+        36_500,
+    )?;
+    in_range("shutdown.deadline_s", config.shutdown.deadline_s, 1, 600)?;
+    if !config.influx.url.is_empty() && config.influx.token_file.as_os_str().is_empty() {
+        bail!(
+            "`influx.url` is set and `influx.token_file` is not (hint: a file, mode 0600, with the API token)"
+        );
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn with_file(text: &str) -> Result<Config, String> {
+        let dir = tempfile::tempdir().expect("a directory");
+        let path = dir.path().join("c.toml");
+        std::fs::write(&path, text).expect("written");
+        load(Some(&path)).map_err(|e| format!("{e:#}"))
+    }
+
+    #[test]
+    fn the_embedded_defaults_are_complete_and_valid() {
+        let config = load(None).expect("loads");
+        assert_eq!(config.mqtt.listen.port(), 1883);
+        assert_eq!(config.log.format, LogFormat::Text);
+    }
+
+    #[test]
+    fn a_file_overrides_key_by_key() {
+        let config = with_file("[http]\nlisten = \"0.0.0.0:9\"\n").expect("loads");
+        assert_eq!(
+            (config.http.listen.port(), config.mqtt.listen.port()),
+            (9, 1883)
+        );
+    }
+
+    #[test]
+    fn mistakes_name_the_key_and_what_was_meant() {
+        for (text, part) in [
+            ("[http]\nlistne = \"x\"", "did you mean `http.listen`"),
+            (
+                "[htpt]\nlisten = \"127.0.0.1:1\"",
+                "did you mean `http.listen`",
+            ),
+            ("listen = 3", "unknown key `listen`"),
+            ("[http]\nlisten = \"here\"", "listen"),
+            ("[mqtt]\nreceive_maximum = 0", "mqtt.receive_maximum"),
+            ("[http", "in configuration"),
+            (
+                "[influx]\nurl = \"http://127.0.0.1:1\"",
+                "influx.token_file",
+            ),
+        ] {
+            let error = with_file(text).expect_err(text);
+            assert!(error.contains(part), "{text}: {error}");
+        }
+    }
+}
