@@ -1,0 +1,135 @@
+//! The reference compound in `deploy/config/compound` is whole, and as large as the documentation says.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::Path;
+
+use domain::place::{Building, Registry, ZoneKind};
+use domain::{DeviceClass, DeviceId};
+
+fn compound() -> Registry {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../deploy/config/compound");
+    let mut files: Vec<(String, String)> = fs::read_dir(&folder)
+        .expect("the folder is there")
+        .map(|entry| {
+            let path = entry.expect("an entry reads").path();
+            let name = path
+                .file_name()
+                .expect("a file has a name")
+                .to_string_lossy()
+                .into_owned();
+            (name, fs::read_to_string(&path).expect("a file reads"))
+        })
+        .collect();
+    files.sort();
+    let texts = files.iter().map(|(n, t)| (n.as_str(), t.as_str()));
+    Registry::from_files(texts).unwrap_or_else(|errors| {
+        panic!(
+            "{}",
+            errors
+                .iter()
+                .map(ToString::to_string)
+                .collect::<Vec<_>>()
+                .join("\n")
+        )
+    })
+}
+
+#[test]
+fn it_has_the_size_that_is_promised() {
+    let registry = compound();
+    assert_eq!(registry.sites.len(), 9);
+    assert_eq!(registry.departments.len(), 6);
+    assert_eq!(registry.committees.len(), 6);
+    assert_eq!(registry.grids.len(), 60);
+    assert!((280..=320).contains(&registry.devices.len()));
+    let mut by_class: BTreeMap<DeviceClass, usize> = BTreeMap::new();
+    for device in registry.devices.values() {
+        *by_class.entry(device.class).or_default() += 1;
+    }
+    assert_eq!(
+        by_class.keys().copied().collect::<Vec<_>>(),
+        [
+            DeviceClass::FireSensor,
+            DeviceClass::Barrier,
+            DeviceClass::Access,
+            DeviceClass::Camera
+        ]
+    );
+    assert_eq!(registry.watch.len(), 2);
+    assert_eq!(registry.watch.values().filter(|w| w.violent).count(), 1);
+}
+
+#[test]
+fn every_grid_has_a_captain_of_its_own() {
+    let registry = compound();
+    let mut captains: Vec<_> = registry.grids.values().map(|g| &g.captain).collect();
+    captains.sort();
+    captains.dedup();
+    assert_eq!(captains.len(), registry.grids.len());
+}
+
+#[test]
+fn buildings_do_not_overlap_and_lie_inside_their_quarter() {
+    let registry = compound();
+    let buildings: Vec<&Building> = registry.buildings.values().collect();
+    for (at, a) in buildings.iter().enumerate() {
+        let (site, o) = (&registry.sites[&a.site], a.outline);
+        assert!(
+            o.x_m >= 0.0
+                && o.y_m >= 0.0
+                && o.x_m + o.width_m <= site.width_m
+                && o.y_m + o.height_m <= site.height_m,
+            "{} leaves its quarter",
+            a.id
+        );
+        for b in buildings[at + 1..].iter().filter(|b| b.site == a.site) {
+            let p = b.outline;
+            let apart = o.x_m + o.width_m < p.x_m
+                || p.x_m + p.width_m < o.x_m
+                || o.y_m + o.height_m < p.y_m
+                || p.y_m + p.height_m < o.y_m;
+            assert!(apart, "{} and {} overlap", a.id, b.id);
+        }
+    }
+}
+
+#[test]
+fn devices_stand_inside_their_building() {
+    let registry = compound();
+    for device in registry.devices.values() {
+        let site = &registry.sites[&device.site];
+        assert!(
+            (0.0..=site.width_m).contains(&device.x_m)
+                && (0.0..=site.height_m).contains(&device.y_m)
+        );
+        let zone = registry
+            .zone_of(&device.id)
+            .expect("every device has a zone");
+        if let Some(building) = &zone.building {
+            let o = registry.buildings[building].outline;
+            assert!(
+                (o.x_m..=o.x_m + o.width_m).contains(&device.x_m)
+                    && (o.y_m..=o.y_m + o.height_m).contains(&device.y_m),
+                "{} is not in {building}",
+                device.id
+            );
+        }
+    }
+}
+
+#[test]
+fn fires_can_be_confirmed_and_silence_can_be_seen() {
+    let registry = compound();
+    let mut smoke: BTreeMap<_, usize> = BTreeMap::new();
+    for device in registry.devices.values() {
+        if device.id.as_str().starts_with("smoke-")
+            && registry.zones[&device.zone].kind == ZoneKind::FireCompartment
+        {
+            *smoke.entry(&device.zone).or_default() += 1;
+        }
+    }
+    assert!(smoke.values().filter(|&&n| n >= 2).count() >= 9);
+    let talker: DeviceId = "smoke-q2-0203".parse().expect("an id");
+    assert_eq!(registry.devices[&talker].heartbeat_s, 10);
+}
