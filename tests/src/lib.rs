@@ -1,1 +1,10 @@
-//! Black-box tests of Jiming: a real hub, real MQTT, real HTTP, a real browser.
+//! The harness of the black-box tests: starts a real hub on free ports with a directory of its own, talks to it over MQTT and
+//! HTTP as a stranger would, and ends what it started. It links none of the hub's code.
+
+mod hub;
+mod mosquitto;
+mod wait;
+
+pub use hub::{Api, Demo, Device, Hub, Login, artefacts, bin, repository};
+pub use mosquitto::{Subscriber, publish};
+pub use wait::{eventually, settles};

@@ -1,0 +1,4 @@
+//! The stories: each file tells one, from the outside, over a real hub.
+
+mod bad_input;
+mod smoke_alarm;

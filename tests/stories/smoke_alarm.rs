@@ -1,0 +1,143 @@
+//! A detector smokes: the alarm reaches the station, is claimed, resolved and closed, and other systems hear of it.
+
+use std::time::Duration;
+
+use blackbox::{Hub, Subscriber, publish};
+use serde_json::json;
+
+fn smoke(id: &str, phase: &str) -> Vec<u8> {
+    json!({"id": id, "kind": "fire.smoke", "phase": phase, "attrs": {"level": 7}})
+        .to_string()
+        .into_bytes()
+}
+
+#[tokio::test]
+async fn from_the_first_smoke_to_the_closed_incident() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let hub = Hub::start(dir.path()).await;
+    let detector = hub.demo.device("fire_sensor").clone();
+    let topic = detector.event_topic("fire.smoke");
+    for (qos, version, id) in [
+        (1, "mqttv311", "s-1"),
+        (2, "mqttv311", "s-2"),
+        (1, "mqttv5", "s-3"),
+        (2, "mqttv5", "s-4"),
+    ] {
+        let out = publish(
+            &hub.demo,
+            &detector,
+            &topic,
+            &smoke(id, "raised"),
+            qos,
+            version,
+        );
+        assert!(
+            out.status.success(),
+            "QoS {qos} {version}: {}",
+            String::from_utf8_lossy(&out.stderr)
+        );
+    }
+    let api = hub.api("operator");
+    let incident = api.incident_of("S1").await;
+    assert_eq!(
+        (incident["severity"].as_str(), incident["state"].as_str()),
+        (Some("P1"), Some("dispatched"))
+    );
+    assert_eq!(incident["lead"], "fire");
+
+    let id = incident["id"].as_str().expect("an id");
+    for (verb, state) in [
+        ("acknowledge", "dispatched"),
+        ("claim", "dispatched"),
+        ("arrive", "dispatched"),
+        ("resolve", "resolved"),
+        ("close", "closed"),
+    ] {
+        let after = api
+            .advance(id, verb, json!({"note": "tested", "cause": "false"}))
+            .await;
+        assert_eq!(after["state"], state, "after {verb}: {after}");
+    }
+
+    let told = api
+        .items(&format!(
+            "/api/v1/events?device={}&kind=fire.smoke",
+            detector.id
+        ))
+        .await
+        .expect("events");
+    let mut ids: Vec<_> = told.iter().filter_map(|e| e["id"].as_str()).collect();
+    ids.sort_unstable();
+    assert_eq!(ids, ["s-1", "s-2", "s-3", "s-4"]);
+    assert!(hub.stop().await.success());
+}
+
+#[tokio::test]
+async fn whoever_may_subscribe_hears_of_it_and_nobody_else() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let hub = Hub::start(dir.path()).await;
+    let demo = &hub.demo;
+    let detector = demo.device("fire_sensor").clone();
+    let door = demo.device("access").clone();
+    let integration = &demo.integration;
+    let allowed = Subscriber::start(
+        demo,
+        &integration.username,
+        &integration.password,
+        "screen-1",
+        "ssg/v1/+/_gw/evt/#",
+        &["-d"],
+    );
+    let nosy = Subscriber::start(
+        demo,
+        &door.username,
+        &door.password,
+        &door.id,
+        "ssg/v1/+/_gw/evt/#",
+        &["-d"],
+    );
+    let greedy = Subscriber::start(
+        demo,
+        &integration.username,
+        &integration.password,
+        "screen-2",
+        "#",
+        &["-d"],
+    );
+    let patience = Duration::from_secs(10);
+    let granted = allowed
+        .line_with("Subscribed", patience)
+        .expect("the subscription is answered");
+    assert!(
+        granted.contains(": 1") || granted.contains(": 0"),
+        "{granted}"
+    );
+    for refused in [&nosy, &greedy] {
+        let answer = refused
+            .line_with("Subscribed", patience)
+            .expect("the subscription is answered");
+        assert!(answer.contains("128"), "refused with 0x80: {answer}");
+    }
+    let out = publish(
+        demo,
+        &detector,
+        &detector.event_topic("fire.smoke"),
+        &smoke("heard", "raised"),
+        1,
+        "mqttv311",
+    );
+    assert!(out.status.success());
+    let heard = allowed
+        .line_with("\"heard\"", patience)
+        .expect("the canonical event arrives");
+    assert!(
+        heard.contains(&format!(
+            "ssg/v1/{}/_gw/evt/fire_sensor/fire-smoke",
+            detector.site
+        )),
+        "{heard}"
+    );
+    let quiet = Duration::from_millis(300);
+    assert_eq!(nosy.line_with("\"heard\"", quiet), None);
+    assert_eq!(greedy.line_with("\"heard\"", quiet), None);
+}
