@@ -1,4 +1,5 @@
 //! The stories: each file tells one, from the outside, over a real hub.
 
 mod bad_input;
+mod browser;
 mod smoke_alarm;
