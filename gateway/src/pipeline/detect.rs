@@ -1,0 +1,241 @@
+//! The detector: from the journal through the rules into alarms and incidents.
+//!
+//! One transaction a batch moves the cursor together with everything that the batch brought about: rule windows, alarms,
+//! incidents, tasks, quarantine, feed. What cannot be committed stops the hub; the next start goes on from the cursor.
+
+use std::collections::{BTreeMap, HashSet};
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use anyhow::Context as _;
+use domain::rule::{Engine, Finding, FindingKind, RuleBook};
+use domain::{DeviceId, Event, Kind, Seq, Timestamp};
+use store::journal::Watermarks;
+use store::state::{Batch, DeviceTouch, QuarantineRow, State};
+use tokio::sync::watch;
+use tokio::time::MissedTickBehavior;
+use tracing::info;
+
+use super::source::{Item, Source};
+use super::stats::Stats;
+use crate::clock::Clock;
+use crate::fanout::FanOut;
+
+/// Name of the cursor in the state database.
+pub const CONSUMER: &str = "detect";
+/// How often time itself is put to the rules.
+const TICK: Duration = Duration::from_secs(1);
+
+/// Everything the detector works with.
+pub struct Detector {
+    /// Rules and their windows.
+    pub engine: Engine,
+    /// What follows from a match.
+    pub book: Arc<RuleBook>,
+    /// Where it is written.
+    pub state: State,
+    /// Who else is told.
+    pub fanout: FanOut,
+    /// The hub's clock.
+    pub clock: Clock,
+    /// Counters.
+    pub stats: Arc<Stats>,
+}
+
+impl Detector {
+    /// Detects until the journal is closed and everything in it has been seen. `done` always holds the cursor.
+    ///
+    /// # Errors
+    /// A journal that cannot be read or a state database that cannot be written.
+    pub async fn run(
+        mut self,
+        mut source: Source,
+        mut durable: watch::Receiver<Watermarks>,
+        done: watch::Sender<Seq>,
+    ) -> anyhow::Result<()> {
+        let mut cursor = *done.borrow();
+        let mut tick = tokio::time::interval(TICK);
+        tick.set_missed_tick_behavior(MissedTickBehavior::Skip);
+        let mut ticked_at = self.clock.now();
+        loop {
+            // asked before reading: a journal that was closed by then has nothing more to come
+            let closed = durable.has_changed().is_err();
+            durable.borrow_and_update();
+            let items = source.next().await?;
+            let now = self.clock.now();
+            let is_time = now.duration_since(ticked_at).as_millis() >= TICK.as_millis().cast_signed();
+            if items.is_empty() && !is_time {
+                if closed {
+                    return Ok(());
+                }
+                tokio::select! {
+                    _ = durable.changed() => {}
+                    _ = tick.tick() => {}
+                }
+                continue;
+            }
+            if let Some(last) = items.last() {
+                cursor = last.seq;
+            }
+            let is_caught_up = items.is_empty();
+            let mut work = self.detect(cursor, items).await?;
+            // time is put to the rules only when they have seen everything that came before it
+            if is_time && is_caught_up {
+                work.findings.extend(self.engine.on_tick(now));
+                ticked_at = now;
+            }
+            self.commit(work).await?;
+            self.stats.detected_seq.store(cursor.0, Ordering::Relaxed);
+            done.send_replace(cursor);
+        }
+    }
+
+    async fn detect(&mut self, cursor: Seq, items: Vec<Item>) -> anyhow::Result<Work> {
+        let mut work = Work { cursor, ..Work::default() };
+        let is_known = self.known(&items).await?;
+        let mut in_batch = HashSet::new();
+        let mut known = is_known.into_iter();
+        for item in items {
+            if let Some(reject) = item.parsed.reject {
+                work.quarantine.push(QuarantineRow::new(item.seq, &item.uplink, reject.code, &reject.detail));
+            }
+            for event in item.parsed.events {
+                work.touch(&event);
+                self.engine.seen(&event.device, event.received_at);
+                if !self.engine.interested(event.kind) {
+                    work.out.push(event);
+                    continue;
+                }
+                let key = (event.device.clone(), event.dedupe_key.clone());
+                let seen_before = known.next().unwrap_or(false);
+                if seen_before || !in_batch.insert(key.clone()) {
+                    continue;
+                }
+                work.seen.push((key.0, key.1, event.received_at));
+                work.findings.extend(self.engine.on_event(&event));
+                work.out.push(event);
+            }
+        }
+        Ok(work)
+    }
+
+    /// For each event that rules are interested in, in order: has it been acted on before?
+    async fn known(&self, items: &[Item]) -> anyhow::Result<Vec<bool>> {
+        let keys: Vec<(&DeviceId, &str)> = items
+            .iter()
+            .flat_map(|item| &item.parsed.events)
+            .filter(|event| self.engine.interested(event.kind))
+            .map(|event| (&event.device, event.dedupe_key.as_str()))
+            .collect();
+        if keys.is_empty() {
+            return Ok(Vec::new());
+        }
+        self.state.already_seen(&keys).await.context("looking up redeliveries")
+    }
+
+    async fn commit(&mut self, work: Work) -> anyhow::Result<()> {
+        let windows = self.engine.take_dirty();
+        let occurred: Vec<(Timestamp, bool)> =
+            work.findings.iter().map(|f| (f.occurred_at, f.event.is_some() && f.what == FindingKind::Raised)).collect();
+        let batch = Batch {
+            consumer: CONSUMER,
+            cursor: work.cursor,
+            findings: work.findings,
+            windows,
+            seen: work.seen,
+            quarantine: work.quarantine,
+            devices: work.devices.into_values().collect(),
+        };
+        let committed = self.state.commit_batch(batch, &self.book).await.context("writing what was detected")?;
+        let now = self.clock.now();
+        for (occurred_at, is_live) in occurred {
+            if is_live {
+                self.stats.feed_latency(now.duration_since(occurred_at));
+            }
+        }
+        Stats::add(&self.stats.alarms, usize::try_from(committed.alarms).unwrap_or(0));
+        Stats::add(&self.stats.incidents, committed.opened.len());
+        metrics::counter!("hub_detect_alarms_total").increment(committed.alarms);
+        metrics::counter!("hub_detect_incidents_total").increment(committed.opened.len() as u64);
+        for incident in &committed.opened {
+            info!(incident.id = %incident, journal.seq = %work.cursor, "incident opened");
+        }
+        if self.fanout.has_subscribers() {
+            for event in &work.out {
+                self.fanout.offer(&topic_of(event), cloud_event(event).into());
+            }
+        }
+        Ok(())
+    }
+}
+
+/// What one batch brought about.
+#[derive(Default)]
+struct Work {
+    cursor: Seq,
+    findings: Vec<Finding>,
+    seen: Vec<(DeviceId, String, Timestamp)>,
+    quarantine: Vec<QuarantineRow>,
+    devices: BTreeMap<DeviceId, DeviceTouch>,
+    out: Vec<Event>,
+}
+
+impl Work {
+    /// Notes that a device spoke, and what it said of itself.
+    fn touch(&mut self, event: &Event) {
+        let touch = self
+            .devices
+            .entry(event.device.clone())
+            .or_insert_with(|| DeviceTouch::new(event.device.clone(), event.received_at));
+        touch.last_seen = touch.last_seen.max(event.received_at);
+        match event.kind {
+            Kind::DeviceOnline | Kind::DeviceOffline => {
+                let epoch = event.attrs.to_value()["epoch"].as_u64();
+                touch.presence = epoch.map(|epoch| (epoch, event.kind == Kind::DeviceOnline)).or(touch.presence);
+            }
+            Kind::DeviceTelemetry => {
+                if let Some(percent) = battery_percent(event) {
+                    touch.battery_percent = Some(percent);
+                }
+            }
+            _ => {}
+        }
+    }
+}
+
+fn battery_percent(event: &Event) -> Option<f64> {
+    if !event.attrs.as_json().contains("battery_percent") {
+        return None;
+    }
+    event.attrs.to_value()["battery_percent"].as_f64().filter(|p| (0.0..=100.0).contains(p))
+}
+
+/// `ssg/v1/{site}/_gw/evt/{class}/{kind with dashes}`
+fn topic_of(event: &Event) -> String {
+    format!("ssg/v1/{}/_gw/evt/{}/{}", event.site, event.class, event.kind.topic_level())
+}
+
+/// The event as structured CloudEvents 1.0 JSON.
+fn cloud_event(event: &Event) -> Vec<u8> {
+    let envelope = serde_json::json!({
+        "specversion": "1.0",
+        "id": event.id.to_string(),
+        "source": event.cloud_event_source(),
+        "type": event.cloud_event_type(),
+        "subject": event.component,
+        "time": event.occurred_at,
+        "datacontenttype": "application/json",
+        "recordedtime": event.received_at,
+        "partitionkey": event.device,
+        "sequence": event.seq.to_string(),
+        "data": event,
+    });
+    let mut envelope = envelope;
+    if event.component.is_none() {
+        if let Some(map) = envelope.as_object_mut() {
+            map.remove("subject");
+        }
+    }
+    serde_json::to_vec(&envelope).unwrap_or_default()
+}

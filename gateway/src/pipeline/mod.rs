@@ -1,0 +1,12 @@
+//! The way of an uplink behind the journal.
+//!
+//! Two consumers read the journal, each with a cursor of its own that moves in one transaction with its effects: [`detect`]
+//! (rules → alarms → incidents, in the state database) and [`project`] (history, in the event store). Neither waits for the
+//! other; after a crash each goes on where its own cursor stands. There is no other start-up path.
+
+pub mod detect;
+pub mod project;
+mod source;
+pub mod stats;
+
+pub use stats::Stats;

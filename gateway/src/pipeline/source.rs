@@ -1,0 +1,56 @@
+//! Batches of parsed uplinks, read from the journal as far as it is durable.
+
+use std::sync::Arc;
+
+use anyhow::Context as _;
+use domain::place::Registry;
+use domain::{Seq, Uplink};
+use store::journal::{Journal, Reader};
+
+use crate::adapters::{self, Context, Parsed};
+
+/// Most uplinks of one batch: big enough to share a transaction, small enough to stay quick.
+const BATCH_RECORDS_MAX: usize = 4096;
+/// Most bytes of one batch.
+const BATCH_BYTES_MAX: usize = 4 << 20;
+
+/// One uplink and what an adapter made of it.
+pub(super) struct Item {
+    pub(super) seq: Seq,
+    pub(super) uplink: Uplink,
+    pub(super) parsed: Parsed,
+}
+
+/// A reader with its registry, moved onto a blocking thread for each batch: reading and parsing are file and CPU work.
+pub(super) struct Source {
+    reader: Option<Reader>,
+    registry: Arc<Registry>,
+}
+
+impl Source {
+    pub(super) fn new(journal: &Journal, after: Seq, registry: Arc<Registry>) -> Self {
+        Self { reader: Some(journal.read_from(after)), registry }
+    }
+
+    /// The next batch; empty when everything durable has been read.
+    pub(super) async fn next(&mut self) -> anyhow::Result<Vec<Item>> {
+        let mut reader = self.reader.take().context("the reader was lost in an earlier failure")?;
+        let registry = Arc::clone(&self.registry);
+        let (reader, items) = tokio::task::spawn_blocking(move || {
+            let records = reader.next_batch(BATCH_RECORDS_MAX, BATCH_BYTES_MAX);
+            let context = Context { registry: &registry };
+            let items = records.map(|records| {
+                let parse = |(seq, uplink): (Seq, Uplink)| {
+                    let parsed = adapters::parse(seq, &uplink, &context);
+                    Item { seq, uplink, parsed }
+                };
+                records.into_iter().map(parse).collect::<Vec<_>>()
+            });
+            (reader, items)
+        })
+        .await
+        .context("reading the journal")?;
+        self.reader = Some(reader);
+        items.context("reading the journal")
+    }
+}
