@@ -1,7 +1,25 @@
 //! Rules: what of the stream of events deserves a human's attention.
+//!
+//! [`RuleSet`] reads and checks rule files, [`Engine`] applies them. A rule is data: its condition, how urgent it is, what its
+//! alarm is about, who leads and what they do; and test cases that prove it ([`RuleSet::self_test`]).
 
 mod book;
+mod case;
+mod condition;
+mod engine;
+mod error;
+mod fields;
 mod finding;
+mod key;
+mod parse;
+mod set;
+mod view;
 
 pub use book::{Clocks, RuleBook, RuleMeta};
+pub use case::CaseFailure;
+pub use condition::{AttrTest, Condition, Hours, Matcher, Scalar, Test, Urgency};
+pub use engine::{Engine, LATE_S, Limits, REFRESH_S, time_zone};
+pub use error::RuleError;
 pub use finding::{Finding, FindingKind, WindowChange, WindowRow};
+pub use key::{Key, SUBJECT_BYTES_MAX};
+pub use set::{FILE_BYTES_MAX, RULES_MAX, Rule, RuleSet};

@@ -1,0 +1,516 @@
+//! The rule engine: events and the passing of time in, findings and changed rows out. No clock, no store, no thread.
+//!
+//! Dramatis personae: a *rule* looks for something; a *subject* is what its alarm is about; a *slot* is what the engine
+//! remembers of one subject of one rule, and its row in the state database; a *book* holds the slots of one rule; an *ear*
+//! listens for one device's silence.
+//!
+//! **Invariant:** every decision depends only on slots, ears, rules, registry and arguments. Rows restored at any cut point and
+//! the rest of the events give the same findings as never having stopped (absence may come later, never earlier).
+//!
+//! **Refreshes.** A raised alarm is told again (`Raised`, the state layer refreshes the open alarm) when another device joins,
+//! when it becomes more urgent, and for plain repeats at most once in [`REFRESH_S`]; `detail.count` tells how many events there
+//! were. Severity never falls within one alarm.
+//!
+//! **Clearing.** What was `raised` holds until the same part of the same device says `cleared` (or the rule's `clear` matches);
+//! an `instant` holds for the rule's `dedupe_s` (match) or `within_s` (independent) after its last repeat; a count holds until
+//! its window is empty.
+
+mod book;
+mod silence;
+mod slot;
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::sync::Arc;
+
+use jiff::SignedDuration;
+use jiff::tz::TimeZone;
+
+use self::book::Book;
+use self::silence::Silences;
+use self::slot::{News, Open, Slot, after};
+use super::condition::Condition;
+use super::key::{Key, foreign};
+use super::set::{Rule, RuleSet};
+use super::view::View;
+use super::{Finding, FindingKind, WindowChange, WindowRow};
+use crate::place::Registry;
+use crate::{DeviceId, Event, Kind, Phase, RuleId, Timestamp};
+
+/// A repeat of what is already raised is told at most once in this time, in seconds.
+pub const REFRESH_S: i64 = 10;
+/// An event that is older than this when the hub takes it says so in its finding (`late`), in seconds.
+pub const LATE_S: i64 = 600;
+
+/// How much the engine may remember.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Limits {
+    /// Subjects per rule. About 0.5 kB each.
+    pub subjects_per_rule: usize,
+    /// Devices (and their parts) that one subject remembers.
+    pub sources_per_subject: usize,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            subjects_per_rule: 50_000,
+            sources_per_subject: 64,
+        }
+    }
+}
+
+/// What an event of this kind is to a rule.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Role {
+    Trigger,
+    Clear,
+}
+
+/// Rules at work. One engine per site set; single-threaded by design.
+#[derive(Debug)]
+pub struct Engine {
+    rules: Arc<RuleSet>,
+    registry: Arc<Registry>,
+    time_zone: TimeZone,
+    limits: Limits,
+    by_kind: Vec<Vec<(u16, Role)>>,
+    books: Vec<Book>,
+    silences: Silences,
+    dirty: BTreeSet<(u16, Arc<str>)>,
+    orphans: Vec<String>,
+    evicted: u64,
+}
+
+impl Engine {
+    /// An engine that remembers nothing yet. Hours in rules are read on the clock of the registry's community, UTC without one.
+    pub fn new(rules: Arc<RuleSet>, registry: Arc<Registry>) -> Self {
+        Self::with_limits(rules, registry, Limits::default())
+    }
+
+    /// The same with other limits.
+    pub fn with_limits(rules: Arc<RuleSet>, registry: Arc<Registry>, limits: Limits) -> Self {
+        let mut by_kind = vec![Vec::new(); Kind::ALL.len()];
+        for (index, rule) in rules.rules().iter().enumerate() {
+            let roles = [
+                (rule.condition.matcher(), Role::Trigger),
+                (rule.clear.as_ref(), Role::Clear),
+            ];
+            for (matcher, role) in roles {
+                let kinds: BTreeSet<Kind> = matcher.iter().flat_map(|m| m.kinds.clone()).collect();
+                for kind in kinds {
+                    by_kind[kind as usize].push((rule_index(index), role));
+                }
+            }
+        }
+        let time_zone = registry
+            .community
+            .as_ref()
+            .and_then(|c| time_zone(&c.time_zone))
+            .unwrap_or(TimeZone::UTC);
+        Self {
+            books: rules.rules().iter().map(|_| Book::default()).collect(),
+            silences: Silences::new(&rules, &registry),
+            time_zone,
+            limits,
+            by_kind,
+            dirty: BTreeSet::new(),
+            orphans: Vec::new(),
+            evicted: 0,
+            rules,
+            registry,
+        }
+    }
+
+    /// The rules at work.
+    pub fn rules(&self) -> &Arc<RuleSet> {
+        &self.rules
+    }
+
+    /// Takes back the rows that an earlier engine had written, before the first event. Rows that no rule can read any more are
+    /// dropped: the next [`take_dirty`](Self::take_dirty) deletes them.
+    pub fn restore(&mut self, rows: Vec<WindowRow>) {
+        let numbers: HashMap<RuleId, u16> = self
+            .rules
+            .rules()
+            .iter()
+            .enumerate()
+            .map(|(index, rule)| (rule.meta.id.clone(), rule_index(index)))
+            .collect();
+        for WindowRow { key, value } in rows {
+            let known = key.split_once('|').and_then(|(id, subject)| {
+                let number = *numbers.get(&id.parse::<RuleId>().ok()?)?;
+                Some((number, subject))
+            });
+            let taken = known.is_some_and(|(number, subject)| {
+                let rule = &self.rules.rules()[usize::from(number)];
+                if matches!(rule.condition, Condition::Absence { .. }) {
+                    return self.silences.restore(number, subject, &value);
+                }
+                match serde_json::from_str::<Slot>(&value) {
+                    Ok(slot) if slot.belongs_to(&rule.condition) => {
+                        self.books[usize::from(number)].put(rule, subject.into(), slot);
+                        true
+                    }
+                    _ => false,
+                }
+            });
+            if !taken {
+                self.orphans.push(key);
+            }
+        }
+    }
+
+    /// Whether any rule asks for this kind; others need not be shown to [`on_event`](Self::on_event).
+    pub fn interested(&self, kind: Kind) -> bool {
+        !self.by_kind[kind as usize].is_empty()
+    }
+
+    /// One event. Windows and hours go by `received_at`; `occurred_at` is only shown (and keeps counts of late events honest).
+    pub fn on_event(&mut self, event: &Event) -> Vec<Finding> {
+        let roles = &self.by_kind[event.kind as usize];
+        if roles.is_empty() {
+            return Vec::new();
+        }
+        let mut findings = Vec::new();
+        let view = View::new(event, &self.registry, &self.time_zone);
+        for &(number, role) in roles {
+            let index = usize::from(number);
+            let mut work = Work {
+                rule: &self.rules.rules()[index],
+                number,
+                book: &mut self.books[index],
+                dirty: &mut self.dirty,
+                evicted: &mut self.evicted,
+                limits: self.limits,
+                findings: &mut findings,
+            };
+            match role {
+                Role::Trigger => work.trigger(&view),
+                Role::Clear => work.clear(&view),
+            }
+        }
+        findings
+    }
+
+    /// Any word from a device itself, event or not. What the hub says *about* a device (it went offline) is not one.
+    pub fn seen(&mut self, device: &DeviceId, at: Timestamp) {
+        self.silences.seen(device, at, &mut self.dirty);
+    }
+
+    /// What time itself brings about. `now` is the time up to which everything that was received has been shown to the engine:
+    /// the hub's clock when the journal is read to its end, the last `received_at` otherwise. About once a second; a pause of
+    /// more than a minute counts as not having listened.
+    pub fn on_tick(&mut self, now: Timestamp) -> Vec<Finding> {
+        let mut findings = Vec::new();
+        for (index, book) in self.books.iter_mut().enumerate() {
+            let rule = &self.rules.rules()[index];
+            while let Some((due, subject)) = book.first_due() {
+                if *due > now {
+                    break;
+                }
+                let subject = Arc::clone(subject);
+                let Some((subject, mut slot)) = book.take(&subject) else {
+                    break;
+                };
+                lapse(rule, &subject, &mut slot, now, &mut findings);
+                self.dirty.insert((rule_index(index), Arc::clone(&subject)));
+                book.put(rule, subject, slot);
+            }
+        }
+        findings.extend(self.silences.on_tick(
+            now,
+            &self.rules,
+            &self.registry,
+            &self.time_zone,
+            &mut self.dirty,
+        ));
+        findings
+    }
+
+    /// The moment at which [`on_tick`](Self::on_tick) may next have something to say; none while nothing is pending.
+    pub fn next_due(&self) -> Option<Timestamp> {
+        self.books
+            .iter()
+            .filter_map(|book| book.first_due().map(|(due, _)| *due))
+            .chain(self.silences.next_due())
+            .min()
+    }
+
+    /// The rows that changed since the last call, one per touched subject, to be written with the cursor.
+    pub fn take_dirty(&mut self) -> Vec<WindowChange> {
+        let orphans = std::mem::take(&mut self.orphans);
+        let mut changes: Vec<WindowChange> =
+            orphans.into_iter().map(WindowChange::Delete).collect();
+        for (number, subject) in std::mem::take(&mut self.dirty) {
+            let index = usize::from(number);
+            let key = format!("{}|{subject}", self.rules.rules()[index].meta.id);
+            let value = match self.books[index].get(&subject) {
+                Some(slot) => serde_json::to_string(slot).ok(),
+                None => self.silences.row(number, &subject),
+            };
+            changes.push(match value {
+                Some(value) => WindowChange::Put(WindowRow { key, value }),
+                None => WindowChange::Delete(key),
+            });
+        }
+        changes
+    }
+
+    /// How many subjects and sources had to be forgotten because a limit was reached, since the start.
+    pub fn evicted(&self) -> u64 {
+        self.evicted
+    }
+
+    /// How many subjects are remembered, over all rules that gather events.
+    pub fn subjects(&self) -> usize {
+        self.books.iter().map(Book::len).sum()
+    }
+}
+
+/// The position of a rule in its set, which holds at most [`RULES_MAX`](super::set::RULES_MAX).
+fn rule_index(index: usize) -> u16 {
+    u16::try_from(index).expect("a rule set has at most 500 rules")
+}
+
+/// One event on its way through one rule.
+struct Work<'w> {
+    rule: &'w Rule,
+    number: u16,
+    book: &'w mut Book,
+    dirty: &'w mut BTreeSet<(u16, Arc<str>)>,
+    evicted: &'w mut u64,
+    limits: Limits,
+    findings: &'w mut Vec<Finding>,
+}
+
+impl Work<'_> {
+    /// The subject; a single match falls back to the device, so that an alarm from an unknown place still rings.
+    fn subject(&self, view: &View<'_>) -> Option<String> {
+        let fallback = || match self.rule.condition {
+            Condition::Match(_) => Key::Device.of(view),
+            _ => None,
+        };
+        self.rule.subject.of(view).or_else(fallback)
+    }
+
+    fn trigger(&mut self, view: &View<'_>) {
+        let Some(matcher) = self.rule.condition.matcher() else {
+            return;
+        };
+        if view.event.phase == Phase::Cleared && !matcher.phases.contains(&Phase::Cleared) {
+            let counts = matches!(self.rule.condition, Condition::Count { .. });
+            if !counts && view.stands_where(matcher) {
+                self.over(view, Some(view.event.kind));
+            }
+        } else if view.fits(matcher) {
+            self.hit(view);
+        }
+    }
+
+    fn clear(&mut self, view: &View<'_>) {
+        if self.rule.clear.as_ref().is_some_and(|m| view.fits(m)) {
+            self.over(view, None);
+        }
+    }
+
+    /// A matching event.
+    fn hit(&mut self, view: &View<'_>) {
+        let rule = self.rule;
+        let value = match &rule.condition {
+            Condition::Count {
+                distinct: Some(key),
+                ..
+            } => match key.of(view) {
+                Some(value) => Some(value),
+                None => return,
+            },
+            _ => None,
+        };
+        let Some(subject) = self.subject(view) else {
+            return;
+        };
+        let now = view.event.received_at;
+        let (subject, mut slot) = self.book.take(&subject).unwrap_or_else(|| {
+            self.make_room();
+            (subject.into(), Slot::blank(&rule.condition))
+        });
+        lapse(rule, &subject, &mut slot, now, self.findings);
+        let (news, evicted) = slot.note(rule, view, value, self.limits.sources_per_subject);
+        *self.evicted += evicted;
+        if slot.open.is_some() || slot.fulfilled(rule) {
+            self.raise(view, &subject, &mut slot, news);
+        }
+        self.touch(subject, slot);
+    }
+
+    /// A device says that it is over.
+    fn over(&mut self, view: &View<'_>, kind: Option<Kind>) {
+        let Some((subject, mut slot)) = self
+            .subject(view)
+            .and_then(|subject| self.book.take(&subject))
+        else {
+            return;
+        };
+        let now = view.event.received_at;
+        lapse(self.rule, &subject, &mut slot, now, self.findings);
+        slot.clear(self.rule, view, kind);
+        if !slot.holds()
+            && let Some(open) = slot.open.take()
+        {
+            let mut finding = ended(self.rule, &subject, &open, now);
+            finding.device = Some(view.event.device.clone());
+            finding.occurred_at = view.event.occurred_at;
+            finding.event = Some(view.event.id);
+            finding.seq = Some(view.event.seq);
+            self.findings.push(finding);
+        }
+        self.touch(subject, slot);
+    }
+
+    fn touch(&mut self, subject: Arc<str>, slot: Slot) {
+        self.dirty.insert((self.number, Arc::clone(&subject)));
+        self.book.put(self.rule, subject, slot);
+    }
+
+    fn make_room(&mut self) {
+        if self.book.len() < self.limits.subjects_per_rule {
+            return;
+        }
+        if let Some(gone) = self.book.evict() {
+            *self.evicted += 1;
+            self.dirty.insert((self.number, gone));
+        }
+    }
+
+    /// Opens the alarm, or tells of it again when there is something to tell.
+    fn raise(&mut self, view: &View<'_>, subject: &str, slot: &mut Slot, news: News) {
+        let rule = self.rule;
+        let event = view.event;
+        let now = event.received_at;
+        let severity = view.severity(&rule.urgency);
+        let tell = if let Some(open) = &mut slot.open {
+            open.count += 1;
+            let due = after(open.told_at, SignedDuration::from_secs(REFRESH_S)) <= now;
+            let tell = severity < open.severity || news == News::NewSource || due;
+            open.severity = open.severity.min(severity);
+            if tell {
+                open.told_at = now;
+            }
+            tell
+        } else {
+            slot.open = Some(Open {
+                severity,
+                site: event.site.clone(),
+                class: event.class,
+                zone: view.zone.map(|z| z.id.clone()),
+                device: event.device.clone(),
+                since: now,
+                told_at: now,
+                count: 1,
+            });
+            true
+        };
+        if let Some(open) = slot.open.as_ref().filter(|_| tell) {
+            self.findings.push(Finding {
+                rule: rule.meta.id.clone(),
+                subject: subject.to_owned(),
+                what: FindingKind::Raised,
+                severity: open.severity,
+                site: event.site.clone(),
+                class: event.class,
+                zone: view.zone.map(|z| z.id.clone()),
+                device: Some(event.device.clone()),
+                at: now,
+                occurred_at: event.occurred_at,
+                event: Some(event.id),
+                seq: Some(event.seq),
+                detail: detail(rule, view, slot, open),
+            });
+        }
+    }
+}
+
+/// Lets time pass in a slot; what it held may be over.
+fn lapse(rule: &Rule, subject: &str, slot: &mut Slot, now: Timestamp, findings: &mut Vec<Finding>) {
+    slot.forget(rule, now);
+    if !slot.holds()
+        && let Some(open) = slot.open.take()
+    {
+        findings.push(ended(rule, subject, &open, now));
+    }
+}
+
+/// The alarm returns to normal because time passed.
+fn ended(rule: &Rule, subject: &str, open: &Open, now: Timestamp) -> Finding {
+    Finding {
+        rule: rule.meta.id.clone(),
+        subject: subject.to_owned(),
+        what: FindingKind::Cleared,
+        severity: open.severity,
+        site: open.site.clone(),
+        class: open.class,
+        zone: open.zone.clone(),
+        device: Some(open.device.clone()),
+        at: now,
+        occurred_at: now,
+        event: None,
+        seq: None,
+        detail: BTreeMap::from([("count".to_owned(), open.count.to_string())]),
+    }
+}
+
+/// Words for texts.
+fn detail(rule: &Rule, view: &View<'_>, slot: &Slot, open: &Open) -> BTreeMap<String, String> {
+    let event = view.event;
+    let mut detail = BTreeMap::new();
+    let mut put = |key: &str, value: String| detail.insert(key.to_owned(), value);
+    for path in &rule.detail {
+        if let (Some(key), Some(value)) = (path.last(), view.attr_text(path)) {
+            put(key, foreign(&value));
+        }
+    }
+    put("kind", event.kind.as_str().to_owned());
+    if let Some(component) = &event.component {
+        put("component", foreign(component));
+    }
+    let count = match rule.condition {
+        Condition::Match(_) | Condition::Absence { .. } => open.count,
+        Condition::Count { .. } | Condition::Independent { .. } => slot.weight(rule) as u64,
+    };
+    put("count", count.to_string());
+    if matches!(rule.condition, Condition::Independent { .. }) {
+        const SHOWN_MAX: usize = 8;
+        let devices = slot.devices();
+        let mut list: Vec<&str> = devices.iter().take(SHOWN_MAX).map(|d| d.as_str()).collect();
+        if devices.len() > SHOWN_MAX {
+            list.push("…");
+        }
+        put("devices", list.join(" "));
+    }
+    let watches = rule.condition.matcher().is_some_and(|m| m.watch_list);
+    if let Some(entry) = view.watched().filter(|_| watches) {
+        put("plate", entry.plate.clone());
+        put("watch_reason", foreign(&entry.reason));
+        put("watch_owner", entry.owner.to_string());
+    }
+    let age = event.received_at.duration_since(event.occurred_at);
+    if age > SignedDuration::from_secs(LATE_S) {
+        put("late", "true".to_owned());
+    }
+    detail
+}
+
+/// A time zone by its IANA name, from the system's table; China's without one too, because containers often have none.
+pub fn time_zone(name: &str) -> Option<TimeZone> {
+    const CHINA: &[&str] = &[
+        "Asia/Shanghai",
+        "Asia/Chongqing",
+        "Asia/Harbin",
+        "Asia/Hong_Kong",
+        "PRC",
+    ];
+    TimeZone::get(name).ok().or_else(|| {
+        let fixed = CHINA.contains(&name).then(|| jiff::tz::offset(8));
+        fixed.map(TimeZone::fixed)
+    })
+}

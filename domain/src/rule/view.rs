@@ -1,0 +1,132 @@
+//! One event as rules look at it: beside the registry, with what is costly (attributes, watch list, time of day) made once
+//! and only when a rule asks.
+
+use std::cell::OnceCell;
+
+use jiff::civil;
+use jiff::tz::TimeZone;
+use serde_json::Value;
+
+use super::condition::{AttrTest, Matcher, Scalar, Test, Urgency};
+use crate::place::{Device, Registry, WatchEntry, Zone, normal_plate};
+use crate::{Event, Severity};
+
+/// The event and what the registry says about it.
+pub(super) struct View<'a> {
+    pub(super) event: &'a Event,
+    pub(super) zone: Option<&'a Zone>,
+    registry: &'a Registry,
+    time_zone: &'a TimeZone,
+    attrs: OnceCell<Value>,
+    plate: OnceCell<Option<String>>,
+    watched: OnceCell<Option<&'a WatchEntry>>,
+    local: OnceCell<civil::DateTime>,
+}
+
+impl<'a> View<'a> {
+    pub(super) fn new(event: &'a Event, registry: &'a Registry, time_zone: &'a TimeZone) -> Self {
+        let device: Option<&Device> = registry.devices.get(&event.device);
+        Self {
+            event,
+            zone: device.and_then(|d| registry.zones.get(&d.zone)),
+            registry,
+            time_zone,
+            attrs: OnceCell::new(),
+            plate: OnceCell::new(),
+            watched: OnceCell::new(),
+            local: OnceCell::new(),
+        }
+    }
+
+    /// The attribute at the end of the path.
+    pub(super) fn attr<S: AsRef<str>>(&self, path: &[S]) -> Option<&Value> {
+        let mut value = self.attrs.get_or_init(|| self.event.attrs.to_value());
+        for part in path {
+            value = value.get(part.as_ref())?;
+        }
+        (!value.is_null()).then_some(value)
+    }
+
+    /// The attribute as text; lists and objects have none.
+    pub(super) fn attr_text<S: AsRef<str>>(&self, path: &[S]) -> Option<String> {
+        let text = match self.attr(path)? {
+            Value::String(s) => s.clone(),
+            Value::Number(n) => n.to_string(),
+            Value::Bool(b) => b.to_string(),
+            Value::Null | Value::Array(_) | Value::Object(_) => return None,
+        };
+        (!text.trim().is_empty()).then_some(text)
+    }
+
+    /// The normalised plate of the event.
+    pub(super) fn plate(&self) -> Option<&str> {
+        self.plate
+            .get_or_init(|| {
+                let plate = normal_plate(self.attr(&["plate"])?.as_str()?);
+                (!plate.is_empty()).then_some(plate)
+            })
+            .as_deref()
+    }
+
+    /// The plate's entry on the watch list, if it has not expired on the community's calendar.
+    pub(super) fn watched(&self) -> Option<&'a WatchEntry> {
+        *self.watched.get_or_init(|| {
+            let entry = self.registry.watch.get(self.plate()?)?;
+            (self.local().date() <= entry.expires_on).then_some(entry)
+        })
+    }
+
+    fn local(&self) -> civil::DateTime {
+        *self
+            .local
+            .get_or_init(|| self.time_zone.to_datetime(self.event.received_at))
+    }
+
+    /// Everything but the phase and the attributes: a `cleared` event rarely repeats those of the raise.
+    pub(super) fn stands_where(&self, matcher: &Matcher) -> bool {
+        (matcher.classes.is_empty() || matcher.classes.contains(&self.event.class))
+            && (matcher.zone_kinds.is_empty()
+                || self
+                    .zone
+                    .is_some_and(|z| matcher.zone_kinds.contains(&z.kind)))
+    }
+
+    /// Whether the event is what the matcher looks for; its kind has been looked at.
+    pub(super) fn fits(&self, matcher: &Matcher) -> bool {
+        matcher.phases.contains(&self.event.phase)
+            && self.stands_where(matcher)
+            && matcher.attrs.iter().all(|test| self.passes(test))
+            && (!matcher.watch_list || self.watched().is_some())
+    }
+
+    fn passes(&self, AttrTest { path, test }: &AttrTest) -> bool {
+        let value = self.attr(path);
+        let among = |list: &[Scalar]| value.is_some_and(|v| list.iter().any(|s| equal(s, v)));
+        let number = || value.and_then(Value::as_f64);
+        match test {
+            Test::OneOf(list) => among(list),
+            Test::NoneOf(list) => !among(list),
+            Test::AtLeast(limit) => number().is_some_and(|n| n >= *limit),
+            Test::AtMost(limit) => number().is_some_and(|n| n <= *limit),
+        }
+    }
+
+    /// How urgent the event is, by the hour at which the hub took it.
+    pub(super) fn severity(&self, urgency: &Urgency) -> Severity {
+        let severity = urgency.at(|| self.local().time());
+        match urgency.violent {
+            Some(violent) if self.watched().is_some_and(|entry| entry.violent) => {
+                severity.min(violent)
+            }
+            _ => severity,
+        }
+    }
+}
+
+fn equal(scalar: &Scalar, value: &Value) -> bool {
+    match scalar {
+        Scalar::Text(text) => value.as_str() == Some(text),
+        Scalar::Number(number) => value.as_f64().is_some_and(|n| n.total_cmp(number).is_eq()),
+        Scalar::Truth(truth) => value.as_bool() == Some(*truth),
+    }
+}
