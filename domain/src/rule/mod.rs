@@ -13,6 +13,8 @@ mod finding;
 mod key;
 mod parse;
 mod set;
+#[cfg(test)]
+mod shipped_tests;
 mod view;
 
 pub use book::{Clocks, RuleBook, RuleMeta};

@@ -1,0 +1,43 @@
+//! The rules that ship with the hub, read from where they ship.
+
+use super::RuleSet;
+
+/// Every file of `deploy/config/rules`, in the order of names.
+pub(super) fn shipped_files() -> Vec<(String, String)> {
+    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/../deploy/config/rules");
+    let mut files: Vec<(String, String)> = std::fs::read_dir(folder)
+        .expect("the folder ships")
+        .map(|entry| {
+            let path = entry.expect("readable").path();
+            let name = path.file_name().expect("a file").to_string_lossy();
+            let text = std::fs::read_to_string(&path).expect("readable");
+            (name.into_owned(), text)
+        })
+        .collect();
+    files.sort();
+    files
+}
+
+pub(super) fn shipped() -> RuleSet {
+    RuleSet::parse(&shipped_files()).unwrap_or_else(|errors| {
+        let list: Vec<String> = errors.iter().map(ToString::to_string).collect();
+        panic!("{}", list.join("\n"))
+    })
+}
+
+#[test]
+fn the_shipped_rules_load_and_do_what_their_cases_say() {
+    let set = shipped();
+    let failures: Vec<String> = set.self_test().iter().map(ToString::to_string).collect();
+    assert!(failures.is_empty(), "{}", failures.join("\n"));
+}
+
+#[test]
+fn the_rules_of_the_first_release_all_ship_with_cases() {
+    let set = shipped();
+    let ids: Vec<&str> = set.rules().iter().map(|r| r.meta.id.as_str()).collect();
+    for id in ["S1", "S2", "S7", "B1", "A1", "A4", "A4c", "C1", "HUB1"] {
+        assert!(ids.contains(&id), "{id} does not ship");
+    }
+    assert!(set.case_count() >= 2 * ids.len());
+}
