@@ -38,25 +38,31 @@ impl fmt::Display for RuleError {
 
 impl std::error::Error for RuleError {}
 
-/// The hint for an unknown word: the nearest known one if there is a near one, otherwise the list of all.
+/// The hint for an unknown word: the one known word that is nearest, if one is near, otherwise the list of all.
 pub(super) fn nearest_hint<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) -> String {
     const LISTED_MAX: usize = 16;
-    let known: Vec<&str> = known.into_iter().collect();
+    let mut known: Vec<&str> = known.into_iter().collect();
+    known.dedup();
     let limit = (word.chars().count() / 3).max(2);
-    let near = known
+    let near = |k: &str| (word.len() >= 3 && k.starts_with(word)) || distance(word, k) <= limit;
+    let mut candidates: Vec<(usize, &str)> = known
         .iter()
+        .filter(|k| near(k))
         .map(|k| (distance(word, k), *k))
-        .filter(|(d, _)| *d <= limit)
-        .min();
-    if let Some((_, word)) = near {
-        return format!("did you mean `{word}`?");
+        .collect();
+    candidates.sort_unstable();
+    match candidates[..] {
+        [(_, only)] => return format!("did you mean `{only}`?"),
+        [(first, nearest), (second, _), ..] if first < second => {
+            return format!("did you mean `{nearest}`?");
+        }
+        _ => {}
     }
-    let mut list = known
-        .iter()
-        .take(LISTED_MAX)
-        .map(|k| format!("`{k}`"))
-        .collect::<Vec<_>>()
-        .join(", ");
+    if known.is_empty() {
+        return "there is none yet".to_owned();
+    }
+    let listed = known.iter().take(LISTED_MAX).map(|k| format!("`{k}`"));
+    let mut list = listed.collect::<Vec<_>>().join(", ");
     if known.len() > LISTED_MAX {
         list.push_str(", …");
     }

@@ -132,7 +132,10 @@ impl<'f, 't> Fields<'f, 't> {
     }
 
     fn raw(&self, field: &'static str) -> Option<&'t Spanned<DeValue<'t>>> {
-        self.asked.borrow_mut().push(field);
+        let mut asked = self.asked.borrow_mut();
+        if !asked.contains(&field) {
+            asked.push(field);
+        }
         self.entries.get(field).map(|(_, value)| *value)
     }
 

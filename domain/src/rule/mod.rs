@@ -12,6 +12,8 @@ mod fields;
 mod finding;
 mod key;
 mod parse;
+#[cfg(test)]
+mod parse_tests;
 mod set;
 #[cfg(test)]
 mod shipped_tests;

@@ -22,7 +22,7 @@ const STEPS_MAX: usize = 20;
 /// A year: longer windows are counters, not windows.
 const SECONDS_MAX: i64 = 366 * 24 * 3600;
 /// Most events or devices that a condition may ask for.
-const AT_LEAST_MAX: i64 = 1000;
+const AT_LEAST_MAX: i64 = 200;
 
 const SEVERITIES: &[(&str, Severity)] = &[
     ("P1", Severity::P1),
@@ -191,6 +191,9 @@ fn rule(
             "the lead has its task anyway",
         );
     }
+    if co.iter().collect::<BTreeSet<_>>().len() < co.len() {
+        fields.fail("co", "names a department twice", "each has one task");
+    }
     let latched = fields.yes_if("latched");
     let absorbs: Vec<(RuleId, usize)> = fields
         .texts("absorbs")
@@ -227,6 +230,7 @@ fn rule(
         fields.done();
         clear
     });
+    check_together(fields, subject.as_ref(), condition.as_ref(), urgency.as_ref());
     let cases = case::read_cases(fields, id.as_ref(), stage);
     fields.done();
 
@@ -263,6 +267,45 @@ fn rule(
         rule,
     };
     Some((read, cases))
+}
+
+/// What is right by itself and makes no sense together.
+fn check_together(
+    fields: &Fields<'_, '_>,
+    subject: Option<&Key>,
+    condition: Option<&Condition>,
+    urgency: Option<&Urgency>,
+) {
+    match (condition, subject) {
+        (Some(Condition::Absence { .. }), Some(subject)) if *subject != Key::Device => fields.fail(
+            "subject",
+            "an absence is always about one device",
+            "write `subject = \"device\"`",
+        ),
+        (Some(Condition::Independent { .. }), Some(Key::Device | Key::Door)) => fields.fail(
+            "subject",
+            "several devices have no device in common",
+            "write `subject = \"zone\"` or `subject = \"site\"`",
+        ),
+        _ => {}
+    }
+    if matches!(condition, Some(Condition::Absence { .. })) && fields.has("clear") {
+        fields.fail(
+            "clear",
+            "an absence ends when the device speaks",
+            "leave `[rule.clear]` out",
+        );
+    }
+    let watches = condition
+        .and_then(Condition::matcher)
+        .is_some_and(|m| m.watch_list);
+    if !watches && urgency.is_some_and(|u| u.violent.is_some()) {
+        fields.fail(
+            "severity_violent",
+            "nothing is looked up on the watch list",
+            "it needs `watch_list = true` in `[rule.when]`",
+        );
+    }
 }
 
 fn severity(file: &File<'_>, at: &At<'_, &str>) -> Option<Severity> {

@@ -148,7 +148,9 @@ impl Engine {
                 }
                 match serde_json::from_str::<Slot>(&value) {
                     Ok(slot) if slot.belongs_to(&rule.condition) => {
-                        self.books[usize::from(number)].put(rule, subject.into(), slot);
+                        let book = &mut self.books[usize::from(number)];
+                        book.take(subject);
+                        book.put(rule, subject.into(), slot);
                         true
                     }
                     _ => false,

@@ -98,17 +98,6 @@ impl Silences {
         silences
     }
 
-    fn queue(&mut self, number: usize, at: Timestamp) {
-        let ear = &mut self.ears[number].1;
-        if ear.queued.is_some_and(|queued| queued <= at) {
-            return;
-        }
-        if let Some(later) = ear.queued.replace(at) {
-            self.due.remove(&(later, number));
-        }
-        self.due.insert((at, number));
-    }
-
     /// A word from a device.
     pub(super) fn seen(
         &mut self,
@@ -119,23 +108,22 @@ impl Silences {
         let Some(numbers) = self.by_device.get(device) else {
             return;
         };
-        for number in numbers.clone() {
+        for &number in numbers {
             let ear = &mut self.ears[number].1;
             let heard_at = ear.heard_at.map_or(at, |before| before.max(at));
             ear.heard_at = Some(heard_at);
             let stale = ear
                 .row_at
                 .is_none_or(|row_at| heard_at.duration_since(row_at) >= ROW_REFRESH);
-            let due = if ear.open.is_some() {
-                heard_at
-            } else {
-                after(heard_at, ear.allowed)
-            };
             if stale || ear.open.is_some() {
                 ear.row_at = Some(heard_at);
                 dirty.insert((ear.rule, Arc::clone(&ear.subject)));
             }
-            self.queue(number, due);
+            let due = match ear.open {
+                Some(_) => heard_at,
+                None => after(heard_at, ear.allowed),
+            };
+            queue(ear, &mut self.due, number, due);
         }
     }
 
@@ -196,13 +184,13 @@ impl Silences {
                 findings.push(finding(rule, ear, FindingKind::Raised, &open, now));
                 ear.open = Some(open);
             } else {
-                self.queue(number, due);
+                queue(&mut self.ears[number].1, &mut self.due, number, due);
                 continue;
             }
             ear.row_at = Some(heard_at);
             dirty.insert((ear.rule, Arc::clone(&ear.subject)));
             if ear.open.is_none() {
-                self.queue(number, due.max(now));
+                queue(&mut self.ears[number].1, &mut self.due, number, due.max(now));
             }
         }
         findings
@@ -241,9 +229,20 @@ impl Silences {
             Some(_) => return true,
             None => after(row.heard_at, ear.allowed),
         };
-        self.queue(number, due);
+        queue(&mut self.ears[number].1, &mut self.due, number, due);
         true
     }
+}
+
+/// Looks at the ear again at this time, or earlier if it is queued for earlier.
+fn queue(ear: &mut Ear, due: &mut BTreeSet<(Timestamp, usize)>, number: usize, at: Timestamp) {
+    if ear.queued.is_some_and(|queued| queued <= at) {
+        return;
+    }
+    if let Some(later) = ear.queued.replace(at) {
+        due.remove(&(later, number));
+    }
+    due.insert((at, number));
 }
 
 fn finding(rule: &Rule, ear: &Ear, what: FindingKind, open: &Open, now: Timestamp) -> Finding {

@@ -1,0 +1,298 @@
+//! What is said to somebody who made a mistake in a rule file.
+
+use super::RuleSet;
+use crate::place::Registry;
+
+const GOOD: &str = r#"[[rule]]
+id = "T1"
+title_zh = "测试"
+title_en = "Test"
+severity = "P2"
+subject = "device"
+dedupe_s = 60
+lead = "fire"
+co = ["police"]
+sop_zh = ["看"]
+sop_en = ["look"]
+[rule.when]
+is = "match"
+kinds = ["fire.smoke"]
+"#;
+
+fn parse(files: &[(&str, &str)]) -> Result<RuleSet, String> {
+    let files: Vec<(String, String)> = files
+        .iter()
+        .map(|(name, text)| ((*name).to_owned(), (*text).to_owned()))
+        .collect();
+    let registry: Registry = Registry::from_files([(
+        "departments.toml",
+        r#"
+        [[department]]
+        id = "fire"
+        name = "微型消防站"
+        name_en = "Micro fire station"
+        chip = "消"
+        [[department]]
+        id = "police"
+        name = "公安"
+        name_en = "Police"
+        chip = "公"
+        "#,
+    )])
+    .expect("a registry");
+    RuleSet::parse_for(&files, &registry).map_err(|errors| {
+        let lines: Vec<String> = errors.iter().map(ToString::to_string).collect();
+        lines.join("\n")
+    })
+}
+
+/// The good rule with one line replaced (or, for an empty `from`, with a line added) has exactly this said about it.
+fn check(from: &str, to: &str, expect: &str) {
+    let text = if from.is_empty() {
+        format!("{GOOD}{to}\n")
+    } else {
+        assert!(GOOD.contains(from), "{from} is not in the rule");
+        GOOD.replacen(from, to, 1)
+    };
+    let said = parse(&[("t.toml", &text)]).expect_err(&format!("`{to}` is a mistake"));
+    assert_eq!(said, expect, "for `{to}`");
+}
+
+#[test]
+fn the_good_rule_is_good() {
+    let set = parse(&[("t.toml", GOOD)]).expect("no mistake");
+    let rule = &set.rules()[0];
+    assert!(!rule.meta.latched, "P2 is not latched unless it says so");
+    assert_eq!(set.meta(&rule.meta.id), Some(&rule.meta));
+}
+
+#[test]
+fn each_mistake_names_file_line_rule_field_and_what_to_write() {
+    check(
+        "dedupe_s = 60",
+        "dedupe_s = 60\ndedup = 5",
+        "t.toml:8: rule T1: field `dedup`: unknown field (hint: did you mean `dedupe_s`?)",
+    );
+    check(
+        "\"fire.smoke\"",
+        "\"fire.smoek\"",
+        "t.toml:14: rule T1: field `when.kinds`: unknown kind `fire.smoek` (hint: did you mean `fire.smoke`?)",
+    );
+    check(
+        "lead = \"fire\"",
+        "lead = \"fier\"",
+        "t.toml:8: rule T1: field `lead`: unknown department `fier` (hint: did you mean `fire`?)",
+    );
+    check(
+        "[\"police\"]",
+        "[\"navy\"]",
+        "t.toml:9: rule T1: field `co`: unknown department `navy` (hint: known are `fire`, `police`)",
+    );
+    check(
+        "co = [\"police\"]",
+        "co = [\"fire\"]",
+        "t.toml:9: rule T1: field `co`: names the lead department again (hint: the lead has its task anyway)",
+    );
+    check(
+        "dedupe_s = 60",
+        "dedupe_s = -5",
+        "t.toml:7: rule T1: field `dedupe_s`: is negative: -5 (hint: a whole number from 0 to 31622400)",
+    );
+    check(
+        "dedupe_s = 60",
+        "dedupe_s = \"5m\"",
+        "t.toml:7: rule T1: field `dedupe_s`: `5m` is not a whole number from 0 to 31622400",
+    );
+    check(
+        "title_en = \"Test\"\n",
+        "",
+        "t.toml:1: rule T1: field `title_en`: is missing (hint: as in `title_en = \"Smoke detector in alarm\"`)",
+    );
+    check(
+        "\"测试\"",
+        "\"  \"",
+        "t.toml:3: rule T1: field `title_zh`: is blank (hint: people read this; give it words)",
+    );
+    check(
+        "id = \"T1\"",
+        "id = \"1T\"",
+        "t.toml:2: rule 1T: field `id`: `1T` is not a rule id (hint: 1 to 16 letters, digits and -, starting with a letter, as in `S1`)",
+    );
+    check(
+        "\"P2\"",
+        "\"P5\"",
+        "t.toml:5: rule T1: field `severity`: unknown severity `P5` (hint: known are `P1`, `P2`, `P3`, `P4`)",
+    );
+    check(
+        "severity = \"P2\"",
+        "severity = \"P2\"\nseverity_hours = { \"25:00-06:00\" = \"P1\" }",
+        "t.toml:6: rule T1: field `severity_hours.25:00-06:00`: `25:00-06:00` is not a part of the day (hint: as in `\"23:00-06:00\"`, from the first minute up to the second)",
+    );
+    check(
+        "severity = \"P2\"",
+        "severity = \"P2\"\nseverity_violent = \"P1\"",
+        "t.toml:6: rule T1: field `severity_violent`: nothing is looked up on the watch list (hint: it needs `watch_list = true` in `[rule.when]`)",
+    );
+    check(
+        "subject = \"device\"",
+        "subject = \"devise\"",
+        "t.toml:6: rule T1: field `subject`: unknown subject `devise` (hint: did you mean `device`?)",
+    );
+    check(
+        "sop_en = [\"look\"]",
+        "sop_en = [\"look\", \"run\"]",
+        "t.toml:11: rule T1: field `sop_en`: 2 steps, but sop_zh has 1 (hint: the steps are shown side by side; write one for one)",
+    );
+    check(
+        "is = \"match\"",
+        "is = \"mach\"",
+        "t.toml:13: rule T1: field `when.is`: unknown sort of condition `mach` (hint: did you mean `match`?)",
+    );
+    check(
+        "lead = \"fire\"",
+        "lead = \"fire\"\nabsorbs = [\"T9\"]",
+        "t.toml:9: rule T1: field `absorbs`: unknown rule `T9` (hint: there is none yet)",
+    );
+    check(
+        "",
+        "zone_kind = \"elevator\"",
+        "t.toml:15: rule T1: field `when.zone_kind`: unknown kind of zone `elevator` (hint: known are `fire_compartment`, `gate_lane`, `lift`, `stair`, `door`, `fire_lane`, `bike_shed`, `outdoor`)",
+    );
+    check(
+        "",
+        "phases = [\"rised\"]",
+        "t.toml:15: rule T1: field `when.phases`: unknown phase `rised` (hint: did you mean `raised`?)",
+    );
+    check(
+        "",
+        "where = { level = { above = 3 } }",
+        "t.toml:15: rule T1: field `where.level`: unknown or wrong test `above` (hint: a text, number or yes/no, a list of them, or `{ at_least = 1, at_most = 2, not = \"x\" }`; a path is written in quotes, `\"panel.system\"`)",
+    );
+    check(
+        "",
+        "at_least = 3",
+        "t.toml:15: rule T1: field `when.at_least`: unknown field (hint: known are `is`, `kinds`, `phases`, `class`, `zone_kind`, `where`, `watch_list`)",
+    );
+    check(
+        "is = \"match\"",
+        "is = \"count\"\nat_least = 1\nwithin_s = 0",
+        "t.toml:14: rule T1: field `when.at_least`: `1` is not a whole number from 2 to 200\n\
+         t.toml:15: rule T1: field `when.within_s`: `0` is not a whole number from 1 to 31622400",
+    );
+    check(
+        "is = \"match\"",
+        "is = \"independent\"\nat_least = 2\nwithin_s = 60",
+        "t.toml:6: rule T1: field `subject`: several devices have no device in common (hint: write `subject = \"zone\"` or `subject = \"site\"`)",
+    );
+    check(
+        "",
+        "[rule.clocks]\nacknowledge_s = 30\nclaim_s = 60\narrive_s = 180",
+        "t.toml:15: rule T1: field `clocks.resolve_s`: is missing (hint: as in `resolve_s = 60`)",
+    );
+    check(
+        "",
+        "[[rule.case]]\nname = \"x\"\nevents = [{ at_s = 0, device = \"nobody\" }]\nexpect = []",
+        "t.toml:17: rule T1: field `case.events.device`: unknown test device `nobody` (hint: there is none yet)",
+    );
+    check(
+        "",
+        "[[rules]]\nid = \"T2\"",
+        "t.toml:15: field `rules`: unknown field (hint: did you mean `rule`?)",
+    );
+}
+
+#[test]
+fn one_bad_rule_hides_no_mistake_of_another() {
+    let second = GOOD.replace("T1", "T2").replace("\"P2\"", "\"P9\"");
+    let third = GOOD.replace("T1", "T3").replace("dedupe_s = 60", "dedupe_s = -1");
+    let doubled = GOOD.replace("测试", "又一个");
+    let said = parse(&[
+        ("a.toml", &format!("{GOOD}{second}{third}")),
+        ("b.toml", &doubled),
+    ])
+    .expect_err("three mistakes");
+    let lines: Vec<&str> = said.lines().collect();
+    assert_eq!(lines.len(), 3, "{said}");
+    for (line, part) in lines.iter().zip([
+        "a.toml:19: rule T2: field `severity`",
+        "a.toml:35: rule T3: field `dedupe_s`",
+        "b.toml:1: rule T1: field `id`: rule `T1` is there twice (hint: the first is at a.toml:1)",
+    ]) {
+        assert!(line.starts_with(part), "{line} is not {part}");
+    }
+}
+
+#[test]
+fn a_syntax_error_is_named_by_line_and_what_follows_from_it_is_not() {
+    let broken = GOOD.replace("T1", "T2").replace("\"P2\"", "\"P2");
+    let third = GOOD.replace("T1", "T3").replace("dedupe_s = 60", "dedupe_s = -1");
+    let said =
+        parse(&[("a.toml", &format!("{GOOD}{broken}{third}"))]).expect_err("two mistakes");
+    let lines: Vec<&str> = said.lines().collect();
+    assert_eq!(lines.len(), 2, "{said}");
+    assert!(lines[0].starts_with("a.toml:19: "), "{said}");
+    assert!(lines[1].starts_with("a.toml:35: rule T3"), "{said}");
+}
+
+#[test]
+fn a_file_without_a_rule_is_a_mistake_and_so_is_a_giant_one() {
+    assert!(parse(&[("a.toml", "")]).is_err());
+    let giant = "#".repeat(super::FILE_BYTES_MAX + 1);
+    assert!(parse(&[("a.toml", &giant)]).is_err());
+}
+
+mod garbage {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    /// Lines that a rule file is made of, and some that it is not.
+    fn line() -> impl Strategy<Value = String> {
+        let words = || {
+            prop_oneof![
+                Just("rule".to_owned()),
+                Just("when".to_owned()),
+                Just("is".to_owned()),
+                Just("kinds".to_owned()),
+                Just("where".to_owned()),
+                Just("case".to_owned()),
+                Just("severity_hours".to_owned()),
+                Just("at_least".to_owned()),
+                Just("events".to_owned()),
+                "[a-z._\"]{0,6}",
+            ]
+        };
+        let values = prop_oneof![
+            Just("\"match\"".to_owned()),
+            Just("[\"fire.smoke\"]".to_owned()),
+            Just("-1".to_owned()),
+            Just("1e999".to_owned()),
+            Just("{ a = { b = [1, \"x\"] } }".to_owned()),
+            Just("2026-03-02".to_owned()),
+            "\\PC{0,12}",
+        ];
+        prop_oneof![
+            words().prop_map(|w| format!("[[{w}]]")),
+            (words(), words()).prop_map(|(a, b)| format!("[{a}.{b}]")),
+            (words(), words()).prop_map(|(a, b)| format!("[[{a}.{b}]]")),
+            (words(), values).prop_map(|(w, v)| format!("{w} = {v}")),
+        ]
+    }
+
+    proptest! {
+        #[test]
+        fn never_panics_and_never_passes_unread(lines in prop::collection::vec(line(), 0..30)) {
+            prop_assert!(parse(&[("g.toml", &lines.join("\n"))]).is_err());
+        }
+
+        #[test]
+        fn a_good_rule_with_a_wound_never_panics(at in 0..GOOD.len(), with in "\\PC{0,3}") {
+            let mut at = at;
+            while !GOOD.is_char_boundary(at) {
+                at -= 1;
+            }
+            let _ = parse(&[("g.toml", &format!("{}{with}{}", &GOOD[..at], &GOOD[at..]))]);
+            let _ = parse(&[("g.toml", &GOOD[..at])]);
+        }
+    }
+}
