@@ -230,7 +230,12 @@ fn rule(
         fields.done();
         clear
     });
-    check_together(fields, subject.as_ref(), condition.as_ref(), urgency.as_ref());
+    check_together(
+        fields,
+        subject.as_ref(),
+        condition.as_ref(),
+        urgency.as_ref(),
+    );
     let cases = case::read_cases(fields, id.as_ref(), stage);
     fields.done();
 

@@ -204,7 +204,9 @@ fn each_mistake_names_file_line_rule_field_and_what_to_write() {
 #[test]
 fn one_bad_rule_hides_no_mistake_of_another() {
     let second = GOOD.replace("T1", "T2").replace("\"P2\"", "\"P9\"");
-    let third = GOOD.replace("T1", "T3").replace("dedupe_s = 60", "dedupe_s = -1");
+    let third = GOOD
+        .replace("T1", "T3")
+        .replace("dedupe_s = 60", "dedupe_s = -1");
     let doubled = GOOD.replace("测试", "又一个");
     let said = parse(&[
         ("a.toml", &format!("{GOOD}{second}{third}")),
@@ -225,9 +227,10 @@ fn one_bad_rule_hides_no_mistake_of_another() {
 #[test]
 fn a_syntax_error_is_named_by_line_and_what_follows_from_it_is_not() {
     let broken = GOOD.replace("T1", "T2").replace("\"P2\"", "\"P2");
-    let third = GOOD.replace("T1", "T3").replace("dedupe_s = 60", "dedupe_s = -1");
-    let said =
-        parse(&[("a.toml", &format!("{GOOD}{broken}{third}"))]).expect_err("two mistakes");
+    let third = GOOD
+        .replace("T1", "T3")
+        .replace("dedupe_s = 60", "dedupe_s = -1");
+    let said = parse(&[("a.toml", &format!("{GOOD}{broken}{third}"))]).expect_err("two mistakes");
     let lines: Vec<&str> = said.lines().collect();
     assert_eq!(lines.len(), 2, "{said}");
     assert!(lines[0].starts_with("a.toml:19: "), "{said}");

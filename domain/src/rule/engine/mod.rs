@@ -18,6 +18,8 @@
 mod book;
 mod silence;
 mod slot;
+#[cfg(test)]
+mod tests;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;

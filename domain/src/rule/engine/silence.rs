@@ -190,7 +190,12 @@ impl Silences {
             ear.row_at = Some(heard_at);
             dirty.insert((ear.rule, Arc::clone(&ear.subject)));
             if ear.open.is_none() {
-                queue(&mut self.ears[number].1, &mut self.due, number, due.max(now));
+                queue(
+                    &mut self.ears[number].1,
+                    &mut self.due,
+                    number,
+                    due.max(now),
+                );
             }
         }
         findings

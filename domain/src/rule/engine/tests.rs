@@ -1,0 +1,510 @@
+//! The engine under restarts, limits and odd devices. What each sort of condition means is told by the cases in the shipped
+//! rule files; here is what a rule file cannot say.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use jiff::SignedDuration;
+use proptest::prelude::*;
+
+use super::super::shipped_tests::shipped;
+use super::super::{Finding, FindingKind, RuleSet, WindowChange, WindowRow};
+use super::{Engine, Limits};
+use crate::place::Registry;
+use crate::{
+    Attrs, ClockSource, DeviceClass, DeviceId, Event, EventId, Kind, Phase, Seq, Timestamp,
+};
+
+const PLACES: &str = r#"
+    [community]
+    name = "试"
+    name_en = "Test"
+    station = "站"
+    station_en = "Station"
+    time_zone = "Asia/Shanghai"
+    [[committee]]
+    id = "c1"
+    name = "一委"
+    [[person]]
+    id = "p1"
+    name = "王磊"
+    [[grid]]
+    id = "g1"
+    name = "一格"
+    committee = "c1"
+    captain = "p1"
+    [[site]]
+    id = "q1"
+    name = "一区"
+    name_en = "Quarter 1"
+    width_m = 100.0
+    height_m = 80.0
+    x_m = 0.0
+    y_m = 0.0
+    [[zone]]
+    id = "floor-6"
+    site = "q1"
+    kind = "fire_compartment"
+    name = "6层"
+    grid = "g1"
+    [[zone]]
+    id = "lift-1"
+    site = "q1"
+    kind = "lift"
+    name = "1号梯"
+    grid = "g1"
+    [[watch]]
+    plate = "浙A12345"
+    reason = "test"
+    owner = "p1"
+    expires_on = "2099-12-31"
+"#;
+const DEVICES: &str = "id,site,zone,class,name,model,heartbeat_s,x_m,y_m
+smoke-1,q1,floor-6,fire_sensor,n,m,60,0,0
+smoke-2,q1,floor-6,fire_sensor,n,m,60,0,0
+smoke-3,q1,lift-1,fire_sensor,n,m,90,0,0
+panel-1,q1,floor-6,panel,n,m,60,0,0
+gate-1,q1,floor-6,barrier,n,m,60,0,0
+door-1,q1,floor-6,access,n,m,60,0,0
+door-2,q1,floor-6,access,n,m,60,0,0
+lift-cam,q1,lift-1,camera,n,m,60,0,0
+";
+
+fn registry() -> Arc<Registry> {
+    Arc::new(
+        Registry::from_files([("places.toml", PLACES), ("devices.csv", DEVICES)])
+            .unwrap_or_else(|e| panic!("{e:?}")),
+    )
+}
+
+fn engine() -> Engine {
+    Engine::new(Arc::new(shipped()), registry())
+}
+
+fn at(seconds: i64) -> Timestamp {
+    Timestamp::from_second(1_772_416_800 + seconds).expect("in range")
+}
+
+fn id(device: &str) -> DeviceId {
+    device.parse().expect("a slug")
+}
+
+fn event(seconds: i64, device: &str, kind: Kind, phase: Phase) -> Event {
+    let class = registry()
+        .devices
+        .get(&id(device))
+        .map_or(DeviceClass::FireSensor, |d| d.class);
+    Event {
+        id: EventId::of_uplink(at(seconds), Seq(1), 0),
+        seq: Seq(1),
+        site: "q1".parse().expect("a slug"),
+        device: id(device),
+        class,
+        component: None,
+        kind,
+        phase,
+        dedupe_key: "k".to_owned(),
+        occurred_at: at(seconds),
+        received_at: at(seconds),
+        clock: ClockSource::Device,
+        attrs: Attrs::empty(),
+    }
+}
+
+fn smoke(seconds: i64, device: &str) -> Event {
+    event(seconds, device, Kind::FireSmoke, Phase::Raised)
+}
+
+fn with_attrs(mut event: Event, attrs: &serde_json::Value) -> Event {
+    event.attrs = Attrs::from_value(attrs);
+    event
+}
+
+fn denied(seconds: i64, credential: &str) -> Event {
+    let event = event(seconds, "door-1", Kind::AccessDenied, Phase::Instant);
+    with_attrs(event, &serde_json::json!({ "credential_ref": credential }))
+}
+
+/// The rows as a state database would hold them.
+#[derive(Default, Clone, PartialEq, Debug)]
+struct Rows(BTreeMap<String, String>);
+
+impl Rows {
+    fn write(&mut self, engine: &mut Engine) -> usize {
+        let changes = engine.take_dirty();
+        let count = changes.len();
+        for change in changes {
+            match change {
+                WindowChange::Put(row) => {
+                    self.0.insert(row.key, row.value);
+                }
+                WindowChange::Delete(key) => {
+                    self.0.remove(&key);
+                }
+            }
+        }
+        count
+    }
+    fn read(&self) -> Vec<WindowRow> {
+        let rows = self.0.iter();
+        rows.map(|(key, value)| WindowRow {
+            key: key.clone(),
+            value: value.clone(),
+        })
+        .collect()
+    }
+    fn without_silences(&self) -> BTreeMap<&str, &str> {
+        let rows = self.0.iter().map(|(k, v)| (k.as_str(), v.as_str()));
+        rows.filter(|(key, _)| !key.starts_with("S7|")).collect()
+    }
+}
+
+fn rules_of(findings: &[Finding]) -> Vec<String> {
+    findings
+        .iter()
+        .map(|f| format!("{:?} {} {}", f.what, f.rule, f.subject))
+        .collect()
+}
+
+#[test]
+fn a_device_in_no_known_zone_still_rings() {
+    let mut engine = engine();
+    let findings = engine.on_event(&smoke(0, "smoke-new"));
+    assert_eq!(rules_of(&findings), ["Raised S1 device:smoke-new"]);
+    assert_eq!(findings[0].zone, None);
+}
+
+#[test]
+fn two_detectors_behind_one_panel_are_two() {
+    let mut engine = engine();
+    let loop_point = |seconds, component: &str| {
+        let mut event = event(seconds, "panel-1", Kind::FireSmoke, Phase::Raised);
+        event.component = Some(component.to_owned());
+        event
+    };
+    let first = engine.on_event(&loop_point(0, "l1-7"));
+    assert_eq!(rules_of(&first), ["Raised S1 device:panel-1"]);
+    let second = engine.on_event(&loop_point(1, "l1-8"));
+    assert_eq!(
+        rules_of(&second),
+        ["Raised S1 device:panel-1", "Raised S2 zone:floor-6"]
+    );
+}
+
+#[test]
+fn a_clear_without_a_component_speaks_for_the_whole_device() {
+    let mut engine = engine();
+    let mut raised = event(0, "door-1", Kind::AccessForcedOpen, Phase::Raised);
+    raised.component = Some("main".to_owned());
+    engine.on_event(&raised);
+    let mut cleared = event(5, "door-1", Kind::AccessForcedOpen, Phase::Cleared);
+    assert!(
+        engine.on_event(&cleared).is_empty(),
+        "the subject is another door"
+    );
+    cleared.component = Some("main".to_owned());
+    assert_eq!(
+        rules_of(&engine.on_event(&cleared)),
+        ["Cleared A1 door:door-1/main"]
+    );
+}
+
+#[test]
+fn a_storm_of_repeats_is_told_every_ten_seconds_and_is_one_row() {
+    let mut engine = engine();
+    let mut told = 0;
+    for tenth in 0..1000 {
+        let mut event = smoke(0, "smoke-1");
+        event.received_at = at(0) + SignedDuration::from_millis(tenth * 100);
+        told += engine.on_event(&event).len();
+    }
+    assert_eq!(told, 10);
+    let mut rows = Rows::default();
+    assert_eq!(
+        rows.write(&mut engine),
+        2,
+        "S1 of the detector and S2 of its zone"
+    );
+    assert_eq!(engine.take_dirty(), []);
+}
+
+#[test]
+fn a_flood_of_foreign_keys_is_bounded_counted_and_leaves_no_rows() {
+    let limits = Limits {
+        subjects_per_rule: 100,
+        ..Limits::default()
+    };
+    let mut engine = Engine::with_limits(Arc::new(shipped()), registry(), limits);
+    let mut rows = Rows::default();
+    for n in 0..1000 {
+        engine.on_event(&denied(n / 100, &format!("card-{n}")));
+        rows.write(&mut engine);
+    }
+    assert_eq!(engine.evicted(), 900);
+    assert!(engine.subjects() <= 101, "100 credentials and one door");
+    assert_eq!(rows.0.len(), engine.subjects());
+    engine.on_tick(at(3600));
+    rows.write(&mut engine);
+    assert_eq!((engine.subjects(), rows.0.len()), (0, 0));
+}
+
+#[test]
+fn when_room_is_made_an_open_alarm_is_kept() {
+    let limits = Limits {
+        subjects_per_rule: 2,
+        ..Limits::default()
+    };
+    let mut engine = Engine::with_limits(Arc::new(shipped()), registry(), limits);
+    for (n, door) in ["a", "b", "c"].iter().enumerate() {
+        let mut event = denied(n as i64, "mine");
+        event.component = Some((*door).to_owned());
+        engine.on_event(&event);
+    }
+    for n in 0..10 {
+        engine.on_event(&denied(10 + n, &format!("card-{n}")));
+    }
+    let mut again = denied(30, "mine");
+    again.component = Some("d".to_owned());
+    let findings = engine.on_event(&again);
+    assert_eq!(findings[0].subject, "credential:mine@q1");
+    assert_eq!(findings[0].detail["count"], "4");
+}
+
+#[test]
+fn rows_that_no_rule_can_read_are_deleted() {
+    let mut engine = engine();
+    let row = |key: &str, value: &str| WindowRow {
+        key: key.to_owned(),
+        value: value.to_owned(),
+    };
+    engine.restore(vec![
+        row("OLD9|device:smoke-1", "{}"),
+        row("S1|device:smoke-1", "not json"),
+        row("A4|door:door-1", r#"{"sources":[]}"#),
+        row("S7|device:gone", r#"{"heard_at":"2026-03-02T02:00:00Z"}"#),
+        row("nonsense", "{}"),
+    ]);
+    let gone: Vec<WindowChange> = engine.take_dirty();
+    assert_eq!(gone.len(), 5);
+    assert!(gone.iter().all(|c| matches!(c, WindowChange::Delete(_))));
+    assert_eq!(engine.take_dirty(), []);
+}
+
+#[test]
+fn the_hub_blames_nobody_for_its_own_absence() {
+    let mut engine = engine();
+    let mut rows = Rows::default();
+    engine.on_tick(at(0));
+    engine.seen(&id("smoke-1"), at(0));
+    rows.write(&mut engine);
+    // down for an hour; the device died meanwhile
+    let mut engine = self::engine();
+    engine.restore(rows.read());
+    for second in 3600..3720 {
+        assert_eq!(engine.on_tick(at(second)), [], "at {second} s");
+    }
+    let findings = engine.on_tick(at(3720));
+    assert_eq!(rules_of(&findings), ["Raised S7 device:smoke-1"]);
+    // suspended for another hour: another device that spoke just before is not blamed either
+    engine.seen(&id("smoke-2"), at(3720));
+    assert_eq!(engine.on_tick(at(7300)), []);
+}
+
+#[test]
+fn a_silence_that_was_open_at_a_restart_ends_with_the_next_word() {
+    let mut engine = engine();
+    let mut rows = Rows::default();
+    engine.seen(&id("smoke-1"), at(0));
+    for second in 0..=120 {
+        engine.on_tick(at(second));
+    }
+    rows.write(&mut engine);
+    engine.seen(&id("smoke-1"), at(121));
+    let mut spoke = rows.clone();
+    spoke.write(&mut engine);
+    for (rows, word) in [(rows, true), (spoke, false)] {
+        let mut engine = self::engine();
+        engine.restore(rows.read());
+        if word {
+            engine.seen(&id("smoke-1"), at(200));
+        }
+        let findings = engine.on_tick(at(200));
+        assert_eq!(rules_of(&findings), ["Cleared S7 device:smoke-1"]);
+        assert_eq!(engine.on_tick(at(201)), []);
+    }
+}
+
+#[test]
+fn words_of_a_healthy_device_cost_one_row_an_hour() {
+    let mut engine = engine();
+    let mut rows = Rows::default();
+    let mut written = 0;
+    for minute in 0..180 {
+        engine.on_tick(at(minute * 60));
+        engine.seen(&id("smoke-1"), at(minute * 60));
+        written += rows.write(&mut engine);
+    }
+    assert_eq!(written, 3);
+}
+
+#[test]
+fn only_kinds_that_a_rule_asks_for_are_interesting() {
+    let engine = engine();
+    assert!(engine.interested(Kind::FireSmoke));
+    assert!(engine.interested(Kind::AccessDoorState), "it clears A1");
+    assert!(!engine.interested(Kind::DeviceTelemetry));
+}
+
+/// Something that may happen to an engine.
+#[derive(Debug, Clone)]
+enum Happening {
+    Event(Box<Event>),
+    Word(&'static str),
+    Tick,
+}
+
+fn happening() -> impl Strategy<Value = (i64, Happening)> {
+    const SPEAKERS: &[(&str, &[Kind])] = &[
+        ("smoke-1", &[Kind::FireSmoke, Kind::FireHeat]),
+        ("smoke-2", &[Kind::FireSmoke, Kind::FireManualCall]),
+        ("smoke-3", &[Kind::FireSmoke]),
+        ("panel-1", &[Kind::FireDetector]),
+        ("gate-1", &[Kind::VehiclePlateRead]),
+        (
+            "door-1",
+            &[
+                Kind::AccessDenied,
+                Kind::AccessForcedOpen,
+                Kind::AccessDoorState,
+            ],
+        ),
+        ("door-2", &[Kind::AccessDenied, Kind::GatewayRejected]),
+        ("lift-cam", &[Kind::CameraObject]),
+    ];
+    let phases = prop::sample::select(vec![
+        Phase::Instant,
+        Phase::Raised,
+        Phase::Updated,
+        Phase::Cleared,
+    ]);
+    let attrs = prop::sample::select(vec![
+        serde_json::json!({}),
+        serde_json::json!({ "plate": "浙A·12345", "label": "e_bike", "door": "closed" }),
+        serde_json::json!({ "credential_ref": "c1" }),
+        serde_json::json!({ "credential_ref": "c2", "lane": "telemetry" }),
+    ]);
+    let component = prop::sample::select(vec![None, Some("a"), Some("b"), Some("c")]);
+    let speaker = prop::sample::select(SPEAKERS.to_vec());
+    let said = (speaker, 0..3_usize, phases, attrs, component, 0..3_i64).prop_map(
+        |((device, kinds), kind, phase, attrs, component, late)| {
+            let event = event(0, device, kinds[kind % kinds.len()], phase);
+            let mut event = with_attrs(event, &attrs);
+            event.component = component.map(str::to_owned);
+            // moved to its place in time later; here only how late it is
+            event.occurred_at = at(-late * 400);
+            Happening::Event(Box::new(event))
+        },
+    );
+    let word = prop::sample::select(vec!["smoke-1", "smoke-2", "smoke-3"]);
+    let pause = prop_oneof![4 => 0..5_i64, 2 => 5..59_i64, 1 => 59..400_i64];
+    let what = prop_oneof![
+        8 => said,
+        2 => word.prop_map(Happening::Word),
+        3 => Just(Happening::Tick),
+    ];
+    (pause, what)
+}
+
+/// Lets something happen; its events get their place in time and journal.
+fn happen(engine: &mut Engine, now: i64, number: usize, what: &Happening) -> Vec<Finding> {
+    match what {
+        Happening::Tick => engine.on_tick(at(now)),
+        Happening::Word(device) => {
+            engine.seen(&id(device), at(now));
+            Vec::new()
+        }
+        Happening::Event(event) => {
+            let mut event = event.as_ref().clone();
+            let late = event.received_at.duration_since(event.occurred_at);
+            event.seq = Seq(number as u64);
+            event.received_at = at(now);
+            event.occurred_at = at(now) - late;
+            event.id = EventId::of_uplink(event.received_at, event.seq, 0);
+            engine.seen(&event.device, event.received_at);
+            engine.on_event(&event)
+        }
+    }
+}
+
+/// Devices whose silence is open after these findings.
+fn silent(findings: &[Finding]) -> BTreeSet<String> {
+    let mut silent = BTreeSet::new();
+    for finding in findings.iter().filter(|f| f.rule.as_str() == "S7") {
+        match finding.what {
+            FindingKind::Raised => silent.insert(finding.subject.clone()),
+            FindingKind::Cleared => silent.remove(&finding.subject),
+        };
+    }
+    silent
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 192, ..ProptestConfig::default() })]
+
+    /// The promise of the module: a restart at any point changes nothing but that silences are found later.
+    #[test]
+    fn restored_rows_and_the_rest_are_as_good_as_never_having_stopped(
+        story in prop::collection::vec(happening(), 1..120),
+        cut in any::<prop::sample::Index>(),
+        tight in any::<bool>(),
+    ) {
+        let limits = if tight {
+            Limits { subjects_per_rule: 2, sources_per_subject: 2 }
+        } else {
+            Limits::default()
+        };
+        let rules: Arc<RuleSet> = Arc::new(shipped());
+        let registry = registry();
+        let fresh = || Engine::with_limits(Arc::clone(&rules), Arc::clone(&registry), limits);
+        let cut = cut.index(story.len());
+        let (mut steady, mut steady_rows) = (fresh(), Rows::default());
+        let mut restarted: Option<(Engine, Rows)> = None;
+        let (mut all, mut again) = (Vec::new(), Vec::new());
+        let mut now = 0;
+        for (number, (pause, what)) in story.iter().enumerate() {
+            now += pause;
+            if number == cut {
+                let mut engine = fresh();
+                engine.restore(steady_rows.read());
+                prop_assert_eq!(engine.take_dirty(), vec![]);
+                again = all.clone();
+                restarted = Some((engine, steady_rows.clone()));
+            }
+            all.extend(happen(&mut steady, now, number, what));
+            steady_rows.write(&mut steady);
+            if let Some((engine, rows)) = &mut restarted {
+                again.extend(happen(engine, now, number, what));
+                rows.write(engine);
+            }
+        }
+        let (mut engine, mut rows) = restarted.expect("the cut is inside the story");
+        let others = |list: &[Finding]| -> Vec<Finding> {
+            list.iter().filter(|f| f.rule.as_str() != "S7").cloned().collect()
+        };
+        prop_assert_eq!(others(&all), others(&again));
+        prop_assert_eq!(steady_rows.without_silences(), rows.without_silences());
+        prop_assert!(silent(&again).is_subset(&silent(&all)), "a silence was found too early");
+
+        // quiet for half an hour: everybody finds the same silences, and all that time ends has ended
+        for _ in 0..90 {
+            now += 20;
+            all.extend(steady.on_tick(at(now)));
+            again.extend(engine.on_tick(at(now)));
+        }
+        prop_assert_eq!(silent(&all), silent(&again));
+        prop_assert_eq!(others(&all), others(&again));
+        steady_rows.write(&mut steady);
+        rows.write(&mut engine);
+        prop_assert_eq!(steady_rows.without_silences(), rows.without_silences());
+    }
+}
