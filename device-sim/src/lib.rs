@@ -1,1 +1,17 @@
-//! The simulated compound: a fleet of devices, scenarios, and a load generator with an oracle.
+//! The simulated compound: a fleet of devices that speak the native format over real MQTT, scenarios that make something
+//! happen, and a load generator with an oracle of what was acknowledged.
+//!
+//! It stands in for hardware in tests and demonstrations and knows nothing of the hub's insides: it publishes, and it
+//! remembers which publishes were acknowledged.
+
+pub mod credentials;
+pub mod fleet;
+pub mod latency;
+
+pub mod native;
+pub mod scenario;
+pub mod script;
+
+pub use credentials::SimDevice;
+pub use fleet::{Fleet, FleetConfig, FleetReport};
+pub use scenario::Scenario;

@@ -4,8 +4,10 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
 
+use device_sim::Scenario;
+use device_sim::scenario::Action;
 use domain::place::{Building, Registry, ZoneKind};
-use domain::{DeviceClass, DeviceId};
+use domain::{DeviceClass, DeviceId, Kind};
 
 fn compound() -> Registry {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../deploy/config/compound");
@@ -132,4 +134,36 @@ fn fires_can_be_confirmed_and_silence_can_be_seen() {
     assert!(smoke.values().filter(|&&n| n >= 2).count() >= 9);
     let talker: DeviceId = "smoke-q2-0203".parse().expect("an id");
     assert_eq!(registry.devices[&talker].heartbeat_s, 10);
+}
+
+#[test]
+fn the_scenarios_play_with_devices_of_the_compound_in_the_right_places() {
+    let registry = compound();
+    for name in Scenario::names() {
+        let scenario = Scenario::named(name).expect("ships");
+        let mut alarmed = Vec::new();
+        for step in &scenario.steps {
+            let id: DeviceId = scenario.pattern(step).parse().expect("an id");
+            let zone = registry
+                .zone_of(&id)
+                .unwrap_or_else(|| panic!("{name}: no device {id}"));
+            let Action::Event { kind, attrs, .. } = &step.action else {
+                continue;
+            };
+            let rule = step.expect.as_ref().map(domain::RuleId::as_str);
+            match kind {
+                Kind::FireSmoke => alarmed.push(&zone.id),
+                Kind::CameraObject => assert_eq!(zone.kind, ZoneKind::Lift, "{name}: {id}"),
+                Kind::VehiclePlateRead => {
+                    let plate = attrs["plate"].as_str().expect("a plate");
+                    assert!(registry.watch.contains_key(plate), "{name}: {plate}");
+                }
+                _ => {}
+            }
+            if rule == Some("S2") {
+                let here = alarmed.iter().filter(|z| **z == &zone.id).count();
+                assert_eq!(here, 2, "{name}: two detectors of {}", zone.id);
+            }
+        }
+    }
 }

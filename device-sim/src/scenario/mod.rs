@@ -1,0 +1,267 @@
+//! Scenarios: what happens in the compound, when, and which rule must notice. Files in `scenarios/`, or anybody's.
+//!
+//! A scenario is data: a cast of devices, steps at offsets from its start, a rate of ordinary life in the background, and
+//! perhaps a repetition. It says nothing of clocks or connections; `script` plays it.
+
+mod parse;
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::time::Duration;
+
+use domain::{Kind, Phase, RuleId};
+
+use crate::native::Fields;
+
+/// The scenarios that come with the simulator: name and text.
+const EMBEDDED: &[(&str, &str)] = &[
+    ("demo", include_str!("../../scenarios/demo.toml")),
+    ("quiet-day", include_str!("../../scenarios/quiet-day.toml")),
+    (
+        "smoke-in-one-flat",
+        include_str!("../../scenarios/smoke-in-one-flat.toml"),
+    ),
+    (
+        "confirmed-fire",
+        include_str!("../../scenarios/confirmed-fire.toml"),
+    ),
+    (
+        "blacklisted-plate",
+        include_str!("../../scenarios/blacklisted-plate.toml"),
+    ),
+    (
+        "forced-door",
+        include_str!("../../scenarios/forced-door.toml"),
+    ),
+    (
+        "e-bike-in-lift",
+        include_str!("../../scenarios/e-bike-in-lift.toml"),
+    ),
+    (
+        "detector-goes-silent",
+        include_str!("../../scenarios/detector-goes-silent.toml"),
+    ),
+    (
+        "refused-card",
+        include_str!("../../scenarios/refused-card.toml"),
+    ),
+];
+
+/// A scenario, checked.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Scenario {
+    /// One line for people.
+    pub title: String,
+    /// Who plays: name in the steps → device id, or a pattern with `*` of which one device is drawn in each round.
+    pub cast: BTreeMap<String, String>,
+    /// Ordinary life.
+    pub background: Background,
+    /// What happens, in the order of the file.
+    pub steps: Vec<Step>,
+    /// Whether it happens again.
+    pub repeat: Option<Repeat>,
+}
+
+/// Ordinary life: how often, over the whole fleet, in events per minute.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Background {
+    /// Vehicles through the barriers.
+    pub vehicles_per_minute: f64,
+    /// People through the doors.
+    pub doors_per_minute: f64,
+    /// Motion before the cameras.
+    pub motion_per_minute: f64,
+    /// Devices send their readings.
+    pub telemetry: bool,
+}
+
+/// Again and again.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Repeat {
+    /// From the start of one round to the start of the next.
+    pub every: Duration,
+    /// From the second round on, offsets are multiplied by this, so that life is calmer.
+    pub spread: f64,
+}
+
+/// Something that happens.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Step {
+    /// From the start of the round.
+    pub at: Duration,
+    /// A name of the cast, or a device id.
+    pub device: String,
+    /// What it does.
+    pub action: Action,
+    /// How many times, at least once.
+    pub times: u32,
+    /// Between two times.
+    pub every: Duration,
+    /// The rule that must open an incident when the last time is over.
+    pub expect: Option<RuleId>,
+}
+
+/// What a device does.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Action {
+    /// Sends an event.
+    Event {
+        /// What happened.
+        kind: Kind,
+        /// Which part of the episode.
+        phase: Phase,
+        /// Which part of the device; none for the device as a whole.
+        component: Option<String>,
+        /// The kind's own fields.
+        attrs: Fields,
+    },
+    /// Reports how a part of it stands.
+    State {
+        /// Which part.
+        component: String,
+        /// Its fields.
+        fields: Fields,
+    },
+    /// Keeps its connection and says nothing of its own accord.
+    Silence(Duration),
+}
+
+/// Why a scenario cannot be played.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum ScenarioError {
+    /// There is none of that name.
+    #[error("unknown scenario `{name}`{hint}")]
+    Unknown {
+        /// What was asked for.
+        name: String,
+        /// The nearest one, or all of them.
+        hint: String,
+    },
+    /// The file could not be read.
+    #[error("cannot read scenario `{path}`: {why}")]
+    Read {
+        /// Which file.
+        path: String,
+        /// The system's words.
+        why: String,
+    },
+    /// Mistakes in the text, all of them.
+    #[error("{}", mistakes.join("\n"))]
+    Mistakes {
+        /// Each with file and step.
+        mistakes: Vec<String>,
+    },
+}
+
+impl Scenario {
+    /// The names of the scenarios that come with the simulator; the first is the default.
+    pub fn names() -> impl Iterator<Item = &'static str> + Clone {
+        EMBEDDED.iter().map(|(name, _)| *name)
+    }
+
+    /// One of the scenarios that come with the simulator.
+    pub fn named(name: &str) -> Result<Self, ScenarioError> {
+        match EMBEDDED.iter().find(|(known, _)| *known == name) {
+            Some((_, text)) => Self::parse(&format!("{name}.toml"), text),
+            None => Err(ScenarioError::Unknown {
+                name: name.chars().take(80).collect(),
+                hint: parse::hint(name, Self::names(), "scenarios"),
+            }),
+        }
+    }
+
+    /// A scenario by its name, or from a file when the text ends with `.toml`.
+    pub fn load(name_or_path: &str) -> Result<Self, ScenarioError> {
+        if Path::new(name_or_path)
+            .extension()
+            .is_none_or(|ext| ext != "toml")
+        {
+            return Self::named(name_or_path);
+        }
+        let text = std::fs::read_to_string(name_or_path).map_err(|e| ScenarioError::Read {
+            path: name_or_path.to_owned(),
+            why: e.to_string(),
+        })?;
+        Self::parse(name_or_path, &text)
+    }
+
+    /// The device ids that must be in the fleet: those named without a `*`.
+    pub fn required_devices(&self) -> impl Iterator<Item = &str> {
+        self.steps
+            .iter()
+            .map(|step| self.pattern(step))
+            .filter(|pattern| !pattern.contains('*'))
+    }
+
+    /// The device id or pattern that a step means.
+    pub fn pattern<'a>(&'a self, step: &'a Step) -> &'a str {
+        self.cast
+            .get(&step.device)
+            .map_or(step.device.as_str(), String::as_str)
+    }
+}
+
+/// Whether an id is what the pattern means; `*` stands for any characters.
+pub fn matches(pattern: &str, id: &str) -> bool {
+    match pattern.split_once('*') {
+        None => pattern == id,
+        Some((head, tail)) => id.strip_prefix(head).is_some_and(|rest| {
+            (0..=rest.len()).any(|at| rest.is_char_boundary(at) && matches(tail, &rest[at..]))
+        }),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_scenario_that_ships_is_without_mistake() {
+        for name in Scenario::names() {
+            let scenario = Scenario::named(name).unwrap_or_else(|e| panic!("{e}"));
+            let expects = scenario.steps.iter().filter(|s| s.expect.is_some()).count();
+            assert_eq!(expects == 0, name == "quiet-day", "{name}");
+        }
+    }
+
+    #[test]
+    fn the_demo_has_one_event_of_every_rule_within_the_minute() {
+        let demo = Scenario::named("demo").expect("ships");
+        let mut rules: Vec<_> = demo
+            .steps
+            .iter()
+            .filter_map(|s| s.expect.as_ref())
+            .map(RuleId::as_str)
+            .collect();
+        rules.sort_unstable();
+        assert_eq!(rules, ["A1", "A4", "B1", "C1", "S1", "S2", "S7"]);
+        assert!(
+            demo.steps
+                .iter()
+                .all(|s| s.expect.is_none() || s.at < Duration::from_secs(50))
+        );
+    }
+
+    #[test]
+    fn an_unknown_name_is_answered_with_the_nearest() {
+        let error = Scenario::named("confirmd-fire").expect_err("there is none");
+        assert_eq!(
+            error.to_string(),
+            "unknown scenario `confirmd-fire` (hint: did you mean `confirmed-fire`?)"
+        );
+    }
+
+    #[test]
+    fn patterns_match_whole_ids() {
+        for (pattern, id, expect) in [
+            ("door-q1-0301", "door-q1-0301", true),
+            ("door-q1-*", "door-q1-0301", true),
+            ("door-*-0301", "door-q1-0301", true),
+            ("*", "x", true),
+            ("door-q1", "door-q1-0301", false),
+            ("*-0302", "door-q1-0301", false),
+        ] {
+            assert_eq!(matches(pattern, id), expect, "{pattern} {id}");
+        }
+    }
+}

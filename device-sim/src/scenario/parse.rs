@@ -1,0 +1,435 @@
+//! Scenario files: TOML → [`Scenario`], with every mistake listed by file and step.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use domain::{Kind, Phase, RuleId};
+use jiff::SignedDuration;
+use serde::Deserialize;
+
+use super::{Action, Background, Repeat, Scenario, ScenarioError, Step};
+use crate::native::Fields;
+
+/// Longest offset, pause and silence.
+const SPAN_MAX: Duration = Duration::from_secs(24 * 3600);
+/// Most steps of a scenario.
+const STEPS_MAX: usize = 500;
+/// Most repetitions of a step.
+const TIMES_MAX: u32 = 1000;
+/// Highest rate of one kind of background, per minute.
+const RATE_MAX: f64 = 60_000.0;
+/// Longest list of fields, in bytes of JSON.
+const FIELDS_BYTES_MAX: usize = 4096;
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RawScenario {
+    title: String,
+    #[serde(default)]
+    cast: BTreeMap<String, String>,
+    #[serde(default)]
+    background: RawBackground,
+    #[serde(default)]
+    step: Vec<RawStep>,
+    repeat: Option<RawRepeat>,
+}
+
+#[derive(Deserialize, Default)]
+#[serde(deny_unknown_fields, default)]
+struct RawBackground {
+    vehicles_per_minute: f64,
+    doors_per_minute: f64,
+    motion_per_minute: f64,
+    telemetry: bool,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RawRepeat {
+    every: String,
+    #[serde(default = "one")]
+    spread: f64,
+}
+
+fn one() -> f64 {
+    1.0
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RawStep {
+    at: String,
+    device: String,
+    kind: Option<String>,
+    phase: Option<String>,
+    component: Option<String>,
+    attrs: Option<Fields>,
+    state: Option<String>,
+    fields: Option<Fields>,
+    silent_for: Option<String>,
+    times: Option<u32>,
+    every: Option<String>,
+    expect: Option<String>,
+}
+
+impl Scenario {
+    /// Reads a scenario; `file` is its name in messages.
+    ///
+    /// # Errors
+    /// [`ScenarioError::Mistakes`] with all that is wrong.
+    pub fn parse(file: &str, text: &str) -> Result<Self, ScenarioError> {
+        let raw: RawScenario = toml::from_str(text).map_err(|e| ScenarioError::Mistakes {
+            mistakes: vec![format!("{file}: {}", e.to_string().trim_end())],
+        })?;
+        let mut reader = Reader {
+            file,
+            mistakes: Vec::new(),
+        };
+        let scenario = reader.scenario(raw);
+        if reader.mistakes.is_empty() {
+            Ok(scenario)
+        } else {
+            Err(ScenarioError::Mistakes {
+                mistakes: reader.mistakes,
+            })
+        }
+    }
+}
+
+struct Reader<'a> {
+    file: &'a str,
+    mistakes: Vec<String>,
+}
+
+impl Reader<'_> {
+    fn wrong(&mut self, place: &str, what: impl std::fmt::Display) {
+        self.mistakes
+            .push(format!("{}: {place}: {what}", self.file));
+    }
+
+    fn scenario(&mut self, raw: RawScenario) -> Scenario {
+        if raw.step.len() > STEPS_MAX {
+            self.wrong("step", format!("more than {STEPS_MAX} steps"));
+        }
+        for (name, pattern) in &raw.cast {
+            let is_id = |text: &str| text.parse::<domain::DeviceId>().is_ok();
+            if !is_id(&pattern.replace('*', "x")) {
+                self.wrong("cast", format!("`{name}` is `{pattern}`, which is no device id (hint: `smoke-q1-0215` or a pattern such as `smoke-*`)"));
+            }
+        }
+        let steps = raw
+            .step
+            .into_iter()
+            .take(STEPS_MAX)
+            .enumerate()
+            .map(|(at, step)| self.step(&format!("step {}", at + 1), step, &raw.cast))
+            .collect::<Vec<_>>();
+        for name in raw.cast.keys() {
+            if !steps.iter().any(|step| step.device == *name) {
+                self.wrong("cast", format!("`{name}` has no part in any step"));
+            }
+        }
+        Scenario {
+            title: raw.title,
+            background: self.background(&raw.background),
+            repeat: raw.repeat.map(|repeat| self.repeat(&repeat, &steps)),
+            cast: raw.cast,
+            steps,
+        }
+    }
+
+    fn background(&mut self, raw: &RawBackground) -> Background {
+        for (name, rate) in [
+            ("vehicles_per_minute", raw.vehicles_per_minute),
+            ("doors_per_minute", raw.doors_per_minute),
+            ("motion_per_minute", raw.motion_per_minute),
+        ] {
+            if !(0.0..=RATE_MAX).contains(&rate) {
+                self.wrong(
+                    "background",
+                    format!("`{name}` is {rate} (hint: 0 to {RATE_MAX})"),
+                );
+            }
+        }
+        Background {
+            vehicles_per_minute: raw.vehicles_per_minute,
+            doors_per_minute: raw.doors_per_minute,
+            motion_per_minute: raw.motion_per_minute,
+            telemetry: raw.telemetry,
+        }
+    }
+
+    fn repeat(&mut self, raw: &RawRepeat, steps: &[Step]) -> Repeat {
+        let every = self.span("repeat", "every", &raw.every);
+        if !(1.0..=1000.0).contains(&raw.spread) {
+            self.wrong(
+                "repeat",
+                format!("`spread` is {} (hint: 1 to 1000)", raw.spread),
+            );
+        }
+        let last = steps.iter().map(|step| step.at).max().unwrap_or_default();
+        let spread = raw.spread.clamp(1.0, 1000.0);
+        if every <= last.mul_f64(spread) {
+            self.wrong("repeat", "a round begins before the one before it is over (hint: a longer `every` or a smaller `spread`)");
+        }
+        Repeat { every, spread }
+    }
+
+    fn step(&mut self, place: &str, raw: RawStep, cast: &BTreeMap<String, String>) -> Step {
+        if !cast.contains_key(&raw.device) && raw.device.parse::<domain::DeviceId>().is_err() {
+            self.wrong(
+                place,
+                format!("`{}` is neither in the cast nor a device id", raw.device),
+            );
+        }
+        let times = raw.times.unwrap_or(1);
+        if !(1..=TIMES_MAX).contains(&times) {
+            self.wrong(
+                place,
+                format!("`times` is {times} (hint: 1 to {TIMES_MAX})"),
+            );
+        }
+        if times > 1 && raw.every.is_none() {
+            self.wrong(place, "`times` needs `every` (hint: every = \"2s\")");
+        }
+        let expect = raw.expect.as_ref().and_then(|rule| match rule.parse() {
+            Ok(rule) => Some(rule),
+            Err(_) => {
+                self.wrong(place, format!("`{rule}` is not a rule's id (hint: `S1`)"));
+                None::<RuleId>
+            }
+        });
+        Step {
+            at: self.span(place, "at", &raw.at),
+            every: raw
+                .every
+                .as_ref()
+                .map_or(Duration::ZERO, |every| self.span(place, "every", every)),
+            action: self.action(place, &raw),
+            device: raw.device,
+            times,
+            expect,
+        }
+    }
+
+    fn action(&mut self, place: &str, raw: &RawStep) -> Action {
+        let given = [
+            raw.kind.is_some(),
+            raw.state.is_some(),
+            raw.silent_for.is_some(),
+        ];
+        if given.into_iter().filter(|&is| is).count() != 1 {
+            self.wrong(
+                place,
+                "a step has exactly one of `kind`, `state`, `silent_for`",
+            );
+        }
+        let of_kind = raw.phase.is_some() || raw.attrs.is_some() || raw.component.is_some();
+        if raw.kind.is_none() && of_kind {
+            self.wrong(place, "`phase`, `component` and `attrs` belong to a `kind`");
+        }
+        for component in raw.state.iter().chain(&raw.component) {
+            if component.parse::<domain::DeviceId>().is_err() {
+                self.wrong(
+                    place,
+                    format!("`{component}` is not a component (hint: `door-1`)"),
+                );
+            }
+        }
+        if raw.state.is_none() && raw.fields.is_some() {
+            self.wrong(place, "`fields` belong to a `state`");
+        }
+        if let Some(span) = &raw.silent_for {
+            return Action::Silence(self.span(place, "silent_for", span));
+        }
+        if let Some(component) = &raw.state {
+            return Action::State {
+                component: component.clone(),
+                fields: self.fields(place, raw.fields.as_ref()),
+            };
+        }
+        let word = raw.kind.as_deref().unwrap_or(Kind::DeviceTest.as_str());
+        let kind = word.parse().unwrap_or_else(|e| {
+            let known = Kind::ALL.iter().map(|kind| kind.as_str());
+            self.wrong(place, format!("{e}{}", hint(word, known, "kinds")));
+            Kind::DeviceTest
+        });
+        let word = raw.phase.as_deref().unwrap_or("instant");
+        let phase = word.parse().unwrap_or_else(|e| {
+            self.wrong(
+                place,
+                format!("{e} (hint: instant, raised, updated or cleared)"),
+            );
+            Phase::Instant
+        });
+        Action::Event {
+            kind,
+            phase,
+            component: raw.component.clone(),
+            attrs: self.fields(place, raw.attrs.as_ref()),
+        }
+    }
+
+    fn fields(&mut self, place: &str, fields: Option<&Fields>) -> Fields {
+        let fields = fields.cloned().unwrap_or_default();
+        let bytes = serde_json::to_string(&fields).map_or(0, |text| text.len());
+        if bytes > FIELDS_BYTES_MAX {
+            self.wrong(
+                place,
+                format!("{bytes} bytes of fields are more than {FIELDS_BYTES_MAX}"),
+            );
+        }
+        fields
+    }
+
+    fn span(&mut self, place: &str, name: &str, text: &str) -> Duration {
+        match span(text) {
+            Some(span) if span <= SPAN_MAX => span,
+            _ => {
+                self.wrong(place, format!("`{name}` is `{text}`, which is no time of at most a day (hint: 500ms, 12s, 3m)"));
+                Duration::ZERO
+            }
+        }
+    }
+}
+
+/// A span of time as people write it: `500ms`, `12s`, `1m 30s`.
+pub(crate) fn span(text: &str) -> Option<Duration> {
+    Duration::try_from(text.parse::<SignedDuration>().ok()?).ok()
+}
+
+/// ` (hint: did you mean …?)` when something is near, otherwise the list when it is short.
+pub(super) fn hint<'a>(
+    word: &str,
+    known: impl Iterator<Item = &'a str> + Clone,
+    what: &str,
+) -> String {
+    let nearest = known
+        .clone()
+        .map(|candidate| (distance(word, candidate), candidate))
+        .min();
+    match nearest {
+        Some((edits, near)) if edits <= 1 + near.len() / 4 => {
+            format!(" (hint: did you mean `{near}`?)")
+        }
+        _ if known.clone().count() <= 20 => {
+            format!(
+                " (hint: {what} are {})",
+                known.collect::<Vec<_>>().join(", ")
+            )
+        }
+        _ => String::new(),
+    }
+}
+
+/// Levenshtein's distance; words are cut to 64 characters.
+fn distance(a: &str, b: &str) -> usize {
+    let b: Vec<char> = b.chars().take(64).collect();
+    let mut row: Vec<usize> = (0..=b.len()).collect();
+    for (i, x) in a.chars().take(64).enumerate() {
+        let mut corner = row[0];
+        row[0] = i + 1;
+        for (j, y) in b.iter().enumerate() {
+            let replaced = corner + usize::from(x != *y);
+            corner = row[j + 1];
+            row[j + 1] = replaced.min(row[j] + 1).min(corner + 1);
+        }
+    }
+    row[b.len()]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn mistakes(text: &str) -> String {
+        Scenario::parse("x.toml", text)
+            .expect_err("has a mistake")
+            .to_string()
+    }
+
+    #[test]
+    fn a_small_scenario_reads() {
+        let scenario = Scenario::parse(
+            "x.toml",
+            r#"
+            title = "smoke"
+            cast = { detector = "smoke-*" }
+            background = { doors_per_minute = 3, telemetry = true }
+            repeat = { every = "1m", spread = 4 }
+            [[step]]
+            at = "1500ms"
+            device = "detector"
+            kind = "fire.smoke"
+            phase = "raised"
+            attrs = { level = 3 }
+            expect = "S1"
+            [[step]]
+            at = "3s"
+            device = "door-1"
+            silent_for = "20s"
+            "#,
+        )
+        .expect("reads");
+        assert_eq!(scenario.steps[0].at, Duration::from_millis(1500));
+        assert_eq!(
+            scenario.steps[1].action,
+            Action::Silence(Duration::from_secs(20))
+        );
+        assert_eq!(scenario.required_devices().collect::<Vec<_>>(), ["door-1"]);
+    }
+
+    #[test]
+    fn all_mistakes_are_listed_with_their_step() {
+        let all = mistakes(
+            r#"
+            title = "wrong"
+            cast = { idle = "Smoke 1" }
+            background = { doors_per_minute = -1 }
+            repeat = { every = "1s", spread = 0 }
+            [[step]]
+            at = "soon"
+            device = "door-1"
+            kind = "access.forced_opn"
+            phase = "rising"
+            expect = "rule 1"
+            [[step]]
+            at = "2s"
+            device = "Nobody"
+            times = 5
+            "#,
+        );
+        for part in [
+            "x.toml: cast: `idle` is `Smoke 1`, which is no device id",
+            "x.toml: cast: `idle` has no part in any step",
+            "x.toml: background: `doors_per_minute` is -1",
+            "x.toml: repeat: `spread` is 0",
+            "x.toml: repeat: a round begins before",
+            "x.toml: step 1: `at` is `soon`",
+            "x.toml: step 1: unknown kind `access.forced_opn` (hint: did you mean `access.forced_open`?)",
+            "x.toml: step 1: unknown phase `rising`",
+            "x.toml: step 1: `rule 1` is not a rule's id",
+            "x.toml: step 2: `Nobody` is neither in the cast nor a device id",
+            "x.toml: step 2: `times` needs `every`",
+            "x.toml: step 2: a step has exactly one of",
+        ] {
+            assert!(all.contains(part), "{part} is not in:\n{all}");
+        }
+    }
+
+    #[test]
+    fn an_unknown_key_is_a_mistake_with_its_line() {
+        let all = mistakes("title = \"x\"\n[[step]]\nat = \"1s\"\ndevise = \"door-1\"\n");
+        assert!(all.contains("line 4") && all.contains("devise"), "{all}");
+    }
+
+    #[test]
+    fn times_that_are_too_long_or_negative_are_refused() {
+        for text in ["-1s", "25h", "", "5"] {
+            let all = mistakes(&format!(
+                "title = \"x\"\n[[step]]\nat = \"{text}\"\ndevice = \"d\"\nkind = \"device.test\"\n"
+            ));
+            assert!(all.contains("`at` is"), "{text}: {all}");
+        }
+    }
+}
