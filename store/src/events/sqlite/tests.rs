@@ -1,0 +1,200 @@
+//! The conformance suite over SQLite, and what only its files can do.
+
+use std::num::NonZeroU32;
+use std::path::PathBuf;
+
+use async_trait::async_trait;
+use domain::{Event, Seq};
+use rusqlite::Connection;
+use tempfile::TempDir;
+
+use super::SqliteEvents;
+use crate::events::conformance::{Bench, at, conformance, event};
+use crate::events::{Bucket, CountBy, EventStore, EventsError, HistoryQuery};
+
+struct Dir(TempDir);
+
+impl Dir {
+    fn new() -> Self {
+        Self(tempfile::tempdir().expect("a directory"))
+    }
+    fn store(&self) -> SqliteEvents {
+        SqliteEvents::open(self.0.path(), None).expect("opens")
+    }
+    fn files(&self) -> Vec<String> {
+        let mut names: Vec<String> = std::fs::read_dir(self.0.path())
+            .expect("a directory")
+            .map(|e| {
+                e.expect("an entry")
+                    .file_name()
+                    .into_string()
+                    .expect("UTF-8")
+            })
+            .filter(|name| name.ends_with(".db"))
+            .collect();
+        names.sort();
+        names
+    }
+    fn path(&self, name: &str) -> PathBuf {
+        self.0.path().join(name)
+    }
+}
+
+#[async_trait]
+impl Bench for Dir {
+    async fn open(&self) -> Box<dyn EventStore> {
+        Box::new(self.store())
+    }
+}
+
+conformance!(Dir::new());
+
+/// The same fact, delivered again under another position.
+fn again(first: &Event, seq: u64, time: domain::Timestamp) -> Event {
+    Event {
+        dedupe_key: first.dedupe_key.clone(),
+        ..event(seq, time)
+    }
+}
+
+async fn total(store: &SqliteEvents) -> u64 {
+    let (from, to) = (
+        at("00:00:00"),
+        "2026-12-01T00:00:00Z".parse().expect("time"),
+    );
+    let rows = store.counts(from, to, Bucket::Day, CountBy::Device);
+    rows.await.expect("counts").iter().map(|row| row.n).sum()
+}
+
+#[tokio::test]
+async fn a_redelivery_is_counted_on_the_event_that_is_there() {
+    let dir = Dir::new();
+    let store = dir.store();
+    let first = event(1, at("10:00:00"));
+    let batch = vec![first.clone(), again(&first, 2, at("10:00:05"))];
+    let done = store.append(Seq(2), batch).await.expect("append");
+    assert_eq!((done.stored, done.duplicates), (1, 1));
+    let third = again(&first, 3, at("10:01:00"));
+    let done = store.append(Seq(3), vec![third]).await.expect("append");
+    assert_eq!((done.stored, done.duplicates), (0, 1));
+    let stored = store.get(first.id).await.expect("get").expect("is there");
+    assert_eq!(stored.event, first);
+    assert_eq!((stored.count, stored.last_received_at), (3, at("10:01:00")));
+    assert_eq!(total(&store).await, 1);
+}
+
+#[tokio::test]
+async fn a_redelivery_after_midnight_is_counted_in_yesterdays_file() {
+    let dir = Dir::new();
+    let store = dir.store();
+    let first = event(1, at("23:59:59"));
+    let other = event(3, "2026-11-24T00:00:02Z".parse().expect("time"));
+    let late = again(&first, 2, "2026-11-24T00:00:01Z".parse().expect("time"));
+    store
+        .append(Seq(1), vec![first.clone()])
+        .await
+        .expect("append");
+    let done = store
+        .append(Seq(3), vec![late, other])
+        .await
+        .expect("append");
+    assert_eq!((done.stored, done.duplicates), (1, 1));
+    // A day after the first delivery it is news again.
+    let next_day = again(&first, 4, "2026-11-24T23:59:59Z".parse().expect("time"));
+    let done = store.append(Seq(4), vec![next_day]).await.expect("append");
+    assert_eq!((done.stored, done.duplicates), (1, 0));
+    let stored = store.get(first.id).await.expect("get").expect("is there");
+    assert_eq!(stored.count, 2);
+    assert_eq!(total(&store).await, 3);
+}
+
+#[tokio::test]
+async fn a_batch_that_was_stored_in_half_can_be_given_again() {
+    let dir = Dir::new();
+    let midnight = |s: u64| format!("2026-11-24T00:00:0{s}Z").parse().expect("time");
+    let first = event(1, at("23:59:58"));
+    let batch = vec![
+        event(2, at("23:59:59")),
+        again(&first, 3, midnight(0)),
+        event(4, midnight(1)),
+    ];
+    let store = dir.store();
+    store
+        .append(Seq(1), vec![first.clone()])
+        .await
+        .expect("append");
+    store.append(Seq(4), batch.clone()).await.expect("append");
+    drop(store);
+    // A crash between the two commits: yesterday has its part, today's file was never made.
+    std::fs::remove_file(dir.path("events-2026-11-24.db")).expect("removed");
+    let store = dir.store();
+    assert_eq!(store.cursor().await.expect("cursor"), Seq(1));
+    let done = store.append(Seq(4), batch).await.expect("again");
+    assert_eq!((done.stored, done.duplicates), (1, 0));
+    assert_eq!(total(&store).await, 3);
+    let stored = store.get(first.id).await.expect("get").expect("is there");
+    assert_eq!(stored.count, 2);
+}
+
+#[tokio::test]
+async fn retention_unlinks_whole_days() {
+    let dir = Dir::new();
+    let keep = NonZeroU32::new(2);
+    let store = SqliteEvents::open(dir.0.path(), keep).expect("opens");
+    for (seq, day) in [(1, 20), (2, 21), (3, 22), (4, 23)] {
+        let time = format!("2026-11-{day}T10:00:00Z").parse().expect("time");
+        store
+            .append(Seq(seq), vec![event(seq, time)])
+            .await
+            .expect("append");
+        let page = store.history(HistoryQuery::default()).await.expect("page");
+        assert_eq!(page.items.len() as u64, seq.min(2));
+    }
+    assert_eq!(
+        dir.files(),
+        ["events-2026-11-22.db", "events-2026-11-23.db"]
+    );
+    drop(store);
+    let store = SqliteEvents::open(dir.0.path(), NonZeroU32::new(1)).expect("opens");
+    assert_eq!(dir.files(), ["events-2026-11-23.db"]);
+    assert_eq!(store.cursor().await.expect("cursor"), Seq(4));
+}
+
+#[tokio::test]
+async fn a_batch_that_cannot_be_stored_changes_nothing() {
+    let dir = Dir::new();
+    let store = dir.store();
+    let foreign = Event {
+        id: event(9, at("10:00:00")).id,
+        ..event(2, at("10:00:00"))
+    };
+    let batch = vec![event(1, at("10:00:00")), foreign];
+    let error = store.append(Seq(2), batch).await.expect_err("foreign id");
+    assert!(matches!(error, EventsError::ForeignId { seq: Seq(2), .. }));
+    let error = store.append(Seq(0), vec![event(1, at("10:00:00"))]).await;
+    assert!(matches!(error, Err(EventsError::UptoTooLow { .. })));
+    assert_eq!(store.cursor().await.expect("cursor"), Seq(0));
+    assert_eq!(total(&store).await, 0);
+}
+
+#[tokio::test]
+async fn the_files_read_well_with_other_programs() {
+    let dir = Dir::new();
+    let store = dir.store();
+    store
+        .append(Seq(1), vec![event(1, at("10:00:00"))])
+        .await
+        .expect("append");
+    drop(store);
+    let file = Connection::open(dir.path("events-2026-11-23.db")).expect("opens");
+    let row: (i64, String, String) = file
+        .query_row("SELECT seq, device, kind FROM history", [], |row| {
+            Ok((row.get(0)?, row.get(1)?, row.get(2)?))
+        })
+        .expect("a row");
+    assert_eq!(row, (1, "smoke-1".to_owned(), "fire.smoke".to_owned()));
+    let check: String = file
+        .query_row("PRAGMA integrity_check", [], |row| row.get(0))
+        .expect("a check");
+    assert_eq!(check, "ok");
+}

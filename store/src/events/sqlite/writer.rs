@@ -1,0 +1,223 @@
+//! The writer: one thread, one batch at a time, one transaction per file that the batch touches.
+//!
+//! **Invariant:** the cursor stands in the file that is committed last, so it never runs ahead of what is stored.
+//! **Invariant:** every row remembers the last journal position that was counted on it, so a batch that was half stored
+//! (a crash between two files) can be given again.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::num::NonZeroU32;
+use std::sync::Arc;
+
+use domain::{Event, Seq};
+use tokio::sync::{mpsc, oneshot};
+
+use super::catalogue::Catalogue;
+use super::day::Day;
+use super::day_file::{DayFile, Verdict};
+use super::reader::Readers;
+use crate::events::model::Cursor;
+use crate::events::{Appended, EventsError};
+
+/// Days whose files stay open for writing: today, and yesterday for what is delivered again across midnight.
+const OPEN_MAX: usize = 2;
+
+/// A batch and where its answer goes.
+pub(super) struct Append {
+    pub(super) upto: Seq,
+    pub(super) events: Vec<Event>,
+    pub(super) answer: oneshot::Sender<Result<Appended, EventsError>>,
+}
+
+pub(super) struct Writer {
+    catalogue: Arc<Catalogue>,
+    readers: Arc<Readers>,
+    retention_days: Option<NonZeroU32>,
+    open: BTreeMap<Day, DayFile>,
+}
+
+type Batch = BTreeMap<Day, Vec<(Cursor, Event)>>;
+
+impl Writer {
+    pub(super) fn new(
+        catalogue: Arc<Catalogue>,
+        readers: Arc<Readers>,
+        retention_days: Option<NonZeroU32>,
+    ) -> Self {
+        Self {
+            catalogue,
+            readers,
+            retention_days,
+            open: BTreeMap::new(),
+        }
+    }
+
+    /// Works until every sender is gone.
+    pub(super) fn run(mut self, mut waiting: mpsc::Receiver<Append>) {
+        while let Some(Append {
+            upto,
+            events,
+            answer,
+        }) = waiting.blocking_recv()
+        {
+            let result = self.append(upto, events);
+            // A caller that has gone away finds out by the cursor.
+            let _ = answer.send(result);
+        }
+    }
+
+    fn append(&mut self, upto: Seq, events: Vec<Event>) -> Result<Appended, EventsError> {
+        let batch = self.sort_out(upto, events)?;
+        if upto <= self.catalogue.cursor() {
+            return Ok(Appended::default());
+        }
+        let newest = self.catalogue.newest();
+        let result = self.store(upto, batch);
+        if result.is_err() {
+            // Closing rolls back, and what we remember of the files may be of the lost transaction.
+            self.open.clear();
+            return result;
+        }
+        while self.open.len() > OPEN_MAX {
+            if let Some((day, file)) = self.open.pop_first() {
+                file.retire();
+                self.readers.forget(day);
+            }
+        }
+        if self.catalogue.newest() > newest {
+            self.prune();
+        }
+        result
+    }
+
+    /// Drops what is stored already and sorts the rest by day.
+    fn sort_out(&self, upto: Seq, events: Vec<Event>) -> Result<Batch, EventsError> {
+        let cursor = self.catalogue.cursor();
+        let mut batch = Batch::new();
+        for event in events {
+            let (id, seq) = (event.id, event.seq);
+            if seq > upto {
+                return Err(EventsError::UptoTooLow { upto, seq });
+            }
+            if seq > cursor {
+                let place = Cursor::of(&event).ok_or(EventsError::ForeignId { id, seq })?;
+                let day = Day::of(event.received_at);
+                batch.entry(day).or_default().push((place, event));
+            }
+        }
+        if batch.is_empty() {
+            let home = self.catalogue.newest().unwrap_or(Day::EPOCH);
+            batch.insert(home, Vec::new());
+        }
+        Ok(batch)
+    }
+
+    fn store(&mut self, upto: Seq, batch: Batch) -> Result<Appended, EventsError> {
+        let mut done = Appended::default();
+        let last = batch.last_key_value().map(|(day, _)| *day);
+        for (day, events) in batch {
+            self.open_day(day)?;
+            for neighbour in [day.before(), day.after()] {
+                if self.catalogue.has(neighbour) {
+                    self.open_day(neighbour)?;
+                }
+            }
+            let mut file = self.open.remove(&day).ok_or(EventsError::Closed)?;
+            let part = self.store_day(&mut file, day, &events)?;
+            done.stored += part.stored;
+            done.duplicates += part.duplicates;
+            if Some(day) == last {
+                file.set_cursor(upto)?;
+            }
+            let span = file.commit()?;
+            self.catalogue.widen(day, span);
+            self.open.insert(day, file);
+        }
+        self.catalogue.advance(upto);
+        Ok(done)
+    }
+
+    /// Fills `file`'s transaction and commits those of its neighbours.
+    fn store_day(
+        &mut self,
+        file: &mut DayFile,
+        day: Day,
+        events: &[(Cursor, Event)],
+    ) -> Result<Appended, EventsError> {
+        let mut done = Appended::default();
+        let mut neighbours: Vec<&mut DayFile> = self
+            .open
+            .iter_mut()
+            .filter(|(d, _)| **d == day.before() || **d == day.after())
+            .map(|(_, file)| file)
+            .collect();
+        file.begin()?;
+        for (place, event) in events {
+            let mut verdict = Verdict::Unknown;
+            for neighbour in &mut neighbours {
+                verdict = neighbour.count_if_known(*place, event)?;
+                if verdict != Verdict::Unknown {
+                    break;
+                }
+            }
+            if verdict == Verdict::Unknown {
+                verdict = file.store(*place, event)?;
+            }
+            match verdict {
+                Verdict::Stored => done.stored += 1,
+                Verdict::Counted => done.duplicates += 1,
+                Verdict::Replayed | Verdict::Unknown => {}
+            }
+        }
+        for neighbour in neighbours {
+            neighbour.commit()?;
+        }
+        Ok(done)
+    }
+
+    fn open_day(&mut self, day: Day) -> Result<(), EventsError> {
+        if !self.open.contains_key(&day) {
+            let file = DayFile::open(&self.catalogue.path(day))?;
+            if !self.catalogue.has(day) {
+                // The file's name, too, must survive a power cut before anything in it is promised.
+                fs::File::open(self.catalogue.dir())
+                    .and_then(|dir| dir.sync_all())
+                    .map_err(|source| EventsError::Directory {
+                        path: self.catalogue.dir().to_owned(),
+                        source,
+                    })?;
+                self.catalogue.widen(day, None);
+            }
+            self.open.insert(day, file);
+        }
+        Ok(())
+    }
+
+    /// Unlinks the days that are out of retention, counted from the newest day. The newest has the cursor or the files
+    /// between have; what goes is always older.
+    pub(super) fn prune(&mut self) {
+        let (Some(keep), Some(newest)) = (self.retention_days, self.catalogue.newest()) else {
+            return;
+        };
+        for (day, _) in self.catalogue.days() {
+            if day.0 + i64::from(keep.get()) > newest.0 {
+                break;
+            }
+            self.open.remove(&day);
+            self.catalogue.forget(day);
+            self.readers.forget(day);
+            let path = self.catalogue.path(day);
+            for suffix in ["-wal", "-shm", ""] {
+                let mut file = path.clone().into_os_string();
+                file.push(suffix);
+                match fs::remove_file(&file) {
+                    Err(e) if e.kind() != std::io::ErrorKind::NotFound => {
+                        tracing::warn!(file = ?file, error = %e, "event file not removed");
+                    }
+                    _ => {}
+                }
+            }
+            tracing::info!(day = %day, "event file out of retention removed");
+        }
+    }
+}
