@@ -23,17 +23,17 @@ pub struct Histogram {
     max_us: u64,
 }
 
-/// What a report says of a [`Histogram`]. All zero when nothing was measured.
+/// What a report says of a [`Histogram`], in milliseconds. All zero when nothing was measured.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
-pub struct Latency {
+pub struct LatencyMs {
     /// How many were measured.
     pub count: u64,
-    /// Half of them were at most this, in milliseconds.
-    pub p50_ms: f64,
-    /// 99 of 100 were at most this, in milliseconds.
-    pub p99_ms: f64,
-    /// The longest, in milliseconds.
-    pub max_ms: f64,
+    /// Half of them were at most this.
+    pub p50: f64,
+    /// 99 of 100 were at most this.
+    pub p99: f64,
+    /// The longest.
+    pub max: f64,
 }
 
 impl Default for Histogram {
@@ -65,13 +65,13 @@ impl Histogram {
     }
 
     /// The figures for a report.
-    pub fn summary(&self) -> Latency {
+    pub fn summary(&self) -> LatencyMs {
         let ms = |us: u64| us as f64 / 1000.0;
-        Latency {
+        LatencyMs {
             count: self.total,
-            p50_ms: ms(self.quantile_us(0.50)),
-            p99_ms: ms(self.quantile_us(0.99)),
-            max_ms: ms(self.max_us),
+            p50: ms(self.quantile_us(0.50)),
+            p99: ms(self.quantile_us(0.99)),
+            max: ms(self.max_us),
         }
     }
 
@@ -129,13 +129,9 @@ mod tests {
             histogram.record(Duration::from_millis(ms));
         }
         let summary = histogram.summary();
-        assert!((50.0..52.0).contains(&summary.p50_ms), "{}", summary.p50_ms);
-        assert!(
-            (99.0..=100.0).contains(&summary.p99_ms),
-            "{}",
-            summary.p99_ms
-        );
-        assert!((summary.max_ms - 100.0).abs() < f64::EPSILON);
-        assert_eq!(Histogram::default().summary(), Latency::default());
+        assert!((50.0..52.0).contains(&summary.p50), "{}", summary.p50);
+        assert!((99.0..=100.0).contains(&summary.p99), "{}", summary.p99);
+        assert!((summary.max - 100.0).abs() < f64::EPSILON);
+        assert_eq!(Histogram::default().summary(), LatencyMs::default());
     }
 }

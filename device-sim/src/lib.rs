@@ -7,10 +7,11 @@
 pub mod credentials;
 pub mod fleet;
 pub mod latency;
-
+pub mod load;
 pub mod native;
 pub mod scenario;
 pub mod script;
+pub mod verify;
 
 pub use credentials::SimDevice;
 pub use fleet::{Fleet, FleetConfig, FleetReport};

@@ -1,2 +1,326 @@
-//! placeholder
-fn main() {}
+//! `device-sim`: simulated devices against a running hub (`run`), a load generator (`load`), and the check of its oracle
+//! against the hub's store (`verify`).
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::time::Duration;
+
+use anyhow::{Context, bail, ensure};
+use clap::{Args, Parser, Subcommand};
+use device_sim::credentials::Credentials;
+use device_sim::fleet::{Fleet, FleetConfig, run_name};
+use device_sim::load::{self, Account, Plan};
+use device_sim::{Scenario, script, verify};
+use domain::Kind;
+use jiff::SignedDuration;
+use serde::Serialize;
+use tokio_util::sync::CancellationToken;
+use tracing_subscriber::EnvFilter;
+
+/// Simulated devices, and load.
+#[derive(Parser)]
+#[command(version)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Play a scenario with simulated devices against a running hub.
+    Run(RunArgs),
+    /// Publish as fast as asked, and write down what was acknowledged.
+    Load(LoadArgs),
+    /// Check that every acknowledged message is in the hub's store exactly once; exit code 1 when not.
+    Verify(VerifyArgs),
+}
+
+#[derive(Args)]
+struct RunArgs {
+    /// The hub's `demo.json`: who the devices are.
+    #[arg(long)]
+    credentials: PathBuf,
+    /// Where devices connect [default: as the credentials say].
+    #[arg(long)]
+    mqtt: Option<String>,
+    /// Name of a scenario, or a file that ends with .toml.
+    #[arg(long, default_value = "demo")]
+    scenario: String,
+    /// Decides everything that is left to chance.
+    #[arg(long, default_value_t = 1)]
+    seed: u64,
+    /// Size of the fleet [default: all devices of the credentials].
+    #[arg(long)]
+    devices: Option<usize>,
+    /// Stop after this time, such as 90s [default: on Ctrl-C].
+    #[arg(long = "for")]
+    lasting: Option<SignedDuration>,
+    /// Write what was done to this file, as JSON.
+    #[arg(long)]
+    report: Option<PathBuf>,
+}
+
+#[derive(Args)]
+struct LoadArgs {
+    /// Where to connect: mqtt://127.0.0.1:1883 [default: as the credentials say].
+    #[arg(long, required_unless_present = "credentials")]
+    mqtt: Option<String>,
+    /// How many connections.
+    #[arg(long, default_value_t = 50)]
+    connections: u32,
+    /// Messages a second over all connections, or `max`.
+    #[arg(long, default_value = "max", value_parser = rate)]
+    rate: Rate,
+    /// Unacknowledged messages per connection.
+    #[arg(long, default_value_t = 20)]
+    window: u16,
+    /// How long to publish, in seconds.
+    #[arg(long, default_value_t = 10.0)]
+    seconds: f64,
+    /// How long, after that, the last acknowledgements may take, in seconds.
+    #[arg(long, default_value_t = 10.0)]
+    drain_seconds: f64,
+    /// Length of each payload.
+    #[arg(long, default_value_t = 250)]
+    payload_bytes: usize,
+    /// Kind of the events.
+    #[arg(long, default_value = "access.granted")]
+    kind: String,
+    /// Come back when the other side dies, and send again what was not acknowledged.
+    #[arg(long, default_value_t = true, action = clap::ArgAction::Set)]
+    reconnect: bool,
+    /// Where to write the acknowledged ids, one line `device id` each.
+    #[arg(long)]
+    acked: PathBuf,
+    /// Where to write the report, as JSON.
+    #[arg(long)]
+    report: Option<PathBuf>,
+    /// Part of every id [default: made of the time].
+    #[arg(long)]
+    run: Option<String>,
+    /// The hub's `demo.json`: connections are its devices.
+    #[arg(long)]
+    credentials: Option<PathBuf>,
+    /// User name on a plain broker.
+    #[arg(long, requires = "password", conflicts_with = "credentials")]
+    username: Option<String>,
+    /// Password on a plain broker.
+    #[arg(long, requires = "username")]
+    password: Option<String>,
+    /// Client ids on a plain broker: this and a number.
+    #[arg(long, default_value = "load", conflicts_with = "credentials")]
+    client_prefix: String,
+    /// Topic on a plain broker; {client} becomes the client id.
+    #[arg(
+        long,
+        default_value = "ssg/v1/load/{client}/evt/access-granted",
+        conflicts_with = "credentials"
+    )]
+    topic: String,
+}
+
+#[derive(Args)]
+struct VerifyArgs {
+    /// The file that `load` wrote.
+    #[arg(long)]
+    acked: PathBuf,
+    /// The hub's URL.
+    #[arg(long)]
+    api: String,
+    /// A bearer token that may read events.
+    #[arg(long)]
+    token: String,
+    /// Do not read events up to this position.
+    #[arg(long, default_value_t = 0)]
+    after_seq: u64,
+    /// Give up when nothing more appears for so many seconds.
+    #[arg(long, default_value_t = 30.0)]
+    wait_seconds: f64,
+}
+
+/// Messages a second, or as fast as possible.
+#[derive(Clone, Copy)]
+struct Rate(Option<f64>);
+
+fn rate(text: &str) -> Result<Rate, String> {
+    if text == "max" {
+        return Ok(Rate(None));
+    }
+    match text.parse::<f64>() {
+        Ok(rate) if rate.is_finite() && rate > 0.0 => Ok(Rate(Some(rate))),
+        _ => Err("a number above 0, or `max`".to_owned()),
+    }
+}
+
+// one thread: the other core belongs to who is measured
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> ExitCode {
+    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info"));
+    tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr)
+        .init();
+    let done = match Cli::parse().command {
+        Command::Run(args) => run(args).await,
+        Command::Load(args) => load(args).await,
+        Command::Verify(args) => check(args).await,
+    };
+    done.unwrap_or_else(|error| {
+        eprintln!("device-sim: {error:#}");
+        ExitCode::FAILURE
+    })
+}
+
+async fn run(args: RunArgs) -> anyhow::Result<ExitCode> {
+    let credentials = Credentials::read(&args.credentials)?;
+    let mqtt = args
+        .mqtt
+        .or(credentials.mqtt)
+        .context("the credentials do not say where to connect (hint: --mqtt)")?;
+    let scenario = Scenario::load(&args.scenario)?;
+    let devices = match args.devices {
+        Some(n) => script::choose(&credentials.devices, &scenario, n),
+        None => credentials.devices,
+    };
+    let lasting = args
+        .lasting
+        .map(Duration::try_from)
+        .transpose()
+        .context("--for")?;
+    let fleet = Fleet::new(FleetConfig::new(mqtt, devices, scenario, args.seed))?;
+    let stop = CancellationToken::new();
+    let stopped = stop.clone();
+    let (report, ()) = tokio::join!(fleet.run(stop), async move {
+        let over = async {
+            match lasting {
+                Some(lasting) => tokio::time::sleep(lasting).await,
+                None => std::future::pending().await,
+            }
+        };
+        tokio::select! {
+            () = over => {}
+            // without a handler for Ctrl-C there is nothing better than to stop
+            _ = tokio::signal::ctrl_c() => {}
+        }
+        stopped.cancel();
+    });
+    println!(
+        "published {} acknowledged {} telemetry {} disconnects {} PUBACK p50/p99 {}/{} ms, {} scenario events",
+        report.published,
+        report.acknowledged,
+        report.telemetry,
+        report.disconnects,
+        report.puback_ms.p50,
+        report.puback_ms.p99,
+        report.scenario_events.len()
+    );
+    write_report(args.report.as_ref(), &report)?;
+    let all = report.published == report.acknowledged && report.refused == 0;
+    Ok(if all {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::FAILURE
+    })
+}
+
+async fn load(args: LoadArgs) -> anyhow::Result<ExitCode> {
+    let kind: Kind = args.kind.parse().context("--kind (hint: access.granted)")?;
+    let run = args.run.clone().unwrap_or_else(run_name);
+    let (accounts, known_mqtt) = accounts(&args, kind)?;
+    let mqtt = args
+        .mqtt
+        .or(known_mqtt)
+        .context("the credentials do not say where to connect (hint: --mqtt)")?;
+    let plan = Plan {
+        connections: args.connections,
+        rate: args.rate.0,
+        window: args.window,
+        duration: Duration::try_from_secs_f64(args.seconds).context("--seconds")?,
+        drain: Duration::try_from_secs_f64(args.drain_seconds).context("--drain-seconds")?,
+        payload_bytes: args.payload_bytes,
+        kind,
+        reconnect: args.reconnect,
+    };
+    let report = load::run(&mqtt, accounts, plan, &run, &args.acked).await?;
+    println!(
+        "published {} acknowledged {} in {:.1} s = {:.0} msg/s, PUBACK p50/p99/max {}/{}/{} ms, {} reconnects",
+        report.published,
+        report.acknowledged,
+        report.seconds,
+        report.msgs_per_s,
+        report.puback_ms.p50,
+        report.puback_ms.p99,
+        report.puback_ms.max,
+        report.reconnects
+    );
+    write_report(args.report.as_ref(), &report)?;
+    if report.unacknowledged > 0 {
+        // no loss: nobody has promised anything about them
+        let error = report.last_error.unwrap_or_default();
+        tracing::warn!(load.unacknowledged = report.unacknowledged, error = %error, "the time is over");
+    }
+    Ok(if report.acknowledged > 0 {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::FAILURE
+    })
+}
+
+/// One account per connection, and the broker's address where the credentials tell it.
+fn accounts(args: &LoadArgs, kind: Kind) -> anyhow::Result<(Vec<Account>, Option<String>)> {
+    let Some(path) = &args.credentials else {
+        let login = args.username.clone().zip(args.password.clone());
+        let made_up = |n| {
+            let client_id = format!("{}-{n:05}", args.client_prefix);
+            Account::made_up(client_id, login.clone(), &args.topic)
+        };
+        return Ok(((0..args.connections).map(made_up).collect(), None));
+    };
+    let credentials = Credentials::read(path)?;
+    let wanted = args.connections as usize;
+    ensure!(
+        credentials.devices.len() >= wanted,
+        "{wanted} connections with {} devices (hint: every connection is a device of its own)",
+        credentials.devices.len()
+    );
+    let devices = credentials.devices.iter().take(wanted);
+    let accounts = devices.map(|device| Account::of_device(device, kind));
+    Ok((accounts.collect(), credentials.mqtt))
+}
+
+async fn check(args: VerifyArgs) -> anyhow::Result<ExitCode> {
+    let question = verify::Question {
+        acked: args.acked,
+        api: args.api,
+        token: args.token,
+        after_seq: args.after_seq,
+        wait: Duration::try_from_secs_f64(args.wait_seconds).context("--wait-seconds")?,
+    };
+    let verdict = verify::run(&question).await?;
+    println!(
+        "acknowledged {} found {} lost {} doubled {} (read {} events)",
+        verdict.acknowledged, verdict.found, verdict.lost, verdict.doubled, verdict.events_read
+    );
+    for (what, ids) in [
+        ("lost", &verdict.lost_ids),
+        ("doubled", &verdict.doubled_ids),
+    ] {
+        for id in ids {
+            println!("{what} {id}");
+        }
+    }
+    if verdict.acknowledged == 0 {
+        bail!("nothing was acknowledged, so nothing was checked");
+    }
+    Ok(if verdict.is_good() {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::FAILURE
+    })
+}
+
+fn write_report(path: Option<&PathBuf>, report: &impl Serialize) -> anyhow::Result<()> {
+    let Some(path) = path else { return Ok(()) };
+    let text = serde_json::to_string_pretty(report)?;
+    std::fs::write(path, text + "\n").with_context(|| format!("cannot write {}", path.display()))
+}

@@ -106,7 +106,7 @@ async fn what_the_fleet_says_is_heard_by_a_subscriber() {
     assert_eq!(report.disconnects, 0);
     assert_eq!(report.acked.len() as u64, report.acknowledged);
     assert!(report.telemetry > 0);
-    assert_eq!(report.puback.count, report.acknowledged);
+    assert_eq!(report.puback_ms.count, report.acknowledged);
     assert_eq!(report.scenario_events[0].rule.as_str(), "S1");
 
     let mut events = BTreeSet::new();

@@ -7,7 +7,7 @@ use std::time::Duration;
 use domain::{DeviceId, RuleId, Timestamp};
 use serde::Serialize;
 
-use crate::latency::{Histogram, Latency};
+use crate::latency::{Histogram, LatencyMs};
 
 /// Most scenario events that are remembered; the oldest go first.
 const SCENARIO_EVENTS_MAX: usize = 10_000;
@@ -52,7 +52,7 @@ pub struct FleetReport {
     /// Connections that ended without being asked to, or could not be made.
     pub disconnects: u64,
     /// From the first publish of an event to its PUBACK, waiting for a connection included.
-    pub puback: Latency,
+    pub puback_ms: LatencyMs,
     /// The newest acknowledged events, up to the limit of the configuration.
     pub acked: Vec<Acked>,
     /// How many older ones were left out of `acked`.
@@ -132,7 +132,7 @@ impl Ledger {
     pub(super) fn report(&self) -> FleetReport {
         let inner = self.lock();
         FleetReport {
-            puback: inner.puback.summary(),
+            puback_ms: inner.puback.summary(),
             acked: inner.acked.iter().cloned().collect(),
             scenario_events: inner.scenario_events.iter().cloned().collect(),
             ..inner.report.clone()
