@@ -128,13 +128,12 @@ impl Connection {
         let mut stream = Some(stream);
         let mut pause = PAUSE_MIN;
         loop {
-            let session = match stream.take() {
-                Some(stream) => Ok(stream),
-                None => {
-                    let again = self.connect().await;
-                    self.tally.reconnects += u64::from(again.is_ok());
-                    again
-                }
+            let session = if let Some(stream) = stream.take() {
+                Ok(stream)
+            } else {
+                let again = self.connect().await;
+                self.tally.reconnects += u64::from(again.is_ok());
+                again
             };
             let lost = match session {
                 Ok(stream) => {

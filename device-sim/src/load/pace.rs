@@ -79,9 +79,9 @@ mod tests {
     fn after_an_hour_without_connection_one_second_is_caught_up() {
         let start = Instant::now();
         let mut pace = Pace::new(Some(100.0), 0.0, start);
-        assert_eq!(pace.allowed(start + Duration::from_secs(3600)), 100);
+        assert_eq!(pace.allowed(start + Duration::from_hours(1)), 100);
         let mut slow = Pace::new(Some(0.1), 0.0, start);
-        assert_eq!(slow.allowed(start + Duration::from_secs(3600)), 1);
+        assert_eq!(slow.allowed(start + Duration::from_hours(1)), 1);
         assert_eq!(Pace::new(None, 0.0, start).allowed(start), u64::MAX);
     }
 }

@@ -11,7 +11,7 @@ use super::{Action, Background, Repeat, Scenario, ScenarioError, Step};
 use crate::native::Fields;
 
 /// Longest offset, pause and silence.
-const SPAN_MAX: Duration = Duration::from_secs(24 * 3600);
+const SPAN_MAX: Duration = Duration::from_hours(24);
 /// Most steps of a scenario.
 const STEPS_MAX: usize = 500;
 /// Most repetitions of a step.
@@ -192,13 +192,10 @@ impl Reader<'_> {
         if times > 1 && raw.every.is_none() {
             self.wrong(place, "`times` needs `every` (hint: every = \"2s\")");
         }
-        let expect = raw.expect.as_ref().and_then(|rule| match rule.parse() {
-            Ok(rule) => Some(rule),
-            Err(_) => {
-                self.wrong(place, format!("`{rule}` is not a rule's id (hint: `S1`)"));
-                None::<RuleId>
-            }
-        });
+        let expect: Option<RuleId> = raw.expect.as_ref().and_then(|rule| rule.parse().ok());
+        if let Some(rule) = raw.expect.as_ref().filter(|_| expect.is_none()) {
+            self.wrong(place, format!("`{rule}` is not a rule's id (hint: `S1`)"));
+        }
         Step {
             at: self.span(place, "at", &raw.at),
             every: raw

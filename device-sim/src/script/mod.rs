@@ -22,7 +22,7 @@ use life::{Life, Readings};
 /// A device sends its readings after this share of its heartbeat, so that one lost message is not yet silence.
 const TELEMETRY_SHARE: f64 = 0.4;
 /// Readings come at least this often, also from detectors with a heartbeat of a day.
-const TELEMETRY_MAX: Duration = Duration::from_secs(600);
+const TELEMETRY_MAX: Duration = Duration::from_mins(10);
 
 /// Somebody says something.
 #[derive(Debug, Clone, PartialEq)]

@@ -76,7 +76,7 @@ fn the_last_repetition_carries_the_expectation_and_all_have_one_device() {
 #[test]
 fn a_silent_device_says_nothing_and_comes_back() {
     let said: Vec<_> = Script::new(&compound(), scenario(FORCED), 3)
-        .take_while(|line| line.at < Duration::from_secs(60))
+        .take_while(|line| line.at < Duration::from_mins(1))
         .filter(|line| line.device == 0 && line.say.is_some())
         .map(|line| line.at.as_secs())
         .collect();
@@ -89,7 +89,7 @@ fn a_silent_device_says_nothing_and_comes_back() {
 fn readings_come_twice_within_a_heartbeat() {
     let quiet = Scenario::named("quiet-day").expect("ships");
     let at: Vec<_> = Script::new(&compound(), quiet, 3)
-        .take_while(|line| line.at < Duration::from_secs(300))
+        .take_while(|line| line.at < Duration::from_mins(5))
         .filter(|line| line.device == 0)
         .map(|line| line.at)
         .collect();
