@@ -8,12 +8,13 @@ use jiff::tz::TimeZone;
 use serde_json::Value;
 
 use super::condition::{AttrTest, Matcher, Scalar, Test, Urgency};
-use crate::place::{Device, Registry, WatchEntry, Zone, normal_plate};
+use crate::place::{Registry, WatchEntry, Zone, normal_plate};
 use crate::{Event, Severity};
 
 /// The event and what the registry says about it.
 pub(super) struct View<'a> {
     pub(super) event: &'a Event,
+    /// Where the device stands, if that is known.
     pub(super) zone: Option<&'a Zone>,
     registry: &'a Registry,
     time_zone: &'a TimeZone,
@@ -24,11 +25,15 @@ pub(super) struct View<'a> {
 }
 
 impl<'a> View<'a> {
-    pub(super) fn new(event: &'a Event, registry: &'a Registry, time_zone: &'a TimeZone) -> Self {
-        let device: Option<&Device> = registry.devices.get(&event.device);
+    pub(super) fn new(
+        event: &'a Event,
+        zone: Option<&'a Zone>,
+        registry: &'a Registry,
+        time_zone: &'a TimeZone,
+    ) -> Self {
         Self {
             event,
-            zone: device.and_then(|d| registry.zones.get(&d.zone)),
+            zone,
             registry,
             time_zone,
             attrs: OnceCell::new(),

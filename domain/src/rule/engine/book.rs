@@ -1,16 +1,40 @@
 //! The slots of one rule by subject, with the order in which time will touch them. Bounded: what is too much goes, counted.
+//!
+//! Lookups are hashed; whatever depends on an order (time passing, eviction) goes by `due`, so that two engines with the same
+//! slots do the same.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
 use super::super::set::Rule;
 use super::slot::Slot;
 use crate::Timestamp;
 
+/// Every slot stands in `due` once; one that time will not touch stands at the end of time.
 #[derive(Debug, Default)]
 pub(super) struct Book {
-    slots: BTreeMap<Arc<str>, (Slot, Option<Timestamp>)>,
+    slots: HashMap<Arc<str>, (Slot, Timestamp)>,
     due: BTreeSet<(Timestamp, Arc<str>)>,
+}
+
+/// A slot on loan: it goes back with [`Book::put`].
+#[derive(Debug)]
+#[must_use]
+pub(super) struct Taken {
+    pub(super) subject: Arc<str>,
+    pub(super) slot: Slot,
+    /// Where it stands in `due`; new ones do not yet.
+    due: Option<Timestamp>,
+}
+
+impl Taken {
+    pub(super) fn fresh(subject: impl Into<Arc<str>>, slot: Slot) -> Self {
+        Self {
+            subject: subject.into(),
+            slot,
+            due: None,
+        }
+    }
 }
 
 impl Book {
@@ -22,47 +46,63 @@ impl Book {
         self.slots.get(subject).map(|(slot, _)| slot)
     }
 
-    /// Takes the slot out, to be changed and put back.
-    pub(super) fn take(&mut self, subject: &str) -> Option<(Arc<str>, Slot)> {
+    /// Lends a slot, to be changed and put back.
+    pub(super) fn take(&mut self, subject: &str) -> Option<Taken> {
         let (subject, (slot, due)) = self.slots.remove_entry(subject)?;
-        if let Some(due) = due {
-            self.due.remove(&(due, Arc::clone(&subject)));
-        }
-        Some((subject, slot))
+        Some(Taken {
+            subject,
+            slot,
+            due: Some(due),
+        })
     }
 
-    /// Puts a slot back, unless there is nothing in it to remember.
-    pub(super) fn put(&mut self, rule: &Rule, subject: Arc<str>, slot: Slot) {
-        if slot.is_blank() {
-            return;
+    /// Takes a slot back, unless there is nothing in it to remember.
+    pub(super) fn put(&mut self, rule: &Rule, taken: Taken) {
+        let Taken { subject, slot, due } = taken;
+        let now_due = (!slot.is_blank()).then(|| slot.due(rule).unwrap_or(Timestamp::MAX));
+        if now_due != due {
+            if let Some(due) = due {
+                self.due.remove(&(due, Arc::clone(&subject)));
+            }
+            if let Some(due) = now_due {
+                self.due.insert((due, Arc::clone(&subject)));
+            }
         }
-        let due = slot.due(rule);
-        if let Some(due) = due {
-            self.due.insert((due, Arc::clone(&subject)));
+        if let Some(due) = now_due {
+            self.slots.insert(subject, (slot, due));
         }
-        self.slots.insert(subject, (slot, due));
     }
 
-    /// Makes room for one more: the slot goes that time would end soonest, open ones after a few looks only. The row of what
-    /// went must be deleted.
+    /// Makes room for one more: the slot goes that time would touch soonest; an open one only if the first few all are. The row
+    /// of what went must be deleted.
     pub(super) fn evict(&mut self) -> Option<Arc<str>> {
         const LOOKS: usize = 32;
-        let quiet = |subject: &Arc<str>| self.get(subject).is_some_and(|slot| slot.open.is_none());
+        let is_open = |subject: &str| self.get(subject).is_some_and(|slot| slot.open.is_some());
         let victim = self
             .due
             .iter()
-            .map(|(_, subject)| subject)
             .take(LOOKS)
-            .find(|subject| quiet(subject))
-            .or_else(|| self.due.first().map(|(_, subject)| subject))
-            .or_else(|| self.slots.keys().next())
+            .find(|(_, subject)| !is_open(subject))
+            .or_else(|| self.due.first())
             .cloned()?;
-        self.take(&victim);
-        Some(victim)
+        self.due.remove(&victim);
+        self.slots.remove(&victim.1);
+        Some(victim.1)
     }
 
-    /// When time will next touch one of the slots, and which.
-    pub(super) fn first_due(&self) -> Option<&(Timestamp, Arc<str>)> {
-        self.due.first()
+    /// The slot that time touches next, if it does so up to `now`.
+    pub(super) fn take_due(&mut self, now: Timestamp) -> Option<Taken> {
+        let (due, subject) = self.due.first()?;
+        if *due > now {
+            return None;
+        }
+        let subject = Arc::clone(subject);
+        self.take(&subject)
+    }
+
+    /// When time will next touch one of the slots.
+    pub(super) fn next_due(&self) -> Option<Timestamp> {
+        let (due, _) = self.due.first()?;
+        (*due < Timestamp::MAX).then_some(*due)
     }
 }

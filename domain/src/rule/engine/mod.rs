@@ -21,13 +21,13 @@ mod slot;
 #[cfg(test)]
 mod tests;
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 
 use jiff::SignedDuration;
 use jiff::tz::TimeZone;
 
-use self::book::Book;
+use self::book::{Book, Taken};
 use self::silence::Silences;
 use self::slot::{News, Open, Slot, after};
 use super::condition::Condition;
@@ -35,8 +35,8 @@ use super::key::{Key, foreign};
 use super::set::{Rule, RuleSet};
 use super::view::View;
 use super::{Finding, FindingKind, WindowChange, WindowRow};
-use crate::place::Registry;
-use crate::{DeviceId, Event, Kind, Phase, RuleId, Timestamp};
+use crate::place::{Registry, Zone};
+use crate::{DeviceId, Event, Kind, Phase, RuleId, Timestamp, ZoneId};
 
 /// A repeat of what is already raised is told at most once in this time, in seconds.
 pub const REFRESH_S: i64 = 10;
@@ -76,9 +76,10 @@ pub struct Engine {
     time_zone: TimeZone,
     limits: Limits,
     by_kind: Vec<Vec<(u16, Role)>>,
+    zones: HashMap<DeviceId, Arc<Zone>>,
     books: Vec<Book>,
     silences: Silences,
-    dirty: BTreeSet<(u16, Arc<str>)>,
+    dirty: HashSet<(u16, Arc<str>)>,
     orphans: Vec<String>,
     evicted: u64,
 }
@@ -109,13 +110,24 @@ impl Engine {
             .as_ref()
             .and_then(|c| time_zone(&c.time_zone))
             .unwrap_or(TimeZone::UTC);
+        let shared: HashMap<&ZoneId, Arc<Zone>> = registry
+            .zones
+            .iter()
+            .map(|(id, zone)| (id, Arc::new(zone.clone())))
+            .collect();
+        let zones = registry
+            .devices
+            .values()
+            .filter_map(|d| Some((d.id.clone(), Arc::clone(shared.get(&d.zone)?))))
+            .collect();
         Self {
+            zones,
             books: rules.rules().iter().map(|_| Book::default()).collect(),
             silences: Silences::new(&rules, &registry),
             time_zone,
             limits,
             by_kind,
-            dirty: BTreeSet::new(),
+            dirty: HashSet::new(),
             orphans: Vec::new(),
             evicted: 0,
             rules,
@@ -151,8 +163,11 @@ impl Engine {
                 match serde_json::from_str::<Slot>(&value) {
                     Ok(slot) if slot.belongs_to(&rule.condition) => {
                         let book = &mut self.books[usize::from(number)];
-                        book.take(subject);
-                        book.put(rule, subject.into(), slot);
+                        let mut taken = book
+                            .take(subject)
+                            .unwrap_or_else(|| Taken::fresh(subject, slot.clone()));
+                        taken.slot = slot;
+                        book.put(rule, taken);
                         true
                     }
                     _ => false,
@@ -176,7 +191,8 @@ impl Engine {
             return Vec::new();
         }
         let mut findings = Vec::new();
-        let view = View::new(event, &self.registry, &self.time_zone);
+        let zone = self.zones.get(&event.device).map(Arc::as_ref);
+        let view = View::new(event, zone, &self.registry, &self.time_zone);
         for &(number, role) in roles {
             let index = usize::from(number);
             let mut work = Work {
@@ -208,17 +224,11 @@ impl Engine {
         let mut findings = Vec::new();
         for (index, book) in self.books.iter_mut().enumerate() {
             let rule = &self.rules.rules()[index];
-            while let Some((due, subject)) = book.first_due() {
-                if *due > now {
-                    break;
-                }
-                let subject = Arc::clone(subject);
-                let Some((subject, mut slot)) = book.take(&subject) else {
-                    break;
-                };
-                lapse(rule, &subject, &mut slot, now, &mut findings);
-                self.dirty.insert((rule_index(index), Arc::clone(&subject)));
-                book.put(rule, subject, slot);
+            while let Some(mut taken) = book.take_due(now) {
+                lapse(rule, &mut taken, now, &mut findings);
+                let subject = Arc::clone(&taken.subject);
+                self.dirty.insert((rule_index(index), subject));
+                book.put(rule, taken);
             }
         }
         findings.extend(self.silences.on_tick(
@@ -235,7 +245,7 @@ impl Engine {
     pub fn next_due(&self) -> Option<Timestamp> {
         self.books
             .iter()
-            .filter_map(|book| book.first_due().map(|(due, _)| *due))
+            .filter_map(Book::next_due)
             .chain(self.silences.next_due())
             .min()
     }
@@ -245,7 +255,9 @@ impl Engine {
         let orphans = std::mem::take(&mut self.orphans);
         let mut changes: Vec<WindowChange> =
             orphans.into_iter().map(WindowChange::Delete).collect();
-        for (number, subject) in std::mem::take(&mut self.dirty) {
+        let mut dirty: Vec<_> = std::mem::take(&mut self.dirty).into_iter().collect();
+        dirty.sort_unstable();
+        for (number, subject) in dirty {
             let index = usize::from(number);
             let key = format!("{}|{subject}", self.rules.rules()[index].meta.id);
             let value = match self.books[index].get(&subject) {
@@ -281,7 +293,7 @@ struct Work<'w> {
     rule: &'w Rule,
     number: u16,
     book: &'w mut Book,
-    dirty: &'w mut BTreeSet<(u16, Arc<str>)>,
+    dirty: &'w mut HashSet<(u16, Arc<str>)>,
     evicted: &'w mut u64,
     limits: Limits,
     findings: &'w mut Vec<Finding>,
@@ -333,47 +345,45 @@ impl Work<'_> {
         let Some(subject) = self.subject(view) else {
             return;
         };
-        let now = view.event.received_at;
-        let (subject, mut slot) = self.book.take(&subject).unwrap_or_else(|| {
+        let mut taken = self.book.take(&subject).unwrap_or_else(|| {
             self.make_room();
-            (subject.into(), Slot::blank(&rule.condition))
+            Taken::fresh(subject, Slot::blank(&rule.condition))
         });
-        lapse(rule, &subject, &mut slot, now, self.findings);
+        lapse(rule, &mut taken, view.event.received_at, self.findings);
+        let slot = &mut taken.slot;
         let (news, evicted) = slot.note(rule, view, value, self.limits.sources_per_subject);
         *self.evicted += evicted;
         if slot.open.is_some() || slot.fulfilled(rule) {
-            self.raise(view, &subject, &mut slot, news);
+            self.raise(view, &mut taken, news);
         }
-        self.touch(subject, slot);
+        self.give_back(taken);
     }
 
     /// A device says that it is over.
     fn over(&mut self, view: &View<'_>, kind: Option<Kind>) {
-        let Some((subject, mut slot)) = self
+        let Some(mut taken) = self
             .subject(view)
             .and_then(|subject| self.book.take(&subject))
         else {
             return;
         };
         let now = view.event.received_at;
-        lapse(self.rule, &subject, &mut slot, now, self.findings);
-        slot.clear(self.rule, view, kind);
-        if !slot.holds()
-            && let Some(open) = slot.open.take()
-        {
-            let mut finding = ended(self.rule, &subject, &open, now);
+        lapse(self.rule, &mut taken, now, self.findings);
+        taken.slot.clear(self.rule, view, kind);
+        if let Some(open) = taken.slot.close() {
+            let mut finding = ended(self.rule, &taken.subject, &open, now);
             finding.device = Some(view.event.device.clone());
             finding.occurred_at = view.event.occurred_at;
             finding.event = Some(view.event.id);
             finding.seq = Some(view.event.seq);
             self.findings.push(finding);
         }
-        self.touch(subject, slot);
+        self.give_back(taken);
     }
 
-    fn touch(&mut self, subject: Arc<str>, slot: Slot) {
-        self.dirty.insert((self.number, Arc::clone(&subject)));
-        self.book.put(self.rule, subject, slot);
+    fn give_back(&mut self, taken: Taken) {
+        self.dirty.insert((self.number, Arc::clone(&taken.subject)));
+        self.book.put(self.rule, taken);
     }
 
     fn make_room(&mut self) {
@@ -387,7 +397,8 @@ impl Work<'_> {
     }
 
     /// Opens the alarm, or tells of it again when there is something to tell.
-    fn raise(&mut self, view: &View<'_>, subject: &str, slot: &mut Slot, news: News) {
+    fn raise(&mut self, view: &View<'_>, taken: &mut Taken, news: News) {
+        let Taken { subject, slot, .. } = taken;
         let rule = self.rule;
         let event = view.event;
         let now = event.received_at;
@@ -417,7 +428,7 @@ impl Work<'_> {
         if let Some(open) = slot.open.as_ref().filter(|_| tell) {
             self.findings.push(Finding {
                 rule: rule.meta.id.clone(),
-                subject: subject.to_owned(),
+                subject: subject.to_string(),
                 what: FindingKind::Raised,
                 severity: open.severity,
                 site: event.site.clone(),
@@ -435,12 +446,10 @@ impl Work<'_> {
 }
 
 /// Lets time pass in a slot; what it held may be over.
-fn lapse(rule: &Rule, subject: &str, slot: &mut Slot, now: Timestamp, findings: &mut Vec<Finding>) {
-    slot.forget(rule, now);
-    if !slot.holds()
-        && let Some(open) = slot.open.take()
-    {
-        findings.push(ended(rule, subject, &open, now));
+fn lapse(rule: &Rule, taken: &mut Taken, now: Timestamp, findings: &mut Vec<Finding>) {
+    taken.slot.forget(rule, now);
+    if let Some(open) = taken.slot.close() {
+        findings.push(ended(rule, &taken.subject, &open, now));
     }
 }
 

@@ -6,7 +6,7 @@
 //! silent) and is refreshed seldom, for people to read. After a crash an alarm may come later than it would have, never earlier,
 //! and "last heard" may be stale by [`ROW_REFRESH`].
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 
 use jiff::SignedDuration;
@@ -103,7 +103,7 @@ impl Silences {
         &mut self,
         device: &DeviceId,
         at: Timestamp,
-        dirty: &mut BTreeSet<(u16, Arc<str>)>,
+        dirty: &mut HashSet<(u16, Arc<str>)>,
     ) {
         let Some(numbers) = self.by_device.get(device) else {
             return;
@@ -134,7 +134,7 @@ impl Silences {
         rules: &RuleSet,
         registry: &Registry,
         time_zone: &TimeZone,
-        dirty: &mut BTreeSet<(u16, Arc<str>)>,
+        dirty: &mut HashSet<(u16, Arc<str>)>,
     ) -> Vec<Finding> {
         let went_on = self
             .last_tick

@@ -155,11 +155,16 @@ impl Slot {
     }
 
     /// Whether what raised the alarm still goes on.
-    pub(super) fn holds(&self) -> bool {
+    fn holds(&self) -> bool {
         match &self.memory {
             Memory::Sources(sources) => sources.iter().any(|s| s.state != SourceState::Cleared),
             Memory::Hits(hits) => !hits.is_empty(),
         }
+    }
+
+    /// Closes the alarm if what raised it is over.
+    pub(super) fn close(&mut self) -> Option<Open> {
+        if self.holds() { None } else { self.open.take() }
     }
 
     /// Adds a matching event; `value` is what a count tells apart. Says how many entries had to go for it.
