@@ -12,7 +12,8 @@ use jiff::{SignedDuration, Timestamp, civil};
 
 use super::engine::Engine;
 use super::fields::{Fields, json};
-use super::parse::{CLASSES, PHASES, ZONE_KINDS};
+use super::parse::SEVERITIES;
+use super::parse::when::{CLASSES, PHASES, ZONE_KINDS};
 use super::set::RuleSet;
 use super::{Finding, FindingKind};
 use crate::place::{Community, Device, Registry, WatchEntry, Zone, ZoneKind, normal_plate};
@@ -309,12 +310,6 @@ fn expected(fields: &Fields<'_, '_>) -> Option<Expected> {
     const WHAT: &[(&str, FindingKind)] = &[
         ("raised", FindingKind::Raised),
         ("cleared", FindingKind::Cleared),
-    ];
-    const SEVERITIES: &[(&str, Severity)] = &[
-        ("P1", Severity::P1),
-        ("P2", Severity::P2),
-        ("P3", Severity::P3),
-        ("P4", Severity::P4),
     ];
     let file = fields.file;
     let at_s = fields.whole("at_s", 0, CASE_SECONDS_MAX, "0");

@@ -3,6 +3,7 @@
 //! A new sort of condition is a variant of [`Condition`], its words in `parse.rs` and its arithmetic in `engine/`.
 
 use jiff::civil::Time;
+use jiff::tz::TimeZone;
 
 use super::key::Key;
 use crate::place::ZoneKind;
@@ -143,6 +144,21 @@ impl Hours {
             self.from <= time || time < self.to
         }
     }
+}
+
+/// A time zone by its IANA name, from the system's table; China's without one too, because containers often have none.
+pub fn time_zone(name: &str) -> Option<TimeZone> {
+    const CHINA: &[&str] = &[
+        "Asia/Shanghai",
+        "Asia/Chongqing",
+        "Asia/Harbin",
+        "Asia/Hong_Kong",
+        "PRC",
+    ];
+    TimeZone::get(name).ok().or_else(|| {
+        let fixed = CHINA.contains(&name).then(|| jiff::tz::offset(8));
+        fixed.map(TimeZone::fixed)
+    })
 }
 
 #[cfg(test)]

@@ -12,8 +12,6 @@ mod fields;
 mod finding;
 mod key;
 mod parse;
-#[cfg(test)]
-mod parse_tests;
 mod set;
 #[cfg(test)]
 mod shipped_tests;
@@ -21,8 +19,8 @@ mod view;
 
 pub use book::{Clocks, RuleBook, RuleMeta};
 pub use case::CaseFailure;
-pub use condition::{AttrTest, Condition, Hours, Matcher, Scalar, Test, Urgency};
-pub use engine::{Engine, LATE_S, Limits, REFRESH_S, time_zone};
+pub use condition::{AttrTest, Condition, Hours, Matcher, Scalar, Test, Urgency, time_zone};
+pub use engine::{Engine, LATE_S, Limits, REFRESH_S};
 pub use error::RuleError;
 pub use finding::{Finding, FindingKind, WindowChange, WindowRow};
 pub use key::{Key, SUBJECT_BYTES_MAX};

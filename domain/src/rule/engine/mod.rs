@@ -18,10 +18,11 @@
 mod book;
 mod silence;
 mod slot;
+mod tell;
 #[cfg(test)]
 mod tests;
 
-use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 
 use jiff::SignedDuration;
@@ -30,8 +31,10 @@ use jiff::tz::TimeZone;
 use self::book::{Book, Taken};
 use self::silence::Silences;
 use self::slot::{News, Open, Slot, after};
-use super::condition::Condition;
-use super::key::{Key, foreign};
+pub use self::tell::LATE_S;
+use self::tell::{detail, ended};
+use super::condition::{Condition, time_zone};
+use super::key::Key;
 use super::set::{Rule, RuleSet};
 use super::view::View;
 use super::{Finding, FindingKind, WindowChange, WindowRow};
@@ -40,8 +43,6 @@ use crate::{DeviceId, Event, Kind, Phase, RuleId, Timestamp, ZoneId};
 
 /// A repeat of what is already raised is told at most once in this time, in seconds.
 pub const REFRESH_S: i64 = 10;
-/// An event that is older than this when the hub takes it says so in its finding (`late`), in seconds.
-pub const LATE_S: i64 = 600;
 
 /// How much the engine may remember.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -451,79 +452,4 @@ fn lapse(rule: &Rule, taken: &mut Taken, now: Timestamp, findings: &mut Vec<Find
     if let Some(open) = taken.slot.close() {
         findings.push(ended(rule, &taken.subject, &open, now));
     }
-}
-
-/// The alarm returns to normal because time passed.
-fn ended(rule: &Rule, subject: &str, open: &Open, now: Timestamp) -> Finding {
-    Finding {
-        rule: rule.meta.id.clone(),
-        subject: subject.to_owned(),
-        what: FindingKind::Cleared,
-        severity: open.severity,
-        site: open.site.clone(),
-        class: open.class,
-        zone: open.zone.clone(),
-        device: Some(open.device.clone()),
-        at: now,
-        occurred_at: now,
-        event: None,
-        seq: None,
-        detail: BTreeMap::from([("count".to_owned(), open.count.to_string())]),
-    }
-}
-
-/// Words for texts.
-fn detail(rule: &Rule, view: &View<'_>, slot: &Slot, open: &Open) -> BTreeMap<String, String> {
-    let event = view.event;
-    let mut detail = BTreeMap::new();
-    let mut put = |key: &str, value: String| detail.insert(key.to_owned(), value);
-    for path in &rule.detail {
-        if let (Some(key), Some(value)) = (path.last(), view.attr_text(path)) {
-            put(key, foreign(&value));
-        }
-    }
-    put("kind", event.kind.as_str().to_owned());
-    if let Some(component) = &event.component {
-        put("component", foreign(component));
-    }
-    let count = match rule.condition {
-        Condition::Match(_) | Condition::Absence { .. } => open.count,
-        Condition::Count { .. } | Condition::Independent { .. } => slot.weight(rule) as u64,
-    };
-    put("count", count.to_string());
-    if matches!(rule.condition, Condition::Independent { .. }) {
-        const SHOWN_MAX: usize = 8;
-        let devices = slot.devices();
-        let mut list: Vec<&str> = devices.iter().take(SHOWN_MAX).map(|d| d.as_str()).collect();
-        if devices.len() > SHOWN_MAX {
-            list.push("…");
-        }
-        put("devices", list.join(" "));
-    }
-    let watches = rule.condition.matcher().is_some_and(|m| m.watch_list);
-    if let Some(entry) = view.watched().filter(|_| watches) {
-        put("plate", entry.plate.clone());
-        put("watch_reason", foreign(&entry.reason));
-        put("watch_owner", entry.owner.to_string());
-    }
-    let age = event.received_at.duration_since(event.occurred_at);
-    if age > SignedDuration::from_secs(LATE_S) {
-        put("late", "true".to_owned());
-    }
-    detail
-}
-
-/// A time zone by its IANA name, from the system's table; China's without one too, because containers often have none.
-pub fn time_zone(name: &str) -> Option<TimeZone> {
-    const CHINA: &[&str] = &[
-        "Asia/Shanghai",
-        "Asia/Chongqing",
-        "Asia/Harbin",
-        "Asia/Hong_Kong",
-        "PRC",
-    ];
-    TimeZone::get(name).ok().or_else(|| {
-        let fixed = CHINA.contains(&name).then(|| jiff::tz::offset(8));
-        fixed.map(TimeZone::fixed)
-    })
 }

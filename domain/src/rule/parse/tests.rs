@@ -1,6 +1,6 @@
 //! What is said to somebody who made a mistake in a rule file.
 
-use super::RuleSet;
+use super::super::{FILE_BYTES_MAX, RuleSet};
 use crate::place::Registry;
 
 const GOOD: &str = r#"[[rule]]
@@ -240,7 +240,7 @@ fn a_syntax_error_is_named_by_line_and_what_follows_from_it_is_not() {
 #[test]
 fn a_file_without_a_rule_is_a_mistake_and_so_is_a_giant_one() {
     assert!(parse(&[("a.toml", "")]).is_err());
-    let giant = "#".repeat(super::FILE_BYTES_MAX + 1);
+    let giant = "#".repeat(FILE_BYTES_MAX + 1);
     assert!(parse(&[("a.toml", &giant)]).is_err());
 }
 
