@@ -62,7 +62,7 @@ struct RunArgs {
 
 #[derive(Args)]
 struct LoadArgs {
-    /// Where to connect: mqtt://127.0.0.1:1883 [default: as the credentials say].
+    /// Where to connect, as `mqtt://127.0.0.1:1883` [default: as the credentials say].
     #[arg(long, required_unless_present = "credentials")]
     mqtt: Option<String>,
     /// How many connections.

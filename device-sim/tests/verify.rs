@@ -68,11 +68,11 @@ fn messages(n: u32) -> Vec<(String, String)> {
 
 fn question(folder: &TempDir, acked: &[(String, String)], api: String) -> Question {
     let path: PathBuf = folder.path().join("acked");
-    let lines: String = acked
+    let lines: Vec<String> = acked
         .iter()
-        .map(|(device, id)| format!("{device} {id}\n"))
+        .map(|(device, id)| format!("{device} {id}"))
         .collect();
-    std::fs::write(&path, lines).expect("writes");
+    std::fs::write(&path, lines.join("\n")).expect("writes");
     Question {
         acked: path,
         api,
