@@ -1,0 +1,186 @@
+//! How a segment looks on disk.
+//!
+//! ```text
+//! segment   ┌ header, 64 bytes ┬ record ┬ record ┬ … ┬ zeros to the end of the pre-written file ┐
+//! header    magic 8 │ version u32 │ zero u32 │ journal id 16 │ first seq u64 │ zero 20 │ crc32c u32 over the 60 before it
+//! record    length u32 │ crc32c u32 │ seq u64 │ body (length bytes) │ zeros to a multiple of 8
+//! body      received_at i64 µs │ epoch u64 │ flags u8 │ zero u8 │ principal length u16 │ topic length u16 │ principal │ topic │ payload
+//! ```
+//! Little endian throughout. The record's checksum covers length, seq and body. A length of zero is the end of what was written.
+
+use bytes::Bytes;
+use domain::{Seq, Timestamp, Uplink, UplinkFlags};
+
+pub(super) const MAGIC: &[u8; 8] = b"JIMJRNL\n";
+pub(super) const VERSION: u32 = 1;
+pub(super) const HEADER_BYTES: usize = 64;
+/// Length, checksum and seq.
+pub(super) const PREFIX_BYTES: usize = 16;
+/// The fixed part of a body.
+const FIXED_BYTES: usize = 22;
+/// Records start at multiples of this, so that one behind damage can be found again.
+pub(super) const ALIGN: usize = 8;
+/// Largest body: a payload of 16 MiB with its topic.
+pub(super) const BODY_BYTES_MAX: usize = (16 << 20) + 4096;
+
+/// What stands at the head of a segment.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Header {
+    pub(super) journal: [u8; 16],
+    pub(super) first: Seq,
+}
+
+impl Header {
+    pub(super) fn encode(self) -> [u8; HEADER_BYTES] {
+        let mut out = [0; HEADER_BYTES];
+        out[..8].copy_from_slice(MAGIC);
+        out[8..12].copy_from_slice(&VERSION.to_le_bytes());
+        out[16..32].copy_from_slice(&self.journal);
+        out[32..40].copy_from_slice(&self.first.0.to_le_bytes());
+        let crc = crc32c::crc32c(&out[..60]);
+        out[60..].copy_from_slice(&crc.to_le_bytes());
+        out
+    }
+
+    pub(super) fn decode(bytes: &[u8]) -> Option<Self> {
+        let bytes = bytes.get(..HEADER_BYTES)?;
+        let whole =
+            crc32c::crc32c(&bytes[..60]) == u32::from_le_bytes(bytes[60..].try_into().ok()?);
+        if !whole || &bytes[..8] != MAGIC || bytes[8..12] != VERSION.to_le_bytes() {
+            return None;
+        }
+        let journal = bytes[16..32].try_into().ok()?;
+        let first = Seq(u64::from_le_bytes(bytes[32..40].try_into().ok()?));
+        Some(Self { journal, first })
+    }
+}
+
+/// Bytes that a record takes in a segment.
+pub(super) fn record_bytes(uplink: &Uplink) -> usize {
+    (PREFIX_BYTES
+        + FIXED_BYTES
+        + uplink.principal.len()
+        + uplink.topic.len()
+        + uplink.payload.len())
+    .next_multiple_of(ALIGN)
+}
+
+/// Whether an uplink fits into a record at all.
+pub(super) fn fits(uplink: &Uplink) -> bool {
+    uplink.principal.len() <= usize::from(u16::MAX)
+        && uplink.topic.len() <= usize::from(u16::MAX)
+        && uplink.payload.len() <= BODY_BYTES_MAX - 4096
+}
+
+/// Appends a record to `out`.
+pub(super) fn encode(seq: Seq, uplink: &Uplink, out: &mut Vec<u8>) {
+    let start = out.len();
+    let body = FIXED_BYTES + uplink.principal.len() + uplink.topic.len() + uplink.payload.len();
+    out.reserve(PREFIX_BYTES + body + ALIGN);
+    out.extend_from_slice(
+        &u32::try_from(body)
+            .expect("checked by `fits`")
+            .to_le_bytes(),
+    );
+    out.extend_from_slice(&[0; 4]);
+    out.extend_from_slice(&seq.0.to_le_bytes());
+    out.extend_from_slice(&uplink.received_at.as_microsecond().to_le_bytes());
+    out.extend_from_slice(&uplink.epoch.to_le_bytes());
+    out.extend_from_slice(&[uplink.flags.bits(), 0]);
+    out.extend_from_slice(
+        &u16::try_from(uplink.principal.len())
+            .expect("checked by `fits`")
+            .to_le_bytes(),
+    );
+    out.extend_from_slice(
+        &u16::try_from(uplink.topic.len())
+            .expect("checked by `fits`")
+            .to_le_bytes(),
+    );
+    out.extend_from_slice(uplink.principal.as_bytes());
+    out.extend_from_slice(uplink.topic.as_bytes());
+    out.extend_from_slice(&uplink.payload);
+    let crc = checksum(&out[start..start + 4], &out[start + 8..]);
+    out[start + 4..start + 8].copy_from_slice(&crc.to_le_bytes());
+    out.resize(start + (out.len() - start).next_multiple_of(ALIGN), 0);
+}
+
+fn checksum(length: &[u8], rest: &[u8]) -> u32 {
+    crc32c::crc32c_append(crc32c::crc32c(length), rest)
+}
+
+/// What stands at an offset of a segment.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Found<'a> {
+    /// A whole record; `bytes` is what it takes, padding included.
+    Record {
+        seq: Seq,
+        body: &'a [u8],
+        bytes: usize,
+    },
+    /// Zeros: nothing was written here.
+    End,
+    /// The slice ends within what may be a record of so many bytes.
+    Short { bytes: usize },
+    /// Neither.
+    Bad,
+}
+
+/// Looks at the start of `bytes`.
+pub(super) fn look(bytes: &[u8]) -> Found<'_> {
+    let Some(prefix) = bytes.get(..PREFIX_BYTES) else {
+        return Found::Short {
+            bytes: PREFIX_BYTES,
+        };
+    };
+    let length = u32::from_le_bytes([prefix[0], prefix[1], prefix[2], prefix[3]]) as usize;
+    if length == 0 {
+        return if prefix.iter().all(|b| *b == 0) {
+            Found::End
+        } else {
+            Found::Bad
+        };
+    }
+    if !(FIXED_BYTES..=BODY_BYTES_MAX).contains(&length) {
+        return Found::Bad;
+    }
+    let whole = (PREFIX_BYTES + length).next_multiple_of(ALIGN);
+    let Some(record) = bytes.get(..PREFIX_BYTES + length) else {
+        return Found::Short { bytes: whole };
+    };
+    let crc = u32::from_le_bytes([prefix[4], prefix[5], prefix[6], prefix[7]]);
+    if checksum(&record[..4], &record[8..]) != crc {
+        return Found::Bad;
+    }
+    let seq = Seq(u64::from_le_bytes(
+        prefix[8..16].try_into().expect("eight bytes"),
+    ));
+    Found::Record {
+        seq,
+        body: &record[PREFIX_BYTES..],
+        bytes: whole,
+    }
+}
+
+/// Reads a body; none when its inner lengths do not add up, which a matching checksum all but excludes.
+pub(super) fn decode(body: &[u8]) -> Option<Uplink> {
+    let fixed = body.get(..FIXED_BYTES)?;
+    let received_at =
+        Timestamp::from_microsecond(i64::from_le_bytes(fixed[..8].try_into().ok()?)).ok()?;
+    let epoch = u64::from_le_bytes(fixed[8..16].try_into().ok()?);
+    let flags = UplinkFlags::from_bits(fixed[16]);
+    let principal_end = FIXED_BYTES + usize::from(u16::from_le_bytes([fixed[18], fixed[19]]));
+    let topic_end = principal_end + usize::from(u16::from_le_bytes([fixed[20], fixed[21]]));
+    Some(Uplink {
+        received_at,
+        principal: std::str::from_utf8(body.get(FIXED_BYTES..principal_end)?)
+            .ok()?
+            .to_owned(),
+        epoch,
+        flags,
+        topic: std::str::from_utf8(body.get(principal_end..topic_end)?)
+            .ok()?
+            .to_owned(),
+        payload: Bytes::copy_from_slice(body.get(topic_end..)?),
+    })
+}
