@@ -285,7 +285,7 @@ impl Registry {
                 errors.push(RegistryError {
                     file: name.to_owned(),
                     what,
-                })
+                });
             };
             let is_csv = name
                 .rsplit_once('.')
@@ -326,10 +326,10 @@ impl Registry {
                 }
             }
         }
-        if let Some(community) = file.community {
-            if self.community.replace(community).is_some() {
-                fail("a second [community] table (hint: there is one community)".to_owned());
-            }
+        if let Some(community) = file.community
+            && self.community.replace(community).is_some()
+        {
+            fail("a second [community] table (hint: there is one community)".to_owned());
         }
         put(
             &mut self.departments,
@@ -403,7 +403,7 @@ impl Registry {
             errors.push(RegistryError {
                 file: "registry".to_owned(),
                 what,
-            })
+            });
         };
         for grid in self.grids.values() {
             if !self.committees.contains_key(&grid.committee) {

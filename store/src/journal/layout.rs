@@ -67,8 +67,8 @@ pub(super) fn record_bytes(uplink: &Uplink) -> usize {
 
 /// Whether an uplink fits into a record at all.
 pub(super) fn fits(uplink: &Uplink) -> bool {
-    uplink.principal.len() <= usize::from(u16::MAX)
-        && uplink.topic.len() <= usize::from(u16::MAX)
+    u16::try_from(uplink.principal.len()).is_ok()
+        && u16::try_from(uplink.topic.len()).is_ok()
         && uplink.payload.len() <= BODY_BYTES_MAX - 4096
 }
 

@@ -310,7 +310,7 @@ impl Journal {
             match std::fs::remove_file(&segment.path) {
                 Ok(()) => info!(journal.segment = %segment.path.display(), "segment released"),
                 Err(e) => {
-                    warn!(error = %e, journal.segment = %segment.path.display(), "segment cannot be removed")
+                    warn!(error = %e, journal.segment = %segment.path.display(), "segment cannot be removed");
                 }
             }
         }

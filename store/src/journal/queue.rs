@@ -164,9 +164,9 @@ impl Queue {
             };
             let taken_upto = last - queue.len() as u64;
             if at == 0 {
-                taken.alarm = taken_upto
+                taken.alarm = taken_upto;
             } else {
-                taken.telemetry = taken_upto
+                taken.telemetry = taken_upto;
             }
         }
         drop(waiting);

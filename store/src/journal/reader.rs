@@ -78,7 +78,7 @@ impl Reader {
                     match layout::decode(body) {
                         Some(uplink) => batch.push((seq, uplink)),
                         None => {
-                            error!(journal.seq = %seq, "record has a good checksum and a bad inside, passed over")
+                            error!(journal.seq = %seq, "record has a good checksum and a bad inside, passed over");
                         }
                     }
                     self.after = seq;
@@ -114,10 +114,10 @@ impl Reader {
             }
         }
         // what was read ahead beyond the durable end may have been written only in part
-        if self.after >= durable {
-            if let Some((_, walker)) = &mut self.walker {
-                walker.refresh();
-            }
+        if self.after >= durable
+            && let Some((_, walker)) = &mut self.walker
+        {
+            walker.refresh();
         }
         Ok(batch)
     }
@@ -147,26 +147,23 @@ impl Reader {
             file: segment.path.display().to_string(),
             source,
         })?;
-        match opened {
-            Some((walker, _)) => {
-                self.walker = Some((segment, walker));
-                Ok(true)
+        if let Some((walker, _)) = opened {
+            self.walker = Some((segment, walker));
+            Ok(true)
+        } else {
+            let next = self
+                .shared
+                .segments
+                .lock()
+                .iter()
+                .map(|s| s.first)
+                .find(|first| *first > segment.first);
+            error!(journal.segment = %segment.path.display(), "segment has no readable header, passed over");
+            match next {
+                Some(first) => self.after = Seq(first.0 - 1),
+                None => return Ok(false),
             }
-            None => {
-                let next = self
-                    .shared
-                    .segments
-                    .lock()
-                    .iter()
-                    .map(|s| s.first)
-                    .find(|first| *first > segment.first);
-                error!(journal.segment = %segment.path.display(), "segment has no readable header, passed over");
-                match next {
-                    Some(first) => self.after = Seq(first.0 - 1),
-                    None => return Ok(false),
-                }
-                Ok(self.walker.is_some())
-            }
+            Ok(self.walker.is_some())
         }
     }
 }

@@ -95,7 +95,7 @@ pub(super) fn birth(
     bytes: u64,
 ) -> io::Result<(File, Segment)> {
     let spare = dir.join(SPARE_FILE);
-    if std::fs::metadata(&spare).map(|m| m.len()).unwrap_or(0) != bytes {
+    if std::fs::metadata(&spare).map_or(0, |m| m.len()) != bytes {
         prepare_spare(dir, bytes)?;
     }
     let file = File::options().read(true).write(true).open(&spare)?;
@@ -240,7 +240,7 @@ impl Walker {
                 Found::Short { bytes }
                     if bytes > want && self.offset + bytes as u64 <= self.size =>
                 {
-                    want = bytes
+                    want = bytes;
                 }
                 Found::Record { .. } | Found::Short { .. } | Found::End | Found::Bad => {
                     match self.search()? {
