@@ -5,6 +5,7 @@
 //! the caller; here its texts are parsed and checked as a whole, and *all* mistakes are listed, each with its file.
 
 use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 
 use serde::{Deserialize, Serialize};
 
@@ -316,13 +317,14 @@ impl Registry {
             fail: &mut impl FnMut(String),
         ) {
             for item in items {
-                let id = key(&item);
-                if map.contains_key(&id) {
-                    fail(format!(
-                        "{what} `{id}` is there twice (hint: ids are unique over all files)"
-                    ));
-                } else {
-                    map.insert(id, item);
+                match map.entry(key(&item)) {
+                    Entry::Vacant(free) => {
+                        free.insert(item);
+                    }
+                    Entry::Occupied(taken) => fail(format!(
+                        "{what} `{}` is there twice (hint: ids are unique over all files)",
+                        taken.key()
+                    )),
                 }
             }
         }

@@ -1,7 +1,6 @@
 //! The journal against a pure model, a failing disk, torn tails and flipped bits.
 
 use std::path::Path;
-use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use bytes::Bytes;
@@ -220,13 +219,11 @@ async fn segments_go_when_everybody_has_passed_them_and_no_earlier() {
     assert_eq!(left.len() as u64, 40 - first.0 + 1);
 }
 
-/// While true, the disk's sync fails.
+/// While true, the disk of `a_failed_sync_is_final…` fails; no other test uses it.
 static BROKEN: AtomicBool = AtomicBool::new(false);
-static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
 
 #[tokio::test]
 async fn a_failed_sync_is_final_and_acknowledges_nothing() {
-    let _guard = ONE_AT_A_TIME.lock().expect("not poisoned");
     let dir = tempfile::tempdir().expect("a directory");
     let sync: SyncFn = |file| {
         if BROKEN.load(Ordering::SeqCst) {
