@@ -3,6 +3,7 @@
 use std::fmt::Write as _;
 
 use super::view::View;
+use crate::Kind;
 
 /// Longest subject in bytes, as [`Finding::subject`](super::Finding) promises.
 pub const SUBJECT_BYTES_MAX: usize = 200;
@@ -61,10 +62,11 @@ impl Key {
         Some(match self {
             Self::Device => format!("device:{}", event.device),
             Self::Door => {
-                let door = event
-                    .component
-                    .clone()
-                    .or_else(|| view.attr_text(&["door"]));
+                let door = event.component.clone().or_else(|| match event.kind {
+                    // there it is not the door's name but how it stands: open, closed
+                    Kind::AccessDoorState | Kind::AccessLockState => None,
+                    _ => view.attr_text(&["door"]),
+                });
                 match door {
                     Some(door) => format!("door:{}/{}", event.device, foreign(&door)),
                     None => format!("door:{}", event.device),

@@ -41,3 +41,16 @@ fn the_rules_of_the_first_release_all_ship_with_cases() {
     }
     assert!(set.case_count() >= 2 * ids.len());
 }
+
+#[test]
+fn the_example_in_the_documentation_works() {
+    let page = concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/adding-a-rule.md");
+    let page = std::fs::read_to_string(page).expect("readable");
+    let (_, rest) = page.split_once("```toml\n").expect("an example");
+    let (example, _) = rest.split_once("```").expect("its end");
+    let mut files = shipped_files();
+    files.push(("example.toml".to_owned(), example.to_owned()));
+    let set = RuleSet::parse(&files).unwrap_or_else(|errors| panic!("{}", errors[0]));
+    let failures: Vec<String> = set.self_test().iter().map(ToString::to_string).collect();
+    assert!(failures.is_empty(), "{}", failures.join("\n"));
+}
