@@ -1,10 +1,11 @@
 //! The rules that ship with the hub, read from where they ship.
 
 use super::RuleSet;
+use crate::place::Registry;
 
-/// Every file of `deploy/config/rules`, in the order of names.
-pub(super) fn shipped_files() -> Vec<(String, String)> {
-    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/../deploy/config/rules");
+/// Every file of a folder under `deploy/config`, in the order of names.
+fn files_of(folder: &str) -> Vec<(String, String)> {
+    let folder = format!("{}/../deploy/config/{folder}", env!("CARGO_MANIFEST_DIR"));
     let mut files: Vec<(String, String)> = std::fs::read_dir(folder)
         .expect("the folder ships")
         .map(|entry| {
@@ -19,7 +20,7 @@ pub(super) fn shipped_files() -> Vec<(String, String)> {
 }
 
 pub(super) fn shipped() -> RuleSet {
-    RuleSet::parse(&shipped_files()).unwrap_or_else(|errors| {
+    RuleSet::parse(&files_of("rules")).unwrap_or_else(|errors| {
         let list: Vec<String> = errors.iter().map(ToString::to_string).collect();
         panic!("{}", list.join("\n"))
     })
@@ -30,6 +31,15 @@ fn the_shipped_rules_load_and_do_what_their_cases_say() {
     let set = shipped();
     let failures: Vec<String> = set.self_test().iter().map(ToString::to_string).collect();
     assert!(failures.is_empty(), "{}", failures.join("\n"));
+}
+
+#[test]
+fn the_departments_of_the_shipped_rules_are_those_of_the_shipped_compound() {
+    let files = files_of("compound");
+    let registry = Registry::from_files(files.iter().map(|(name, text)| (&**name, &**text)))
+        .unwrap_or_else(|errors| panic!("{}", errors[0]));
+    let set = RuleSet::parse_for(&files_of("rules"), &registry);
+    set.unwrap_or_else(|errors| panic!("{}", errors[0]));
 }
 
 #[test]
@@ -48,7 +58,7 @@ fn the_example_in_the_documentation_works() {
     let page = std::fs::read_to_string(page).expect("readable");
     let (_, rest) = page.split_once("```toml\n").expect("an example");
     let (example, _) = rest.split_once("```").expect("its end");
-    let mut files = shipped_files();
+    let mut files = files_of("rules");
     files.push(("example.toml".to_owned(), example.to_owned()));
     let set = RuleSet::parse(&files).unwrap_or_else(|errors| panic!("{}", errors[0]));
     let failures: Vec<String> = set.self_test().iter().map(ToString::to_string).collect();
