@@ -1,29 +1,17 @@
 //! The reference compound in `deploy/config/compound` is whole, and as large as the documentation says.
 
-use std::collections::BTreeMap;
-use std::fs;
-use std::path::Path;
+mod common;
 
+use std::collections::BTreeMap;
+
+use common::folder;
 use device_sim::Scenario;
 use device_sim::scenario::Action;
 use domain::place::{Building, Registry, ZoneKind};
 use domain::{DeviceClass, DeviceId, Kind};
 
 fn compound() -> Registry {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../deploy/config/compound");
-    let mut files: Vec<(String, String)> = fs::read_dir(&folder)
-        .expect("the folder is there")
-        .map(|entry| {
-            let path = entry.expect("an entry reads").path();
-            let name = path
-                .file_name()
-                .expect("a file has a name")
-                .to_string_lossy()
-                .into_owned();
-            (name, fs::read_to_string(&path).expect("a file reads"))
-        })
-        .collect();
-    files.sort();
+    let files = folder("deploy/config/compound");
     let texts = files.iter().map(|(n, t)| (n.as_str(), t.as_str()));
     Registry::from_files(texts).unwrap_or_else(|errors| {
         panic!(

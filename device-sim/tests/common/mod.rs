@@ -1,7 +1,11 @@
-//! A mosquitto on a free loopback port with a temporary configuration, ended by its process when dropped.
+//! What several tests need: a mosquitto on a free loopback port with a temporary configuration, ended by its process when
+//! dropped; the files of a configuration folder.
+
+#![allow(dead_code, reason = "every test takes its part")]
 
 use std::io::Write;
 use std::net::{Ipv4Addr, TcpListener, TcpStream};
+use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
@@ -67,4 +71,20 @@ pub(crate) fn free_port() -> u16 {
         .and_then(|listener| listener.local_addr())
         .expect("a free port")
         .port()
+}
+
+/// Name and text of every file of a folder of the repository, in order.
+pub(crate) fn folder(path: &str) -> Vec<(String, String)> {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("..").join(path);
+    let mut files: Vec<(String, String)> = std::fs::read_dir(&folder)
+        .expect("the folder is there")
+        .map(|entry| {
+            let path = entry.expect("an entry reads").path();
+            let name = path.file_name().expect("a file has a name");
+            let text = std::fs::read_to_string(&path).expect("a file reads");
+            (name.to_string_lossy().into_owned(), text)
+        })
+        .collect();
+    files.sort();
+    files
 }
