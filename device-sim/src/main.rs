@@ -1,156 +1,23 @@
 //! `device-sim`: simulated devices against a running hub (`run`), a load generator (`load`), and the check of its oracle
 //! against the hub's store (`verify`).
 
+mod args;
+
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
 
 use anyhow::{Context, bail, ensure};
-use clap::{Args, Parser, Subcommand};
+use args::{Cli, Command, LoadArgs, RunArgs, VerifyArgs};
+use clap::Parser;
 use device_sim::credentials::Credentials;
 use device_sim::fleet::{Fleet, FleetConfig, run_name};
 use device_sim::load::{self, Account, Plan};
 use device_sim::{Scenario, script, verify};
 use domain::Kind;
-use jiff::SignedDuration;
 use serde::Serialize;
 use tokio_util::sync::CancellationToken;
 use tracing_subscriber::EnvFilter;
-
-/// Simulated devices, and load.
-#[derive(Parser)]
-#[command(version)]
-struct Cli {
-    #[command(subcommand)]
-    command: Command,
-}
-
-#[derive(Subcommand)]
-enum Command {
-    /// Play a scenario with simulated devices against a running hub.
-    Run(RunArgs),
-    /// Publish as fast as asked, and write down what was acknowledged.
-    Load(LoadArgs),
-    /// Check that every acknowledged message is in the hub's store exactly once; exit code 1 when not.
-    Verify(VerifyArgs),
-}
-
-#[derive(Args)]
-struct RunArgs {
-    /// The hub's `demo.json`: who the devices are.
-    #[arg(long)]
-    credentials: PathBuf,
-    /// Where devices connect [default: as the credentials say].
-    #[arg(long)]
-    mqtt: Option<String>,
-    /// Name of a scenario, or a file that ends with .toml.
-    #[arg(long, default_value = "demo")]
-    scenario: String,
-    /// Decides everything that is left to chance.
-    #[arg(long, default_value_t = 1)]
-    seed: u64,
-    /// Size of the fleet [default: all devices of the credentials].
-    #[arg(long)]
-    devices: Option<usize>,
-    /// Stop after this time, such as 90s [default: on Ctrl-C].
-    #[arg(long = "for")]
-    lasting: Option<SignedDuration>,
-    /// Write what was done to this file, as JSON.
-    #[arg(long)]
-    report: Option<PathBuf>,
-}
-
-#[derive(Args)]
-struct LoadArgs {
-    /// Where to connect, as `mqtt://127.0.0.1:1883` [default: as the credentials say].
-    #[arg(long, required_unless_present = "credentials")]
-    mqtt: Option<String>,
-    /// How many connections.
-    #[arg(long, default_value_t = 50)]
-    connections: u32,
-    /// Messages a second over all connections, or `max`.
-    #[arg(long, default_value = "max", value_parser = rate)]
-    rate: Rate,
-    /// Unacknowledged messages per connection.
-    #[arg(long, default_value_t = 20)]
-    window: u16,
-    /// How long to publish, in seconds.
-    #[arg(long, default_value_t = 10.0)]
-    seconds: f64,
-    /// How long, after that, the last acknowledgements may take, in seconds.
-    #[arg(long, default_value_t = 10.0)]
-    drain_seconds: f64,
-    /// Length of each payload.
-    #[arg(long, default_value_t = 250)]
-    payload_bytes: usize,
-    /// Kind of the events.
-    #[arg(long, default_value = "access.granted")]
-    kind: String,
-    /// Come back when the other side dies, and send again what was not acknowledged.
-    #[arg(long, default_value_t = true, action = clap::ArgAction::Set)]
-    reconnect: bool,
-    /// Where to write the acknowledged ids, one line `device id` each.
-    #[arg(long)]
-    acked: PathBuf,
-    /// Where to write the report, as JSON.
-    #[arg(long)]
-    report: Option<PathBuf>,
-    /// Part of every id [default: made of the time].
-    #[arg(long)]
-    run: Option<String>,
-    /// The hub's `demo.json`: connections are its devices.
-    #[arg(long)]
-    credentials: Option<PathBuf>,
-    /// User name on a plain broker.
-    #[arg(long, requires = "password", conflicts_with = "credentials")]
-    username: Option<String>,
-    /// Password on a plain broker.
-    #[arg(long, requires = "username")]
-    password: Option<String>,
-    /// Client ids on a plain broker: this and a number.
-    #[arg(long, default_value = "load", conflicts_with = "credentials")]
-    client_prefix: String,
-    /// Topic on a plain broker; {client} becomes the client id.
-    #[arg(
-        long,
-        default_value = "ssg/v1/load/{client}/evt/access-granted",
-        conflicts_with = "credentials"
-    )]
-    topic: String,
-}
-
-#[derive(Args)]
-struct VerifyArgs {
-    /// The file that `load` wrote.
-    #[arg(long)]
-    acked: PathBuf,
-    /// The hub's URL.
-    #[arg(long)]
-    api: String,
-    /// A bearer token that may read events.
-    #[arg(long)]
-    token: String,
-    /// Do not read events up to this position.
-    #[arg(long, default_value_t = 0)]
-    after_seq: u64,
-    /// Give up when nothing more appears for so many seconds.
-    #[arg(long, default_value_t = 30.0)]
-    wait_seconds: f64,
-}
-
-/// Messages a second, or as fast as possible.
-#[derive(Clone, Copy)]
-struct Rate(Option<f64>);
-
-fn rate(text: &str) -> Result<Rate, String> {
-    if text == "max" {
-        return Ok(Rate(None));
-    }
-    match text.parse::<f64>() {
-        Ok(rate) if rate.is_finite() && rate > 0.0 => Ok(Rate(Some(rate))),
-        _ => Err("a number above 0, or `max`".to_owned()),
-    }
-}
 
 // one thread: the other core belongs to who is measured
 #[tokio::main(flavor = "current_thread")]

@@ -2,7 +2,28 @@
 //!
 //! A scenario is data: a cast of devices, steps at offsets from its start, a rate of ordinary life in the background, and
 //! perhaps a repetition. It says nothing of clocks or connections; `script` plays it.
+//!
+//! ```toml
+//! title = "Smoke in one flat"
+//! # who plays: a device id, or a pattern with `*` of which one device is drawn for each round
+//! cast = { kitchen = "smoke-q1-*" }
+//! # ordinary life over the whole fleet; who has a part in the steps keeps away from it
+//! background = { vehicles_per_minute = 6, doors_per_minute = 12, motion_per_minute = 3, telemetry = true }
+//! # again every 12 minutes, with offsets six times as long (optional)
+//! repeat = { every = "12m", spread = 6 }
+//!
+//! [[step]]
+//! at = "5s"                 # from the start of the round
+//! device = "kitchen"        # a name of the cast, or a device id
+//! kind = "fire.smoke"       # an event; or state = "door-1" with fields = {…}; or silent_for = "2m"
+//! phase = "raised"          # instant (default), raised, updated, cleared
+//! attrs = { level = 8.4 }   # the kind's own fields; component = "door-1" where it has parts
+//! times = 3                 # optional, with
+//! every = "2s"
+//! expect = "S1"             # the rule that must open an incident after the last time
+//! ```
 
+mod nearest;
 mod parse;
 
 use std::collections::BTreeMap;
@@ -165,7 +186,7 @@ impl Scenario {
             Some((_, text)) => Self::parse(&format!("{name}.toml"), text),
             None => Err(ScenarioError::Unknown {
                 name: name.chars().take(80).collect(),
-                hint: parse::hint(name, Self::names(), "scenarios"),
+                hint: nearest::hint(name, Self::names(), "scenarios"),
             }),
         }
     }
