@@ -20,8 +20,10 @@ pub(super) struct Open {
     pub(super) zone: Option<ZoneId>,
     pub(super) device: DeviceId,
     /// When it was raised.
+    #[serde(with = "nanoseconds")]
     pub(super) since: Timestamp,
     /// When a finding last said so.
+    #[serde(with = "nanoseconds")]
     pub(super) told_at: Timestamp,
     /// Matching events since it was raised.
     pub(super) count: u64,
@@ -32,7 +34,6 @@ pub(super) struct Open {
 pub(super) struct Slot {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) open: Option<Open>,
-    #[serde(flatten)]
     pub(super) memory: Memory,
 }
 
@@ -54,6 +55,7 @@ pub(super) struct Source {
     pub(super) component: Option<String>,
     pub(super) kind: Kind,
     pub(super) class: DeviceClass,
+    #[serde(with = "nanoseconds")]
     pub(super) at: Timestamp,
     pub(super) state: SourceState,
 }
@@ -72,7 +74,9 @@ pub(super) enum SourceState {
 /// One counted event.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub(super) struct Hit {
+    #[serde(with = "nanoseconds")]
     pub(super) at: Timestamp,
+    #[serde(with = "nanoseconds")]
     pub(super) occurred_at: Timestamp,
     /// The value that must differ, where the rule counts different ones.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -326,4 +330,25 @@ fn linger(rule: &Rule) -> SignedDuration {
 /// `at + time`, at the end of time at the latest.
 pub(super) fn after(at: Timestamp, time: SignedDuration) -> Timestamp {
     at.checked_add(time).unwrap_or(Timestamp::MAX)
+}
+
+/// Times in rows: whole nanoseconds since 1970, exact, short and quick to write. Good until 2262, later times stand there.
+mod nanoseconds {
+    use serde::{Deserialize, Deserializer, Serializer};
+
+    use crate::Timestamp;
+
+    pub(super) fn serialize<S: Serializer>(at: &Timestamp, to: S) -> Result<S::Ok, S::Error> {
+        let limit = if at.as_nanosecond() < 0 {
+            i64::MIN
+        } else {
+            i64::MAX
+        };
+        to.serialize_i64(i64::try_from(at.as_nanosecond()).unwrap_or(limit))
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<Timestamp, D::Error> {
+        let nanoseconds = i64::deserialize(from)?;
+        Timestamp::from_nanosecond(i128::from(nanoseconds)).map_err(serde::de::Error::custom)
+    }
 }

@@ -280,7 +280,7 @@ fn rows_that_no_rule_can_read_are_deleted() {
     engine.restore(vec![
         row("OLD9|device:smoke-1", "{}"),
         row("S1|device:smoke-1", "not json"),
-        row("A4|door:door-1", r#"{"sources":[]}"#),
+        row("A4|door:door-1", r#"{"memory":{"sources":[]}}"#),
         row("S7|device:gone", r#"{"heard_at":"2026-03-02T02:00:00Z"}"#),
         row("nonsense", "{}"),
     ]);
