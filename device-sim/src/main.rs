@@ -45,9 +45,13 @@ async fn run(args: RunArgs) -> anyhow::Result<ExitCode> {
         .or(credentials.mqtt)
         .context("the credentials do not say where to connect (hint: --mqtt)")?;
     let scenario = Scenario::load(&args.scenario)?;
-    let devices = match args.devices {
-        Some(n) => script::choose(&credentials.devices, &scenario, n),
-        None => credentials.devices,
+    let (devices, scenario) = match args.devices {
+        Some(n) => {
+            let devices = script::choose(&credentials.devices, &scenario, n);
+            let scenario = script::playable(&devices, scenario);
+            (devices, scenario)
+        }
+        None => (credentials.devices, scenario),
     };
     let lasting = args
         .lasting

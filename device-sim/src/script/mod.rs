@@ -289,6 +289,15 @@ pub fn missing(devices: &[SimDevice], scenario: &Scenario) -> Vec<String> {
     missing
 }
 
+/// The scenario without the steps that no device of the list can play, for fleets that are small on purpose.
+pub fn playable(devices: &[SimDevice], mut scenario: Scenario) -> Scenario {
+    let missing = missing(devices, &scenario);
+    let mut steps = std::mem::take(&mut scenario.steps);
+    steps.retain(|step| !missing.iter().any(|m| m == scenario.pattern(step)));
+    scenario.steps = steps;
+    scenario
+}
+
 /// At most `n` of the devices, those first that the scenario names; the rest evenly from the whole list.
 pub fn choose(devices: &[SimDevice], scenario: &Scenario, n: usize) -> Vec<SimDevice> {
     let wanted: Vec<&str> = scenario.required_devices().collect();

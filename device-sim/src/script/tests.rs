@@ -142,3 +142,13 @@ fn a_small_fleet_keeps_the_devices_of_the_scenario() {
     assert_eq!(choose(&compound(), &scenario, 500).len(), 19);
     assert!(missing(&chosen[..1], &scenario).contains(&"door-*".to_owned()));
 }
+
+#[test]
+fn what_a_small_fleet_cannot_play_is_left_out_on_request() {
+    let steps = "[[step]]\nat = \"1s\"\ndevice = \"cam-5\"\nkind = \"camera.tamper\"\n\
+                 [[step]]\nat = \"1s\"\ndevice = \"door\"\nkind = \"access.rex\"\n";
+    let devices = [device("door-1", "access", 60)];
+    let scenario = playable(&devices, scenario(steps));
+    assert_eq!(scenario.steps.len(), 1);
+    assert!(missing(&devices, &scenario).is_empty());
+}
