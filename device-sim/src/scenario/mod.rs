@@ -224,12 +224,21 @@ impl Scenario {
 
 /// Whether an id is what the pattern means; `*` stands for any characters.
 pub fn matches(pattern: &str, id: &str) -> bool {
-    match pattern.split_once('*') {
-        None => pattern == id,
-        Some((head, tail)) => id.strip_prefix(head).is_some_and(|rest| {
-            (0..=rest.len()).any(|at| rest.is_char_boundary(at) && matches(tail, &rest[at..]))
-        }),
+    let Some((head, tail)) = pattern.split_once('*') else {
+        return pattern == id;
+    };
+    let (middle, end) = tail.rsplit_once('*').unwrap_or(("", tail));
+    let Some(mut rest) = id.strip_prefix(head) else {
+        return false;
+    };
+    for part in middle.split('*') {
+        // the earliest place leaves the most room for what follows
+        let Some((_, after)) = rest.split_once(part) else {
+            return false;
+        };
+        rest = after;
     }
+    rest.ends_with(end)
 }
 
 #[cfg(test)]
@@ -279,6 +288,12 @@ mod tests {
             ("door-q1-*", "door-q1-0301", true),
             ("door-*-0301", "door-q1-0301", true),
             ("*", "x", true),
+            ("*-q1-*-q1-*", "a-q1-b-q1-c", true),
+            ("*-q1-*-q1-*", "a-q1-c", false),
+            ("door*1*01", "door-101", true),
+            ("door*1*01", "door-01", false),
+            ("**", "x", true),
+            ("a*a", "a", false),
             ("door-q1", "door-q1-0301", false),
             ("*-0302", "door-q1-0301", false),
         ] {
