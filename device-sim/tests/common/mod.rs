@@ -3,6 +3,8 @@
 
 #![allow(dead_code, reason = "every test takes its part")]
 
+pub(crate) mod hub;
+
 use std::io::Write;
 use std::net::{Ipv4Addr, TcpListener, TcpStream};
 use std::path::Path;
