@@ -6,6 +6,7 @@ pub mod config;
 pub mod fanout;
 pub mod lifecycle;
 pub mod listener;
+pub mod logging;
 
 /// What is built into the executable.
 pub mod embedded {

@@ -1,1 +1,237 @@
 //! The MQTT listener: takes uplinks from devices and acknowledges them when the journal has synced.
+//!
+//! MQTT 3.1.1 and 5.0 over TCP; QoS 0, 1 and 2 in, 0 and 1 out; clean sessions. Dramatis personae: [`serve`] accepts; a *handshake*
+//! turns a socket into an authenticated *connection*; an [`Acl`](Principal) decides what it may say and hear; *notes* are what the
+//! hub journals about it (it came, it went, it was refused); the *pending* window holds what is not yet on disk.
+//!
+//! **Invariant:** a PUBACK or PUBREC leaves only after the journal's watermark covers its message, and in the order of the messages.
+//! **Invariant:** whoever is not known and whatever is not granted is refused; a refusal is journalled, at a bounded rate.
+
+mod acl;
+mod admission;
+mod codec;
+mod connection;
+mod handshake;
+mod notes;
+mod presence;
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::time::Duration;
+
+use domain::Timestamp;
+use store::journal::Journal;
+use tokio::net::{TcpListener, TcpStream};
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+use tracing::{debug, error, warn};
+
+pub use acl::{BadPattern, Directory, Pattern, Principal, PrincipalKind};
+
+use crate::fanout::FanOut;
+use admission::Admission;
+use notes::Notes;
+use presence::Presence;
+
+/// How long connections may take to say good-bye when the hub stops.
+const DRAIN: Duration = Duration::from_secs(5);
+
+/// What one connection, and all of them together, may do.
+#[derive(Debug, Clone, Copy)]
+pub struct Limits {
+    /// Connections at one time.
+    pub connections_max: usize,
+    /// New connections a second from one address.
+    pub connects_per_second_max: u32,
+    /// Largest packet, in bytes.
+    pub packet_bytes_max: usize,
+    /// Longest topic, in bytes.
+    pub topic_bytes_max: usize,
+    /// Most levels of a topic.
+    pub topic_levels_max: usize,
+    /// Unacknowledged publishes of one connection; reading stops there.
+    pub receive_maximum: u16,
+    /// Filters that one session may subscribe to.
+    pub subscriptions_max: usize,
+    /// Publishes a second that one connection may send for long outside the alarm lane.
+    pub publishes_per_second_max: u32,
+    /// From the first byte to a whole CONNECT.
+    pub connect_deadline: Duration,
+    /// For the other side to take what we write.
+    pub write_deadline: Duration,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            connections_max: 20_000,
+            connects_per_second_max: 2000,
+            packet_bytes_max: 65 * 1024,
+            topic_bytes_max: 512,
+            topic_levels_max: 16,
+            receive_maximum: 256,
+            subscriptions_max: 32,
+            publishes_per_second_max: 20_000,
+            connect_deadline: Duration::from_secs(5),
+            write_deadline: Duration::from_secs(10),
+        }
+    }
+}
+
+/// What came and went, since the start.
+#[derive(Debug, Default)]
+pub struct ListenerStats {
+    /// Connections that are open now.
+    pub connections: AtomicUsize,
+    /// Publishes taken, of all qualities.
+    pub received: AtomicU64,
+    /// Acknowledgements sent: each stands for bytes on disk.
+    pub acknowledged: AtomicU64,
+    /// Publishes and subscriptions that were not granted.
+    pub denied: AtomicU64,
+    /// Connections that were turned away, or ended for a broken protocol.
+    pub refused: AtomicU64,
+}
+
+/// What the listener works with.
+pub struct Deps {
+    /// Where uplinks go.
+    pub journal: Journal,
+    /// Who may come in.
+    pub directory: Arc<dyn Directory>,
+    /// Where subscriptions go.
+    pub fanout: FanOut,
+    /// What is allowed.
+    pub limits: Limits,
+    /// The hub's clock.
+    pub clock: Arc<dyn Fn() -> Timestamp + Send + Sync>,
+    /// Counters.
+    pub stats: Arc<ListenerStats>,
+    /// Epoch of the first connection: above those of all earlier runs.
+    pub first_epoch: u64,
+}
+
+struct Shared {
+    journal: Journal,
+    directory: Arc<dyn Directory>,
+    fanout: FanOut,
+    limits: Limits,
+    clock: Arc<dyn Fn() -> Timestamp + Send + Sync>,
+    stats: Arc<ListenerStats>,
+    presence: Presence,
+    notes: Notes,
+}
+
+/// Accepts connections until `stop`, then lets them say good-bye.
+///
+/// # Errors
+/// None that a single connection causes; a listening socket that fails for good.
+pub async fn serve(
+    listener: TcpListener,
+    deps: Deps,
+    stop: CancellationToken,
+) -> anyhow::Result<()> {
+    let Deps {
+        journal,
+        directory,
+        fanout,
+        limits,
+        clock,
+        stats,
+        first_epoch,
+    } = deps;
+    let shared = Arc::new(Shared {
+        notes: Notes::new(journal.clone(), Arc::clone(&clock)),
+        presence: Presence::new(first_epoch),
+        journal,
+        directory,
+        fanout,
+        limits,
+        clock,
+        stats,
+    });
+    let mut admission = Admission::new(limits.connects_per_second_max);
+    let connections = TaskTracker::new();
+    loop {
+        let (socket, peer) = tokio::select! {
+            () = stop.cancelled() => break,
+            accepted = listener.accept() => match accepted {
+                Ok(accepted) => accepted,
+                Err(e) => {
+                    // out of descriptors, or a peer that was gone at once: neither is a reason to stop
+                    warn!(error = %e, "connection not accepted");
+                    tokio::time::sleep(Duration::from_millis(50)).await;
+                    continue;
+                }
+            },
+        };
+        if connections.len() >= limits.connections_max || !admission.admit(peer.ip()) {
+            shared.refuse("admission");
+            continue;
+        }
+        let (shared, stop) = (Arc::clone(&shared), stop.clone());
+        connections.spawn(async move {
+            let guard = shared.count();
+            let watched = tokio::spawn({
+                let shared = Arc::clone(&shared);
+                async move { run(socket, peer, &shared, stop).await }
+            });
+            if watched.await.is_err() {
+                error!(network.peer = %peer, "connection task panicked: this is a bug");
+                metrics::counter!("hub_listener_panics_total").increment(1);
+            }
+            drop(guard);
+        });
+    }
+    drop(listener);
+    connections.close();
+    if tokio::time::timeout(DRAIN, connections.wait())
+        .await
+        .is_err()
+    {
+        warn!(
+            connections = connections.len(),
+            "connections did not end in time"
+        );
+    }
+    Ok(())
+}
+
+async fn run(socket: TcpStream, peer: SocketAddr, shared: &Arc<Shared>, stop: CancellationToken) {
+    // small packets must not wait for each other
+    if let Err(e) = socket.set_nodelay(true) {
+        debug!(error = %e, "socket option refused");
+    }
+    let connected = tokio::time::timeout(
+        shared.limits.connect_deadline,
+        handshake::run(socket, peer, shared),
+    )
+    .await;
+    match connected {
+        Ok(Ok(connection)) => connection.run(stop).await,
+        Ok(Err(reason)) => {
+            debug!(network.peer = %peer, reason, "connection refused");
+            shared.refuse("connect");
+        }
+        Err(_) => shared.refuse("connect deadline"),
+    }
+}
+
+impl Shared {
+    fn refuse(&self, reason: &'static str) {
+        self.stats.refused.fetch_add(1, Ordering::Relaxed);
+        metrics::counter!("hub_listener_refused_total", "reason" => reason).increment(1);
+    }
+
+    fn count(self: &Arc<Self>) -> impl Drop + use<> {
+        struct Open(Arc<Shared>);
+        impl Drop for Open {
+            fn drop(&mut self) {
+                self.0.stats.connections.fetch_sub(1, Ordering::Relaxed);
+            }
+        }
+        self.stats.connections.fetch_add(1, Ordering::Relaxed);
+        Open(Arc::clone(self))
+    }
+}

@@ -6,7 +6,7 @@
 
 pub mod detect;
 pub mod project;
-mod source;
+pub(crate) mod source;
 pub mod stats;
 
 pub use stats::Stats;
