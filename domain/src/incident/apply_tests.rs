@@ -1,0 +1,1 @@
+//! Every state × verb, and the stories behind the guards.

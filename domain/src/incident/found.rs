@@ -1,0 +1,224 @@
+//! What rules bring about: an incident opens, is refreshed, taken over, merged, and its condition comes and goes.
+
+use std::collections::BTreeMap;
+
+use super::apply::Work;
+use super::task::after;
+use super::{
+    Act, By, Condition, DEPARTMENTS_MAX, DETAIL_KEYS_MAX, Due, Effect, Incident, IncidentState,
+    Plan,
+};
+use crate::rule::{Clocks, Finding, RuleMeta};
+use crate::{DepartmentId, IncidentId, RuleId, Severity, Timestamp};
+
+impl Incident {
+    /// A finding for which no incident is open. P1 has its tasks at once: nobody waits for an operator.
+    pub fn open(
+        id: IncidentId,
+        number: u64,
+        finding: &Finding,
+        meta: &RuleMeta,
+    ) -> (Self, Vec<Effect>) {
+        let plan = Plan::of(meta, finding.severity);
+        let due = due_from(finding.at, plan.clocks);
+        let incident = Self {
+            id,
+            number,
+            version: 1,
+            severity: finding.severity,
+            state: IncidentState::Open,
+            condition: Condition::Active,
+            rule: finding.rule.clone(),
+            subject: finding.subject.clone(),
+            class: finding.class,
+            site: finding.site.clone(),
+            zone: finding.zone.clone(),
+            device: finding.device.clone(),
+            plan,
+            opened_at: finding.at,
+            occurred_at: finding.occurred_at,
+            last_event_at: finding.at,
+            count: 1,
+            acknowledged: None,
+            resolved_at: None,
+            closed_at: None,
+            cause: None,
+            parent: None,
+            due,
+            detail: finding.detail.clone(),
+            tasks: Vec::new(),
+        };
+        let mut work = incident.work(finding);
+        work.record(Act::Open, None, "", IncidentState::Open);
+        work.dispatch_if_p1();
+        (work.incident, work.effects)
+    }
+
+    /// The rule tells of the same subject again. More urgent than before is a step of the work and counts as a version; a mere
+    /// repeat is not.
+    pub fn refresh(&self, finding: &Finding, meta: &RuleMeta) -> (Self, Vec<Effect>) {
+        let mut work = self.clone().work(finding);
+        work.tell(finding);
+        if work.raise(finding.severity, meta) {
+            work.dispatch_if_p1();
+            work.incident.version += 1;
+        }
+        (work.incident, work.effects)
+    }
+
+    /// A rule that says more about the same place takes the incident over (a second detector confirms the fire): it keeps its
+    /// number, gets rule, subject and departments of the other, and has to be acknowledged anew.
+    pub fn take_over(&self, finding: &Finding, meta: &RuleMeta) -> (Self, Vec<Effect>) {
+        let mut work = self.clone().work(finding);
+        work.tell(finding);
+        let was = std::mem::replace(&mut work.incident.rule, finding.rule.clone());
+        work.record(Act::Absorb, None, was, &finding.rule);
+        work.raise(finding.severity, meta);
+        let incident = &mut work.incident;
+        incident.subject.clone_from(&finding.subject);
+        incident.acknowledged = None;
+        incident.due.acknowledge = after(finding.at, incident.plan.clocks.acknowledge_s);
+        let former: Vec<DepartmentId> = incident.plan.departments().cloned().collect();
+        let mut plan = Plan::of(meta, incident.severity);
+        for department in former {
+            if !plan.departments().any(|d| *d == department) && plan.co.len() + 1 < DEPARTMENTS_MAX
+            {
+                plan.co.push(department);
+            }
+        }
+        incident.plan = plan;
+        if incident.state == IncidentState::Dispatched {
+            let departments: Vec<DepartmentId> = incident.plan.departments().cloned().collect();
+            work.give_tasks(&departments);
+            let lead = work.incident.plan.lead.clone();
+            if work
+                .incident
+                .task_of(&lead)
+                .is_some_and(|task| task.state.is_open())
+            {
+                for task in &mut work.incident.tasks {
+                    task.lead = task.department == lead;
+                }
+            }
+        }
+        work.dispatch_if_p1();
+        work.incident.version += 1;
+        (work.incident, work.effects)
+    }
+
+    /// It goes on as part of another incident; its open tasks are released.
+    pub fn merge_into(&self, parent: &Self, at: Timestamp, rule: &RuleId) -> (Self, Vec<Effect>) {
+        let mut work = Work {
+            incident: self.clone(),
+            effects: Vec::new(),
+            by: By::Rule(rule.clone()),
+            at,
+        };
+        work.release_open_tasks();
+        work.incident.parent = Some(parent.id);
+        work.incident.state = IncidentState::Merged;
+        let (from, to) = (self.number, parent.number);
+        work.record(Act::Merge, None, format!("#{from}"), format!("#{to}"));
+        work.incident.version += 1;
+        (work.incident, work.effects)
+    }
+
+    /// Whether what started it is still so, as its alarms say now. No step of the work: the version stays.
+    pub fn set_condition(
+        &self,
+        condition: Condition,
+        at: Timestamp,
+        rule: &RuleId,
+    ) -> (Self, Vec<Effect>) {
+        let mut work = Work {
+            incident: self.clone(),
+            effects: Vec::new(),
+            by: By::Rule(rule.clone()),
+            at,
+        };
+        work.turn(condition);
+        (work.incident, work.effects)
+    }
+
+    fn work(self, finding: &Finding) -> Work {
+        Work {
+            incident: self,
+            effects: Vec::new(),
+            by: By::Rule(finding.rule.clone()),
+            at: finding.at,
+        }
+    }
+}
+
+fn due_from(at: Timestamp, clocks: Clocks) -> Due {
+    Due {
+        acknowledge: after(at, clocks.acknowledge_s),
+        resolve: after(at, clocks.resolve_s),
+    }
+}
+
+impl Work {
+    fn turn(&mut self, condition: Condition) {
+        let was = std::mem::replace(&mut self.incident.condition, condition);
+        if was != condition {
+            let act = match condition {
+                Condition::Active => Act::Recur,
+                Condition::Normal => Act::Return,
+            };
+            self.record(act, None, was, condition);
+        }
+    }
+
+    /// Takes over what the finding tells, without urgency.
+    fn tell(&mut self, finding: &Finding) {
+        self.turn(Condition::Active);
+        let incident = &mut self.incident;
+        incident.count += 1;
+        incident.last_event_at = incident.last_event_at.max(finding.at);
+        incident.zone = finding.zone.clone().or(incident.zone.take());
+        incident.device = finding.device.clone().or(incident.device.take());
+        incident.class = finding.class;
+        merge_detail(&mut incident.detail, &finding.detail);
+    }
+
+    /// Makes it more urgent if it is; deadlines only ever move forward. Says whether it was.
+    fn raise(&mut self, severity: Severity, meta: &RuleMeta) -> bool {
+        let incident = &mut self.incident;
+        if severity >= incident.severity {
+            return false;
+        }
+        let was = std::mem::replace(&mut incident.severity, severity);
+        let clocks = meta.clocks_for(severity);
+        incident.plan.clocks = clocks;
+        let due = due_from(self.at, clocks);
+        incident.due.acknowledge = incident.due.acknowledge.min(due.acknowledge);
+        incident.due.resolve = incident.due.resolve.min(due.resolve);
+        for task in incident.tasks.iter_mut().filter(|t| t.state.is_open()) {
+            task.due.claim = task.due.claim.min(after(self.at, clocks.claim_s));
+            task.due.arrive = task.due.arrive.min(after(self.at, clocks.arrive_s));
+            task.due.resolve = task.due.resolve.min(due.resolve);
+        }
+        self.record(Act::Raise, None, was, severity);
+        true
+    }
+
+    fn dispatch_if_p1(&mut self) {
+        let waits = matches!(
+            self.incident.state,
+            IncidentState::Open | IncidentState::Acknowledged | IncidentState::Verifying
+        );
+        if waits && self.incident.severity == Severity::P1 {
+            let departments: Vec<DepartmentId> =
+                self.incident.plan.departments().cloned().collect();
+            self.give_tasks(&departments);
+        }
+    }
+}
+
+fn merge_detail(detail: &mut BTreeMap<String, String>, news: &BTreeMap<String, String>) {
+    for (key, value) in news {
+        if detail.contains_key(key) || detail.len() < DETAIL_KEYS_MAX {
+            detail.insert(key.clone(), value.clone());
+        }
+    }
+}
