@@ -1,1 +1,70 @@
-//! The state: alarms, incidents, tasks, users, audit; every change is one transaction with its feed row.
+//! The state: alarms, incidents, tasks, devices, users, audit; every change is one transaction with its feed row.
+//!
+//! SQLite through sqlx. One connection writes, a pool of others reads; every statement is written so that PostgreSQL takes it too.
+//! Everything that a batch of the journal brings about moves together with the cursor ([`State::commit_batch`]); people act by
+//! commands ([`State::command`]). Nobody edits rows.
+//!
+//! **Invariant:** a revision is given out inside the transaction that it numbers: the feed is gap-free and in commit order.
+
+mod alarms;
+mod audit;
+mod batch;
+mod chunks;
+mod command;
+mod commit;
+mod credential;
+mod device;
+mod error;
+mod feed;
+mod finding;
+mod incidents;
+mod open;
+mod query;
+mod seen;
+mod session;
+#[cfg(test)]
+mod tests;
+mod token;
+mod user;
+mod view;
+
+pub use audit::{AuditBreak, AuditReport};
+pub use batch::{Batch, Committed, DeviceTouch, QuarantineRow};
+pub use command::{CommandError, IDEMPOTENCY_KEY_BYTES_MAX, NOTE_CHARS_MAX};
+pub use credential::{Credential, CredentialKind};
+pub use error::StateError;
+pub use feed::{FEED_ROWS_MAX, FeedRow};
+pub use query::{Counts, IncidentFilter, PAGE_MAX, Page, Stage};
+pub use session::{SESSION_IDLE, SESSION_LIFE};
+pub use user::{NewUser, Role, UnknownRole, User};
+pub use view::{
+    AlarmItem, DeviceItem, DeviceState, DueItem, EVENTS_MAX, IncidentItem, IncidentView, Moment,
+    QuarantineItem, RAW_BYTES_SHOWN, TaskItem, TimelineItem,
+};
+
+use std::sync::Arc;
+
+use domain::Revision;
+use domain::place::Registry;
+use sqlx::SqlitePool;
+use tokio::sync::{Semaphore, watch};
+
+/// A handle on the state; clones share it.
+#[derive(Clone)]
+pub struct State {
+    shared: Arc<Shared>,
+}
+
+struct Shared {
+    /// The one connection that writes.
+    write: SqlitePool,
+    /// Connections that only read.
+    read: SqlitePool,
+    registry: Arc<Registry>,
+    /// What devices last said of themselves.
+    devices: device::Presence,
+    /// The last revision that is committed.
+    revision: watch::Sender<Revision>,
+    /// Password hashing takes 19 MiB and a core each: so many at a time.
+    hashing: Semaphore,
+}

@@ -1,0 +1,96 @@
+//! What the detector hands over: one batch, one transaction.
+
+use bytes::Bytes;
+use domain::rule::{Finding, WindowChange};
+use domain::{DeviceId, IncidentId, Revision, Seq, Timestamp, Uplink};
+
+/// Everything that a stretch of the journal, or a tick of the clock, brought about.
+#[derive(Debug, Clone, Default)]
+pub struct Batch {
+    /// Whose cursor it moves.
+    pub consumer: &'static str,
+    /// The last position that is in it; for a tick, the position up to which everything has been committed.
+    pub cursor: Seq,
+    /// What rules found, in order. Those of events carry their position, those of time none.
+    pub findings: Vec<Finding>,
+    /// Rule state.
+    pub windows: Vec<WindowChange>,
+    /// What rules have seen: device, the sender's id, receive time.
+    pub seen: Vec<(DeviceId, String, Timestamp)>,
+    /// What could not be read.
+    pub quarantine: Vec<QuarantineRow>,
+    /// Which devices spoke, at most one entry a device.
+    pub devices: Vec<DeviceTouch>,
+}
+
+/// An uplink that could not be read, kept as it came.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct QuarantineRow {
+    /// Its position in the journal: its key here.
+    pub seq: Seq,
+    /// When it came.
+    pub received_at: Timestamp,
+    /// Its topic.
+    pub topic: String,
+    /// Who sent it.
+    pub principal: String,
+    /// Stable word, such as `bad_json`.
+    pub reason: String,
+    /// One sentence for people.
+    pub detail: String,
+    /// Its payload.
+    pub raw: Bytes,
+}
+
+impl QuarantineRow {
+    /// The uplink at a position, with the code and the sentence that say why.
+    pub fn new(seq: Seq, uplink: &Uplink, reason: &str, detail: &str) -> Self {
+        Self {
+            seq,
+            received_at: uplink.received_at,
+            topic: uplink.topic.clone(),
+            principal: uplink.principal.clone(),
+            reason: reason.to_owned(),
+            detail: detail.to_owned(),
+            raw: uplink.payload.clone(),
+        }
+    }
+}
+
+/// A device spoke.
+#[derive(Debug, Clone, PartialEq)]
+pub struct DeviceTouch {
+    /// Which one.
+    pub device: DeviceId,
+    /// When it last did, hub time.
+    pub last_seen: Timestamp,
+    /// Connection epoch, and whether that connection stands; the highest epoch decides. None: nothing was said about it.
+    pub presence: Option<(u64, bool)>,
+    /// Charge, 0 to 100, if it said so.
+    pub battery_percent: Option<f64>,
+}
+
+impl DeviceTouch {
+    /// A word from a device, with nothing besides.
+    pub fn new(device: DeviceId, last_seen: Timestamp) -> Self {
+        Self {
+            device,
+            last_seen,
+            presence: None,
+            battery_percent: None,
+        }
+    }
+}
+
+/// What a batch came to.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Committed {
+    /// The revision after it.
+    pub revision: Revision,
+    /// Incidents that it opened.
+    pub opened: Vec<IncidentId>,
+    /// Incidents that it changed, the opened ones among them.
+    pub changed: Vec<IncidentId>,
+    /// Alarms that it opened.
+    pub alarms: u64,
+}

@@ -1,0 +1,193 @@
+//! What people do: a command on an incident, decided on a version that they saw.
+
+use domain::IncidentId;
+use domain::incident::{Command, DEPARTMENTS_MAX, Refused};
+use sha2::{Digest as _, Sha256};
+use sqlx::SqliteConnection;
+
+use super::State;
+use super::commit::News;
+use super::error::StateError;
+use super::incidents::{self, json, list};
+use super::view::IncidentView;
+
+/// Longest idempotency key.
+pub const IDEMPOTENCY_KEY_BYTES_MAX: usize = 128;
+/// Longest note.
+pub const NOTE_CHARS_MAX: usize = 2000;
+/// Longest cause.
+const CAUSE_CHARS_MAX: usize = 64;
+/// How long an answer is kept for the same command to come again.
+const ANSWER_KEPT: jiff::SignedDuration = jiff::SignedDuration::from_hours(24);
+
+/// Why a command was not carried out.
+#[derive(Debug, thiserror::Error)]
+pub enum CommandError {
+    /// There is no such incident.
+    #[error("there is no such incident")]
+    NotFound,
+    /// It has changed since the person looked.
+    #[error("the incident has changed meanwhile (hint: look again)")]
+    VersionConflict {
+        /// As it is now.
+        current: Box<IncidentView>,
+    },
+    /// It cannot be done as things are; also not after looking again.
+    #[error(transparent)]
+    Refused(#[from] Refused),
+    /// The key was used for something else.
+    #[error(
+        "this idempotency key belongs to another command (hint: a new key for every new command)"
+    )]
+    KeyReused,
+    /// The command itself is wrong.
+    #[error("{what}")]
+    Invalid {
+        /// What, which field, and the next step.
+        what: String,
+    },
+    /// The database failed; whether the command was carried out shows when it is sent again with the same key.
+    #[error(transparent)]
+    State(#[from] StateError),
+}
+
+impl From<sqlx::Error> for CommandError {
+    fn from(error: sqlx::Error) -> Self {
+        Self::State(error.into())
+    }
+}
+
+impl State {
+    /// Carries out a command on an incident that was at `expected_version` when the person decided. With a key that was used before,
+    /// the same command has the same answer and nothing happens twice; keys are the actor's own and kept for 24 hours.
+    ///
+    /// # Errors
+    /// [`CommandError`]. What would be refused anyway is refused with its reason also when the version has moved on, so that of many
+    /// who claim at once all but one hear who was faster.
+    pub async fn command(
+        &self,
+        id: IncidentId,
+        expected_version: i64,
+        idempotency_key: &str,
+        command: Command,
+    ) -> Result<IncidentView, CommandError> {
+        self.check(idempotency_key, &command)?;
+        let request = fingerprint(id, expected_version, &command);
+        let mut tx = self.begin().await?;
+        if let Some((of, answer)) = answered(&mut tx, &command, idempotency_key).await? {
+            return if of == request {
+                Ok(list(&answer)?)
+            } else {
+                Err(CommandError::KeyReused)
+            };
+        }
+        let Some((incident, _)) = incidents::load(&mut tx, id).await? else {
+            return Err(CommandError::NotFound);
+        };
+        let step = incident.apply(&command)?;
+        if incident.version != expected_version {
+            let current = self
+                .view(&mut tx, id)
+                .await?
+                .ok_or(CommandError::NotFound)?;
+            return Err(CommandError::VersionConflict {
+                current: Box::new(current),
+            });
+        }
+        incidents::keep(&mut tx, &incident, step).await?;
+        let revision = self.publish(&mut tx, vec![News::Incident(id)]).await?;
+        let view = self
+            .view(&mut tx, id)
+            .await?
+            .ok_or(CommandError::NotFound)?;
+        remember(&mut tx, &command, idempotency_key, &request, &json(&view)).await?;
+        tx.commit().await?;
+        if let Some(revision) = revision {
+            self.announce(revision);
+        }
+        Ok(view)
+    }
+
+    fn check(&self, key: &str, command: &Command) -> Result<(), CommandError> {
+        let invalid = |what: String| Err(CommandError::Invalid { what });
+        let chars = |text: &Option<String>| text.as_ref().map_or(0, |text| text.chars().count());
+        if key.is_empty() || key.len() > IDEMPOTENCY_KEY_BYTES_MAX {
+            return invalid(format!(
+                "an idempotency key has 1 to {IDEMPOTENCY_KEY_BYTES_MAX} bytes"
+            ));
+        }
+        if chars(&command.note) > NOTE_CHARS_MAX {
+            return invalid(format!("a note has at most {NOTE_CHARS_MAX} characters"));
+        }
+        if chars(&command.cause) > CAUSE_CHARS_MAX {
+            return invalid(format!("a cause has at most {CAUSE_CHARS_MAX} characters"));
+        }
+        if command.departments.len() > DEPARTMENTS_MAX {
+            return invalid(format!(
+                "an incident has at most {DEPARTMENTS_MAX} departments"
+            ));
+        }
+        let known = &self.shared.registry.departments;
+        let mut named = command.departments.iter().chain(&command.department);
+        match named.find(|department| !known.contains_key(*department)) {
+            Some(unknown) => invalid(format!("there is no department `{unknown}`")),
+            None => Ok(()),
+        }
+    }
+}
+
+/// What makes two commands the same: everything but the moment.
+fn fingerprint(id: IncidentId, expected_version: i64, command: &Command) -> String {
+    let words = serde_json::json!([
+        id,
+        expected_version,
+        command.verb,
+        command.note,
+        command.cause,
+        command.departments,
+        command.department,
+    ]);
+    hex::encode(Sha256::digest(words.to_string()))
+}
+
+async fn answered(
+    connection: &mut SqliteConnection,
+    command: &Command,
+    key: &str,
+) -> Result<Option<(String, String)>, StateError> {
+    Ok(
+        sqlx::query_as("SELECT request, answer FROM answered WHERE actor = $1 AND key = $2")
+            .bind(command.actor.user.as_str())
+            .bind(key)
+            .fetch_optional(connection)
+            .await?,
+    )
+}
+
+async fn remember(
+    connection: &mut SqliteConnection,
+    command: &Command,
+    key: &str,
+    request: &str,
+    answer: &str,
+) -> Result<(), StateError> {
+    sqlx::query(
+        "INSERT INTO answered (actor, key, request, answer, at) VALUES ($1, $2, $3, $4, $5)",
+    )
+    .bind(command.actor.user.as_str())
+    .bind(key)
+    .bind(request)
+    .bind(answer)
+    .bind(command.at.as_microsecond())
+    .execute(&mut *connection)
+    .await?;
+    let oldest = command
+        .at
+        .saturating_sub(ANSWER_KEPT)
+        .unwrap_or(domain::Timestamp::MIN);
+    sqlx::query("DELETE FROM answered WHERE at < $1")
+        .bind(oldest.as_microsecond())
+        .execute(connection)
+        .await?;
+    Ok(())
+}

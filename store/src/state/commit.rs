@@ -1,0 +1,266 @@
+//! One batch, one transaction: the cursor moves together with everything that the batch brought about.
+
+use std::collections::BTreeSet;
+
+use domain::rule::RuleBook;
+use domain::rule::WindowChange;
+use domain::{DeviceId, IncidentId, Revision, Seq, Timestamp};
+use sqlx::{QueryBuilder, Sqlite, SqliteConnection};
+
+use super::batch::{Batch, Committed, QuarantineRow};
+use super::chunks::chunks;
+use super::error::StateError;
+use super::feed::{self, FeedRow};
+use super::finding::{self, Outcome};
+use super::incidents::{self, json};
+use super::open::cursor;
+use super::query::quarantine_item;
+use super::view::IncidentItem;
+use super::{State, device, seen};
+
+/// Quarantined uplinks of one batch that are told of; a sender gone mad must not push everything else out of the feed.
+const QUARANTINE_TOLD_MAX: usize = 50;
+/// Quarantined uplinks that are kept; the oldest go first.
+const QUARANTINE_ROWS_MAX: i64 = 10_000;
+
+impl State {
+    /// Commits a batch. A batch that ends before the cursor has been committed before and changes nothing; findings at positions that
+    /// have been committed are left out, so that a batch may safely be committed twice.
+    ///
+    /// # Errors
+    /// A database that cannot be written: nothing of the batch has happened.
+    pub async fn commit_batch(
+        &self,
+        batch: Batch,
+        book: &RuleBook,
+    ) -> Result<Committed, StateError> {
+        let mut tx = self.begin().await?;
+        let committed_upto = cursor(&mut tx, batch.consumer).await?;
+        if batch.cursor < committed_upto {
+            return Ok(Committed {
+                revision: self.revision(),
+                ..Committed::default()
+            });
+        }
+        if batch.cursor > committed_upto {
+            move_cursor(&mut tx, batch.consumer, batch.cursor).await?;
+        }
+        write_windows(&mut tx, &batch.windows).await?;
+        seen::note(&mut tx, &batch.seen).await?;
+        let quarantined = quarantine(&mut tx, &batch.quarantine, committed_upto).await?;
+
+        let mut outcome = Outcome::default();
+        for finding in &batch.findings {
+            if finding.seq.is_none_or(|seq| seq > committed_upto) {
+                finding::apply(&mut tx, finding, book, &mut outcome).await?;
+            }
+        }
+
+        let now = latest(&batch);
+        let touched = self
+            .shared
+            .devices
+            .plan(batch.devices, &self.shared.registry);
+        touched.write(&mut tx).await?;
+        let devices: BTreeSet<DeviceId> = touched
+            .tell
+            .iter()
+            .cloned()
+            .chain(outcome.devices)
+            .collect();
+        let devices: Vec<DeviceId> = devices.into_iter().collect();
+        let items = if devices.is_empty() {
+            Vec::new()
+        } else {
+            let ringing = device::ringing(&mut tx).await?;
+            self.items_after(&devices, &touched, &ringing, now)
+        };
+
+        let mut news: Vec<News> = outcome
+            .changed
+            .iter()
+            .copied()
+            .map(News::Incident)
+            .collect();
+        news.extend(items.into_iter().map(|item| News::Made {
+            kind: "device",
+            id: item.id.to_string(),
+            json: json(&item),
+        }));
+        news.extend(quarantined.into_iter().map(|row| {
+            let item = quarantine_item(row);
+            News::Made {
+                kind: "quarantine",
+                id: item.id.clone(),
+                json: json(&item),
+            }
+        }));
+        let revision = self.publish(&mut tx, news).await?;
+        tx.commit().await?;
+
+        self.shared.devices.commit(touched);
+        let revision = revision.unwrap_or_else(|| self.revision());
+        self.announce(revision);
+        Ok(Committed {
+            revision,
+            opened: outcome.opened,
+            changed: outcome.changed.into_iter().collect(),
+            alarms: outcome.alarms,
+        })
+    }
+
+    /// Gives each change its revision and puts it into the feed; says the last one.
+    pub(super) async fn publish(
+        &self,
+        connection: &mut SqliteConnection,
+        news: Vec<News>,
+    ) -> Result<Option<Revision>, StateError> {
+        if news.is_empty() {
+            return Ok(None);
+        }
+        let mut revision = feed::reserve(connection, news.len()).await?;
+        let mut rows = Vec::with_capacity(news.len());
+        for news in news {
+            let (kind, id, json) = match news {
+                News::Made { kind, id, json } => (kind, id, json),
+                News::Incident(id) => {
+                    let json = self.incident_json(connection, id, revision).await?;
+                    ("incident", id.to_string(), json)
+                }
+            };
+            rows.push(FeedRow {
+                revision,
+                kind: kind.to_owned(),
+                id,
+                json,
+            });
+            revision.0 += 1;
+        }
+        feed::publish(connection, &rows).await?;
+        Ok(rows.last().map(|row| row.revision))
+    }
+
+    async fn incident_json(
+        &self,
+        connection: &mut SqliteConnection,
+        id: IncidentId,
+        revision: Revision,
+    ) -> Result<String, StateError> {
+        sqlx::query("UPDATE incident SET revision = $1 WHERE id = $2")
+            .bind(revision.0.cast_signed())
+            .bind(id.to_string())
+            .execute(&mut *connection)
+            .await?;
+        let (incident, _) = incidents::load(connection, id)
+            .await?
+            .ok_or_else(|| StateError::damaged(format_args!("{id} is not there")))?;
+        Ok(json(&IncidentItem::new(
+            &incident,
+            revision,
+            &self.shared.registry,
+        )))
+    }
+}
+
+/// A change that has no revision yet.
+pub(super) enum News {
+    /// As it then stands in the table.
+    Incident(IncidentId),
+    /// As it is given.
+    Made {
+        kind: &'static str,
+        id: String,
+        json: String,
+    },
+}
+
+/// The latest hub time that a batch knows.
+fn latest(batch: &Batch) -> Timestamp {
+    let touched = batch.devices.iter().map(|touch| touch.last_seen);
+    let found = batch.findings.iter().map(|finding| finding.at);
+    touched.chain(found).max().unwrap_or(Timestamp::UNIX_EPOCH)
+}
+
+async fn move_cursor(
+    connection: &mut SqliteConnection,
+    consumer: &str,
+    seq: Seq,
+) -> Result<(), StateError> {
+    sqlx::query(
+        "INSERT INTO journal_cursor (consumer, seq) VALUES ($1, $2) ON CONFLICT (consumer) DO UPDATE SET seq = excluded.seq",
+    )
+    .bind(consumer)
+    .bind(seq.0.cast_signed())
+    .execute(connection)
+    .await?;
+    Ok(())
+}
+
+async fn write_windows(
+    connection: &mut SqliteConnection,
+    changes: &[WindowChange],
+) -> Result<(), StateError> {
+    let (mut put, mut delete) = (Vec::new(), Vec::new());
+    for change in changes {
+        match change {
+            WindowChange::Put(row) => put.push(row),
+            WindowChange::Delete(key) => delete.push(key),
+        }
+    }
+    for chunk in chunks(&put) {
+        let mut query: QueryBuilder<Sqlite> =
+            QueryBuilder::new("INSERT INTO rule_window (key, value) ");
+        query.push_values(chunk, |mut values, row| {
+            values.push_bind(&row.key).push_bind(&row.value);
+        });
+        query.push(" ON CONFLICT (key) DO UPDATE SET value = excluded.value");
+        query.build().execute(&mut *connection).await?;
+    }
+    for chunk in chunks(&delete) {
+        let mut query: QueryBuilder<Sqlite> =
+            QueryBuilder::new("DELETE FROM rule_window WHERE key IN (");
+        let mut keys = query.separated(", ");
+        for key in chunk {
+            keys.push_bind(*key);
+        }
+        query.push(")");
+        query.build().execute(&mut *connection).await?;
+    }
+    Ok(())
+}
+
+/// Keeps what could not be read and gives back what is to be told of.
+async fn quarantine<'a>(
+    connection: &mut SqliteConnection,
+    rows: &'a [QuarantineRow],
+    committed_upto: Seq,
+) -> Result<Vec<&'a QuarantineRow>, StateError> {
+    let fresh: Vec<&QuarantineRow> = rows.iter().filter(|row| row.seq > committed_upto).collect();
+    for chunk in chunks(&fresh) {
+        let mut query: QueryBuilder<Sqlite> = QueryBuilder::new(
+            "INSERT INTO quarantine (seq, received_at, topic, principal, reason, detail, raw) ",
+        );
+        query.push_values(chunk, |mut values, row| {
+            values
+                .push_bind(row.seq.0.cast_signed())
+                .push_bind(row.received_at.as_microsecond())
+                .push_bind(&row.topic)
+                .push_bind(&row.principal)
+                .push_bind(&row.reason)
+                .push_bind(&row.detail)
+                .push_bind(row.raw.as_ref());
+        });
+        query.push(" ON CONFLICT (seq) DO NOTHING");
+        query.build().execute(&mut *connection).await?;
+    }
+    if !fresh.is_empty() {
+        sqlx::query(
+            "DELETE FROM quarantine WHERE seq <=
+               (SELECT seq FROM quarantine ORDER BY seq DESC LIMIT 1 OFFSET $1)",
+        )
+        .bind(QUARANTINE_ROWS_MAX)
+        .execute(connection)
+        .await?;
+    }
+    Ok(fresh.into_iter().take(QUARANTINE_TOLD_MAX).collect())
+}

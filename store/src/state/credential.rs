@@ -1,0 +1,200 @@
+//! MQTT accounts: who may connect, and what they may publish and subscribe to.
+//!
+//! Their secrets are random and long, never chosen by people, so one salted SHA-256 is enough: ten thousand devices can come back
+//! within a minute.
+
+use std::fmt;
+
+use domain::Timestamp;
+use serde::{Deserialize, Serialize};
+use sha2::{Digest as _, Sha256};
+use subtle::ConstantTimeEq as _;
+
+use super::State;
+use super::audit::{self, Entry};
+use super::error::StateError;
+use super::incidents::{json, list, time};
+
+/// Shortest secret in bytes: 128 random bits, also when they are written as they are.
+const SECRET_BYTES_MIN: usize = 16;
+/// Longest log-in name in bytes.
+const LOGIN_BYTES_MAX: usize = 64;
+/// Most patterns of one kind in an account.
+const PATTERNS_MAX: usize = 32;
+
+/// What an account is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum CredentialKind {
+    /// A registered device; the log-in name is its id.
+    Device,
+    /// Another system that reads.
+    Integration,
+    /// Another system that speaks for devices.
+    Bridge,
+}
+
+impl CredentialKind {
+    /// The word as it stands in the table.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Device => "device",
+            Self::Integration => "integration",
+            Self::Bridge => "bridge",
+        }
+    }
+}
+
+/// An account, without its secret.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Credential {
+    /// Log-in name.
+    pub login: String,
+    /// What it is for.
+    pub kind: CredentialKind,
+    /// Topic patterns that it may publish to.
+    pub publish: Vec<String>,
+    /// Topic patterns that it may subscribe to.
+    pub subscribe: Vec<String>,
+    /// When it was made.
+    pub created_at: Timestamp,
+    salt: String,
+    secret_hash: String,
+}
+
+impl fmt::Debug for Credential {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Credential")
+            .field("login", &self.login)
+            .field("kind", &self.kind)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Credential {
+    /// An account with a secret of at least 128 random bits.
+    ///
+    /// # Errors
+    /// [`StateError::Invalid`] for a secret that is too short, a name that is none, or too many patterns.
+    pub fn new(
+        login: impl Into<String>,
+        kind: CredentialKind,
+        secret: &str,
+        publish: Vec<String>,
+        subscribe: Vec<String>,
+        created_at: Timestamp,
+    ) -> Result<Self, StateError> {
+        let login = login.into();
+        if login.is_empty() || login.len() > LOGIN_BYTES_MAX || login.chars().any(char::is_control)
+        {
+            return Err(StateError::invalid(format!(
+                "a log-in name has 1 to {LOGIN_BYTES_MAX} bytes of text"
+            )));
+        }
+        if secret.len() < SECRET_BYTES_MIN {
+            return Err(StateError::invalid(format!(
+                "the secret of `{login}` is shorter than {SECRET_BYTES_MIN} bytes (hint: let it be made at random)"
+            )));
+        }
+        if publish.len().max(subscribe.len()) > PATTERNS_MAX {
+            return Err(StateError::invalid(format!(
+                "`{login}` has more than {PATTERNS_MAX} patterns"
+            )));
+        }
+        let salt = hex::encode(rand::random::<[u8; 16]>());
+        let secret_hash = salted(&salt, secret.as_bytes());
+        Ok(Self {
+            login,
+            kind,
+            publish,
+            subscribe,
+            created_at,
+            salt,
+            secret_hash,
+        })
+    }
+
+    /// Whether this is its secret; takes as long whether it is or not.
+    pub fn verify(&self, secret: &[u8]) -> bool {
+        let given = salted(&self.salt, secret);
+        given.as_bytes().ct_eq(self.secret_hash.as_bytes()).into()
+    }
+}
+
+fn salted(salt: &str, secret: &[u8]) -> String {
+    hex::encode(
+        Sha256::new()
+            .chain_update(salt)
+            .chain_update(secret)
+            .finalize(),
+    )
+}
+
+impl State {
+    /// Makes accounts, or replaces those of the same name.
+    pub async fn put_credentials(&self, credentials: Vec<Credential>) -> Result<(), StateError> {
+        let mut tx = self.begin().await?;
+        let mut lines = Vec::with_capacity(credentials.len());
+        for credential in credentials {
+            sqlx::query(
+                "INSERT INTO credential (login, kind, salt, secret_hash, publish, subscribe, created_at)
+                 VALUES ($1, $2, $3, $4, $5, $6, $7)
+                 ON CONFLICT (login) DO UPDATE SET kind = excluded.kind, salt = excluded.salt, secret_hash = excluded.secret_hash,
+                   publish = excluded.publish, subscribe = excluded.subscribe, created_at = excluded.created_at",
+            )
+            .bind(&credential.login)
+            .bind(credential.kind.as_str())
+            .bind(&credential.salt)
+            .bind(&credential.secret_hash)
+            .bind(json(&credential.publish))
+            .bind(json(&credential.subscribe))
+            .bind(credential.created_at.as_microsecond())
+            .execute(&mut *tx)
+            .await?;
+            let object = format!("credential:{}", credential.login);
+            let kind = credential.kind.as_str().to_owned();
+            lines.push(Entry::admin(
+                credential.created_at,
+                "put_credential",
+                object,
+                kind,
+            ));
+        }
+        audit::append(&mut tx, lines).await?;
+        Ok(tx.commit().await?)
+    }
+
+    /// All accounts, by log-in name.
+    pub async fn credentials(&self) -> Result<Vec<Credential>, StateError> {
+        type Columns = (String, String, String, String, String, String, i64);
+        let rows: Vec<Columns> = sqlx::query_as(
+            "SELECT login, kind, salt, secret_hash, publish, subscribe, created_at FROM credential ORDER BY login",
+        )
+        .fetch_all(&self.shared.read)
+        .await?;
+        let credential =
+            |(login, kind, salt, secret_hash, publish, subscribe, created_at): Columns| {
+                let kind = match kind.as_str() {
+                    "device" => CredentialKind::Device,
+                    "integration" => CredentialKind::Integration,
+                    "bridge" => CredentialKind::Bridge,
+                    other => {
+                        return Err(StateError::damaged(format_args!(
+                            "credential of kind `{other}`"
+                        )));
+                    }
+                };
+                let (publish, subscribe) = (list(&publish)?, list(&subscribe)?);
+                Ok(Credential {
+                    login,
+                    kind,
+                    publish,
+                    subscribe,
+                    created_at: time(created_at)?,
+                    salt,
+                    secret_hash,
+                })
+            };
+        rows.into_iter().map(credential).collect()
+    }
+}

@@ -1,0 +1,289 @@
+//! Devices: what they last said of themselves, joined with who they are.
+//!
+//! `last_seen` moves with every message, so it lives in memory and is written at most every [`WRITE_EVERY`] for a device, and at most
+//! [`QUIET_WRITES_MAX`] times in a batch. What people act on (online or not, first word, battery) is written and told in the batch
+//! that brought it. A crash costs some seconds of `last_seen` and nothing else.
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
+
+use domain::place::{Device, Registry};
+use domain::{DeviceId, Severity, Timestamp};
+use jiff::SignedDuration;
+use parking_lot::Mutex;
+use sqlx::{QueryBuilder, Sqlite, SqliteConnection};
+
+use super::chunks::chunks;
+use super::error::StateError;
+use super::incidents::{severity, time, word};
+use super::open::Pool;
+use super::{DeviceItem, DeviceState, DeviceTouch, Moment, Page, State, feed};
+
+/// Least time between two writes of a device that only spoke.
+const WRITE_EVERY: SignedDuration = SignedDuration::from_secs(10);
+/// Most devices of a batch that are written although they only spoke; the others' turn comes with a later batch.
+const QUIET_WRITES_MAX: usize = 500;
+/// Heartbeats that a device may miss before it counts as silent.
+const HEARTBEATS_MISSED: i64 = 2;
+
+/// What is known of a device.
+#[derive(Debug, Clone, PartialEq)]
+struct Known {
+    last_seen: Timestamp,
+    /// The connection with the highest epoch stands; none before the first.
+    online: Option<bool>,
+    epoch: u64,
+    battery_percent: Option<f64>,
+    /// `last_seen` as it is on disk.
+    written: Timestamp,
+}
+
+/// All devices that have spoken.
+pub(super) struct Presence {
+    known: Mutex<HashMap<DeviceId, Known>>,
+}
+
+/// What a batch changes about devices.
+#[derive(Default)]
+pub(super) struct Touched {
+    /// Every device that spoke.
+    all: Vec<(DeviceId, Known)>,
+    /// Positions in `all` of those to be written.
+    write: Vec<usize>,
+    /// Those to be told of.
+    pub(super) tell: Vec<DeviceId>,
+}
+
+impl Presence {
+    pub(super) async fn load(pool: &Pool) -> Result<Self, StateError> {
+        let rows: Vec<(String, i64, Option<i64>, i64, Option<f64>)> =
+            sqlx::query_as("SELECT id, last_seen, online, epoch, battery_percent FROM device")
+                .fetch_all(pool)
+                .await?;
+        let mut known = HashMap::with_capacity(rows.len());
+        for (id, last_seen, online, epoch, battery_percent) in rows {
+            let last_seen = time(last_seen)?;
+            let row = Known {
+                last_seen,
+                online: online.map(|online| online != 0),
+                epoch: epoch.cast_unsigned(),
+                battery_percent,
+                written: last_seen,
+            };
+            known.insert(word(&id)?, row);
+        }
+        Ok(Self {
+            known: Mutex::new(known),
+        })
+    }
+
+    /// What these touches change, without changing it yet.
+    pub(super) fn plan(&self, touches: Vec<DeviceTouch>, registry: &Registry) -> Touched {
+        let mut touched = Touched::default();
+        let mut quiet_writes = 0;
+        let known = self.known.lock();
+        for touch in touches {
+            let before = known.get(&touch.device);
+            let mut after = touched_by(before, &touch);
+            let is_news = before.is_none_or(|before| {
+                let whole = |percent: Option<f64>| percent.map(f64::round);
+                before.online != after.online
+                    || whole(before.battery_percent) != whole(after.battery_percent)
+                    || registry
+                        .devices
+                        .get(&touch.device)
+                        .is_some_and(|device| is_silent(device, before.last_seen, after.last_seen))
+            });
+            let is_due = after.last_seen.duration_since(after.written) >= WRITE_EVERY;
+            let is_turn = is_due && quiet_writes < QUIET_WRITES_MAX;
+            if is_news {
+                touched.tell.push(touch.device.clone());
+            } else if is_turn {
+                quiet_writes += 1;
+            }
+            if is_news || is_turn {
+                after.written = after.last_seen;
+                touched.write.push(touched.all.len());
+            }
+            touched.all.push((touch.device, after));
+        }
+        touched
+    }
+
+    /// Makes true what is committed.
+    pub(super) fn commit(&self, touched: Touched) {
+        self.known.lock().extend(touched.all);
+    }
+}
+
+fn touched_by(before: Option<&Known>, touch: &DeviceTouch) -> Known {
+    let mut known = before.cloned().unwrap_or(Known {
+        last_seen: touch.last_seen,
+        online: None,
+        epoch: 0,
+        battery_percent: None,
+        written: touch.last_seen,
+    });
+    known.last_seen = known.last_seen.max(touch.last_seen);
+    if let Some((epoch, online)) = touch.presence {
+        // of one connection "online" comes first: at the same epoch the later word counts
+        if epoch >= known.epoch {
+            known.epoch = epoch;
+            known.online = Some(online);
+        }
+    }
+    known.battery_percent = touch.battery_percent.or(known.battery_percent);
+    known
+}
+
+fn is_silent(device: &Device, last_seen: Timestamp, now: Timestamp) -> bool {
+    let limit = SignedDuration::from_secs(HEARTBEATS_MISSED * i64::from(device.heartbeat_s));
+    now.duration_since(last_seen) > limit
+}
+
+impl Touched {
+    /// Writes what has to be written.
+    pub(super) async fn write(&self, connection: &mut SqliteConnection) -> Result<(), StateError> {
+        for chunk in chunks(&self.write) {
+            let mut query: QueryBuilder<Sqlite> = QueryBuilder::new(
+                "INSERT INTO device (id, last_seen, online, epoch, battery_percent) ",
+            );
+            query.push_values(chunk, |mut values, position| {
+                let (id, known) = &self.all[*position];
+                values
+                    .push_bind(id.as_str())
+                    .push_bind(known.last_seen.as_microsecond())
+                    .push_bind(known.online.map(i64::from))
+                    .push_bind(known.epoch.cast_signed())
+                    .push_bind(known.battery_percent);
+            });
+            query.push(
+                " ON CONFLICT (id) DO UPDATE SET last_seen = excluded.last_seen, online = excluded.online,
+                    epoch = excluded.epoch, battery_percent = excluded.battery_percent",
+            );
+            query.build().execute(&mut *connection).await?;
+        }
+        Ok(())
+    }
+
+    fn known(&self, id: &DeviceId) -> Option<&Known> {
+        self.all
+            .iter()
+            .find(|(touched, _)| touched == id)
+            .map(|(_, known)| known)
+    }
+}
+
+/// The most urgent active alarm of each device that has one.
+pub(super) type Ringing = BTreeMap<DeviceId, Severity>;
+
+pub(super) async fn ringing(connection: &mut SqliteConnection) -> Result<Ringing, StateError> {
+    let rows: Vec<(String, i64)> = sqlx::query_as(
+        "SELECT device, MIN(severity) FROM alarm
+         WHERE state <> 'normal' AND state IN ('active_unacked', 'active_acked') AND device IS NOT NULL GROUP BY device",
+    )
+    .fetch_all(connection)
+    .await?;
+    rows.into_iter()
+        .map(|(device, number)| Ok((word(&device)?, severity(number)?)))
+        .collect()
+}
+
+fn item(
+    device: &Device,
+    known: Option<&Known>,
+    ringing: Option<Severity>,
+    registry: &Registry,
+    now: Timestamp,
+) -> DeviceItem {
+    let zone = registry.zones.get(&device.zone);
+    let building = zone
+        .and_then(|zone| zone.building.as_ref())
+        .and_then(|id| registry.buildings.get(id));
+    DeviceItem {
+        id: device.id.clone(),
+        name: device.name.clone(),
+        site: device.site.clone(),
+        zone: device.zone.clone(),
+        zone_name: zone.map(|zone| zone.name.clone()),
+        building: building.map(|building| building.id.clone()),
+        building_name: building.map(|building| building.name.clone()),
+        floor: zone.and_then(|zone| zone.floor),
+        class: device.class,
+        model: device.model.clone(),
+        x_m: device.x_m,
+        y_m: device.y_m,
+        online: known.and_then(|known| known.online),
+        last_seen: known.map(|known| Moment(known.last_seen)),
+        battery_percent: known.and_then(|known| known.battery_percent),
+        state: state_of(device, known, ringing, now),
+    }
+}
+
+/// A detector that rings and then falls silent still rings (it may be burning); the maintenance alarm of one that fell silent does
+/// not make it ring.
+fn state_of(
+    device: &Device,
+    known: Option<&Known>,
+    ringing: Option<Severity>,
+    now: Timestamp,
+) -> DeviceState {
+    let is_urgent = ringing.is_some_and(|severity| severity <= Severity::P2);
+    match known {
+        _ if is_urgent => DeviceState::Alarm,
+        None => DeviceState::NeverSeen,
+        Some(known) if known.online == Some(false) => DeviceState::Offline,
+        Some(known) if is_silent(device, known.last_seen, now) => DeviceState::Silent,
+        Some(_) if ringing.is_some() => DeviceState::Alarm,
+        Some(_) => DeviceState::Normal,
+    }
+}
+
+impl State {
+    /// All registered devices as they are at `now`.
+    pub async fn devices(&self, now: Timestamp) -> Result<Page<DeviceItem>, StateError> {
+        let mut snapshot = self.snapshot().await?;
+        let revision = feed::revision(&mut snapshot).await?;
+        let ringing = ringing(&mut snapshot).await?;
+        let registry = Arc::clone(&self.shared.registry);
+        let known = self.shared.devices.known.lock();
+        let items = registry
+            .devices
+            .values()
+            .map(|device| {
+                let ringing = ringing.get(&device.id).copied();
+                item(device, known.get(&device.id), ringing, &registry, now)
+            })
+            .collect();
+        Ok(Page {
+            items,
+            next: None,
+            revision,
+        })
+    }
+
+    /// Registered devices among `ids` as they will be once `touched` is committed.
+    pub(super) fn items_after(
+        &self,
+        ids: &[DeviceId],
+        touched: &Touched,
+        ringing: &Ringing,
+        now: Timestamp,
+    ) -> Vec<DeviceItem> {
+        let registry = &self.shared.registry;
+        let known = self.shared.devices.known.lock();
+        ids.iter()
+            .filter_map(|id| registry.devices.get(id))
+            .map(|device| {
+                let latest = touched.known(&device.id).or_else(|| known.get(&device.id));
+                item(
+                    device,
+                    latest,
+                    ringing.get(&device.id).copied(),
+                    registry,
+                    now,
+                )
+            })
+            .collect()
+    }
+}

@@ -1,0 +1,417 @@
+//! Incidents and their tasks as rows.
+
+use std::collections::BTreeMap;
+use std::str::FromStr;
+
+use domain::incident::{
+    Condition, Due, Effect, Incident, IncidentState, Plan, Task, TaskDue, TaskState,
+};
+use domain::{DeviceClass, IncidentId, Revision, RuleId, Severity, Timestamp, ZoneId};
+use sqlx::{FromRow, QueryBuilder, Sqlite, SqliteConnection};
+
+use super::error::StateError;
+use super::{alarms, audit};
+
+#[derive(FromRow)]
+pub(super) struct IncidentRow {
+    id: String,
+    pub(super) number: i64,
+    version: i64,
+    revision: i64,
+    severity: i64,
+    state: String,
+    condition: String,
+    rule: String,
+    subject: String,
+    class: String,
+    site: String,
+    zone: Option<String>,
+    device: Option<String>,
+    lead: String,
+    co: String,
+    clocks: String,
+    opened_at: i64,
+    occurred_at: i64,
+    last_event_at: i64,
+    count: i64,
+    acknowledged_at: Option<i64>,
+    acknowledged_by: Option<String>,
+    resolved_at: Option<i64>,
+    closed_at: Option<i64>,
+    cause: Option<String>,
+    parent: Option<String>,
+    acknowledge_due: i64,
+    resolve_due: i64,
+    detail: String,
+}
+
+#[derive(FromRow)]
+struct TaskRow {
+    id: String,
+    incident: String,
+    department: String,
+    lead: i64,
+    state: String,
+    holder: Option<String>,
+    dispatched_at: i64,
+    claimed_at: Option<i64>,
+    arrived_at: Option<i64>,
+    resolved_at: Option<i64>,
+    claim_due: i64,
+    arrive_due: i64,
+    resolve_due: i64,
+}
+
+/// A word of a row, as the type that it stands for.
+pub(super) fn word<T: FromStr>(text: &str) -> Result<T, StateError>
+where
+    T::Err: std::fmt::Display,
+{
+    text.parse().map_err(StateError::damaged)
+}
+
+pub(super) fn opt_word<T: FromStr>(text: Option<&String>) -> Result<Option<T>, StateError>
+where
+    T::Err: std::fmt::Display,
+{
+    text.map(|text| word(text)).transpose()
+}
+
+pub(super) fn time(us: i64) -> Result<Timestamp, StateError> {
+    Timestamp::from_microsecond(us).map_err(StateError::damaged)
+}
+
+pub(super) fn opt_time(us: Option<i64>) -> Result<Option<Timestamp>, StateError> {
+    us.map(time).transpose()
+}
+
+pub(super) fn severity(number: i64) -> Result<Severity, StateError> {
+    Severity::from_number(number)
+        .ok_or_else(|| StateError::damaged(format_args!("severity {number}")))
+}
+
+pub(super) fn list<T: serde::de::DeserializeOwned>(json: &str) -> Result<T, StateError> {
+    serde_json::from_str(json).map_err(StateError::damaged)
+}
+
+pub(super) fn json<T: serde::Serialize>(value: &T) -> String {
+    serde_json::to_string(value).expect("lists, maps and views of words serialise")
+}
+
+impl IncidentRow {
+    pub(super) fn revision(&self) -> Revision {
+        Revision(self.revision.cast_unsigned())
+    }
+
+    fn with_tasks(self, tasks: Vec<Task>) -> Result<Incident, StateError> {
+        let acknowledged_by = opt_word(self.acknowledged_by.as_ref())?;
+        Ok(Incident {
+            id: word(&self.id)?,
+            number: self.number.cast_unsigned(),
+            version: self.version,
+            severity: severity(self.severity)?,
+            state: word(&self.state)?,
+            condition: word(&self.condition)?,
+            rule: word(&self.rule)?,
+            subject: self.subject,
+            class: word::<DeviceClass>(&self.class)?,
+            site: word(&self.site)?,
+            zone: opt_word(self.zone.as_ref())?,
+            device: opt_word(self.device.as_ref())?,
+            plan: Plan {
+                lead: word(&self.lead)?,
+                co: list(&self.co)?,
+                clocks: list(&self.clocks)?,
+            },
+            opened_at: time(self.opened_at)?,
+            occurred_at: time(self.occurred_at)?,
+            last_event_at: time(self.last_event_at)?,
+            count: self.count.cast_unsigned(),
+            acknowledged: opt_time(self.acknowledged_at)?.zip(acknowledged_by),
+            resolved_at: opt_time(self.resolved_at)?,
+            closed_at: opt_time(self.closed_at)?,
+            cause: self.cause,
+            parent: opt_word(self.parent.as_ref())?,
+            due: Due {
+                acknowledge: time(self.acknowledge_due)?,
+                resolve: time(self.resolve_due)?,
+            },
+            detail: list(&self.detail)?,
+            tasks,
+        })
+    }
+}
+
+impl TaskRow {
+    fn into_task(self) -> Result<Task, StateError> {
+        Ok(Task {
+            id: word(&self.id)?,
+            department: word(&self.department)?,
+            lead: self.lead != 0,
+            state: word::<TaskState>(&self.state)?,
+            holder: opt_word(self.holder.as_ref())?,
+            dispatched_at: time(self.dispatched_at)?,
+            claimed_at: opt_time(self.claimed_at)?,
+            arrived_at: opt_time(self.arrived_at)?,
+            resolved_at: opt_time(self.resolved_at)?,
+            due: TaskDue {
+                claim: time(self.claim_due)?,
+                arrive: time(self.arrive_due)?,
+                resolve: time(self.resolve_due)?,
+            },
+        })
+    }
+}
+
+/// Incidents of rows, with their tasks, in the order of the rows.
+pub(super) async fn assemble(
+    connection: &mut SqliteConnection,
+    rows: Vec<IncidentRow>,
+) -> Result<Vec<(Incident, Revision)>, StateError> {
+    if rows.is_empty() {
+        return Ok(Vec::new());
+    }
+    let mut query: QueryBuilder<Sqlite> = QueryBuilder::new(
+        "SELECT id, incident, department, lead, state, holder, dispatched_at, claimed_at, arrived_at, resolved_at,
+                claim_due, arrive_due, resolve_due
+         FROM task WHERE incident IN (",
+    );
+    let mut ids = query.separated(", ");
+    for row in &rows {
+        ids.push_bind(&row.id);
+    }
+    query.push(") ORDER BY incident, ordinal");
+    let mut tasks: BTreeMap<String, Vec<Task>> = BTreeMap::new();
+    for row in query
+        .build_query_as::<TaskRow>()
+        .fetch_all(connection)
+        .await?
+    {
+        tasks
+            .entry(row.incident.clone())
+            .or_default()
+            .push(row.into_task()?);
+    }
+    rows.into_iter()
+        .map(|row| {
+            let revision = row.revision();
+            let tasks = tasks.remove(&row.id).unwrap_or_default();
+            Ok((row.with_tasks(tasks)?, revision))
+        })
+        .collect()
+}
+
+async fn one(
+    connection: &mut SqliteConnection,
+    row: Option<IncidentRow>,
+) -> Result<Option<Incident>, StateError> {
+    let found = assemble(connection, row.into_iter().collect()).await?;
+    Ok(found.into_iter().next().map(|(incident, _)| incident))
+}
+
+pub(super) async fn load(
+    connection: &mut SqliteConnection,
+    id: IncidentId,
+) -> Result<Option<(Incident, Revision)>, StateError> {
+    let row: Option<IncidentRow> = sqlx::query_as("SELECT * FROM incident WHERE id = $1")
+        .bind(id.to_string())
+        .fetch_optional(&mut *connection)
+        .await?;
+    Ok(assemble(connection, row.into_iter().collect())
+        .await?
+        .into_iter()
+        .next())
+}
+
+/// The open incident of a (rule, subject).
+pub(super) async fn open_of(
+    connection: &mut SqliteConnection,
+    rule: &RuleId,
+    subject: &str,
+) -> Result<Option<Incident>, StateError> {
+    let row: Option<IncidentRow> = sqlx::query_as(
+        "SELECT * FROM incident WHERE rule = $1 AND subject = $2
+           AND state IN ('open', 'acknowledged', 'verifying', 'dispatched')",
+    )
+    .bind(rule.as_str())
+    .bind(subject)
+    .fetch_optional(&mut *connection)
+    .await?;
+    one(connection, row).await
+}
+
+/// Open incidents of a zone, the oldest first.
+pub(super) async fn open_in(
+    connection: &mut SqliteConnection,
+    zone: &ZoneId,
+) -> Result<Vec<Incident>, StateError> {
+    let rows: Vec<IncidentRow> = sqlx::query_as(
+        "SELECT * FROM incident WHERE zone = $1
+           AND state IN ('open', 'acknowledged', 'verifying', 'dispatched') ORDER BY number",
+    )
+    .bind(zone.as_str())
+    .fetch_all(&mut *connection)
+    .await?;
+    let found = assemble(connection, rows).await?;
+    Ok(found.into_iter().map(|(incident, _)| incident).collect())
+}
+
+/// The next short number.
+pub(super) async fn next_number(connection: &mut SqliteConnection) -> Result<u64, StateError> {
+    let number: i64 = sqlx::query_scalar(
+        "UPDATE counter SET value = value + 1 WHERE name = 'incident_number' RETURNING value",
+    )
+    .fetch_one(connection)
+    .await?;
+    Ok(number.cast_unsigned())
+}
+
+/// Writes an incident that is new (`before` is none) or that was at a version, and its tasks. Its revision is set by
+/// [`super::commit`] once it is known.
+pub(super) async fn save(
+    connection: &mut SqliteConnection,
+    incident: &Incident,
+    before: Option<i64>,
+) -> Result<(), StateError> {
+    let sql = match before {
+        None => {
+            "INSERT INTO incident (number, version, severity, state, condition, rule, subject, class, site, zone, device, lead, co,
+               clocks, opened_at, occurred_at, last_event_at, count, acknowledged_at, acknowledged_by, resolved_at, closed_at,
+               cause, parent, acknowledge_due, resolve_due, detail, id, revision)
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, $23, $24,
+               $25, $26, $27, $28, $29)"
+        }
+        Some(_) => {
+            "UPDATE incident SET number = $1, version = $2, severity = $3, state = $4, condition = $5, rule = $6, subject = $7,
+               class = $8, site = $9, zone = $10, device = $11, lead = $12, co = $13, clocks = $14, opened_at = $15,
+               occurred_at = $16, last_event_at = $17, count = $18, acknowledged_at = $19, acknowledged_by = $20,
+               resolved_at = $21, closed_at = $22, cause = $23, parent = $24, acknowledge_due = $25, resolve_due = $26,
+               detail = $27
+             WHERE id = $28 AND version = $29"
+        }
+    };
+    let us = |at: Timestamp| at.as_microsecond();
+    let acknowledged = incident.acknowledged.as_ref();
+    let done = sqlx::query(sql)
+        .bind(incident.number.cast_signed())
+        .bind(incident.version)
+        .bind(incident.severity.number())
+        .bind(incident.state.as_str())
+        .bind(incident.condition.as_str())
+        .bind(incident.rule.as_str())
+        .bind(&incident.subject)
+        .bind(incident.class.as_str())
+        .bind(incident.site.as_str())
+        .bind(incident.zone.as_ref().map(ToString::to_string))
+        .bind(incident.device.as_ref().map(ToString::to_string))
+        .bind(incident.plan.lead.as_str())
+        .bind(json(&incident.plan.co))
+        .bind(json(&incident.plan.clocks))
+        .bind(us(incident.opened_at))
+        .bind(us(incident.occurred_at))
+        .bind(us(incident.last_event_at))
+        .bind(incident.count.cast_signed())
+        .bind(acknowledged.map(|(at, _)| us(*at)))
+        .bind(acknowledged.map(|(_, by)| by.to_string()))
+        .bind(incident.resolved_at.map(us))
+        .bind(incident.closed_at.map(us))
+        .bind(&incident.cause)
+        .bind(incident.parent.map(|id| id.to_string()))
+        .bind(us(incident.due.acknowledge))
+        .bind(us(incident.due.resolve))
+        .bind(json(&incident.detail))
+        .bind(incident.id.to_string())
+        .bind(before.unwrap_or(0))
+        .execute(&mut *connection)
+        .await?;
+    if done.rows_affected() != 1 {
+        return Err(StateError::damaged(format_args!(
+            "incident {} changed under a transaction that holds the only writer",
+            incident.id
+        )));
+    }
+    for (ordinal, task) in incident.tasks.iter().enumerate() {
+        save_task(connection, incident.id, ordinal, task).await?;
+    }
+    Ok(())
+}
+
+async fn save_task(
+    connection: &mut SqliteConnection,
+    incident: IncidentId,
+    ordinal: usize,
+    task: &Task,
+) -> Result<(), StateError> {
+    let us = |at: Timestamp| at.as_microsecond();
+    sqlx::query(
+        "INSERT INTO task (id, incident, ordinal, department, lead, state, holder, dispatched_at, claimed_at, arrived_at,
+           resolved_at, claim_due, arrive_due, resolve_due)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)
+         ON CONFLICT (id) DO UPDATE SET lead = excluded.lead, state = excluded.state, holder = excluded.holder,
+           claimed_at = excluded.claimed_at, arrived_at = excluded.arrived_at, resolved_at = excluded.resolved_at,
+           claim_due = excluded.claim_due, arrive_due = excluded.arrive_due, resolve_due = excluded.resolve_due",
+    )
+    .bind(task.id.to_string())
+    .bind(incident.to_string())
+    .bind(ordinal as i64)
+    .bind(task.department.as_str())
+    .bind(i64::from(task.lead))
+    .bind(task.state.as_str())
+    .bind(task.holder.as_ref().map(ToString::to_string))
+    .bind(us(task.dispatched_at))
+    .bind(task.claimed_at.map(us))
+    .bind(task.arrived_at.map(us))
+    .bind(task.resolved_at.map(us))
+    .bind(us(task.due.claim))
+    .bind(us(task.due.arrive))
+    .bind(us(task.due.resolve))
+    .execute(connection)
+    .await?;
+    Ok(())
+}
+
+/// Does what a step of the machine asks for besides keeping the incident.
+pub(super) async fn perform(
+    connection: &mut SqliteConnection,
+    incident: IncidentId,
+    effects: Vec<Effect>,
+) -> Result<(), StateError> {
+    let mut lines = Vec::new();
+    for effect in effects {
+        match effect {
+            Effect::Record(step) => lines.push(audit::Entry::of_step(incident.to_string(), step)),
+            Effect::AcknowledgeAlarms => alarms::acknowledge_all(connection, incident).await?,
+        }
+    }
+    audit::append(connection, lines).await
+}
+
+/// Keeps a step: the incident, if anything about it changed, and its effects.
+pub(super) async fn keep(
+    connection: &mut SqliteConnection,
+    before: &Incident,
+    (after, effects): (Incident, Vec<Effect>),
+) -> Result<Incident, StateError> {
+    if after != *before {
+        save(connection, &after, Some(before.version)).await?;
+    }
+    perform(connection, after.id, effects).await?;
+    Ok(after)
+}
+
+/// The condition of an incident, from the alarms that are attached to it.
+pub(super) fn condition_from(active: i64) -> Condition {
+    if active > 0 {
+        Condition::Active
+    } else {
+        Condition::Normal
+    }
+}
+
+/// States of incidents to which a further finding of the same episode belongs.
+pub(super) fn takes_more(incident: &Incident, severity: Severity) -> bool {
+    match incident.state {
+        IncidentState::Resolved | IncidentState::Review => severity >= incident.severity,
+        state => state.is_open(),
+    }
+}

@@ -1,0 +1,294 @@
+//! What the API asks for: lists page by page, one incident with everything about it, counts.
+
+use std::str::FromStr;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD as BASE64;
+use domain::incident::IncidentState;
+use domain::{DepartmentId, EventId, IncidentId, Revision, Seq, Severity};
+use serde::Serialize;
+use sqlx::SqliteConnection;
+
+use super::batch::QuarantineRow;
+use super::error::StateError;
+use super::incidents::{self, IncidentRow, opt_word, severity, time, word};
+use super::view::{
+    AlarmItem, EVENTS_MAX, IncidentItem, IncidentView, Moment, QuarantineItem, RAW_BYTES_SHOWN,
+    TaskItem, TimelineItem,
+};
+use super::{State, alarms, feed};
+
+/// Most items of a page.
+pub const PAGE_MAX: u32 = 500;
+/// Most lines of a timeline that are served; the oldest are left out.
+const TIMELINE_MAX: i64 = 500;
+
+/// A page of a list.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Page<T> {
+    /// The items.
+    pub items: Vec<T>,
+    /// Where the next page begins; none after the last.
+    pub next: Option<String>,
+    /// The state that the list shows: whoever follows the feed goes on from here.
+    pub revision: Revision,
+}
+
+/// Which incidents by how far they are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Stage {
+    /// On the board: everything but closed, merged and cancelled.
+    Active,
+    /// In one state.
+    In(IncidentState),
+}
+
+impl FromStr for Stage {
+    type Err = domain::event::UnknownWord;
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        match text {
+            "active" => Ok(Self::Active),
+            other => other.parse().map(Self::In),
+        }
+    }
+}
+
+/// Which incidents.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct IncidentFilter {
+    /// How far they are; none for all.
+    pub stage: Option<Stage>,
+    /// A department that takes part, or will by plan.
+    pub department: Option<DepartmentId>,
+}
+
+/// How many incidents there are in a state with a severity.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub struct Counts {
+    /// The state.
+    pub state: IncidentState,
+    /// The severity.
+    pub severity: Severity,
+    /// How many.
+    pub n: u64,
+}
+
+impl State {
+    /// Incidents, the newest first. `cursor` is the `next` of the page before.
+    ///
+    /// # Errors
+    /// [`StateError::Invalid`] for a cursor that is none.
+    pub async fn incidents(
+        &self,
+        filter: &IncidentFilter,
+        cursor: Option<&str>,
+        limit: u32,
+    ) -> Result<Page<IncidentItem>, StateError> {
+        let before = parse_cursor(cursor)?;
+        let limit = limit.clamp(1, PAGE_MAX);
+        let stage = match filter.stage {
+            None => "",
+            Some(Stage::Active) => "active",
+            Some(Stage::In(state)) => state.as_str(),
+        };
+        let department = filter.department.as_ref().map_or("", DepartmentId::as_str);
+        let mut snapshot = self.snapshot().await?;
+        let revision = feed::revision(&mut snapshot).await?;
+        let mut rows: Vec<IncidentRow> = sqlx::query_as(
+            "SELECT i.* FROM incident i
+             WHERE i.number < $1
+               AND ($2 = '' OR ($2 = 'active' AND i.state NOT IN ('closed', 'merged', 'cancelled')) OR i.state = $2)
+               AND ($3 = '' OR EXISTS (SELECT 1 FROM task t WHERE t.incident = i.id AND t.department = $3)
+                    OR (i.state IN ('open', 'acknowledged', 'verifying') AND (i.lead = $3 OR i.co LIKE '%\"' || $3 || '\"%')))
+             ORDER BY i.number DESC LIMIT $4",
+        )
+        .bind(before)
+        .bind(stage)
+        .bind(department)
+        .bind(i64::from(limit) + 1)
+        .fetch_all(&mut *snapshot)
+        .await?;
+        let has_more = rows.len() > limit as usize;
+        rows.truncate(limit as usize);
+        let next = rows
+            .last()
+            .filter(|_| has_more)
+            .map(|row| row.number.to_string());
+        let registry = &self.shared.registry;
+        let items = incidents::assemble(&mut snapshot, rows)
+            .await?
+            .iter()
+            .map(|(incident, revision)| IncidentItem::new(incident, *revision, registry))
+            .collect();
+        Ok(Page {
+            items,
+            next,
+            revision,
+        })
+    }
+
+    /// One incident with everything about it; none if there is none with this id.
+    pub async fn incident(&self, id: IncidentId) -> Result<Option<IncidentView>, StateError> {
+        let mut snapshot = self.snapshot().await?;
+        self.view(&mut snapshot, id).await
+    }
+
+    pub(super) async fn view(
+        &self,
+        connection: &mut SqliteConnection,
+        id: IncidentId,
+    ) -> Result<Option<IncidentView>, StateError> {
+        let Some((incident, revision)) = incidents::load(connection, id).await? else {
+            return Ok(None);
+        };
+        let alarms = alarms::of_incident(connection, id).await?;
+        Ok(Some(IncidentView {
+            item: IncidentItem::new(&incident, revision, &self.shared.registry),
+            tasks: incident.tasks.iter().map(TaskItem::from).collect(),
+            timeline: timeline(connection, id).await?,
+            alarms: alarms.into_iter().map(AlarmItem::from).collect(),
+            event_ids: event_ids(connection, id).await?,
+        }))
+    }
+
+    /// How many incidents there are, by state and severity.
+    pub async fn incident_counts(&self) -> Result<Vec<Counts>, StateError> {
+        let rows: Vec<(String, i64, i64)> = sqlx::query_as(
+            "SELECT state, severity, COUNT(*) FROM incident GROUP BY state, severity ORDER BY state, severity",
+        )
+        .fetch_all(&self.shared.read)
+        .await?;
+        let count = |(state, number, n): (String, i64, i64)| {
+            Ok(Counts {
+                state: word(&state)?,
+                severity: severity(number)?,
+                n: n.cast_unsigned(),
+            })
+        };
+        rows.into_iter().map(count).collect()
+    }
+
+    /// What could not be read, the newest first. `cursor` is the `next` of the page before.
+    ///
+    /// # Errors
+    /// [`StateError::Invalid`] for a cursor that is none.
+    pub async fn quarantine(
+        &self,
+        cursor: Option<&str>,
+        limit: u32,
+    ) -> Result<Page<QuarantineItem>, StateError> {
+        type Columns = (i64, i64, String, String, String, String, Vec<u8>);
+        let before = parse_cursor(cursor)?;
+        let limit = limit.clamp(1, PAGE_MAX);
+        let mut snapshot = self.snapshot().await?;
+        let revision = feed::revision(&mut snapshot).await?;
+        let rows: Vec<Columns> = sqlx::query_as(
+            "SELECT seq, received_at, topic, principal, reason, detail, raw FROM quarantine
+             WHERE seq < $1 ORDER BY seq DESC LIMIT $2",
+        )
+        .bind(before)
+        .bind(i64::from(limit) + 1)
+        .fetch_all(&mut *snapshot)
+        .await?;
+        let has_more = rows.len() > limit as usize;
+        let mut items = Vec::with_capacity(rows.len());
+        for (seq, received_at, topic, principal, reason, detail, raw) in
+            rows.into_iter().take(limit as usize)
+        {
+            let row = QuarantineRow {
+                seq: Seq(seq.cast_unsigned()),
+                received_at: time(received_at)?,
+                topic,
+                principal,
+                reason,
+                detail,
+                raw: raw.into(),
+            };
+            items.push(quarantine_item(&row));
+        }
+        let next = items
+            .last()
+            .filter(|_| has_more)
+            .map(|item: &QuarantineItem| item.id.clone());
+        Ok(Page {
+            items,
+            next,
+            revision,
+        })
+    }
+}
+
+pub(super) fn quarantine_item(row: &QuarantineRow) -> QuarantineItem {
+    let shown = &row.raw[..row.raw.len().min(RAW_BYTES_SHOWN)];
+    QuarantineItem {
+        id: row.seq.to_string(),
+        seq: row.seq,
+        received_at: row.received_at.into(),
+        topic: row.topic.clone(),
+        principal: row.principal.clone(),
+        reason: row.reason.clone(),
+        detail: row.detail.clone(),
+        raw_base64: BASE64.encode(shown),
+        bytes: row.raw.len() as u64,
+    }
+}
+
+fn parse_cursor(cursor: Option<&str>) -> Result<i64, StateError> {
+    cursor.map_or(Ok(i64::MAX), |text| {
+        text.parse().map_err(|_| {
+            StateError::invalid(format!(
+                "`{}` is not a cursor (hint: take `next` of the page before)",
+                text.chars().take(40).collect::<String>()
+            ))
+        })
+    })
+}
+
+async fn timeline(
+    connection: &mut SqliteConnection,
+    id: IncidentId,
+) -> Result<Vec<TimelineItem>, StateError> {
+    #[derive(sqlx::FromRow)]
+    struct Line {
+        at: i64,
+        actor: String,
+        act: String,
+        department: Option<String>,
+        from_word: String,
+        to_word: String,
+        note: Option<String>,
+    }
+    let lines: Vec<Line> = sqlx::query_as(
+        "SELECT at, actor, act, department, from_word, to_word, note FROM audit WHERE object = $1 ORDER BY id DESC LIMIT $2",
+    )
+    .bind(id.to_string())
+    .bind(TIMELINE_MAX)
+    .fetch_all(connection)
+    .await?;
+    let item = |line: Line| {
+        Ok(TimelineItem {
+            at: Moment(time(line.at)?),
+            actor: line.actor,
+            verb: word(&line.act)?,
+            department: opt_word(line.department.as_ref())?,
+            note: line.note,
+            from: line.from_word,
+            to: line.to_word,
+        })
+    };
+    lines.into_iter().rev().map(item).collect()
+}
+
+async fn event_ids(
+    connection: &mut SqliteConnection,
+    id: IncidentId,
+) -> Result<Vec<EventId>, StateError> {
+    let ids: Vec<String> = sqlx::query_scalar(
+        "SELECT event FROM incident_event WHERE incident = $1 ORDER BY seq DESC, event LIMIT $2",
+    )
+    .bind(id.to_string())
+    .bind(EVENTS_MAX)
+    .fetch_all(connection)
+    .await?;
+    ids.iter().map(|id| word(id)).collect()
+}

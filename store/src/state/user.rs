@@ -1,0 +1,249 @@
+//! People who log in to dashboard and API. Passwords are kept as argon2id hashes and looked at on a blocking thread.
+
+use std::str::FromStr;
+
+use argon2::Argon2;
+use argon2::password_hash::rand_core::OsRng;
+use argon2::password_hash::{PasswordHash, PasswordHasher as _, PasswordVerifier as _, SaltString};
+use domain::{DepartmentId, Timestamp, UserId};
+use serde::{Deserialize, Serialize};
+
+use super::State;
+use super::audit::{self, Entry};
+use super::error::StateError;
+use super::incidents::{opt_word, word};
+
+/// Shortest password in characters.
+const PASSWORD_CHARS_MIN: usize = 12;
+/// Longest password in bytes: argon2 would take more, at our cost.
+const PASSWORD_BYTES_MAX: usize = 256;
+/// Longest name of a person in characters.
+const NAME_CHARS_MAX: usize = 64;
+/// Verified when there is no such user, so that an unknown log-in name takes as long as a wrong password. Parameters as
+/// [`Argon2::default`] has them (OWASP: argon2id, 19 MiB, 2 passes, 1 lane).
+const NOBODY: &str =
+    "$argon2id$v=19$m=19456,t=2,p=1$bm9ib2R5LW5vYm9keQ$TZzQrVDmcTKXbWCYL1rbHNVzFEEoFKYpBBGMdOBRGrs";
+
+/// What a user may do; the API holds the table of routes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Role {
+    /// Watches alerts at the joint-duty station.
+    Operator,
+    /// Serves in a department: claims, arrives, resolves.
+    Responder,
+    /// Leads the station.
+    StationLead,
+    /// Keeps the devices alive.
+    PropertyManager,
+    /// Captain of a micro-grid.
+    GridCaptain,
+    /// Reads everything, changes nothing.
+    Auditor,
+    /// Manages users and accounts.
+    Administrator,
+}
+
+impl Role {
+    /// All of them.
+    pub const ALL: &'static [Self] = &[
+        Self::Operator,
+        Self::Responder,
+        Self::StationLead,
+        Self::PropertyManager,
+        Self::GridCaptain,
+        Self::Auditor,
+        Self::Administrator,
+    ];
+    /// The word as it stands in tables and in the API.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Operator => "operator",
+            Self::Responder => "responder",
+            Self::StationLead => "station_lead",
+            Self::PropertyManager => "property_manager",
+            Self::GridCaptain => "grid_captain",
+            Self::Auditor => "auditor",
+            Self::Administrator => "administrator",
+        }
+    }
+}
+
+/// A word that is no role.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "unknown role `{0}` (hint: operator, responder, station_lead, property_manager, grid_captain, auditor or administrator)"
+)]
+pub struct UnknownRole(String);
+
+impl FromStr for Role {
+    type Err = UnknownRole;
+    fn from_str(text: &str) -> Result<Self, UnknownRole> {
+        let found = Self::ALL.iter().copied().find(|role| role.as_str() == text);
+        found.ok_or_else(|| UnknownRole(text.chars().take(40).collect()))
+    }
+}
+
+/// A person who may log in.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct User {
+    /// Log-in name.
+    pub login: UserId,
+    /// Name shown to people.
+    pub name: String,
+    /// What they may do.
+    pub role: Role,
+    /// The department they serve in.
+    pub department: Option<DepartmentId>,
+}
+
+/// A user to be made, or to be given a new password.
+#[derive(Clone)]
+pub struct NewUser {
+    /// Who.
+    pub user: User,
+    /// In the clear: 12 characters to 256 bytes.
+    pub password: String,
+}
+
+impl State {
+    /// Makes a user, or replaces one: the sessions of the former end.
+    ///
+    /// # Errors
+    /// [`StateError::Invalid`] for a password or name of the wrong length, or an unknown department.
+    pub async fn put_user(&self, new: NewUser, at: Timestamp) -> Result<(), StateError> {
+        let NewUser { user, password } = new;
+        if password.chars().count() < PASSWORD_CHARS_MIN || password.len() > PASSWORD_BYTES_MAX {
+            return Err(StateError::invalid(format!(
+                "a password has {PASSWORD_CHARS_MIN} characters to {PASSWORD_BYTES_MAX} bytes"
+            )));
+        }
+        if user.name.is_empty() || user.name.chars().count() > NAME_CHARS_MAX {
+            return Err(StateError::invalid(format!(
+                "a name has 1 to {NAME_CHARS_MAX} characters"
+            )));
+        }
+        if let Some(unknown) = user
+            .department
+            .as_ref()
+            .filter(|d| !self.shared.registry.departments.contains_key(*d))
+        {
+            return Err(StateError::invalid(format!(
+                "there is no department `{unknown}`"
+            )));
+        }
+        let hash = self.hashing(move || hash(&password)).await??;
+        let mut tx = self.begin().await?;
+        sqlx::query(
+            "INSERT INTO account (login, name, role, department, password_hash, created_at) VALUES ($1, $2, $3, $4, $5, $6)
+             ON CONFLICT (login) DO UPDATE SET name = excluded.name, role = excluded.role, department = excluded.department,
+               password_hash = excluded.password_hash",
+        )
+        .bind(user.login.as_str())
+        .bind(&user.name)
+        .bind(user.role.as_str())
+        .bind(user.department.as_ref().map(ToString::to_string))
+        .bind(hash)
+        .bind(at.as_microsecond())
+        .execute(&mut *tx)
+        .await?;
+        sqlx::query("DELETE FROM session WHERE login = $1")
+            .bind(user.login.as_str())
+            .execute(&mut *tx)
+            .await?;
+        let line = Entry::admin(
+            at,
+            "put_user",
+            format!("account:{}", user.login),
+            user.role.as_str().to_owned(),
+        );
+        audit::append(&mut tx, vec![line]).await?;
+        Ok(tx.commit().await?)
+    }
+
+    /// The user with this log-in name and password. An unknown name takes as long as a wrong password.
+    pub async fn verify_password(
+        &self,
+        login: &str,
+        password: &str,
+    ) -> Result<Option<User>, StateError> {
+        if password.len() > PASSWORD_BYTES_MAX {
+            return Ok(None);
+        }
+        let row: Option<(String, String, String, Option<String>, String)> = sqlx::query_as(
+            "SELECT login, name, role, department, password_hash FROM account WHERE login = $1",
+        )
+        .bind(login)
+        .fetch_optional(&self.shared.read)
+        .await?;
+        let (user, hash) = match row {
+            Some((login, name, role, department, hash)) => {
+                (Some(user(&login, name, &role, department.as_ref())?), hash)
+            }
+            None => (None, NOBODY.to_owned()),
+        };
+        let password = password.to_owned();
+        let is_right = self.hashing(move || verify(&password, &hash)).await??;
+        Ok(user.filter(|_| is_right))
+    }
+
+    /// Everybody who may log in, by log-in name.
+    pub async fn users(&self) -> Result<Vec<User>, StateError> {
+        let rows: Vec<(String, String, String, Option<String>)> =
+            sqlx::query_as("SELECT login, name, role, department FROM account ORDER BY login")
+                .fetch_all(&self.shared.read)
+                .await?;
+        rows.into_iter()
+            .map(|(login, name, role, department)| user(&login, name, &role, department.as_ref()))
+            .collect()
+    }
+
+    /// CPU work on a blocking thread, a few at a time.
+    async fn hashing<T: Send + 'static>(
+        &self,
+        work: impl FnOnce() -> T + Send + 'static,
+    ) -> Result<T, StateError> {
+        let failed = |what: String| StateError::Hash { what };
+        let _permit = self
+            .shared
+            .hashing
+            .acquire()
+            .await
+            .map_err(|e| failed(e.to_string()))?;
+        tokio::task::spawn_blocking(work)
+            .await
+            .map_err(|e| failed(e.to_string()))
+    }
+}
+
+pub(super) fn user(
+    login: &str,
+    name: String,
+    role: &str,
+    department: Option<&String>,
+) -> Result<User, StateError> {
+    Ok(User {
+        login: word(login)?,
+        name,
+        role: word(role)?,
+        department: opt_word(department)?,
+    })
+}
+
+fn hash(password: &str) -> Result<String, StateError> {
+    let salt = SaltString::generate(&mut OsRng);
+    let hash = Argon2::default().hash_password(password.as_bytes(), &salt);
+    hash.map(|hash| hash.to_string())
+        .map_err(|e| StateError::Hash {
+            what: e.to_string(),
+        })
+}
+
+fn verify(password: &str, hash: &str) -> Result<bool, StateError> {
+    let hash = PasswordHash::new(hash).map_err(|e| StateError::Hash {
+        what: e.to_string(),
+    })?;
+    Ok(Argon2::default()
+        .verify_password(password.as_bytes(), &hash)
+        .is_ok())
+}

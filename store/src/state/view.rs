@@ -1,0 +1,338 @@
+//! What the API serves: rows joined with the names of the registry. The live feed carries the same objects.
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use domain::alarm::Alarm;
+use domain::alarm::AlarmState;
+use domain::id::BuildingId;
+use domain::incident::{Act, Condition, Incident, IncidentState, Task, TaskState};
+use domain::place::Registry;
+use domain::{
+    AlarmId, DepartmentId, DeviceClass, DeviceId, EventId, IncidentId, Revision, RuleId, Seq,
+    Severity, SiteId, TaskId, Timestamp, UserId, ZoneId,
+};
+use serde::{Deserialize, Serialize};
+
+/// A time as the API writes it: RFC 3339 in UTC with milliseconds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Deserialize)]
+#[serde(transparent)]
+pub struct Moment(pub Timestamp);
+
+impl fmt::Display for Moment {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:.3}", self.0)
+    }
+}
+impl Serialize for Moment {
+    fn serialize<S: serde::Serializer>(&self, s: S) -> Result<S::Ok, S::Error> {
+        s.collect_str(self)
+    }
+}
+impl From<Timestamp> for Moment {
+    fn from(at: Timestamp) -> Self {
+        Self(at)
+    }
+}
+
+/// Deadlines that still run; a step that is done, or not begun, has none.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DueItem {
+    /// Acknowledged by then; of an incident only.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub acknowledge: Option<Moment>,
+    /// Claimed by then.
+    pub claim: Option<Moment>,
+    /// On the scene by then.
+    pub arrive: Option<Moment>,
+    /// Resolved by then.
+    pub resolve: Option<Moment>,
+}
+
+/// An incident as lists and the feed carry it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[expect(
+    missing_docs,
+    reason = "each field is the domain's, see `domain::incident::Incident`; `*_name` come from the registry"
+)]
+pub struct IncidentItem {
+    pub id: IncidentId,
+    pub number: u64,
+    pub version: i64,
+    pub severity: Severity,
+    pub state: IncidentState,
+    pub condition: Condition,
+    pub rule: RuleId,
+    pub class: DeviceClass,
+    pub subject: String,
+    pub site: SiteId,
+    pub zone: Option<ZoneId>,
+    pub zone_name: Option<String>,
+    pub building: Option<BuildingId>,
+    pub building_name: Option<String>,
+    pub floor: Option<i16>,
+    pub device: Option<DeviceId>,
+    pub device_name: Option<String>,
+    pub lead: DepartmentId,
+    pub departments: Vec<DepartmentId>,
+    pub opened_at: Moment,
+    pub occurred_at: Moment,
+    pub last_event_at: Moment,
+    pub count: u64,
+    pub acknowledged_at: Option<Moment>,
+    pub acknowledged_by: Option<UserId>,
+    pub holder: Option<UserId>,
+    pub resolved_at: Option<Moment>,
+    pub closed_at: Option<Moment>,
+    pub cause: Option<String>,
+    pub parent: Option<IncidentId>,
+    pub due: DueItem,
+    pub detail: BTreeMap<String, String>,
+    pub revision: Revision,
+}
+
+impl IncidentItem {
+    pub(super) fn new(incident: &Incident, revision: Revision, registry: &Registry) -> Self {
+        let zone = incident.zone.as_ref().and_then(|id| registry.zones.get(id));
+        let building = zone
+            .and_then(|zone| zone.building.as_ref())
+            .and_then(|id| registry.buildings.get(id));
+        let device = incident
+            .device
+            .as_ref()
+            .and_then(|id| registry.devices.get(id));
+        let acknowledged = incident.acknowledged.as_ref();
+        Self {
+            id: incident.id,
+            number: incident.number,
+            version: incident.version,
+            severity: incident.severity,
+            state: incident.state,
+            condition: incident.condition,
+            rule: incident.rule.clone(),
+            class: incident.class,
+            subject: incident.subject.clone(),
+            site: incident.site.clone(),
+            zone: incident.zone.clone(),
+            zone_name: zone.map(|zone| zone.name.clone()),
+            building: building.map(|building| building.id.clone()),
+            building_name: building.map(|building| building.name.clone()),
+            floor: zone.and_then(|zone| zone.floor),
+            device: incident.device.clone(),
+            device_name: device.map(|device| device.name.clone()),
+            lead: incident.lead().clone(),
+            departments: incident.departments().into_iter().cloned().collect(),
+            opened_at: incident.opened_at.into(),
+            occurred_at: incident.occurred_at.into(),
+            last_event_at: incident.last_event_at.into(),
+            count: incident.count,
+            acknowledged_at: acknowledged.map(|(at, _)| (*at).into()),
+            acknowledged_by: acknowledged.map(|(_, by)| by.clone()),
+            holder: incident.holder().cloned(),
+            resolved_at: incident.resolved_at.map(Moment),
+            closed_at: incident.closed_at.map(Moment),
+            cause: incident.cause.clone(),
+            parent: incident.parent,
+            due: due_of(incident),
+            detail: incident.detail.clone(),
+            revision,
+        }
+    }
+}
+
+fn due_of(incident: &Incident) -> DueItem {
+    let is_open = incident.state.is_open();
+    let task = incident.lead_task().map(|task| TaskItem::from(task).due);
+    DueItem {
+        acknowledge: (is_open && incident.acknowledged.is_none())
+            .then_some(Moment(incident.due.acknowledge)),
+        claim: task.and_then(|due| due.claim),
+        arrive: task.and_then(|due| due.arrive),
+        resolve: is_open.then_some(Moment(incident.due.resolve)),
+    }
+}
+
+/// One department's part, as the API serves it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[expect(
+    missing_docs,
+    reason = "each field is the domain's, see `domain::incident::Task`"
+)]
+pub struct TaskItem {
+    pub id: TaskId,
+    pub department: DepartmentId,
+    pub lead: bool,
+    pub state: TaskState,
+    pub holder: Option<UserId>,
+    pub dispatched_at: Moment,
+    pub claimed_at: Option<Moment>,
+    pub arrived_at: Option<Moment>,
+    pub resolved_at: Option<Moment>,
+    pub due: DueItem,
+}
+
+impl From<&Task> for TaskItem {
+    fn from(task: &Task) -> Self {
+        let runs = |is_due: bool, at: Timestamp| is_due.then_some(Moment(at));
+        let is_waiting = task.state == TaskState::Dispatched;
+        let is_under_way = is_waiting || task.state == TaskState::Claimed;
+        Self {
+            id: task.id,
+            department: task.department.clone(),
+            lead: task.lead,
+            state: task.state,
+            holder: task.holder.clone(),
+            dispatched_at: task.dispatched_at.into(),
+            claimed_at: task.claimed_at.map(Moment),
+            arrived_at: task.arrived_at.map(Moment),
+            resolved_at: task.resolved_at.map(Moment),
+            due: DueItem {
+                acknowledge: None,
+                claim: runs(is_waiting, task.due.claim),
+                arrive: runs(is_under_way, task.due.arrive),
+                resolve: runs(task.state.is_open(), task.due.resolve),
+            },
+        }
+    }
+}
+
+/// One line of an incident's timeline, read from the audit trail.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TimelineItem {
+    /// When.
+    pub at: Moment,
+    /// Log-in name, or `rule:S1`.
+    pub actor: String,
+    /// What happened.
+    pub verb: Act,
+    /// Whose task, if it is about one.
+    pub department: Option<DepartmentId>,
+    /// In the actor's words.
+    pub note: Option<String>,
+    /// What was before: a state, severity, rule or number.
+    pub from: String,
+    /// What is now.
+    pub to: String,
+}
+
+/// An alarm attached to an incident.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[expect(
+    missing_docs,
+    reason = "each field is the domain's, see `domain::alarm::Alarm`"
+)]
+pub struct AlarmItem {
+    pub id: AlarmId,
+    pub rule: RuleId,
+    pub subject: String,
+    pub severity: Severity,
+    pub state: AlarmState,
+    pub device: Option<DeviceId>,
+    pub raised_at: Moment,
+    pub last_event_at: Moment,
+    pub cleared_at: Option<Moment>,
+    pub count: u64,
+}
+
+impl From<Alarm> for AlarmItem {
+    fn from(alarm: Alarm) -> Self {
+        Self {
+            id: alarm.id,
+            rule: alarm.rule,
+            subject: alarm.subject,
+            severity: alarm.severity,
+            state: alarm.state,
+            device: alarm.device,
+            raised_at: alarm.raised_at.into(),
+            last_event_at: alarm.last_event_at.into(),
+            cleared_at: alarm.cleared_at.map(Moment),
+            count: alarm.count,
+        }
+    }
+}
+
+/// An incident with everything about it. Its events are in the event store, by the ids given here.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct IncidentView {
+    /// What lists carry.
+    #[serde(flatten)]
+    pub item: IncidentItem,
+    /// The departments' parts.
+    pub tasks: Vec<TaskItem>,
+    /// What happened, oldest first.
+    pub timeline: Vec<TimelineItem>,
+    /// Its alarms, oldest first.
+    pub alarms: Vec<AlarmItem>,
+    /// Its latest events, newest first, at most [`EVENTS_MAX`].
+    pub event_ids: Vec<EventId>,
+}
+
+/// Event ids kept for an incident.
+pub const EVENTS_MAX: i64 = 20;
+
+/// How a device is doing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum DeviceState {
+    /// It speaks, and nothing is wrong with it.
+    Normal,
+    /// It has an active alarm.
+    Alarm,
+    /// Its connection is closed.
+    Offline,
+    /// It missed two heartbeats.
+    Silent,
+    /// It has not spoken yet.
+    NeverSeen,
+}
+
+/// A registered device and what it last said of itself.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[expect(
+    missing_docs,
+    reason = "each field is the registry's, see `domain::place::Device`, or stands in `DeviceTouch`"
+)]
+pub struct DeviceItem {
+    pub id: DeviceId,
+    pub name: String,
+    pub site: SiteId,
+    pub zone: ZoneId,
+    pub zone_name: Option<String>,
+    pub building: Option<BuildingId>,
+    pub building_name: Option<String>,
+    pub floor: Option<i16>,
+    pub class: DeviceClass,
+    pub model: String,
+    pub x_m: f64,
+    pub y_m: f64,
+    pub online: Option<bool>,
+    pub last_seen: Option<Moment>,
+    pub battery_percent: Option<f64>,
+    pub state: DeviceState,
+}
+
+/// An uplink in quarantine.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct QuarantineItem {
+    /// Its journal position as text.
+    pub id: String,
+    /// Its journal position.
+    pub seq: Seq,
+    /// When it came.
+    pub received_at: Moment,
+    /// Its topic.
+    pub topic: String,
+    /// Who sent it.
+    pub principal: String,
+    /// Stable word.
+    pub reason: String,
+    /// One sentence for people.
+    pub detail: String,
+    /// The payload, or its first [`RAW_BYTES_SHOWN`].
+    pub raw_base64: String,
+    /// Bytes of the whole payload.
+    pub bytes: u64,
+}
+
+/// Bytes of a quarantined payload that lists and the feed carry; the whole is kept in the table.
+pub const RAW_BYTES_SHOWN: usize = 4096;
