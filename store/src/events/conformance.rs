@@ -181,7 +181,7 @@ pub(super) async fn hostile_text_comes_back_as_it_was(bench: &impl Bench) {
     for (i, text) in HOSTILE.iter().enumerate() {
         all.push(Event {
             dedupe_key: (*text).to_owned(),
-            component: Some((*text).to_owned()),
+            component: Some((*text).to_owned()).filter(|text| !text.is_empty()),
             attrs: Attrs::from_value(&serde_json::json!({ "text": text, *text: [text] })),
             ..event(i as u64 + 1, at("10:00:00"))
         });

@@ -1,8 +1,11 @@
 //! The event store: the query side of the journal, with history and counts.
 //!
 //! A projection: all of it can be made again from the journal. It is never asked before an acknowledgement and never decides
-//! anything. [`EventStore`] is what the pipeline and the API see; [`sqlite`] is the back end of one machine.
+//! anything. [`EventStore`] is what the pipeline and the API see; [`sqlite`] is the back end of one machine, [`influx`] the one for dashboards of others
+//! (behind the feature `influx`).
 
+#[cfg(feature = "influx")]
+pub mod influx;
 pub mod sqlite;
 
 #[cfg(test)]

@@ -1,6 +1,7 @@
 //! What goes into and comes out of an event store, whichever back end it has.
 
 use std::fmt;
+use std::ops::RangeInclusive;
 use std::path::PathBuf;
 use std::str::FromStr;
 
@@ -86,6 +87,19 @@ impl Default for HistoryQuery {
 impl HistoryQuery {
     pub(super) fn page_size(&self) -> usize {
         self.limit.clamp(1, HISTORY_LIMIT_MAX)
+    }
+    /// The places that `after_seq` and the page before leave.
+    pub(super) fn bounds(&self) -> RangeInclusive<i64> {
+        let mut first = self
+            .after_seq
+            .map_or(0, |seq| Cursor::floor(Seq(seq.0.saturating_add(1))));
+        let mut last = i64::MAX;
+        match (self.cursor, self.order) {
+            (Some(cursor), Order::NewestFirst) => last = cursor.0.saturating_sub(1),
+            (Some(cursor), Order::OldestFirst) => first = first.max(cursor.0.saturating_add(1)),
+            (None, _) => {}
+        }
+        first..=last
     }
 }
 
@@ -317,6 +331,10 @@ pub enum EventsError {
         /// What is in it.
         known: &'static str,
     },
+    /// InfluxDB.
+    #[cfg(feature = "influx")]
+    #[error(transparent)]
+    Influx(#[from] super::influx::InfluxError),
     /// The writer has ended.
     #[error("the event store is closed")]
     Closed,
