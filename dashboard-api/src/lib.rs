@@ -1,1 +1,179 @@
-//! The API: incidents, events, devices and the live feed over HTTP.
+//! The API: incidents, events, devices and the live feed over HTTP, and the dashboard's files beside them.
+//!
+//! Everything under `/api/v1` answers JSON, errors as problem+json (RFC 9457). Who may do what stands in one table ([`access`]).
+//! Commands go to the state machine through the state store; nothing here changes a row by itself.
+
+pub mod access;
+mod auth;
+mod mask;
+mod problem;
+mod routes;
+pub mod schema;
+mod throttle;
+mod ui;
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Router;
+use axum::extract::DefaultBodyLimit;
+use axum::http::{HeaderName, HeaderValue, header};
+use axum::middleware;
+use domain::Timestamp;
+use domain::place::Registry;
+use domain::rule::RuleBook;
+use store::events::EventStore;
+use store::state::State;
+use tokio::net::TcpListener;
+use tokio::sync::Semaphore;
+use tokio_util::sync::CancellationToken;
+use tower_http::catch_panic::CatchPanicLayer;
+use tower_http::set_header::SetResponseHeaderLayer;
+use utoipa::OpenApi as _;
+use utoipa_axum::router::OpenApiRouter;
+
+pub use problem::Problem;
+pub use ui::{Asset, Ui};
+
+/// Largest request body, in bytes.
+const BODY_BYTES_MAX: usize = 64 << 10;
+/// Live streams at one time.
+const STREAMS_MAX: usize = 512;
+/// How long open requests may take when the hub stops.
+const DRAIN: Duration = Duration::from_secs(3);
+
+/// What the hub tells of itself.
+pub trait Ops: Send + Sync {
+    /// Whether everything works that a request may need: (name, works, why not).
+    fn ready(&self) -> Vec<(&'static str, bool, String)>;
+    /// Metrics in Prometheus' text format.
+    fn metrics(&self) -> String;
+    /// Counters of the pipeline, as JSON.
+    fn status(&self) -> serde_json::Value;
+}
+
+/// What the API works with.
+#[derive(Clone)]
+pub struct Deps {
+    /// Incidents, users, feed.
+    pub state: State,
+    /// History.
+    pub events: Arc<dyn EventStore>,
+    /// Places, people, devices.
+    pub registry: Arc<Registry>,
+    /// What is known of each rule.
+    pub rules: Arc<RuleBook>,
+    /// The hub itself.
+    pub ops: Arc<dyn Ops>,
+    /// The dashboard's files.
+    pub ui: Arc<dyn Ui>,
+    /// The hub's clock.
+    pub clock: Arc<dyn Fn() -> Timestamp + Send + Sync>,
+    /// A proxy in front speaks HTTPS: cookies get `Secure`.
+    pub behind_https: bool,
+}
+
+/// What handlers share.
+#[derive(Clone)]
+struct Api {
+    deps: Deps,
+    throttle: Arc<throttle::Throttle>,
+    streams: Arc<Semaphore>,
+    stop: CancellationToken,
+}
+
+#[derive(utoipa::OpenApi)]
+#[openapi(
+    info(
+        title = "Jiming",
+        description = "Incidents, events and devices of a residential compound, live. Log in with a session cookie or a bearer token.",
+        license(name = "Apache-2.0", identifier = "Apache-2.0")
+    ),
+    components(schemas(schema::Problem))
+)]
+struct Document;
+
+fn api() -> OpenApiRouter<Api> {
+    use routes::{devices, events, incidents, live, meta, session};
+    use utoipa_axum::routes;
+    OpenApiRouter::with_openapi(Document::openapi())
+        .routes(routes!(session::log_in, session::who, session::log_out))
+        .routes(routes!(meta::meta))
+        .routes(routes!(meta::status))
+        .routes(routes!(incidents::list))
+        .routes(routes!(incidents::one))
+        .routes(routes!(incidents::command))
+        .routes(routes!(events::history))
+        .routes(routes!(events::counts))
+        .routes(routes!(devices::list))
+        .routes(routes!(devices::quarantine))
+        .routes(routes!(live::live))
+}
+
+/// The OpenAPI document, as committed in `docs/openapi.json`.
+pub fn openapi() -> utoipa::openapi::OpenApi {
+    let (_, document) = api().split_for_parts();
+    document
+}
+
+/// The whole of what is served. `stop` ends the live streams.
+pub fn router(deps: Deps, stop: CancellationToken) -> Router {
+    let api_state = Api {
+        deps,
+        throttle: Arc::default(),
+        streams: Arc::new(Semaphore::new(STREAMS_MAX)),
+        stop,
+    };
+    let (routes, document) = api().split_for_parts();
+    let document = document.to_json().unwrap_or_default();
+    let served = move || {
+        let document = document.clone();
+        async move { ([(header::CONTENT_TYPE, "application/json")], document) }
+    };
+    let guarded = routes
+        .route("/metrics", axum::routing::get(routes::ops::metrics))
+        .route("/api/v1/openapi.json", axum::routing::get(served))
+        .route_layer(middleware::from_fn_with_state(api_state.clone(), auth::guard));
+    let fixed = |name: HeaderName, value: &'static str| {
+        SetResponseHeaderLayer::if_not_present(name, HeaderValue::from_static(value))
+    };
+    Router::new()
+        .merge(guarded)
+        .route("/healthz", axum::routing::get(routes::ops::healthz))
+        .route("/readyz", axum::routing::get(routes::ops::readyz))
+        .fallback(ui::serve)
+        .layer(DefaultBodyLimit::max(BODY_BYTES_MAX))
+        .layer(CatchPanicLayer::custom(problem::from_panic))
+        .layer(fixed(
+            header::CONTENT_SECURITY_POLICY,
+            "default-src 'self'; img-src 'self' data:; object-src 'none'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'",
+        ))
+        .layer(fixed(header::X_CONTENT_TYPE_OPTIONS, "nosniff"))
+        .layer(fixed(header::REFERRER_POLICY, "no-referrer"))
+        .layer(fixed(header::CACHE_CONTROL, "no-store"))
+        .layer(fixed(
+            HeaderName::from_static("permissions-policy"),
+            "camera=(), geolocation=(), microphone=(), payment=()",
+        ))
+        .with_state(api_state)
+}
+
+/// Serves until `stop`; then live streams end and open requests get a few seconds.
+///
+/// # Errors
+/// A socket that fails for good.
+pub async fn serve(listener: TcpListener, deps: Deps, stop: CancellationToken) -> anyhow::Result<()> {
+    let app = router(deps, stop.clone()).into_make_service_with_connect_info::<SocketAddr>();
+    let waiting = stop.clone();
+    let server = axum::serve(listener, app).with_graceful_shutdown(async move { waiting.cancelled().await });
+    let late = async {
+        stop.cancelled().await;
+        tokio::time::sleep(DRAIN).await;
+    };
+    tokio::select! {
+        served = server => Ok(served?),
+        // whoever still holds a connection open by now is not waited for
+        () = late => Ok(()),
+    }
+}

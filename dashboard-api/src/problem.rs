@@ -1,0 +1,132 @@
+//! Errors as problem+json (RFC 9457). `code` is stable and for programs; `detail` is for people.
+
+use std::any::Any;
+
+use axum::Json;
+use axum::http::{HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use serde_json::{Value, json};
+use store::events::EventsError;
+use store::state::{CommandError, StateError};
+use tracing::error;
+
+/// An error on its way to the client.
+#[derive(Debug)]
+pub struct Problem {
+    status: StatusCode,
+    code: &'static str,
+    detail: String,
+    extra: Vec<(&'static str, Value)>,
+}
+
+impl Problem {
+    fn new(status: StatusCode, code: &'static str, detail: impl Into<String>) -> Self {
+        Self { status, code, detail: detail.into(), extra: Vec::new() }
+    }
+    /// A member besides the standard ones.
+    #[must_use]
+    pub(crate) fn with(mut self, name: &'static str, value: impl Into<Value>) -> Self {
+        self.extra.push((name, value.into()));
+        self
+    }
+    /// Nobody is logged in.
+    pub(crate) fn unauthenticated() -> Self {
+        Self::new(StatusCode::UNAUTHORIZED, "unauthenticated", "log in, or send an API token as a bearer token")
+    }
+    /// Somebody is, and may not.
+    pub(crate) fn forbidden(detail: impl Into<String>) -> Self {
+        Self::new(StatusCode::FORBIDDEN, "forbidden", detail)
+    }
+    /// There is no such thing, or none that the caller may know of.
+    pub(crate) fn not_found(what: &str) -> Self {
+        Self::new(StatusCode::NOT_FOUND, "not_found", format!("there is no such {what}"))
+    }
+    /// The request itself is wrong.
+    pub(crate) fn bad_request(detail: impl Into<String>) -> Self {
+        Self::new(StatusCode::BAD_REQUEST, "bad_request", detail)
+    }
+    /// Not now.
+    pub(crate) fn too_many(detail: impl Into<String>, retry_after_s: u64) -> Self {
+        Self::new(StatusCode::TOO_MANY_REQUESTS, "too_many_requests", detail).with("retry_after_s", retry_after_s)
+    }
+    fn internal(what: &dyn std::error::Error) -> Self {
+        let mut chain = what.to_string();
+        let mut source = what.source();
+        while let Some(cause) = source {
+            chain = format!("{chain}: {cause}");
+            source = cause.source();
+        }
+        error!(error = chain, "request failed");
+        Self::new(StatusCode::INTERNAL_SERVER_ERROR, "internal", "the hub could not do it; its log says why")
+    }
+}
+
+impl IntoResponse for Problem {
+    fn into_response(self) -> Response {
+        let title = self.status.canonical_reason().unwrap_or("error");
+        let mut body = json!({
+            "type": format!("about:blank#{}", self.code),
+            "title": title, "status": self.status.as_u16(), "code": self.code, "detail": self.detail,
+        });
+        let mut retry_after = None;
+        for (name, value) in self.extra {
+            if name == "retry_after_s" {
+                retry_after = value.as_u64();
+            }
+            body[name] = value;
+        }
+        let mut response = (self.status, Json(body)).into_response();
+        let headers = response.headers_mut();
+        headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
+        if let Some(seconds) = retry_after {
+            headers.insert(header::RETRY_AFTER, HeaderValue::from(seconds));
+        }
+        response
+    }
+}
+
+impl From<StateError> for Problem {
+    fn from(error: StateError) -> Self {
+        match error {
+            StateError::Invalid { what } => Self::bad_request(what),
+            other => Self::internal(&other),
+        }
+    }
+}
+
+impl From<EventsError> for Problem {
+    fn from(error: EventsError) -> Self {
+        Self::internal(&error)
+    }
+}
+
+impl From<CommandError> for Problem {
+    fn from(error: CommandError) -> Self {
+        let text = error.to_string();
+        match error {
+            CommandError::NotFound => Self::not_found("incident"),
+            CommandError::VersionConflict { current } => {
+                let current = serde_json::to_value(&*current).unwrap_or_default();
+                Self::new(StatusCode::CONFLICT, "version_conflict", text).with("current", current)
+            }
+            CommandError::Refused(refused) => Self::new(StatusCode::CONFLICT, "not_allowed", text)
+                .with("state", refused.state.as_str())
+                .with("holder", refused.holder.map(|h| h.to_string())),
+            CommandError::KeyReused => Self::new(StatusCode::UNPROCESSABLE_ENTITY, "key_reused", text),
+            CommandError::Invalid { what } => Self::bad_request(what),
+            CommandError::State(error) => error.into(),
+        }
+    }
+}
+
+/// A handler panicked: a bug; the client gets an error and the connection lives on.
+#[expect(clippy::needless_pass_by_value, reason = "the layer hands it over")]
+pub(crate) fn from_panic(panic: Box<dyn Any + Send>) -> Response {
+    let what = panic
+        .downcast_ref::<&str>()
+        .map(|s| (*s).to_owned())
+        .or_else(|| panic.downcast_ref::<String>().cloned())
+        .unwrap_or_default();
+    error!(panic = what, "handler panicked: this is a bug");
+    Problem::new(StatusCode::INTERNAL_SERVER_ERROR, "internal", "the hub could not do it; its log says why").into_response()
+}

@@ -1,0 +1,39 @@
+//! Devices, and what could not be read of what they said.
+
+use axum::extract::{Query, State};
+use axum::{Extension, Json};
+use serde::Deserialize;
+use serde_json::Value;
+
+use super::shown;
+use crate::auth::Caller;
+use crate::{Api, Problem, schema};
+
+/// Every registered device and how it is doing.
+#[utoipa::path(get, path = "/api/v1/devices", tag = "devices", responses((status = 200, body = schema::DevicePage)))]
+pub(crate) async fn list(State(api): State<Api>, Extension(caller): Extension<Caller>) -> Result<Json<Value>, Problem> {
+    let page = api.deps.state.devices((api.deps.clock)()).await?;
+    shown(&page, &caller)
+}
+
+/// Which page.
+#[derive(Deserialize, utoipa::IntoParams)]
+#[into_params(parameter_in = Query)]
+pub(crate) struct PageOf {
+    /// `next` of the page before.
+    cursor: Option<String>,
+    /// Items of a page: 100 when not given, at most 500.
+    limit: Option<u32>,
+}
+
+/// What could not be read or was refused, with its reason and its bytes, the newest first.
+#[utoipa::path(get, path = "/api/v1/quarantine", tag = "devices", params(PageOf),
+    responses((status = 200, body = schema::QuarantinePage)))]
+pub(crate) async fn quarantine(
+    State(api): State<Api>,
+    Extension(caller): Extension<Caller>,
+    Query(query): Query<PageOf>,
+) -> Result<Json<Value>, Problem> {
+    let page = api.deps.state.quarantine(query.cursor.as_deref(), query.limit.unwrap_or(100)).await?;
+    shown(&page, &caller)
+}

@@ -1,0 +1,106 @@
+//! History: events and counts.
+
+use axum::extract::{Query, State};
+use axum::{Extension, Json};
+use domain::{Seq, Timestamp};
+use serde::Deserialize;
+use serde_json::{Value, json};
+use store::events::{Bucket, CountBy, HISTORY_LIMIT_MAX, HistoryQuery, StoredEvent};
+use store::state::Moment;
+
+use super::{parse, shown};
+use crate::auth::Caller;
+use crate::{Api, Problem, schema};
+
+/// Which events.
+#[derive(Deserialize, utoipa::IntoParams)]
+#[into_params(parameter_in = Query)]
+pub(crate) struct Filter {
+    /// Of this device.
+    device: Option<String>,
+    /// Of this kind, as in `fire.smoke`.
+    kind: Option<String>,
+    /// Of this site.
+    site: Option<String>,
+    /// Received at or after this time.
+    from: Option<String>,
+    /// Received before this time.
+    to: Option<String>,
+    /// With a journal position after this one, in ascending order; without it the newest come first.
+    after_seq: Option<u64>,
+    /// `next` of the page before.
+    cursor: Option<String>,
+    /// Items of a page: 100 when not given, at most 1000.
+    limit: Option<usize>,
+}
+
+/// An event as the API gives it: `id` is the sender's, `event_id` the hub's.
+pub(crate) fn item(stored: &StoredEvent) -> Value {
+    let event = &stored.event;
+    json!({
+        "event_id": event.id, "id": event.dedupe_key, "seq": event.seq, "site": event.site, "device": event.device,
+        "class": event.class, "component": event.component, "kind": event.kind, "phase": event.phase,
+        "occurred_at": Moment(event.occurred_at), "received_at": Moment(event.received_at), "clock": event.clock,
+        "attrs": event.attrs, "count": stored.count, "last_received_at": Moment(stored.last_received_at),
+    })
+}
+
+/// Events, the newest first, or after a journal position in its order.
+#[utoipa::path(get, path = "/api/v1/events", tag = "history", params(Filter),
+    responses((status = 200, body = schema::EventPage), (status = 400, body = schema::Problem)))]
+pub(crate) async fn history(
+    State(api): State<Api>,
+    Extension(caller): Extension<Caller>,
+    Query(query): Query<Filter>,
+) -> Result<Json<Value>, Problem> {
+    let limit = query.limit.unwrap_or(100);
+    if !(1..=HISTORY_LIMIT_MAX).contains(&limit) {
+        return Err(Problem::bad_request(format!("`limit` is 1 to {HISTORY_LIMIT_MAX}")));
+    }
+    let mut wanted = HistoryQuery {
+        device: parse("device", query.device.as_deref())?,
+        kind: parse("kind", query.kind.as_deref())?,
+        site: parse("site", query.site.as_deref())?,
+        from: parse("from", query.from.as_deref())?,
+        to: parse("to", query.to.as_deref())?,
+        after_seq: query.after_seq.map(Seq),
+        limit,
+        ..HistoryQuery::default()
+    };
+    wanted.cursor = parse("cursor", query.cursor.as_deref())?;
+    let page = api.deps.events.history(wanted).await?;
+    let items: Vec<Value> = page.items.iter().map(item).collect();
+    let upto = api.deps.events.cursor().await?;
+    shown(&json!({"items": items, "next": page.next.map(|c| c.to_string()), "upto_seq": upto}), &caller)
+}
+
+/// What to count.
+#[derive(Deserialize, utoipa::IntoParams)]
+#[into_params(parameter_in = Query)]
+pub(crate) struct Counting {
+    /// From this time, rounded down to the hour.
+    from: String,
+    /// To this time, rounded up to the hour.
+    to: String,
+    /// `1h` or `1d`.
+    bucket: Option<String>,
+    /// `kind`, `class`, `site` or `device`.
+    by: Option<String>,
+}
+
+/// Events per hour or day.
+#[utoipa::path(get, path = "/api/v1/counts", tag = "history", params(Counting),
+    responses((status = 200, body = schema::CountPage), (status = 400, body = schema::Problem)))]
+pub(crate) async fn counts(State(api): State<Api>, Query(query): Query<Counting>) -> Result<Json<Value>, Problem> {
+    let from: Option<Timestamp> = parse("from", Some(&query.from))?;
+    let to: Option<Timestamp> = parse("to", Some(&query.to))?;
+    let (Some(from), Some(to)) = (from, to) else { return Err(Problem::bad_request("`from` and `to` are missing")) };
+    let bucket: Bucket = parse("bucket", Some(query.bucket.as_deref().unwrap_or("1h")))?.unwrap_or(Bucket::Hour);
+    let by: CountBy = parse("by", Some(query.by.as_deref().unwrap_or("kind")))?.unwrap_or(CountBy::Kind);
+    let rows = api.deps.events.counts(from, to, bucket, by).await?;
+    let items: Vec<Value> = rows
+        .iter()
+        .map(|row| json!({"bucket_start": Moment(row.bucket_start), "key": row.key, "n": row.n}))
+        .collect();
+    Ok(Json(json!({"items": items, "next": null})))
+}

@@ -1,0 +1,138 @@
+//! Incidents, and the commands on them.
+
+use axum::extract::{Path, Query, State};
+use axum::http::HeaderMap;
+use axum::{Extension, Json};
+use domain::incident::{Actor, Command, Verb};
+use domain::{DepartmentId, IncidentId};
+use serde::Deserialize;
+use serde_json::Value;
+use store::state::{IncidentFilter, IncidentView};
+
+use super::{parse, shown};
+use crate::auth::Caller;
+use crate::routes::events::item;
+use crate::{Api, Problem, access, schema};
+
+/// Which incidents.
+#[derive(Deserialize, utoipa::IntoParams)]
+#[into_params(parameter_in = Query)]
+pub(crate) struct Filter {
+    /// A state, or `active` for everything that is not closed, merged or cancelled.
+    state: Option<String>,
+    /// A department that takes part.
+    department: Option<String>,
+    /// `next` of the page before.
+    cursor: Option<String>,
+    /// Items of a page: 100 when not given, at most 500.
+    limit: Option<u32>,
+}
+
+/// Incidents, the newest first.
+#[utoipa::path(get, path = "/api/v1/incidents", tag = "incidents", params(Filter),
+    responses((status = 200, body = schema::IncidentPage), (status = 400, body = schema::Problem)))]
+pub(crate) async fn list(
+    State(api): State<Api>,
+    Extension(caller): Extension<Caller>,
+    Query(query): Query<Filter>,
+) -> Result<Json<Value>, Problem> {
+    let filter = IncidentFilter {
+        stage: parse("state", query.state.as_deref())?,
+        department: parse("department", query.department.as_deref())?,
+    };
+    let limit = query.limit.unwrap_or(100);
+    let page = api.deps.state.incidents(&filter, query.cursor.as_deref(), limit).await?;
+    shown(&page, &caller)
+}
+
+/// One incident with its tasks, timeline, alarms and latest events.
+#[utoipa::path(get, path = "/api/v1/incidents/{id}", tag = "incidents", params(("id" = String, Path)),
+    responses((status = 200, body = schema::Incident), (status = 404, body = schema::Problem)))]
+pub(crate) async fn one(
+    State(api): State<Api>,
+    Extension(caller): Extension<Caller>,
+    Path(id): Path<String>,
+) -> Result<Json<Value>, Problem> {
+    let id: IncidentId = id.parse().map_err(|_| Problem::not_found("incident"))?;
+    let view = api.deps.state.incident(id).await?.ok_or_else(|| Problem::not_found("incident"))?;
+    whole(&api, &caller, &view).await
+}
+
+/// An incident with its events, as this caller may see it.
+async fn whole(api: &Api, caller: &Caller, view: &IncidentView) -> Result<Json<Value>, Problem> {
+    let mut events = Vec::with_capacity(view.event_ids.len());
+    for id in &view.event_ids {
+        // history may be a moment behind: what is not there yet is left out
+        if let Some(stored) = api.deps.events.get(*id).await? {
+            events.push(item(&stored));
+        }
+    }
+    let Json(mut body) = shown(view, caller)?;
+    let Json(events) = shown(&events, caller)?;
+    if let Some(members) = body.as_object_mut() {
+        members.remove("event_ids");
+        members.insert("events".to_owned(), events);
+    }
+    Ok(Json(body))
+}
+
+/// What somebody asks of an incident.
+#[derive(Deserialize, utoipa::ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Request {
+    /// The version that was on the screen.
+    expected_version: i64,
+    /// In their words.
+    note: Option<String>,
+    /// For `resolve`: what it was.
+    cause: Option<String>,
+    /// For `dispatch`: who; those of the rule when none are given.
+    #[serde(default)]
+    departments: Vec<String>,
+    /// For `claim`, `arrive`, `resolve`: whose task; the caller's own, or the lead's, when not given.
+    department: Option<String>,
+}
+
+/// Acknowledge, dispatch, claim, arrive, resolve or close. The same key brings the same answer, and nothing happens twice.
+#[utoipa::path(post, path = "/api/v1/incidents/{id}/{verb}", tag = "incidents", request_body = Request,
+    params(("id" = String, Path), ("verb" = String, Path), ("Idempotency-Key" = String, Header)),
+    responses((status = 200, body = schema::Incident), (status = 400, body = schema::Problem),
+        (status = 403, body = schema::Problem), (status = 404, body = schema::Problem), (status = 409, body = schema::Problem)))]
+pub(crate) async fn command(
+    State(api): State<Api>,
+    Extension(caller): Extension<Caller>,
+    Path((id, verb)): Path<(String, String)>,
+    headers: HeaderMap,
+    Json(request): Json<Request>,
+) -> Result<Json<Value>, Problem> {
+    let id: IncidentId = id.parse().map_err(|_| Problem::not_found("incident"))?;
+    let verb: Verb = verb.parse().map_err(|_| Problem::not_found("verb"))?;
+    let key = headers
+        .get("idempotency-key")
+        .and_then(|value| value.to_str().ok())
+        .ok_or_else(|| Problem::bad_request("the header Idempotency-Key is missing (hint: a new random one for every new command)"))?;
+    let department: Option<DepartmentId> = parse("department", request.department.as_deref())?;
+    let mut departments = Vec::with_capacity(request.departments.len());
+    for text in &request.departments {
+        let known: Option<DepartmentId> = parse("departments", Some(text))?;
+        departments.extend(known.filter(|d| api.deps.registry.departments.contains_key(d)));
+    }
+    if departments.len() < request.departments.len() {
+        return Err(Problem::bad_request("`departments` names one that does not exist"));
+    }
+    let view = api.deps.state.incident(id).await?.ok_or_else(|| Problem::not_found("incident"))?;
+    if let Some(why) = access::refuses(&caller.user, verb, view.item.severity, department.as_ref()) {
+        return Err(Problem::forbidden(why));
+    }
+    let command = Command {
+        verb,
+        actor: Actor { user: caller.user.login.clone(), department: caller.user.department.clone() },
+        at: (api.deps.clock)(),
+        note: request.note,
+        cause: request.cause,
+        departments,
+        department,
+    };
+    let view = api.deps.state.command(id, request.expected_version, key, command).await?;
+    whole(&api, &caller, &view).await
+}

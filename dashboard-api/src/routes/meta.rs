@@ -1,0 +1,43 @@
+//! What a screen needs once: names, places, rules; and how the hub is doing.
+
+use axum::Json;
+use axum::extract::State;
+use serde_json::{Value, json};
+
+use crate::{Api, schema};
+
+/// Names, places and rules, and the hub's clock.
+#[utoipa::path(get, path = "/api/v1/meta", tag = "hub", responses((status = 200, body = schema::Meta)))]
+pub(crate) async fn meta(State(api): State<Api>) -> Json<Value> {
+    let registry = &api.deps.registry;
+    let rules: Vec<Value> = api
+        .deps
+        .rules
+        .values()
+        .map(|rule| {
+            json!({
+                "id": rule.id, "title_zh": rule.title_zh, "title_en": rule.title_en, "lead": rule.lead, "co": rule.co,
+                "sop_zh": rule.sop_zh, "sop_en": rule.sop_en,
+            })
+        })
+        .collect();
+    let time_zone = registry.community.as_ref().map_or("UTC", |c| c.time_zone.as_str());
+    Json(json!({
+        "version": env!("CARGO_PKG_VERSION"),
+        "ui_hash": api.deps.ui.hash(),
+        "server_time": store::state::Moment((api.deps.clock)()),
+        "time_zone": time_zone,
+        "community": registry.community,
+        "departments": registry.departments.values().collect::<Vec<_>>(),
+        "sites": registry.sites.values().collect::<Vec<_>>(),
+        "buildings": registry.buildings.values().collect::<Vec<_>>(),
+        "zones": registry.zones.values().collect::<Vec<_>>(),
+        "rules": rules,
+    }))
+}
+
+/// Counters of the hub since it started.
+#[utoipa::path(get, path = "/api/v1/status", tag = "hub", responses((status = 200, body = Object)))]
+pub(crate) async fn status(State(api): State<Api>) -> Json<Value> {
+    Json(api.deps.ops.status())
+}

@@ -1,0 +1,35 @@
+//! The handlers, one file a subject.
+
+pub(crate) mod devices;
+pub(crate) mod events;
+pub(crate) mod incidents;
+pub(crate) mod live;
+pub(crate) mod meta;
+pub(crate) mod ops;
+pub(crate) mod session;
+
+use axum::Json;
+use serde::Serialize;
+use serde_json::Value;
+
+use crate::auth::Caller;
+use crate::{Problem, access, mask};
+
+/// JSON as this caller may see it.
+fn shown(body: &impl Serialize, caller: &Caller) -> Result<Json<Value>, Problem> {
+    let mut value = serde_json::to_value(body).map_err(|e| Problem::bad_request(e.to_string()))?;
+    if !access::sees_plates(&caller.user) {
+        mask::value(&mut value);
+    }
+    Ok(Json(value))
+}
+
+/// A word of a query that must parse.
+fn parse<T: std::str::FromStr>(name: &str, text: Option<&str>) -> Result<Option<T>, Problem>
+where
+    T::Err: std::fmt::Display,
+{
+    text.filter(|text| !text.is_empty())
+        .map(|text| text.parse().map_err(|e: T::Err| Problem::bad_request(format!("`{name}`: {e}"))))
+        .transpose()
+}

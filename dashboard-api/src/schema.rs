@@ -1,0 +1,335 @@
+//! What the API's bodies look like, for the OpenAPI document and the clients made from it. The objects themselves are made by
+//! `store::state`; the black-box tests read real answers with these shapes, unknown members refused.
+#![expect(missing_docs, reason = "members are named as in the domain, where each is described")]
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+use utoipa::ToSchema;
+
+/// An error (RFC 9457). `code` is stable.
+#[derive(Debug, Serialize, Deserialize, ToSchema)]
+pub struct Problem {
+    pub r#type: String,
+    pub title: String,
+    pub status: u16,
+    pub code: String,
+    pub detail: String,
+    /// With `version_conflict`: the incident as it is now.
+    pub current: Option<Box<Incident>>,
+    /// With `not_allowed`: the state that forbids it.
+    pub state: Option<String>,
+    /// With `not_allowed`: who has the task.
+    pub holder: Option<String>,
+}
+
+#[derive(Debug, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct User {
+    pub login: String,
+    pub name: String,
+    pub role: String,
+    pub department: Option<String>,
+}
+
+#[derive(Debug, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Session {
+    pub user: User,
+}
+
+/// Deadlines that still run.
+#[derive(Debug, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Due {
+    pub acknowledge: Option<String>,
+    pub claim: Option<String>,
+    pub arrive: Option<String>,
+    pub resolve: Option<String>,
+}
+
+/// An incident as lists and the live feed carry it.
+#[derive(Debug, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct IncidentItem {
+    pub id: String,
+    pub number: u64,
+    pub version: i64,
+    /// `P1` to `P4`.
+    pub severity: String,
+    /// `open`, `acknowledged`, `verifying`, `dispatched`, `resolved`, `review`, `closed`, `merged`, `cancelled`.
+    pub state: String,
+    /// `active` or `normal`.
+    pub condition: String,
+    pub rule: String,
+    pub class: String,
+    pub subject: String,
+    pub site: String,
+    pub zone: Option<String>,
+    pub zone_name: Option<String>,
+    pub building: Option<String>,
+    pub building_name: Option<String>,
+    pub floor: Option<i16>,
+    pub device: Option<String>,
+    pub device_name: Option<String>,
+    pub lead: String,
+    pub departments: Vec<String>,
+    pub opened_at: String,
+    pub occurred_at: String,
+    pub last_event_at: String,
+    pub count: u64,
+    pub acknowledged_at: Option<String>,
+    pub acknowledged_by: Option<String>,
+    pub holder: Option<String>,
+    pub resolved_at: Option<String>,
+    pub closed_at: Option<String>,
+    pub cause: Option<String>,
+    pub parent: Option<String>,
+    pub due: Due,
+    pub detail: BTreeMap<String, String>,
+    pub revision: u64,
+}
+
+#[derive(Debug, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Task {
+    pub id: String,
+    pub department: String,
+    pub lead: bool,
+    /// `dispatched`, `claimed`, `on_scene`, `resolved`, `released`.
+    pub state: String,
+    pub holder: Option<String>,
+    pub dispatched_at: String,
+    pub claimed_at: Option<String>,
+    pub arrived_at: Option<String>,
+    pub resolved_at: Option<String>,
+    pub due: Due,
+}
+
+#[derive(Debug, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct TimelineEntry {
+    pub at: String,
+    /// Log-in name, or `rule:S1`.
+    pub actor: String,
+    pub verb: String,
+    pub department: Option<String>,
+    pub note: Option<String>,
+    pub from: String,
+    pub to: String,
+}
+
+#[derive(Debug, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Alarm {
+    pub id: String,
+    pub rule: String,
+    pub subject: String,
+    pub severity: String,
+    pub state: String,
+    pub device: Option<String>,
+    pub raised_at: String,
+    pub last_event_at: String,
+    pub cleared_at: Option<String>,
+    pub count: u64,
+}
+
+/// An incident with everything about it.
+#[derive(Debug, Serialize, Deserialize, ToSchema)]
+pub struct Incident {
+    #[serde(flatten)]
+    pub item: IncidentItem,
+    pub tasks: Vec<Task>,
+    pub timeline: Vec<TimelineEntry>,
+    pub alarms: Vec<Alarm>,
+    pub events: Vec<Event>,
+}
+
+/// An event; `id` is the sender's own.
+#[derive(Debug, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Event {
+    pub event_id: String,
+    pub id: String,
+    pub seq: u64,
+    pub site: String,
+    pub device: String,
+    pub class: String,
+    pub component: Option<String>,
+    pub kind: String,
+    pub phase: String,
+    pub occurred_at: String,
+    pub received_at: String,
+    pub clock: String,
+    /// The kind's own fields. Number plates are shortened for those who may not see them.
+    pub attrs: Map<String, Value>,
+    pub count: u64,
+    pub last_received_at: String,
+}
+
+#[derive(Debug, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Device {
+    pub id: String,
+    pub name: String,
+    pub site: String,
+    pub zone: String,
+    pub zone_name: Option<String>,
+    pub building: Option<String>,
+    pub building_name: Option<String>,
+    pub floor: Option<i16>,
+    pub class: String,
+    pub model: String,
+    pub x_m: f64,
+    pub y_m: f64,
+    pub online: Option<bool>,
+    pub last_seen: Option<String>,
+    pub battery_percent: Option<f64>,
+    /// `normal`, `alarm`, `offline`, `silent`, `never_seen`.
+    pub state: String,
+}
+
+#[derive(Debug, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Quarantined {
+    pub id: String,
+    pub seq: u64,
+    pub received_at: String,
+    pub topic: String,
+    pub principal: String,
+    /// Stable word, such as `bad_json`.
+    pub reason: String,
+    pub detail: String,
+    pub raw_base64: String,
+    pub bytes: u64,
+}
+
+#[derive(Debug, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Count {
+    pub bucket_start: String,
+    pub key: String,
+    pub n: u64,
+}
+
+macro_rules! page {
+    ($name:ident of $item:ident $(, $member:ident)?) => {
+        #[derive(Debug, Serialize, Deserialize, ToSchema)]
+        #[serde(deny_unknown_fields)]
+        pub struct $name {
+            pub items: Vec<$item>,
+            /// Goes into `cursor` of the next request; null after the last page.
+            pub next: Option<String>,
+            $(pub $member: u64,)?
+        }
+    };
+}
+page!(IncidentPage of IncidentItem, revision);
+page!(DevicePage of Device, revision);
+page!(QuarantinePage of Quarantined, revision);
+page!(EventPage of Event, upto_seq);
+page!(CountPage of Count);
+
+#[derive(Debug, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Community {
+    pub name: String,
+    pub name_en: String,
+    pub station: String,
+    pub station_en: String,
+    pub time_zone: String,
+}
+
+#[derive(Debug, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Department {
+    pub id: String,
+    pub name: String,
+    pub name_en: String,
+    pub chip: String,
+}
+
+#[derive(Debug, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Site {
+    pub id: String,
+    pub name: String,
+    pub name_en: String,
+    pub width_m: f64,
+    pub height_m: f64,
+    pub x_m: f64,
+    pub y_m: f64,
+}
+
+/// In site-local metres: x to the east, y to the north.
+#[derive(Debug, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Outline {
+    pub x_m: f64,
+    pub y_m: f64,
+    pub width_m: f64,
+    pub height_m: f64,
+}
+
+#[derive(Debug, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Building {
+    pub id: String,
+    pub site: String,
+    pub name: String,
+    pub floors: u16,
+    pub outline: Outline,
+}
+
+#[derive(Debug, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Zone {
+    pub id: String,
+    pub site: String,
+    pub building: Option<String>,
+    pub floor: Option<i16>,
+    pub kind: String,
+    pub name: String,
+    pub grid: String,
+}
+
+#[derive(Debug, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Rule {
+    pub id: String,
+    pub title_zh: String,
+    pub title_en: String,
+    pub lead: String,
+    pub co: Vec<String>,
+    pub sop_zh: Vec<String>,
+    pub sop_en: Vec<String>,
+}
+
+#[derive(Debug, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Meta {
+    pub version: String,
+    pub ui_hash: String,
+    pub server_time: String,
+    pub time_zone: String,
+    pub community: Option<Community>,
+    pub departments: Vec<Department>,
+    pub sites: Vec<Site>,
+    pub buildings: Vec<Building>,
+    pub zones: Vec<Zone>,
+    pub rules: Vec<Rule>,
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn the_committed_document_is_the_one_that_is_served() {
+        let committed = include_str!("../../docs/openapi.json");
+        let served = crate::openapi().to_pretty_json().expect("serialises");
+        assert!(
+            committed.trim() == served.trim(),
+            "docs/openapi.json has drifted (hint: cargo run -p dashboard-api -- openapi > docs/openapi.json)"
+        );
+    }
+}
