@@ -17,6 +17,8 @@ mod line;
 mod read;
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod victoria;
 mod write;
 
 use std::path::Path;

@@ -129,6 +129,9 @@ async fn a_batch_that_was_stored_in_half_can_be_given_again() {
     std::fs::remove_file(dir.path("events-2026-11-24.db")).expect("removed");
     let store = dir.store();
     assert_eq!(store.cursor().await.expect("cursor"), Seq(1));
+    // What is above the cursor is not shown: a reader that has seen 2 would never ask for 3 again.
+    let page = store.history(HistoryQuery::default()).await.expect("page");
+    assert_eq!(page.items.len(), 1);
     let done = store.append(Seq(4), batch).await.expect("again");
     assert_eq!((done.stored, done.duplicates), (1, 0));
     assert_eq!(total(&store).await, 3);
