@@ -141,6 +141,16 @@ impl Alarm {
         }
     }
 
+    /// Its incident was closed while the condition went on: what is found from `at` on is another episode.
+    #[must_use]
+    pub fn end(self, at: Timestamp) -> Self {
+        Self {
+            state: AlarmState::Normal,
+            cleared_at: self.cleared_at.or(Some(at)),
+            ..self
+        }
+    }
+
     /// An operator has seen it.
     #[must_use]
     pub fn acknowledge(self) -> Self {

@@ -106,7 +106,7 @@ impl Incident {
         (work.incident, work.effects)
     }
 
-    /// It goes on as part of another incident; its open tasks are released.
+    /// It goes on as part of another incident, which takes its alarms; its open tasks are released.
     pub fn merge_into(&self, parent: &Self, at: Timestamp, rule: &RuleId) -> (Self, Vec<Effect>) {
         let mut work = Work {
             incident: self.clone(),
@@ -117,6 +117,7 @@ impl Incident {
         work.release_open_tasks();
         work.incident.parent = Some(parent.id);
         work.incident.state = IncidentState::Merged;
+        work.incident.condition = Condition::Normal;
         let (from, to) = (self.number, parent.number);
         work.record(Act::Merge, None, format!("#{from}"), format!("#{to}"));
         work.incident.version += 1;

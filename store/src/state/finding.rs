@@ -60,14 +60,20 @@ async fn raised(
     book: &RuleBook,
     outcome: &mut Outcome,
 ) -> Result<(), StateError> {
-    let open = alarms::open_of(connection, &finding.rule, &finding.subject).await?;
-    let episode = match &open {
-        Some((_, id)) => incidents::load(connection, *id)
-            .await?
-            .map(|(incident, _)| incident),
-        None => None,
+    let (open, episode) = match alarms::open_of(connection, &finding.rule, &finding.subject).await?
+    {
+        Some((alarm, id)) => {
+            let incident = owner(connection, id).await?;
+            if incidents::takes_more(&incident, finding.severity) {
+                (Some(alarm), Some(incident))
+            } else {
+                end_episode(connection, alarm, &incident, finding).await?;
+                outcome.changed.insert(id);
+                (None, None)
+            }
+        }
+        None => (None, None),
     };
-    let episode = episode.filter(|incident| incidents::takes_more(incident, finding.severity));
     let mut near = Near::of(connection, finding, meta, book).await?;
     let known = match episode {
         Some(incident) => Some(incident),
@@ -90,7 +96,7 @@ async fn raised(
     };
     outcome.changed.insert(incident.id);
 
-    let alarm = if let Some((alarm, _)) = open {
+    let alarm = if let Some(alarm) = open {
         alarm.refresh(finding)
     } else {
         outcome.alarms += 1;
@@ -110,15 +116,16 @@ async fn raised(
     alarms::save(connection, &alarm, incident.id).await?;
     note_event(connection, incident.id, finding).await?;
 
-    for other in near
-        .absorbed
-        .into_iter()
-        .filter(|other| other.id != incident.id)
-    {
-        let step = other.merge_into(&incident, finding.at, &finding.rule);
-        alarms::move_all(connection, other.id, incident.id).await?;
-        incidents::keep(connection, &other, step).await?;
-        outcome.changed.insert(other.id);
+    // what is resolved takes no work over
+    if incident.state.is_open() {
+        near.absorbed.retain(|other| other.id != incident.id);
+        for other in near.absorbed {
+            let step = other.merge_into(&incident, finding.at, &finding.rule);
+            alarms::move_all(connection, other.id, incident.id).await?;
+            share_events(connection, other.id, incident.id).await?;
+            incidents::keep(connection, &other, step).await?;
+            outcome.changed.insert(other.id);
+        }
     }
     Ok(())
 }
@@ -135,15 +142,41 @@ async fn cleared(
     outcome.devices.extend(alarm.device.clone());
     alarms::save(connection, &alarm.clear(finding.at), id).await?;
     note_event(connection, id, finding).await?;
-    let Some((incident, _)) = incidents::load(connection, id).await? else {
-        return Err(StateError::damaged(format_args!(
-            "an alarm belongs to {id}, which is not there"
-        )));
-    };
-    let condition = incidents::condition_from(alarms::active_count(connection, id).await?);
-    let step = incident.set_condition(condition, finding.at, &finding.rule);
-    incidents::keep(connection, &incident, step).await?;
+    let incident = owner(connection, id).await?;
+    settle(connection, &incident, finding).await?;
     outcome.changed.insert(id);
+    Ok(())
+}
+
+/// The incident that an alarm belongs to.
+async fn owner(connection: &mut SqliteConnection, id: IncidentId) -> Result<Incident, StateError> {
+    let found = incidents::load(connection, id).await?;
+    found.map(|(incident, _)| incident).ok_or_else(|| {
+        StateError::damaged(format_args!("an alarm belongs to {id}, which is not there"))
+    })
+}
+
+/// The incident was closed over an alarm that never returned: the alarm stays with it as it was, and ends.
+async fn end_episode(
+    connection: &mut SqliteConnection,
+    alarm: Alarm,
+    incident: &Incident,
+    finding: &Finding,
+) -> Result<(), StateError> {
+    alarms::save(connection, &alarm.end(finding.at), incident.id).await?;
+    settle(connection, incident, finding).await
+}
+
+/// Brings the incident's condition in line with its alarms.
+async fn settle(
+    connection: &mut SqliteConnection,
+    incident: &Incident,
+    finding: &Finding,
+) -> Result<(), StateError> {
+    let active = alarms::active_count(connection, incident.id).await?;
+    let condition = incidents::condition_from(active);
+    let step = incident.set_condition(condition, finding.at, &finding.rule);
+    incidents::keep(connection, incident, step).await?;
     Ok(())
 }
 
@@ -213,6 +246,23 @@ async fn note_event(
     )
     .bind(incident.to_string())
     .bind(EVENTS_MAX)
+    .execute(connection)
+    .await?;
+    Ok(())
+}
+
+/// The events of one incident are from now on another's too.
+async fn share_events(
+    connection: &mut SqliteConnection,
+    from: IncidentId,
+    to: IncidentId,
+) -> Result<(), StateError> {
+    sqlx::query(
+        "INSERT INTO incident_event (incident, seq, event) SELECT $1, seq, event FROM incident_event WHERE incident = $2
+         ON CONFLICT DO NOTHING",
+    )
+    .bind(to.to_string())
+    .bind(from.to_string())
     .execute(connection)
     .await?;
     Ok(())

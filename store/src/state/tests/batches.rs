@@ -1,11 +1,23 @@
 //! Batches: findings become alarms and incidents, once.
 
-use domain::Severity;
 use domain::alarm::AlarmState;
 use domain::incident::{Condition, IncidentState, Verb};
+use domain::rule::{Finding, WindowChange, WindowRow};
+use domain::{Seq, Severity, Uplink, UplinkFlags};
 
-use super::fixture::{Hub, batch, cleared, command, finding, smoke};
-use crate::state::{IncidentFilter, Stage};
+use super::fixture::{CONSUMER, Hub, at, batch, book, cleared, command, finding, registry, smoke};
+use crate::state::{Batch, IncidentFilter, IncidentItem, QuarantineRow, Stage, State, StateError};
+
+fn numbers(items: &[IncidentItem]) -> Vec<u64> {
+    items.iter().map(|item| item.number).collect()
+}
+
+fn fire(seq: u64) -> Finding {
+    Finding {
+        device: None,
+        ..finding("S2", "zone:z1", Severity::P1, seq)
+    }
+}
 
 #[tokio::test]
 async fn a_smoke_alarm_opens_an_incident_that_is_dispatched_at_once() {
@@ -39,4 +51,517 @@ async fn a_smoke_alarm_opens_an_incident_that_is_dispatched_at_once() {
         .map(|line| line.verb.as_str())
         .collect();
     assert_eq!(verbs, ["open", "dispatch"]);
+}
+
+#[tokio::test]
+async fn the_list_item_has_the_fields_of_the_api() {
+    let hub = Hub::start().await;
+    hub.find(vec![smoke("smoke-1", 7)]).await;
+    let item = serde_json::to_value(&hub.items().await[0]).expect("serialises");
+    for field in [
+        "id",
+        "number",
+        "version",
+        "severity",
+        "state",
+        "condition",
+        "rule",
+        "class",
+        "subject",
+        "site",
+        "zone",
+        "zone_name",
+        "building",
+        "building_name",
+        "floor",
+        "device",
+        "device_name",
+        "lead",
+        "departments",
+        "opened_at",
+        "occurred_at",
+        "last_event_at",
+        "count",
+        "acknowledged_at",
+        "acknowledged_by",
+        "holder",
+        "resolved_at",
+        "closed_at",
+        "cause",
+        "due",
+        "detail",
+        "revision",
+    ] {
+        assert!(item.get(field).is_some(), "{field} is not in {item}");
+    }
+    assert_eq!(item["severity"], "P1");
+    assert_eq!(item["class"], "fire_sensor");
+    assert_eq!(item["opened_at"], "2023-11-14T22:13:27.000Z");
+    assert_eq!(item["due"]["acknowledge"], "2023-11-14T22:13:57.000Z");
+}
+
+#[tokio::test]
+async fn a_repeat_refreshes_and_an_operator_is_not_turned_away_by_it() {
+    let hub = Hub::start().await;
+    let id = hub.find(vec![smoke("smoke-1", 1)]).await.opened[0];
+    let done = hub
+        .find(vec![smoke("smoke-1", 2), smoke("smoke-1", 3)])
+        .await;
+    assert_eq!(
+        (done.opened.len(), done.alarms, done.changed.as_slice()),
+        (0, 0, &[id][..])
+    );
+    let item = hub.view(id).await.item;
+    assert_eq!(
+        (item.count, item.version, item.last_event_at.0),
+        (3, 1, at(3))
+    );
+    assert_eq!(hub.view(id).await.alarms[0].count, 3);
+}
+
+#[tokio::test]
+async fn an_alarm_returns_and_the_incident_stays() {
+    let hub = Hub::start().await;
+    let id = hub.find(vec![smoke("smoke-1", 1)]).await.opened[0];
+    hub.find(vec![cleared(smoke("smoke-1", 1), 2)]).await;
+    let view = hub.view(id).await;
+    assert_eq!(view.alarms[0].state, AlarmState::ReturnedUnacked, "latched");
+    assert_eq!(view.item.condition, Condition::Normal);
+    assert_eq!(view.item.state, IncidentState::Dispatched);
+    // the same episode goes on
+    hub.find(vec![smoke("smoke-1", 3)]).await;
+    let view = hub.view(id).await;
+    assert_eq!(
+        (view.alarms.len(), view.alarms[0].state),
+        (1, AlarmState::ActiveUnacked)
+    );
+    assert_eq!(view.item.condition, Condition::Active);
+    hub.find(vec![cleared(smoke("smoke-1", 1), 4)]).await;
+    let seen = hub
+        .act(id, command(Verb::Acknowledge, "wang", None))
+        .await
+        .expect("seen");
+    assert_eq!(seen.alarms[0].state, AlarmState::Normal);
+    let verbs: Vec<&str> = seen
+        .timeline
+        .iter()
+        .map(|line| line.verb.as_str())
+        .collect();
+    assert_eq!(
+        verbs,
+        [
+            "open",
+            "dispatch",
+            "return",
+            "recur",
+            "return",
+            "acknowledge"
+        ]
+    );
+}
+
+#[tokio::test]
+async fn an_alarm_without_latch_goes_with_its_condition() {
+    let hub = Hub::start().await;
+    let plate = finding("B1", "plate:x", Severity::P2, 1);
+    let id = hub.find(vec![plate.clone()]).await.opened[0];
+    hub.find(vec![cleared(plate.clone(), 2)]).await;
+    assert_eq!(hub.view(id).await.alarms[0].state, AlarmState::Normal);
+    // a new episode while the incident is open: a new alarm, the same incident
+    let again = Finding {
+        seq: Some(Seq(3)),
+        ..plate
+    };
+    let done = hub.find(vec![again]).await;
+    assert_eq!((done.opened.len(), done.alarms), (0, 1));
+    assert_eq!(hub.view(id).await.alarms.len(), 2);
+}
+
+#[tokio::test]
+async fn what_is_resolved_keeps_its_episode_and_a_new_one_opens_anew() {
+    let hub = Hub::start().await;
+    let first = hub.find(vec![smoke("smoke-1", 1)]).await.opened[0];
+    hub.act(first, command(Verb::Claim, "li", Some("fire")))
+        .await
+        .expect("claimed");
+    hub.act(first, command(Verb::Resolve, "li", Some("fire")))
+        .await
+        .expect("resolved");
+    let same = hub.find(vec![smoke("smoke-1", 2)]).await;
+    assert!(same.opened.is_empty(), "the same episode");
+    hub.find(vec![cleared(smoke("smoke-1", 1), 3)]).await;
+    let second = hub.find(vec![smoke("smoke-1", 4)]).await.opened[0];
+    assert_ne!(first, second);
+    hub.act(second, command(Verb::Claim, "li", Some("fire")))
+        .await
+        .expect("claimed");
+    hub.act(second, command(Verb::Resolve, "li", Some("fire")))
+        .await
+        .expect("resolved");
+    hub.act(second, command(Verb::Close, "wang", None))
+        .await
+        .expect("closed");
+    // the alarm never returned, yet its incident is closed: it rings again
+    let third = hub.find(vec![smoke("smoke-1", 5)]).await;
+    assert_eq!((third.opened.len(), third.alarms), (1, 1));
+    assert_eq!(numbers(&hub.items().await), [1003, 1002, 1001]);
+}
+
+#[tokio::test]
+async fn a_resolved_incident_that_becomes_more_urgent_opens_anew() {
+    let hub = Hub::start().await;
+    let first = hub
+        .find(vec![finding("B1", "plate:x", Severity::P2, 1)])
+        .await
+        .opened[0];
+    hub.act(first, command(Verb::Claim, "zhao", Some("police")))
+        .await
+        .expect("claimed");
+    hub.act(first, command(Verb::Resolve, "zhao", Some("police")))
+        .await
+        .expect("resolved");
+    let worse = hub
+        .find(vec![finding("B1", "plate:x", Severity::P1, 2)])
+        .await;
+    assert_eq!(worse.opened.len(), 1);
+    assert_eq!(hub.view(worse.opened[0]).await.item.severity, Severity::P1);
+}
+
+#[tokio::test]
+async fn a_confirmed_fire_takes_over_the_first_and_merges_the_others() {
+    let hub = Hub::start().await;
+    let first = hub.find(vec![smoke("smoke-1", 1)]).await.opened[0];
+    let done = hub.find(vec![smoke("smoke-2", 2), fire(3)]).await;
+    let second = done.opened[0];
+    let view = hub.view(first).await;
+    assert_eq!((view.item.number, view.item.rule.as_str()), (1001, "S2"));
+    assert_eq!(view.item.departments.len(), 3, "traffic came along");
+    let subjects: Vec<&str> = view
+        .alarms
+        .iter()
+        .map(|alarm| alarm.subject.as_str())
+        .collect();
+    assert_eq!(subjects, ["device:smoke-1", "device:smoke-2", "zone:z1"]);
+    let merged = hub.view(second).await.item;
+    assert_eq!(
+        (merged.state, merged.parent),
+        (IncidentState::Merged, Some(first))
+    );
+    assert_eq!(view.event_ids.len(), 3, "the events of all");
+    // a third detector joins the fire instead of opening an incident of its own
+    let third = hub.find(vec![smoke("smoke-3", 4)]).await;
+    assert_eq!((third.opened.len(), third.alarms), (0, 1));
+    assert_eq!(hub.view(first).await.alarms.len(), 4);
+    // and the condition is normal only when all have returned
+    let back = |device: &str| cleared(smoke(device, 1), 5);
+    hub.find(vec![back("smoke-1"), back("smoke-2"), back("smoke-3")])
+        .await;
+    assert_eq!(hub.view(first).await.item.condition, Condition::Active);
+    hub.find(vec![cleared(fire(3), 6)]).await;
+    assert_eq!(hub.view(first).await.item.condition, Condition::Normal);
+}
+
+#[tokio::test]
+async fn a_fire_that_was_resolved_takes_no_new_work_over() {
+    let hub = Hub::start().await;
+    let first = hub.find(vec![fire(1)]).await.opened[0];
+    hub.act(first, command(Verb::Claim, "li", Some("fire")))
+        .await
+        .expect("claimed");
+    hub.act(first, command(Verb::Resolve, "li", Some("fire")))
+        .await
+        .expect("resolved");
+    let second = hub.find(vec![smoke("smoke-1", 2)]).await.opened[0];
+    hub.find(vec![fire(3)]).await;
+    assert_eq!(hub.view(second).await.item.state, IncidentState::Dispatched);
+}
+
+#[tokio::test]
+async fn a_batch_that_comes_again_changes_nothing() {
+    let hub = Hub::start().await;
+    let first = batch(2, vec![smoke("smoke-1", 1), smoke("smoke-2", 2)]);
+    hub.commit(first.clone()).await;
+    let before = (hub.items().await, hub.state.revision());
+    for again in [first, batch(1, vec![smoke("smoke-1", 1)])] {
+        let done = hub.commit(again).await;
+        assert!(
+            done.opened.is_empty() && done.changed.is_empty(),
+            "{done:?}"
+        );
+    }
+    assert_eq!((hub.items().await, hub.state.revision()), before);
+}
+
+#[tokio::test]
+async fn what_time_brings_about_counts_although_the_cursor_stands() {
+    let hub = Hub::start().await;
+    hub.find(vec![smoke("smoke-1", 1)]).await;
+    let silent = Finding {
+        event: None,
+        seq: None,
+        ..finding("B1", "device:door-1", Severity::P2, 9)
+    };
+    let done = hub.commit(batch(1, vec![silent])).await;
+    assert_eq!(done.opened.len(), 1);
+}
+
+#[tokio::test]
+async fn the_cursor_moves_with_what_it_brought_about_or_not_at_all() {
+    let hub = Hub::start().await;
+    let unknown = finding("X9", "zone:z1", Severity::P1, 2);
+    let failing = Batch {
+        windows: vec![WindowChange::Put(WindowRow {
+            key: "S1|a".to_owned(),
+            value: "{}".to_owned(),
+        })],
+        ..batch(2, vec![smoke("smoke-1", 1), unknown])
+    };
+    let error = hub
+        .state
+        .commit_batch(failing, &book())
+        .await
+        .expect_err("X9 is not in the book");
+    assert!(matches!(error, StateError::UnknownRule { .. }), "{error}");
+    assert_eq!(hub.state.cursor(CONSUMER).await.expect("reads"), Seq(0));
+    assert!(hub.state.window_rows().await.expect("reads").is_empty());
+    assert!(hub.items().await.is_empty());
+}
+
+#[tokio::test]
+async fn after_a_crash_everything_that_was_committed_is_there() {
+    let hub = Hub::start().await;
+    let id = hub.find(vec![smoke("smoke-1", 1)]).await.opened[0];
+    let put = |key: &str| {
+        WindowChange::Put(WindowRow {
+            key: key.to_owned(),
+            value: "{}".to_owned(),
+        })
+    };
+    let rows = Batch {
+        windows: vec![put("S1|a"), put("S1|b")],
+        seen: vec![("smoke-1".parse().expect("id"), "e-1".to_owned(), at(2))],
+        ..batch(2, Vec::new())
+    };
+    hub.commit(rows).await;
+    hub.commit(Batch {
+        windows: vec![WindowChange::Delete("S1|a".to_owned())],
+        ..batch(3, Vec::new())
+    })
+    .await;
+    hub.act(id, command(Verb::Claim, "li", Some("fire")))
+        .await
+        .expect("claimed");
+    let (view, revision) = (hub.view(id).await, hub.state.revision());
+    let hub = hub.crash().await;
+    assert_eq!(hub.view(id).await, view);
+    assert_eq!(hub.state.revision(), revision);
+    assert_eq!(hub.state.cursor(CONSUMER).await.expect("reads"), Seq(3));
+    let windows = hub.state.window_rows().await.expect("reads");
+    assert_eq!(
+        windows,
+        [WindowRow {
+            key: "S1|b".to_owned(),
+            value: "{}".to_owned()
+        }]
+    );
+    let (known, other) = (
+        "smoke-1".parse().expect("id"),
+        "smoke-2".parse().expect("id"),
+    );
+    let asked = [(&known, "e-1"), (&known, "e-2"), (&other, "e-1")];
+    assert_eq!(
+        hub.state.already_seen(&asked).await.expect("reads"),
+        [true, false, false]
+    );
+    let next = hub.find(vec![smoke("smoke-2", 4)]).await.opened[0];
+    assert_eq!(hub.view(next).await.item.number, 1002);
+}
+
+#[tokio::test]
+async fn what_was_seen_is_forgotten_after_a_day() {
+    let hub = Hub::start().await;
+    let device: domain::DeviceId = "smoke-1".parse().expect("id");
+    let note = |cursor, key: &str, second| Batch {
+        seen: vec![(device.clone(), key.to_owned(), at(second))],
+        ..batch(cursor, Vec::new())
+    };
+    hub.commit(note(1, "old", 0)).await;
+    hub.commit(note(2, "new", 24 * 3600 + 1)).await;
+    let asked = [(&device, "old"), (&device, "new")];
+    assert_eq!(
+        hub.state.already_seen(&asked).await.expect("reads"),
+        [false, true]
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn many_writers_at_once_open_one_incident() {
+    let hub = Hub::start().await;
+    let mut writers = tokio::task::JoinSet::new();
+    for consumer in ["a", "b", "c", "d", "e", "f", "g", "h", "i", "j"] {
+        let state = hub.state.clone();
+        writers.spawn(async move {
+            let batch = Batch {
+                consumer,
+                ..batch(1, vec![smoke("smoke-1", 1)])
+            };
+            state
+                .commit_batch(batch, &book())
+                .await
+                .expect("commits")
+                .opened
+                .len()
+        });
+    }
+    let opened: usize = writers.join_all().await.into_iter().sum();
+    assert_eq!(opened, 1);
+    let items = hub.items().await;
+    assert_eq!((items.len(), items[0].count), (1, 10));
+}
+
+#[tokio::test]
+async fn the_database_itself_refuses_a_second_open_incident_or_alarm() {
+    let hub = Hub::start().await;
+    hub.find(vec![smoke("smoke-1", 1)]).await;
+    for table in ["incident", "alarm"] {
+        let columns: Vec<String> = sqlx::query_scalar(
+            "SELECT name FROM pragma_table_info($1) WHERE name NOT IN ('id', 'number')",
+        )
+        .bind(table)
+        .fetch_all(&hub.state.shared.read)
+        .await
+        .expect("reads");
+        let columns = columns.join(", ");
+        let own = if table == "incident" {
+            ("id, number", "'inc_x', 9999")
+        } else {
+            ("id", "'alm_x'")
+        };
+        let sql = format!(
+            "INSERT INTO {table} ({}, {columns}) SELECT {}, {columns} FROM {table}",
+            own.0, own.1
+        );
+        let answer = sqlx::query(sqlx::AssertSqlSafe(sql))
+            .execute(&hub.state.shared.write)
+            .await;
+        let error = answer.expect_err("a second open one");
+        assert!(
+            error.to_string().contains("UNIQUE constraint failed"),
+            "{error}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn what_cannot_be_read_is_kept_and_listed() {
+    let hub = Hub::start().await;
+    let uplink = Uplink {
+        received_at: at(1),
+        principal: "smoke-1".to_owned(),
+        epoch: 1,
+        flags: UplinkFlags::new(1),
+        topic: "ssg/v1/q1/smoke-1/evt/fire-smoke".to_owned(),
+        payload: bytes::Bytes::from_static(b"\0 no json"),
+    };
+    let row = |seq| QuarantineRow::new(Seq(seq), &uplink, "bad_json", "not JSON at byte 0");
+    let rows = Batch {
+        quarantine: (1..=3).map(row).collect(),
+        ..batch(3, Vec::new())
+    };
+    hub.commit(rows.clone()).await;
+    hub.commit(rows).await;
+    let page = hub.state.quarantine(None, 2).await.expect("reads");
+    let seqs: Vec<u64> = page.items.iter().map(|item| item.seq.0).collect();
+    assert_eq!(
+        (seqs.as_slice(), page.next.as_deref()),
+        (&[3, 2][..], Some("2"))
+    );
+    let rest = hub
+        .state
+        .quarantine(page.next.as_deref(), 2)
+        .await
+        .expect("reads");
+    assert_eq!((rest.items.len(), rest.next), (1, None));
+    assert_eq!(
+        (rest.items[0].raw_base64.as_str(), rest.items[0].bytes),
+        ("ACBubyBqc29u", 9)
+    );
+    assert!(hub.state.quarantine(Some("x"), 2).await.is_err());
+}
+
+#[tokio::test]
+async fn lists_come_page_by_page_and_by_department_and_state() {
+    let hub = Hub::start().await;
+    let found = (1..=5)
+        .map(|n| finding("B1", &format!("plate:{n}"), Severity::P2, n))
+        .collect();
+    let opened = hub.find(found).await.opened;
+    let smoke = hub.find(vec![smoke("smoke-1", 6)]).await.opened[0];
+    hub.act(opened[0], command(Verb::Claim, "zhao", Some("police")))
+        .await
+        .expect("claimed");
+    hub.act(opened[0], command(Verb::Resolve, "zhao", Some("police")))
+        .await
+        .expect("resolved");
+    hub.act(opened[0], command(Verb::Close, "wang", None))
+        .await
+        .expect("closed");
+
+    let list = async |stage: Option<&str>, department: Option<&str>| {
+        let filter = IncidentFilter {
+            stage: stage.map(|text| text.parse().expect("stage")),
+            department: department.map(|text| text.parse().expect("department")),
+        };
+        numbers(
+            &hub.state
+                .incidents(&filter, None, 100)
+                .await
+                .expect("reads")
+                .items,
+        )
+    };
+    assert_eq!(list(None, None).await, [1006, 1005, 1004, 1003, 1002, 1001]);
+    assert_eq!(
+        list(Some("active"), None).await,
+        [1006, 1005, 1004, 1003, 1002]
+    );
+    assert_eq!(list(Some("closed"), None).await, [1001]);
+    assert_eq!(list(None, Some("fire")).await, [1006]);
+    assert_eq!(
+        list(Some("open"), Some("traffic")).await,
+        [1005, 1004, 1003, 1002]
+    );
+    assert!("nonsense".parse::<Stage>().is_err());
+
+    let all = IncidentFilter::default();
+    let first = hub.state.incidents(&all, None, 4).await.expect("reads");
+    let rest = hub
+        .state
+        .incidents(&all, first.next.as_deref(), 4)
+        .await
+        .expect("reads");
+    assert_eq!(numbers(&first.items), [1006, 1005, 1004, 1003]);
+    assert_eq!((numbers(&rest.items), rest.next), (vec![1002, 1001], None));
+    let counts = hub.state.incident_counts().await.expect("reads");
+    assert_eq!(counts.iter().map(|count| count.n).sum::<u64>(), 6);
+    assert!(hub.view(smoke).await.item.revision <= first.revision);
+}
+
+#[tokio::test]
+async fn the_file_is_private_and_a_second_start_keeps_it() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let hub = Hub::start().await;
+    for suffix in ["", "-wal", "-shm"] {
+        let file = format!("{}{suffix}", hub.file().display());
+        let mode = std::fs::metadata(&file)
+            .expect("is there")
+            .permissions()
+            .mode();
+        assert_eq!(mode & 0o777, 0o600, "{file}");
+    }
+    let second = State::open(&hub.file(), registry())
+        .await
+        .expect("opens beside the first");
+    assert_eq!(second.revision(), hub.state.revision());
+    second.close().await;
 }

@@ -1,5 +1,10 @@
 //! Stories over a real file: each test has a directory of its own.
 
+mod accounts;
+mod audit;
 mod batches;
-#[allow(dead_code, reason = "the stories that use the rest follow")]
+mod commands;
+mod devices;
+mod feed;
 mod fixture;
+mod machine;

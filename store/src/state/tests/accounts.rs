@@ -1,0 +1,209 @@
+//! Users, sessions, tokens and MQTT accounts.
+
+use jiff::SignedDuration;
+
+use super::fixture::{Hub, at};
+use crate::state::{
+    Credential, CredentialKind, NewUser, Role, SESSION_IDLE, SESSION_LIFE, StateError, User,
+};
+
+fn li() -> User {
+    User {
+        login: "li".parse().expect("login"),
+        name: "李强".to_owned(),
+        role: Role::Responder,
+        department: Some("fire".parse().expect("department")),
+    }
+}
+
+async fn with_li() -> Hub {
+    let hub = Hub::start().await;
+    let new = NewUser {
+        user: li(),
+        password: "correct horse".to_owned(),
+    };
+    hub.state.put_user(new, at(0)).await.expect("made");
+    hub
+}
+
+#[tokio::test]
+async fn a_password_opens_and_nothing_else_does() {
+    let hub = with_li().await;
+    let asked = async |login: &str, password: &str| {
+        hub.state
+            .verify_password(login, password)
+            .await
+            .expect("answers")
+    };
+    assert_eq!(asked("li", "correct horse").await, Some(li()));
+    assert_eq!(asked("li", "correct horsf").await, None);
+    assert_eq!(asked("zhou", "correct horse").await, None);
+    assert_eq!(asked("li", &"x".repeat(5000)).await, None);
+    assert_eq!(hub.state.users().await.expect("reads"), [li()]);
+    let kept: String = sqlx::query_scalar("SELECT password_hash FROM account")
+        .fetch_one(&hub.state.shared.read)
+        .await
+        .expect("reads");
+    assert!(
+        kept.starts_with("$argon2id$v=19$m=19456,t=2,p=1$"),
+        "{kept}"
+    );
+}
+
+#[tokio::test]
+async fn a_user_that_makes_no_sense_is_refused() {
+    let hub = Hub::start().await;
+    for new in [
+        NewUser {
+            user: li(),
+            password: "short".to_owned(),
+        },
+        NewUser {
+            user: User {
+                name: String::new(),
+                ..li()
+            },
+            password: "correct horse".to_owned(),
+        },
+        NewUser {
+            user: User {
+                department: Some("market".parse().expect("id")),
+                ..li()
+            },
+            password: "correct horse".to_owned(),
+        },
+    ] {
+        let answer = hub.state.put_user(new, at(0)).await;
+        assert!(
+            matches!(answer, Err(StateError::Invalid { .. })),
+            "{answer:?}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn a_session_ends_by_idleness_by_age_and_by_hand() {
+    let hub = with_li().await;
+    let state = &hub.state;
+    let later = |span: SignedDuration| at(0) + span;
+    let second = SignedDuration::from_secs(1);
+    let session = state.open_session(&li().login, at(0)).await.expect("opens");
+    let user = async |secret: &str, now| state.session_user(secret, now).await.expect("answers");
+    assert_eq!(user(&session, later(SESSION_IDLE)).await, Some(li()));
+    // it was used just now, so that it is good for as long again
+    assert_eq!(
+        user(&session, later(SESSION_IDLE + SESSION_IDLE)).await,
+        Some(li())
+    );
+    assert_eq!(user(&session, later(SESSION_IDLE * 3 + second)).await, None);
+    assert_eq!(user("no session", at(1)).await, None);
+
+    let busy = state.open_session(&li().login, at(0)).await.expect("opens");
+    let mut now = at(0);
+    while now + SESSION_IDLE / 2 <= later(SESSION_LIFE) {
+        now += SESSION_IDLE / 2;
+        assert_eq!(user(&busy, now).await, Some(li()), "at {now}");
+    }
+    assert_eq!(user(&busy, later(SESSION_LIFE + second)).await, None);
+
+    let closed = state.open_session(&li().login, now).await.expect("opens");
+    state.close_session(&closed).await.expect("closes");
+    assert_eq!(user(&closed, now).await, None);
+
+    let former = state.open_session(&li().login, now).await.expect("opens");
+    let new = NewUser {
+        user: li(),
+        password: "another horse".to_owned(),
+    };
+    state.put_user(new, now).await.expect("a new password");
+    assert_eq!(user(&former, now).await, None);
+}
+
+#[tokio::test]
+async fn a_user_has_a_limited_number_of_sessions() {
+    let hub = with_li().await;
+    let mut sessions = Vec::new();
+    for second in 0..25 {
+        sessions.push(
+            hub.state
+                .open_session(&li().login, at(second))
+                .await
+                .expect("opens"),
+        );
+    }
+    let mut open = Vec::new();
+    for session in &sessions {
+        open.push(
+            hub.state
+                .session_user(session, at(30))
+                .await
+                .expect("answers")
+                .is_some(),
+        );
+    }
+    assert_eq!(open, [vec![false; 5], vec![true; 20]].concat());
+}
+
+#[tokio::test]
+async fn a_token_stands_for_its_user_until_revoked() {
+    let hub = with_li().await;
+    let state = &hub.state;
+    let token = state
+        .create_token(&li().login, "grafana", at(0))
+        .await
+        .expect("made");
+    assert!(token.starts_with("jm_") && token.len() == 67, "{token}");
+    assert_eq!(state.token_user(&token).await.expect("answers"), Some(li()));
+    assert_eq!(state.token_user("jm_00").await.expect("answers"), None);
+    assert!(
+        state
+            .create_token(&"zhou".parse().expect("login"), "x", at(0))
+            .await
+            .is_err()
+    );
+    let gone = state
+        .revoke_tokens(&li().login, "grafana", at(1))
+        .await
+        .expect("revoked");
+    assert_eq!(
+        (gone, state.token_user(&token).await.expect("answers")),
+        (1, None)
+    );
+    assert_eq!(state.verify_audit().await.expect("reads").broken, None);
+}
+
+#[tokio::test]
+async fn an_mqtt_account_comes_back_with_its_patterns_and_without_its_secret() {
+    let hub = Hub::start().await;
+    let secret = "0123456789abcdef0123456789abcdef";
+    let account = |secret: &str| {
+        let publish = vec!["ssg/v1/q1/smoke-1/#".to_owned()];
+        Credential::new(
+            "smoke-1",
+            CredentialKind::Device,
+            secret,
+            publish,
+            Vec::new(),
+            at(0),
+        )
+    };
+    assert!(account("too short").is_err());
+    let made = account(secret).expect("made");
+    hub.state
+        .put_credentials(vec![made.clone()])
+        .await
+        .expect("kept");
+    let hub = hub.crash().await;
+    let kept = hub.state.credentials().await.expect("reads");
+    assert_eq!(kept, [made]);
+    assert!(kept[0].verify(secret.as_bytes()) && !kept[0].verify(b"another"));
+    assert!(!format!("{:?}", kept[0]).contains("hash"), "{:?}", kept[0]);
+    // a new secret replaces the old one
+    let renewed = account("fedcba9876543210").expect("made");
+    hub.state
+        .put_credentials(vec![renewed])
+        .await
+        .expect("kept");
+    let kept = hub.state.credentials().await.expect("reads");
+    assert!(kept.len() == 1 && !kept[0].verify(secret.as_bytes()));
+}

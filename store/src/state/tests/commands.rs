@@ -1,0 +1,236 @@
+//! Commands: every state × verb, who is first, and the same command twice.
+
+use std::collections::BTreeSet;
+
+use domain::IncidentId;
+use domain::incident::{Command, IncidentState, Reason, Verb};
+
+use super::fixture::{Hub, command, smoke};
+use crate::state::CommandError;
+
+/// An incident in a state; states that no verb leads to yet are put there.
+async fn in_state(hub: &Hub, state: IncidentState) -> IncidentId {
+    let id = hub.open_incident().await;
+    let way: &[Verb] = match state {
+        IncidentState::Open => &[],
+        IncidentState::Acknowledged => &[Verb::Acknowledge],
+        IncidentState::Dispatched => &[Verb::Dispatch],
+        IncidentState::Resolved => &[Verb::Claim, Verb::Resolve],
+        IncidentState::Closed => &[Verb::Claim, Verb::Resolve, Verb::Close],
+        put => {
+            sqlx::query("UPDATE incident SET state = $1 WHERE id = $2")
+                .bind(put.as_str())
+                .bind(id.to_string())
+                .execute(&hub.state.shared.write)
+                .await
+                .expect("put");
+            &[]
+        }
+    };
+    for verb in way {
+        hub.act(id, command(*verb, "zhao", Some("police")))
+            .await
+            .expect("on the way");
+    }
+    id
+}
+
+#[tokio::test]
+async fn every_state_answers_every_verb_as_the_machine_says() {
+    let hub = Hub::start().await;
+    for &state in IncidentState::ALL {
+        for &verb in Verb::ALL {
+            let id = in_state(&hub, state).await;
+            let before = hub.view(id).await;
+            let answer = hub.act(id, command(verb, "zhao", Some("police"))).await;
+            let after = hub.view(id).await;
+            let allowed = verb.from_states().contains(&state);
+            match answer {
+                Ok(view) => {
+                    assert!(allowed, "{verb} in {state}");
+                    assert_eq!(view.item.version, before.item.version + 1);
+                    assert!(view.item.revision > before.item.revision);
+                    assert!(view.timeline.len() > before.timeline.len());
+                    assert_eq!(view, after, "the answer is what is there");
+                }
+                Err(CommandError::Refused(refused)) => {
+                    let guard = matches!(
+                        refused.reason,
+                        Reason::NotClaimed | Reason::NothingToDispatch
+                    );
+                    assert!(!allowed || guard, "{verb} in {state}: {refused}");
+                    assert_eq!(refused.state, state);
+                    assert_eq!(after, before, "a refusal changes nothing");
+                }
+                Err(other) => panic!("{verb} in {state}: {other}"),
+            }
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn of_fifty_who_claim_at_once_one_wins_and_the_others_hear_who() {
+    let hub = Hub::start().await;
+    let id = hub.find(vec![smoke("smoke-1", 1)]).await.opened[0];
+    let version = hub.view(id).await.item.version;
+    let mut claims = tokio::task::JoinSet::new();
+    for n in 0..50 {
+        let state = hub.state.clone();
+        claims.spawn(async move {
+            let user = format!("user-{n}");
+            let claim = command(Verb::Claim, &user, Some("fire"));
+            (
+                user,
+                state.command(id, version, &format!("key-{n}"), claim).await,
+            )
+        });
+    }
+    let (mut winners, mut named) = (Vec::new(), BTreeSet::new());
+    for (user, answer) in claims.join_all().await {
+        match answer {
+            Ok(_) => winners.push(user),
+            Err(CommandError::Refused(refused)) => {
+                assert_eq!(refused.reason, Reason::HeldByOther);
+                named.insert(refused.holder.expect("somebody was faster").to_string());
+            }
+            Err(other) => panic!("{other}"),
+        }
+    }
+    assert_eq!(winners.len(), 1);
+    assert_eq!(named.into_iter().collect::<Vec<_>>(), winners);
+    let view = hub.view(id).await;
+    assert_eq!(
+        view.item.holder.map(|user| user.to_string()).as_ref(),
+        winners.first()
+    );
+    assert_eq!(view.item.version, version + 1);
+}
+
+#[tokio::test]
+async fn the_same_command_again_has_the_same_answer_and_happens_once() {
+    let hub = Hub::start().await;
+    let id = hub.open_incident().await;
+    let claim = || Command {
+        note: Some("我来".to_owned()),
+        ..command(Verb::Claim, "zhao", Some("police"))
+    };
+    let first = hub
+        .state
+        .command(id, 1, "key", claim())
+        .await
+        .expect("claimed");
+    hub.act(id, command(Verb::Acknowledge, "wang", None))
+        .await
+        .expect("goes on meanwhile");
+    let later = Command {
+        at: super::fixture::at(2000),
+        ..claim()
+    };
+    let again = hub
+        .state
+        .command(id, 1, "key", later)
+        .await
+        .expect("the stored answer");
+    assert_eq!(again, first);
+    let claims = hub
+        .view(id)
+        .await
+        .timeline
+        .iter()
+        .filter(|line| line.verb.as_str() == "claim")
+        .count();
+    assert_eq!(claims, 1);
+    let other = hub
+        .state
+        .command(id, 1, "key", command(Verb::Arrive, "zhao", Some("police")))
+        .await;
+    assert!(matches!(other, Err(CommandError::KeyReused)), "{other:?}");
+    // keys are the actor's own
+    let wang = hub
+        .state
+        .command(id, 3, "key", command(Verb::Claim, "wang", Some("traffic")))
+        .await;
+    assert!(wang.is_ok(), "{wang:?}");
+    let hub = hub.crash().await;
+    assert_eq!(
+        hub.state
+            .command(id, 1, "key", claim())
+            .await
+            .expect("also after a crash"),
+        first
+    );
+}
+
+#[tokio::test]
+async fn whoever_decided_on_an_older_version_looks_again() {
+    let hub = Hub::start().await;
+    let id = hub.open_incident().await;
+    hub.state
+        .command(id, 1, "a", command(Verb::Acknowledge, "wang", None))
+        .await
+        .expect("seen");
+    let answer = hub
+        .state
+        .command(id, 1, "b", command(Verb::Dispatch, "zhou", None))
+        .await;
+    match answer {
+        Err(CommandError::VersionConflict { current }) => assert_eq!(current.item.version, 2),
+        other => panic!("{other:?}"),
+    }
+    // what is refused anyway says why
+    let late = hub
+        .state
+        .command(id, 1, "c", command(Verb::Acknowledge, "zhou", None))
+        .await;
+    match late {
+        Err(CommandError::Refused(refused)) => assert_eq!(refused.reason, Reason::WrongState),
+        other => panic!("{other:?}"),
+    }
+}
+
+#[tokio::test]
+async fn what_makes_no_sense_is_refused_before_anything_happens() {
+    let hub = Hub::start().await;
+    let id = hub.open_incident().await;
+    let nobody = IncidentId::new(uuid::Uuid::nil());
+    let plain = || command(Verb::Dispatch, "wang", None);
+    let unknown = hub.state.command(nobody, 1, "k", plain()).await;
+    assert!(
+        matches!(unknown, Err(CommandError::NotFound)),
+        "{unknown:?}"
+    );
+    let long = "x".repeat(3000);
+    let market = || vec!["market".parse().expect("department")];
+    for (key, wrong) in [
+        ("", plain()),
+        (long.as_str(), plain()),
+        (
+            "k",
+            Command {
+                note: Some(long.clone()),
+                ..plain()
+            },
+        ),
+        (
+            "k",
+            Command {
+                cause: Some(long.clone()),
+                ..plain()
+            },
+        ),
+        (
+            "k",
+            Command {
+                departments: market(),
+                ..plain()
+            },
+        ),
+    ] {
+        let answer = hub.state.command(id, 1, key, wrong).await;
+        assert!(
+            matches!(answer, Err(CommandError::Invalid { .. })),
+            "{answer:?}"
+        );
+    }
+    assert_eq!(hub.view(id).await.item.version, 1);
+}
