@@ -4,7 +4,9 @@ use domain::incident::Verb;
 use domain::{DepartmentId, Severity};
 use store::state::{Role, User};
 
-use Role::{Administrator, Auditor, GridCaptain, Operator, PropertyManager, Responder, StationLead};
+use Role::{
+    Administrator, Auditor, GridCaptain, Operator, PropertyManager, Responder, StationLead,
+};
 
 /// Who may call a route.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -24,18 +26,55 @@ pub const ROUTES: &[(&str, &str, Callers)] = &[
     ("DELETE", "/api/v1/session", EVERYBODY),
     ("GET", "/api/v1/openapi.json", Callers::Anybody),
     ("GET", "/api/v1/meta", EVERYBODY),
-    ("GET", "/api/v1/status", Callers::Roles(&[Operator, StationLead, PropertyManager, Auditor, Administrator])),
+    (
+        "GET",
+        "/api/v1/status",
+        Callers::Roles(&[
+            Operator,
+            StationLead,
+            PropertyManager,
+            Auditor,
+            Administrator,
+        ]),
+    ),
     ("GET", "/api/v1/incidents", EVERYBODY),
     ("GET", "/api/v1/incidents/{id}", EVERYBODY),
     (
         "POST",
         "/api/v1/incidents/{id}/{verb}",
-        Callers::Roles(&[Operator, Responder, StationLead, PropertyManager, Administrator]),
+        Callers::Roles(&[
+            Operator,
+            Responder,
+            StationLead,
+            PropertyManager,
+            Administrator,
+        ]),
     ),
-    ("GET", "/api/v1/events", Callers::Roles(&[Operator, Responder, StationLead, PropertyManager, Auditor, Administrator])),
+    (
+        "GET",
+        "/api/v1/events",
+        Callers::Roles(&[
+            Operator,
+            Responder,
+            StationLead,
+            PropertyManager,
+            Auditor,
+            Administrator,
+        ]),
+    ),
     ("GET", "/api/v1/counts", EVERYBODY),
     ("GET", "/api/v1/devices", EVERYBODY),
-    ("GET", "/api/v1/quarantine", Callers::Roles(&[Operator, StationLead, PropertyManager, Auditor, Administrator])),
+    (
+        "GET",
+        "/api/v1/quarantine",
+        Callers::Roles(&[
+            Operator,
+            StationLead,
+            PropertyManager,
+            Auditor,
+            Administrator,
+        ]),
+    ),
     ("GET", "/api/v1/live", EVERYBODY),
     ("GET", "/metrics", Callers::Roles(&[Administrator])),
 ];
@@ -47,7 +86,12 @@ pub fn callers(method: &str, path: &str) -> Callers {
 }
 
 /// Why somebody may not do something to an incident; none when they may.
-pub fn refuses(user: &User, verb: Verb, severity: Severity, department: Option<&DepartmentId>) -> Option<&'static str> {
+pub fn refuses(
+    user: &User,
+    verb: Verb,
+    severity: Severity,
+    department: Option<&DepartmentId>,
+) -> Option<&'static str> {
     match user.role {
         Operator | StationLead | Administrator => None,
         Responder => match verb {
@@ -67,7 +111,10 @@ pub fn refuses(user: &User, verb: Verb, severity: Severity, department: Option<&
 pub fn sees_plates(user: &User) -> bool {
     match user.role {
         StationLead | Administrator => true,
-        _ => user.department.as_ref().is_some_and(|d| d.as_str() == "police"),
+        _ => user
+            .department
+            .as_ref()
+            .is_some_and(|d| d.as_str() == "police"),
     }
 }
 
@@ -85,10 +132,20 @@ mod tests {
             }
         }
         for (method, path) in &served {
-            assert_ne!(callers(method, path), Callers::Roles(&[]), "{method} {path} is in no table");
+            assert_ne!(
+                callers(method, path),
+                Callers::Roles(&[]),
+                "{method} {path} is in no table"
+            );
         }
-        for (method, path, _) in ROUTES.iter().filter(|(_, p, _)| *p != "/metrics" && *p != "/api/v1/openapi.json") {
-            assert!(served.contains(&((*method).to_owned(), (*path).to_owned())), "{method} {path} is not served");
+        for (method, path, _) in ROUTES
+            .iter()
+            .filter(|(_, p, _)| *p != "/metrics" && *p != "/api/v1/openapi.json")
+        {
+            assert!(
+                served.contains(&((*method).to_owned(), (*path).to_owned())),
+                "{method} {path} is not served"
+            );
         }
     }
 
@@ -108,16 +165,63 @@ mod tests {
             department: department.cloned(),
         };
         for (user, verb, severity, department, may) in [
-            (user(Responder, Some(&fire)), Verb::Claim, Severity::P1, None, true),
-            (user(Responder, Some(&fire)), Verb::Claim, Severity::P1, Some(&police), false),
-            (user(Responder, Some(&fire)), Verb::Close, Severity::P1, None, false),
-            (user(PropertyManager, None), Verb::Resolve, Severity::P1, None, false),
-            (user(PropertyManager, None), Verb::Resolve, Severity::P3, None, true),
-            (user(Auditor, None), Verb::Acknowledge, Severity::P4, None, false),
-            (user(GridCaptain, None), Verb::Claim, Severity::P4, None, false),
+            (
+                user(Responder, Some(&fire)),
+                Verb::Claim,
+                Severity::P1,
+                None,
+                true,
+            ),
+            (
+                user(Responder, Some(&fire)),
+                Verb::Claim,
+                Severity::P1,
+                Some(&police),
+                false,
+            ),
+            (
+                user(Responder, Some(&fire)),
+                Verb::Close,
+                Severity::P1,
+                None,
+                false,
+            ),
+            (
+                user(PropertyManager, None),
+                Verb::Resolve,
+                Severity::P1,
+                None,
+                false,
+            ),
+            (
+                user(PropertyManager, None),
+                Verb::Resolve,
+                Severity::P3,
+                None,
+                true,
+            ),
+            (
+                user(Auditor, None),
+                Verb::Acknowledge,
+                Severity::P4,
+                None,
+                false,
+            ),
+            (
+                user(GridCaptain, None),
+                Verb::Claim,
+                Severity::P4,
+                None,
+                false,
+            ),
             (user(Operator, None), Verb::Close, Severity::P1, None, true),
         ] {
-            assert_eq!(refuses(&user, verb, severity, department).is_none(), may, "{:?} {verb:?}", user.role);
+            assert_eq!(
+                refuses(&user, verb, severity, department).is_none(),
+                may,
+                "{:?} {verb:?}",
+                user.role
+            );
         }
     }
 }

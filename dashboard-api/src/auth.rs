@@ -30,7 +30,11 @@ pub(crate) fn cookie(headers: &HeaderMap) -> Option<&str> {
 }
 
 fn bearer(headers: &HeaderMap) -> Option<&str> {
-    headers.get(header::AUTHORIZATION)?.to_str().ok()?.strip_prefix("Bearer ")
+    headers
+        .get(header::AUTHORIZATION)?
+        .to_str()
+        .ok()?
+        .strip_prefix("Bearer ")
 }
 
 /// A page of another origin must not act with our cookie. Browsers that say where a request comes from are believed; one that
@@ -39,23 +43,35 @@ fn is_cross_site(method: &Method, headers: &HeaderMap) -> bool {
     if matches!(*method, Method::GET | Method::HEAD | Method::OPTIONS) {
         return false;
     }
-    let text = |name| headers.get(name).and_then(|value: &header::HeaderValue| value.to_str().ok());
+    let text = |name| {
+        headers
+            .get(name)
+            .and_then(|value: &header::HeaderValue| value.to_str().ok())
+    };
     if let Some(site) = text(header::HeaderName::from_static("sec-fetch-site")) {
         return !matches!(site, "same-origin" | "none");
     }
     match (text(header::ORIGIN), text(header::HOST)) {
-        (Some(origin), Some(host)) => origin.split_once("://").is_none_or(|(_, rest)| rest != host),
+        (Some(origin), Some(host)) => origin
+            .split_once("://")
+            .is_none_or(|(_, rest)| rest != host),
         (Some(_), None) => true,
         (None, _) => false,
     }
 }
 
-async fn identify(api: &Api, headers: &HeaderMap, method: &Method) -> Result<Option<User>, Problem> {
+async fn identify(
+    api: &Api,
+    headers: &HeaderMap,
+    method: &Method,
+) -> Result<Option<User>, Problem> {
     let state = &api.deps.state;
     if let Some(token) = bearer(headers) {
         return Ok(state.token_user(token).await?);
     }
-    let Some(secret) = cookie(headers) else { return Ok(None) };
+    let Some(secret) = cookie(headers) else {
+        return Ok(None);
+    };
     if is_cross_site(method, headers) {
         return Err(Problem::forbidden("the request comes from another site"));
     }
@@ -70,7 +86,10 @@ pub(crate) async fn guard(
     next: Next,
 ) -> Response {
     let roles = match access::callers(request.method().as_str(), path.as_str()) {
-        Callers::Anybody if cookie(request.headers()).is_some() && is_cross_site(request.method(), request.headers()) => {
+        Callers::Anybody
+            if cookie(request.headers()).is_some()
+                && is_cross_site(request.method(), request.headers()) =>
+        {
             return Problem::forbidden("the request comes from another site").into_response();
         }
         Callers::Anybody => return next.run(request).await,
@@ -82,7 +101,8 @@ pub(crate) async fn guard(
         Err(problem) => return problem.into_response(),
     };
     if !roles.contains(&user.role) {
-        return Problem::forbidden(format!("the role {} may not do this", user.role.as_str())).into_response();
+        return Problem::forbidden(format!("the role {} may not do this", user.role.as_str()))
+            .into_response();
     }
     request.extensions_mut().insert(Caller { user });
     next.run(request).await
@@ -93,12 +113,23 @@ mod tests {
     use super::*;
 
     fn headers(pairs: &[(&'static str, &str)]) -> HeaderMap {
-        pairs.iter().map(|(n, v)| (header::HeaderName::from_static(n), v.parse().expect("a value"))).collect()
+        pairs
+            .iter()
+            .map(|(n, v)| {
+                (
+                    header::HeaderName::from_static(n),
+                    v.parse().expect("a value"),
+                )
+            })
+            .collect()
     }
 
     #[test]
     fn the_cookie_is_found_among_others() {
-        assert_eq!(cookie(&headers(&[("cookie", "a=1; jiming_session=s3cret; b=2")])), Some("s3cret"));
+        assert_eq!(
+            cookie(&headers(&[("cookie", "a=1; jiming_session=s3cret; b=2")])),
+            Some("s3cret")
+        );
         assert_eq!(cookie(&headers(&[("cookie", "jiming_sessions=x")])), None);
     }
 
@@ -108,12 +139,28 @@ mod tests {
             (&[("sec-fetch-site", "cross-site")][..], true),
             (&[("sec-fetch-site", "same-site")], true),
             (&[("sec-fetch-site", "same-origin")], false),
-            (&[("origin", "http://evil.example"), ("host", "127.0.0.1:8080")], true),
-            (&[("origin", "http://127.0.0.1:8080"), ("host", "127.0.0.1:8080")], false),
+            (
+                &[
+                    ("origin", "http://evil.example"),
+                    ("host", "127.0.0.1:8080"),
+                ],
+                true,
+            ),
+            (
+                &[
+                    ("origin", "http://127.0.0.1:8080"),
+                    ("host", "127.0.0.1:8080"),
+                ],
+                false,
+            ),
             (&[("origin", "null"), ("host", "127.0.0.1:8080")], true),
             (&[], false),
         ] {
-            assert_eq!(is_cross_site(&Method::POST, &headers(pairs)), cross, "{pairs:?}");
+            assert_eq!(
+                is_cross_site(&Method::POST, &headers(pairs)),
+                cross,
+                "{pairs:?}"
+            );
             assert!(!is_cross_site(&Method::GET, &headers(pairs)));
         }
     }

@@ -134,7 +134,10 @@ pub fn router(deps: Deps, stop: CancellationToken) -> Router {
     let guarded = routes
         .route("/metrics", axum::routing::get(routes::ops::metrics))
         .route("/api/v1/openapi.json", axum::routing::get(served))
-        .route_layer(middleware::from_fn_with_state(api_state.clone(), auth::guard));
+        .route_layer(middleware::from_fn_with_state(
+            api_state.clone(),
+            auth::guard,
+        ));
     let fixed = |name: HeaderName, value: &'static str| {
         SetResponseHeaderLayer::if_not_present(name, HeaderValue::from_static(value))
     };
@@ -163,10 +166,15 @@ pub fn router(deps: Deps, stop: CancellationToken) -> Router {
 ///
 /// # Errors
 /// A socket that fails for good.
-pub async fn serve(listener: TcpListener, deps: Deps, stop: CancellationToken) -> anyhow::Result<()> {
+pub async fn serve(
+    listener: TcpListener,
+    deps: Deps,
+    stop: CancellationToken,
+) -> anyhow::Result<()> {
     let app = router(deps, stop.clone()).into_make_service_with_connect_info::<SocketAddr>();
     let waiting = stop.clone();
-    let server = axum::serve(listener, app).with_graceful_shutdown(async move { waiting.cancelled().await });
+    let server =
+        axum::serve(listener, app).with_graceful_shutdown(async move { waiting.cancelled().await });
     let late = async {
         stop.cancelled().await;
         tokio::time::sleep(DRAIN).await;

@@ -45,6 +45,9 @@ mod tests {
         value(&mut given);
         let text = given.to_string();
         assert!(!text.contains("12345"), "{text}");
-        assert!(text.contains("浙G12***") && text.contains("device:smoke-1"), "{text}");
+        assert!(
+            text.contains("浙G12***") && text.contains("device:smoke-1"),
+            "{text}"
+        );
     }
 }

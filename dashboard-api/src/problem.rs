@@ -21,7 +21,12 @@ pub struct Problem {
 
 impl Problem {
     fn new(status: StatusCode, code: &'static str, detail: impl Into<String>) -> Self {
-        Self { status, code, detail: detail.into(), extra: Vec::new() }
+        Self {
+            status,
+            code,
+            detail: detail.into(),
+            extra: Vec::new(),
+        }
     }
     /// A member besides the standard ones.
     #[must_use]
@@ -31,7 +36,11 @@ impl Problem {
     }
     /// Nobody is logged in.
     pub(crate) fn unauthenticated() -> Self {
-        Self::new(StatusCode::UNAUTHORIZED, "unauthenticated", "log in, or send an API token as a bearer token")
+        Self::new(
+            StatusCode::UNAUTHORIZED,
+            "unauthenticated",
+            "log in, or send an API token as a bearer token",
+        )
     }
     /// Somebody is, and may not.
     pub(crate) fn forbidden(detail: impl Into<String>) -> Self {
@@ -39,7 +48,11 @@ impl Problem {
     }
     /// There is no such thing, or none that the caller may know of.
     pub(crate) fn not_found(what: &str) -> Self {
-        Self::new(StatusCode::NOT_FOUND, "not_found", format!("there is no such {what}"))
+        Self::new(
+            StatusCode::NOT_FOUND,
+            "not_found",
+            format!("there is no such {what}"),
+        )
     }
     /// The request itself is wrong.
     pub(crate) fn bad_request(detail: impl Into<String>) -> Self {
@@ -47,7 +60,8 @@ impl Problem {
     }
     /// Not now.
     pub(crate) fn too_many(detail: impl Into<String>, retry_after_s: u64) -> Self {
-        Self::new(StatusCode::TOO_MANY_REQUESTS, "too_many_requests", detail).with("retry_after_s", retry_after_s)
+        Self::new(StatusCode::TOO_MANY_REQUESTS, "too_many_requests", detail)
+            .with("retry_after_s", retry_after_s)
     }
     fn internal(what: &dyn std::error::Error) -> Self {
         let mut chain = what.to_string();
@@ -57,7 +71,11 @@ impl Problem {
             source = cause.source();
         }
         error!(error = chain, "request failed");
-        Self::new(StatusCode::INTERNAL_SERVER_ERROR, "internal", "the hub could not do it; its log says why")
+        Self::new(
+            StatusCode::INTERNAL_SERVER_ERROR,
+            "internal",
+            "the hub could not do it; its log says why",
+        )
     }
 }
 
@@ -77,7 +95,10 @@ impl IntoResponse for Problem {
         }
         let mut response = (self.status, Json(body)).into_response();
         let headers = response.headers_mut();
-        headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
+        headers.insert(
+            header::CONTENT_TYPE,
+            HeaderValue::from_static("application/problem+json"),
+        );
         if let Some(seconds) = retry_after {
             headers.insert(header::RETRY_AFTER, HeaderValue::from(seconds));
         }
@@ -112,7 +133,9 @@ impl From<CommandError> for Problem {
             CommandError::Refused(refused) => Self::new(StatusCode::CONFLICT, "not_allowed", text)
                 .with("state", refused.state.as_str())
                 .with("holder", refused.holder.map(|h| h.to_string())),
-            CommandError::KeyReused => Self::new(StatusCode::UNPROCESSABLE_ENTITY, "key_reused", text),
+            CommandError::KeyReused => {
+                Self::new(StatusCode::UNPROCESSABLE_ENTITY, "key_reused", text)
+            }
             CommandError::Invalid { what } => Self::bad_request(what),
             CommandError::State(error) => error.into(),
         }
@@ -128,5 +151,10 @@ pub(crate) fn from_panic(panic: Box<dyn Any + Send>) -> Response {
         .or_else(|| panic.downcast_ref::<String>().cloned())
         .unwrap_or_default();
     error!(panic = what, "handler panicked: this is a bug");
-    Problem::new(StatusCode::INTERNAL_SERVER_ERROR, "internal", "the hub could not do it; its log says why").into_response()
+    Problem::new(
+        StatusCode::INTERNAL_SERVER_ERROR,
+        "internal",
+        "the hub could not do it; its log says why",
+    )
+    .into_response()
 }

@@ -1,6 +1,9 @@
 //! What the API's bodies look like, for the OpenAPI document and the clients made from it. The objects themselves are made by
 //! `store::state`; the black-box tests read real answers with these shapes, unknown members refused.
-#![expect(missing_docs, reason = "members are named as in the domain, where each is described")]
+#![expect(
+    missing_docs,
+    reason = "members are named as in the domain, where each is described"
+)]
 
 use std::collections::BTreeMap;
 

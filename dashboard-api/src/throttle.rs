@@ -10,7 +10,7 @@ use parking_lot::Mutex;
 /// Wrong passwords that cost nothing.
 const FREE: u32 = 5;
 /// Longest wait.
-const WAIT_MAX: Duration = Duration::from_secs(60);
+const WAIT_MAX: Duration = Duration::from_mins(1);
 /// Names and addresses that are remembered; when there are more, those whose wait is over are forgotten.
 const REMEMBERED_MAX: usize = 10_000;
 
@@ -26,15 +26,24 @@ pub(crate) struct Throttle {
 }
 
 fn keys(login: &str, address: IpAddr) -> [String; 2] {
-    [format!("login:{}", login.chars().take(64).collect::<String>()), format!("address:{address}")]
+    [
+        format!("login:{}", login.chars().take(64).collect::<String>()),
+        format!("address:{address}"),
+    ]
 }
 
 impl Throttle {
     /// How long this log-in must wait; none when it may try now.
     pub(crate) fn wait(&self, login: &str, address: IpAddr, now: Instant) -> Option<Duration> {
         let failures = self.failures.lock();
-        let until = keys(login, address).iter().filter_map(|key| failures.get(key)).map(|f| f.until).max()?;
-        until.checked_duration_since(now).filter(|left| !left.is_zero())
+        let until = keys(login, address)
+            .iter()
+            .filter_map(|key| failures.get(key))
+            .map(|f| f.until)
+            .max()?;
+        until
+            .checked_duration_since(now)
+            .filter(|left| !left.is_zero())
     }
 
     /// A wrong password.
@@ -44,7 +53,10 @@ impl Throttle {
             failures.retain(|_, f| f.until + WAIT_MAX > now);
         }
         for key in keys(login, address) {
-            let entry = failures.entry(key).or_insert(Failures { count: 0, until: now });
+            let entry = failures.entry(key).or_insert(Failures {
+                count: 0,
+                until: now,
+            });
             entry.count = entry.count.saturating_add(1);
             let doublings = entry.count.saturating_sub(FREE).min(7);
             if doublings > 0 {
@@ -79,7 +91,10 @@ mod tests {
             waits.push(throttle.wait("wanglei", address, now).map(|w| w.as_secs()));
         }
         assert_eq!(waits, [1, 2, 4, 8, 16, 32, 60, 60].map(Some));
-        assert_eq!(throttle.wait("wanglei", address, now + Duration::from_secs(61)), None);
+        assert_eq!(
+            throttle.wait("wanglei", address, now + Duration::from_secs(61)),
+            None
+        );
         let other = IpAddr::from([127, 0, 0, 2]);
         throttle.succeeded("wanglei", other);
         assert_eq!(throttle.wait("wanglei", other, now), None);

@@ -31,7 +31,12 @@ pub trait Ui: Send + Sync {
     fn is_available(&self) -> bool;
 }
 
-pub(crate) async fn serve(State(api): State<Api>, method: Method, uri: Uri, headers: HeaderMap) -> Response {
+pub(crate) async fn serve(
+    State(api): State<Api>,
+    method: Method,
+    uri: Uri,
+    headers: HeaderMap,
+) -> Response {
     let path = uri.path().trim_start_matches('/');
     if path.starts_with("api/") {
         return Problem::not_found("resource").into_response();
@@ -41,16 +46,35 @@ pub(crate) async fn serve(State(api): State<Api>, method: Method, uri: Uri, head
     }
     let is_view = !path.rsplit('/').next().unwrap_or_default().contains('.');
     let ui = &api.deps.ui;
-    let found = ui.asset(path).or_else(|| if is_view { ui.asset("index.html") } else { None });
-    let Some(asset) = found else { return StatusCode::NOT_FOUND.into_response() };
-    if headers.get(header::IF_NONE_MATCH).is_some_and(|etag| etag.as_bytes() == asset.etag.as_bytes()) {
+    let found = ui.asset(path).or_else(|| {
+        if is_view {
+            ui.asset("index.html")
+        } else {
+            None
+        }
+    });
+    let Some(asset) = found else {
+        return StatusCode::NOT_FOUND.into_response();
+    };
+    if headers
+        .get(header::IF_NONE_MATCH)
+        .is_some_and(|etag| etag.as_bytes() == asset.etag.as_bytes())
+    {
         return StatusCode::NOT_MODIFIED.into_response();
     }
     let wants_gzip = headers
         .get(header::ACCEPT_ENCODING)
         .and_then(|value| value.to_str().ok())
-        .is_some_and(|value| value.split(',').any(|encoding| encoding.trim().starts_with("gzip")));
-    let caching = if asset.immutable { "public, max-age=31536000, immutable" } else { "no-cache" };
+        .is_some_and(|value| {
+            value
+                .split(',')
+                .any(|encoding| encoding.trim().starts_with("gzip"))
+        });
+    let caching = if asset.immutable {
+        "public, max-age=31536000, immutable"
+    } else {
+        "no-cache"
+    };
     let mut response = match asset.gzip.filter(|_| wants_gzip) {
         Some(gzip) => ([(header::CONTENT_ENCODING, "gzip")], gzip).into_response(),
         None => asset.bytes.into_response(),

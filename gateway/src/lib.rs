@@ -1,12 +1,19 @@
 //! The hub: listener, adapters, pipeline and the composition root that ties them to store and dashboard.
 
+pub mod accounts;
 pub mod adapters;
 pub mod clock;
 pub mod config;
+pub mod demo;
 pub mod fanout;
+pub mod feed;
+pub mod hub;
 pub mod lifecycle;
 pub mod listener;
 pub mod logging;
+pub mod ops;
+pub mod pipeline;
+mod screen;
 
 /// What is built into the executable.
 pub mod embedded {

@@ -1,2 +1,227 @@
-//! placeholder
-fn main() {}
+//! The command line: `run`, `demo`, `check`, `journal verify`, `user add`, `credential add`.
+//!
+//! Exit codes: 0 all is well, 1 something failed (with `demo --for`: messages were lost), 64 the configuration is wrong.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::time::Duration;
+
+use anyhow::Context as _;
+use clap::{Args, Parser, Subcommand};
+use gateway::{accounts, config, demo, hub};
+
+/// `EX_USAGE` of sysexits.h: the command or the configuration is wrong; starting again will not help.
+const EXIT_USAGE: u8 = 64;
+
+#[derive(Parser)]
+#[command(
+    name = "gateway",
+    version,
+    about = "Jiming: smart-security gateway and event hub for residential compounds"
+)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Run the hub with a simulated compound on this machine; needs nothing else.
+    Demo(demo::Options),
+    /// Run the hub.
+    Run(ConfigFile),
+    /// Check configuration, registry and rules, and say what is wrong.
+    Check {
+        #[command(flatten)]
+        file: ConfigFile,
+        /// Print the commented defaults and end.
+        #[arg(long)]
+        print_defaults: bool,
+    },
+    /// Look into the journal.
+    Journal {
+        #[command(subcommand)]
+        command: JournalCommand,
+    },
+    /// Users of dashboard and API.
+    User {
+        #[command(subcommand)]
+        command: UserCommand,
+    },
+    /// MQTT accounts of devices and integrations.
+    Credential {
+        #[command(subcommand)]
+        command: CredentialCommand,
+    },
+}
+
+#[derive(Args)]
+struct ConfigFile {
+    /// Overrides the defaults key by key.
+    #[arg(long)]
+    config: Option<PathBuf>,
+}
+
+#[derive(Subcommand)]
+enum JournalCommand {
+    /// Read every record and its checksum; the hub may be running.
+    Verify {
+        /// The journal's directory: `journal` below the data directory.
+        dir: PathBuf,
+    },
+}
+
+#[derive(Subcommand)]
+enum UserCommand {
+    /// Make a user with a random password, which is printed once.
+    Add {
+        #[command(flatten)]
+        file: ConfigFile,
+        /// Log-in name.
+        login: String,
+        /// operator, responder, `station_lead`, `property_manager`, `grid_captain`, auditor or administrator.
+        #[arg(long)]
+        role: String,
+        /// Department of a responder.
+        #[arg(long)]
+        department: Option<String>,
+    },
+}
+
+#[derive(Subcommand)]
+enum CredentialCommand {
+    /// Make an account with a random secret, which is printed once. A device's name is its id in the registry.
+    Add {
+        #[command(flatten)]
+        file: ConfigFile,
+        /// Device id, or the integration's name.
+        login: String,
+        /// An integration: may read the hub's canonical events and incidents, and publish nothing.
+        #[arg(long)]
+        integration: bool,
+    },
+}
+
+fn main() -> ExitCode {
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(e) => {
+            let _ = e.print();
+            return if e.use_stderr() {
+                ExitCode::from(EXIT_USAGE)
+            } else {
+                ExitCode::SUCCESS
+            };
+        }
+    };
+    let runtime = match tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+    {
+        Ok(runtime) => runtime,
+        Err(e) => {
+            eprintln!("error: cannot start the run time: {e}");
+            return ExitCode::FAILURE;
+        }
+    };
+    let code = runtime.block_on(run(cli.command));
+    // blocking reads of finished parts may linger; they hold nothing that needs a farewell
+    runtime.shutdown_timeout(Duration::from_secs(2));
+    code
+}
+
+async fn run(command: Command) -> ExitCode {
+    let outcome = match command {
+        Command::Check {
+            print_defaults: true,
+            ..
+        } => {
+            print!("{}", config::DEFAULTS);
+            Ok(())
+        }
+        Command::Check { file, .. } => return usage(check(&file)),
+        Command::Journal {
+            command: JournalCommand::Verify { dir },
+        } => verify(&dir),
+        Command::Demo(options) => demo::run(options).await,
+        Command::Run(file) => match config::load(file.config.as_deref()) {
+            Ok(config) => hub::run(&config).await,
+            Err(e) => return usage(Err(e)),
+        },
+        Command::User {
+            command:
+                UserCommand::Add {
+                    file,
+                    login,
+                    role,
+                    department,
+                },
+        } => match config::load(file.config.as_deref()) {
+            Ok(config) => accounts::add_user(&config, &login, &role, department.as_deref()).await,
+            Err(e) => return usage(Err(e)),
+        },
+        Command::Credential {
+            command:
+                CredentialCommand::Add {
+                    file,
+                    login,
+                    integration,
+                },
+        } => match config::load(file.config.as_deref()) {
+            Ok(config) if integration => accounts::add_integration(&config, &login).await,
+            Ok(config) => accounts::add_device(&config, &login).await,
+            Err(e) => return usage(Err(e)),
+        },
+    };
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(e) if e.is::<hub::Misconfigured>() => usage(Err(e)),
+        Err(e) => {
+            eprintln!("error: {e:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn usage(outcome: anyhow::Result<()>) -> ExitCode {
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(e) => {
+            eprintln!("error: {e:#}");
+            ExitCode::from(EXIT_USAGE)
+        }
+    }
+}
+
+fn check(file: &ConfigFile) -> anyhow::Result<()> {
+    let config = config::load(file.config.as_deref())?;
+    let catalogue = hub::Catalogue::load(&config)?;
+    println!(
+        "configuration is good: {} sites, {} zones, {} devices, {} rules",
+        catalogue.registry.sites.len(),
+        catalogue.registry.zones.len(),
+        catalogue.registry.devices.len(),
+        catalogue.book.len(),
+    );
+    for (name, address) in [("mqtt", config.mqtt.listen), ("http", config.http.listen)] {
+        warn_if_open(name, address);
+    }
+    Ok(())
+}
+
+fn warn_if_open(name: &str, address: SocketAddr) {
+    if !address.ip().is_loopback() {
+        println!(
+            "note: {name}.listen {address} is reachable from other machines without TLS (hint: put a TLS proxy in front)"
+        );
+    }
+}
+
+fn verify(dir: &std::path::Path) -> anyhow::Result<()> {
+    let report =
+        store::journal::verify(dir).with_context(|| format!("cannot verify {}", dir.display()))?;
+    println!("{report}");
+    anyhow::ensure!(report.is_sound(), "the journal is damaged");
+    Ok(())
+}

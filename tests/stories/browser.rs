@@ -18,20 +18,42 @@ async fn an_operator_handles_a_smoke_alarm_by_keyboard() {
         .stdout(Stdio::piped())
         .spawn()
         .expect("node runs");
-    let mut said = BufReader::new(browser.stdout.take().expect("piped")).lines().map_while(Result::ok);
-    assert_eq!(said.next().as_deref(), Some("READY"), "the board is live after logging in");
+    let mut said = BufReader::new(browser.stdout.take().expect("piped"))
+        .lines()
+        .map_while(Result::ok);
+    assert_eq!(
+        said.next().as_deref(),
+        Some("READY"),
+        "the board is live after logging in"
+    );
 
     let detector = hub.demo.device("fire_sensor").clone();
-    let smoke = json!({"id": "seen", "kind": "fire.smoke", "phase": "raised", "attrs": {"level": 9}}).to_string();
-    let sent = publish(&hub.demo, &detector, &detector.event_topic("fire.smoke"), smoke.as_bytes(), 1, "mqttv5");
+    let smoke =
+        json!({"id": "seen", "kind": "fire.smoke", "phase": "raised", "attrs": {"level": 9}})
+            .to_string();
+    let sent = publish(
+        &hub.demo,
+        &detector,
+        &detector.event_topic("fire.smoke"),
+        smoke.as_bytes(),
+        1,
+        "mqttv5",
+    );
     assert!(sent.status.success());
 
-    assert_eq!(said.next().as_deref(), Some("DONE"), "see artefacts/board-failed.png");
+    assert_eq!(
+        said.next().as_deref(),
+        Some("DONE"),
+        "see artefacts/board-failed.png"
+    );
     assert!(browser.wait().expect("node ends").success());
 
     let api = hub.api("administrator");
     let all = api.items("/api/v1/incidents").await.expect("incidents");
-    let incident = all.iter().find(|i| i["rule"] == "S1").expect("the smoke alarm");
+    let incident = all
+        .iter()
+        .find(|i| i["rule"] == "S1")
+        .expect("the smoke alarm");
     assert_eq!(incident["state"], "resolved");
     assert_eq!(incident["acknowledged_by"], operator.login.as_str());
 }

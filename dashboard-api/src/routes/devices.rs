@@ -11,7 +11,10 @@ use crate::{Api, Problem, schema};
 
 /// Every registered device and how it is doing.
 #[utoipa::path(get, path = "/api/v1/devices", tag = "devices", responses((status = 200, body = schema::DevicePage)))]
-pub(crate) async fn list(State(api): State<Api>, Extension(caller): Extension<Caller>) -> Result<Json<Value>, Problem> {
+pub(crate) async fn list(
+    State(api): State<Api>,
+    Extension(caller): Extension<Caller>,
+) -> Result<Json<Value>, Problem> {
     let page = api.deps.state.devices((api.deps.clock)()).await?;
     shown(&page, &caller)
 }
@@ -34,6 +37,10 @@ pub(crate) async fn quarantine(
     Extension(caller): Extension<Caller>,
     Query(query): Query<PageOf>,
 ) -> Result<Json<Value>, Problem> {
-    let page = api.deps.state.quarantine(query.cursor.as_deref(), query.limit.unwrap_or(100)).await?;
+    let page = api
+        .deps
+        .state
+        .quarantine(query.cursor.as_deref(), query.limit.unwrap_or(100))
+        .await?;
     shown(&page, &caller)
 }

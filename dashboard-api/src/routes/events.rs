@@ -55,7 +55,9 @@ pub(crate) async fn history(
 ) -> Result<Json<Value>, Problem> {
     let limit = query.limit.unwrap_or(100);
     if !(1..=HISTORY_LIMIT_MAX).contains(&limit) {
-        return Err(Problem::bad_request(format!("`limit` is 1 to {HISTORY_LIMIT_MAX}")));
+        return Err(Problem::bad_request(format!(
+            "`limit` is 1 to {HISTORY_LIMIT_MAX}"
+        )));
     }
     let mut wanted = HistoryQuery {
         device: parse("device", query.device.as_deref())?,
@@ -71,7 +73,10 @@ pub(crate) async fn history(
     let page = api.deps.events.history(wanted).await?;
     let items: Vec<Value> = page.items.iter().map(item).collect();
     let upto = api.deps.events.cursor().await?;
-    shown(&json!({"items": items, "next": page.next.map(|c| c.to_string()), "upto_seq": upto}), &caller)
+    shown(
+        &json!({"items": items, "next": page.next.map(|c| c.to_string()), "upto_seq": upto}),
+        &caller,
+    )
 }
 
 /// What to count.
@@ -91,12 +96,19 @@ pub(crate) struct Counting {
 /// Events per hour or day.
 #[utoipa::path(get, path = "/api/v1/counts", tag = "history", params(Counting),
     responses((status = 200, body = schema::CountPage), (status = 400, body = schema::Problem)))]
-pub(crate) async fn counts(State(api): State<Api>, Query(query): Query<Counting>) -> Result<Json<Value>, Problem> {
+pub(crate) async fn counts(
+    State(api): State<Api>,
+    Query(query): Query<Counting>,
+) -> Result<Json<Value>, Problem> {
     let from: Option<Timestamp> = parse("from", Some(&query.from))?;
     let to: Option<Timestamp> = parse("to", Some(&query.to))?;
-    let (Some(from), Some(to)) = (from, to) else { return Err(Problem::bad_request("`from` and `to` are missing")) };
-    let bucket: Bucket = parse("bucket", Some(query.bucket.as_deref().unwrap_or("1h")))?.unwrap_or(Bucket::Hour);
-    let by: CountBy = parse("by", Some(query.by.as_deref().unwrap_or("kind")))?.unwrap_or(CountBy::Kind);
+    let (Some(from), Some(to)) = (from, to) else {
+        return Err(Problem::bad_request("`from` and `to` are missing"));
+    };
+    let bucket: Bucket =
+        parse("bucket", Some(query.bucket.as_deref().unwrap_or("1h")))?.unwrap_or(Bucket::Hour);
+    let by: CountBy =
+        parse("by", Some(query.by.as_deref().unwrap_or("kind")))?.unwrap_or(CountBy::Kind);
     let rows = api.deps.events.counts(from, to, bucket, by).await?;
     let items: Vec<Value> = rows
         .iter()

@@ -41,7 +41,11 @@ pub(crate) async fn list(
         department: parse("department", query.department.as_deref())?,
     };
     let limit = query.limit.unwrap_or(100);
-    let page = api.deps.state.incidents(&filter, query.cursor.as_deref(), limit).await?;
+    let page = api
+        .deps
+        .state
+        .incidents(&filter, query.cursor.as_deref(), limit)
+        .await?;
     shown(&page, &caller)
 }
 
@@ -54,7 +58,12 @@ pub(crate) async fn one(
     Path(id): Path<String>,
 ) -> Result<Json<Value>, Problem> {
     let id: IncidentId = id.parse().map_err(|_| Problem::not_found("incident"))?;
-    let view = api.deps.state.incident(id).await?.ok_or_else(|| Problem::not_found("incident"))?;
+    let view = api
+        .deps
+        .state
+        .incident(id)
+        .await?
+        .ok_or_else(|| Problem::not_found("incident"))?;
     whole(&api, &caller, &view).await
 }
 
@@ -118,21 +127,36 @@ pub(crate) async fn command(
         departments.extend(known.filter(|d| api.deps.registry.departments.contains_key(d)));
     }
     if departments.len() < request.departments.len() {
-        return Err(Problem::bad_request("`departments` names one that does not exist"));
+        return Err(Problem::bad_request(
+            "`departments` names one that does not exist",
+        ));
     }
-    let view = api.deps.state.incident(id).await?.ok_or_else(|| Problem::not_found("incident"))?;
-    if let Some(why) = access::refuses(&caller.user, verb, view.item.severity, department.as_ref()) {
+    let view = api
+        .deps
+        .state
+        .incident(id)
+        .await?
+        .ok_or_else(|| Problem::not_found("incident"))?;
+    if let Some(why) = access::refuses(&caller.user, verb, view.item.severity, department.as_ref())
+    {
         return Err(Problem::forbidden(why));
     }
     let command = Command {
         verb,
-        actor: Actor { user: caller.user.login.clone(), department: caller.user.department.clone() },
+        actor: Actor {
+            user: caller.user.login.clone(),
+            department: caller.user.department.clone(),
+        },
         at: (api.deps.clock)(),
         note: request.note,
         cause: request.cause,
         departments,
         department,
     };
-    let view = api.deps.state.command(id, request.expected_version, key, command).await?;
+    let view = api
+        .deps
+        .state
+        .command(id, request.expected_version, key, command)
+        .await?;
     whole(&api, &caller, &view).await
 }

@@ -49,7 +49,10 @@ pub(crate) async fn live(
     let place = std::sync::Arc::clone(&api.streams)
         .try_acquire_owned()
         .map_err(|_| Problem::too_many("too many live streams are open", 5))?;
-    let last = headers.get("last-event-id").and_then(|value| value.to_str().ok()).and_then(|text| text.parse().ok());
+    let last = headers
+        .get("last-event-id")
+        .and_then(|value| value.to_str().ok())
+        .and_then(|text| text.parse().ok());
     let (sender, receiver) = mpsc::channel(PAGE as usize);
     let after = last.or(query.from).map(Revision);
     tokio::spawn(async move {
@@ -61,7 +64,12 @@ pub(crate) async fn live(
     Ok(Sse::new(ReceiverStream::new(receiver)))
 }
 
-async fn follow(api: &Api, caller: &Caller, after: Option<Revision>, out: &Out) -> Result<(), StateError> {
+async fn follow(
+    api: &Api,
+    caller: &Caller,
+    after: Option<Revision>,
+    out: &Out,
+) -> Result<(), StateError> {
     let state = &api.deps.state;
     let is_clear = access::sees_plates(&caller.user);
     let mut hint = state.hint();
@@ -113,16 +121,19 @@ async fn follow(api: &Api, caller: &Caller, after: Option<Revision>, out: &Out) 
 
 async fn reset(out: &Out, revision: Revision) -> bool {
     let event = Event::default().event("reset").id(revision.to_string());
-    out.send(Ok(event.data(json!({"revision": revision}).to_string()))).await.is_ok()
+    out.send(Ok(event.data(json!({"revision": revision}).to_string())))
+        .await
+        .is_ok()
 }
 
 fn change(row: FeedRow, is_clear: bool) -> Event {
     let mut json = row.json;
-    if !is_clear {
-        if let Ok(mut value) = serde_json::from_str(&json) {
-            mask::value(&mut value);
-            json = value.to_string();
-        }
+    if !is_clear && let Ok(mut value) = serde_json::from_str(&json) {
+        mask::value(&mut value);
+        json = value.to_string();
     }
-    Event::default().event(row.kind).id(row.revision.to_string()).data(json)
+    Event::default()
+        .event(row.kind)
+        .id(row.revision.to_string())
+        .data(json)
 }

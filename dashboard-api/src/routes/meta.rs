@@ -21,7 +21,10 @@ pub(crate) async fn meta(State(api): State<Api>) -> Json<Value> {
             })
         })
         .collect();
-    let time_zone = registry.community.as_ref().map_or("UTC", |c| c.time_zone.as_str());
+    let time_zone = registry
+        .community
+        .as_ref()
+        .map_or("UTC", |c| c.time_zone.as_str());
     Json(json!({
         "version": env!("CARGO_PKG_VERSION"),
         "ui_hash": api.deps.ui.hash(),

@@ -30,6 +30,9 @@ where
     T::Err: std::fmt::Display,
 {
     text.filter(|text| !text.is_empty())
-        .map(|text| text.parse().map_err(|e: T::Err| Problem::bad_request(format!("`{name}`: {e}"))))
+        .map(|text| {
+            text.parse()
+                .map_err(|e: T::Err| Problem::bad_request(format!("`{name}`: {e}")))
+        })
         .transpose()
 }

@@ -19,14 +19,27 @@ pub(crate) async fn readyz(State(api): State<Api>) -> Response {
     let is_ready = parts.iter().all(|(_, works, _)| *works);
     let told: serde_json::Map<String, Value> = parts
         .into_iter()
-        .map(|(name, works, why)| (name.to_owned(), if works { json!("ok") } else { json!(why) }))
+        .map(|(name, works, why)| {
+            (
+                name.to_owned(),
+                if works { json!("ok") } else { json!(why) },
+            )
+        })
         .collect();
     let body = json!({"ready": is_ready, "parts": told, "ui": api.deps.ui.is_available()});
-    let status = if is_ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
+    let status = if is_ready {
+        StatusCode::OK
+    } else {
+        StatusCode::SERVICE_UNAVAILABLE
+    };
     (status, Json(body)).into_response()
 }
 
 /// Prometheus' text format.
 pub(crate) async fn metrics(State(api): State<Api>) -> Response {
-    ([(header::CONTENT_TYPE, "text/plain; version=0.0.4")], api.deps.ops.metrics()).into_response()
+    (
+        [(header::CONTENT_TYPE, "text/plain; version=0.0.4")],
+        api.deps.ops.metrics(),
+    )
+        .into_response()
 }

@@ -63,12 +63,13 @@ pub fn parse(seq: Seq, uplink: &Uplink, context: &Context<'_>) -> Parsed {
         &native::Native
     };
     let mut parsed = adapter.parse(seq, uplink, context);
-    if let Some(reject) = &parsed.reject {
-        if parsed.events.is_empty() && lane_of(&uplink.topic) == Lane::Alarm {
-            parsed
-                .events
-                .extend(rejected_event(seq, uplink, context, adapter.name(), reject));
-        }
+    if let Some(reject) = &parsed.reject
+        && parsed.events.is_empty()
+        && lane_of(&uplink.topic) == Lane::Alarm
+    {
+        parsed
+            .events
+            .extend(rejected_event(seq, uplink, context, adapter.name(), reject));
     }
     parsed
 }

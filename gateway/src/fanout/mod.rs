@@ -12,7 +12,7 @@ use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use bytes::Bytes;
-use rumqttd::local::{LinkBuilder, LinkError, LinkRx, LinkTx};
+use rumqttd::local::{LinkBuilder, LinkRx, LinkTx};
 use rumqttd::protocol::Packet;
 use rumqttd::{Notification, Router, RouterConfig};
 use tracing::{error, warn};
@@ -26,7 +26,7 @@ const SESSIONS_MAX: usize = 64;
 /// First level of every topic inside the router: it panics at topics whose first character is not ASCII.
 const PREFIX: &str = "m/";
 
-type MakeLink = Arc<dyn Fn(&str) -> Result<(LinkTx, LinkRx), LinkError> + Send + Sync>;
+type MakeLink = Arc<dyn Fn(&str) -> Option<(LinkTx, LinkRx)> + Send + Sync>;
 
 struct Inner {
     queue: SyncSender<(String, Bytes)>,
@@ -70,6 +70,7 @@ fn start_router() -> MakeLink {
         LinkBuilder::new(id, sender.clone())
             .clean_session(true)
             .build()
+            .ok()
             .map(|(tx, rx, _)| (tx, rx))
     })
 }
@@ -147,24 +148,23 @@ impl FanOut {
         let make = MakeLink::clone(&self.inner.make.load());
         let id = format!("s{}", self.inner.next_id.fetch_add(1, Ordering::Relaxed));
         let built = tokio::task::spawn_blocking(move || make(&id)).await;
-        match built {
-            Ok(Ok((tx, rx))) => Ok(Session {
+        if let Ok(Some((tx, rx))) = built {
+            Ok(Session {
                 tx,
                 rx,
                 filters: HashMap::new(),
                 fanout: self.clone(),
-            }),
-            _ => {
-                self.inner.sessions.fetch_sub(1, Ordering::Relaxed);
-                Err(AttachError::Router)
-            }
+            })
+        } else {
+            self.inner.sessions.fetch_sub(1, Ordering::Relaxed);
+            Err(AttachError::Router)
         }
     }
 }
 
 /// Feeds the router from the queue. True when the hub is gone, false when the router is.
 fn feed(make: &MakeLink, waiting: &Receiver<(String, Bytes)>) -> bool {
-    let Ok((mut tx, _rx)) = make("hub") else {
+    let Some((mut tx, _rx)) = make("hub") else {
         std::thread::park_timeout(Duration::from_millis(200));
         return false;
     };
@@ -280,7 +280,7 @@ impl Session {
                     });
                 }
                 Some(Notification::Unschedule) => {
-                    self.rx.wake().await.map_err(|_| AttachError::Router)?
+                    self.rx.wake().await.map_err(|_| AttachError::Router)?;
                 }
                 Some(_) | None => {}
             }

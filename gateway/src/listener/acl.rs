@@ -95,7 +95,7 @@ impl Pattern {
         loop {
             match (ours.next(), theirs.next()) {
                 (Some("#"), _) | (None, None) => return true,
-                (Some(_), None) | (None, Some(_)) | (Some(_), Some("#")) => return false,
+                (Some(_), None | Some("#")) | (None, Some(_)) => return false,
                 (Some("+"), Some(_)) => {}
                 (Some(a), Some(b)) if a == b => {}
                 _ => return false,

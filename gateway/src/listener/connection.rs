@@ -144,10 +144,10 @@ impl Connection {
             End::Takeover => ("takeover", Some(0x8e), true),
             End::Shutdown => ("shutdown", Some(0x8b), true),
         };
-        if let Some(reason) = goodbye {
-            if self.version == Version::V5 {
-                codec::disconnect(&mut self.out, reason);
-            }
+        if let Some(reason) = goodbye
+            && self.version == Version::V5
+        {
+            codec::disconnect(&mut self.out, reason);
         }
         let _ = tokio::time::timeout(Duration::from_secs(1), self.flush()).await;
         self.shared
@@ -332,7 +332,7 @@ impl Connection {
         let taken = match self.shared.journal.try_append(lane, uplink) {
             // the lane is full: this connection waits, and with it whoever sends through it
             Err(AppendError::Full(uplink)) => {
-                self.flush().await.map_err(|_| End::Lost("error"))?;
+                self.flush().await.map_err(|()| End::Lost("error"))?;
                 self.shared.journal.append(lane, *uplink).await
             }
             other => other,

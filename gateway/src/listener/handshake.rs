@@ -156,15 +156,15 @@ async fn admit(
             .await;
         return Err((BAD_ID, what));
     }
-    if let Some(will) = &connect.will {
-        if !acl::is_topic(&will.topic) || !principal.may_publish(&will.topic) {
-            let what = format!("`{}` may not leave a will there", principal.id);
-            shared
-                .notes
-                .refused(&principal.id, "acl_will", &what, &will.topic)
-                .await;
-            return Err((NOT_AUTHORISED, what));
-        }
+    if let Some(will) = &connect.will
+        && (!acl::is_topic(&will.topic) || !principal.may_publish(&will.topic))
+    {
+        let what = format!("`{}` may not leave a will there", principal.id);
+        shared
+            .notes
+            .refused(&principal.id, "acl_will", &what, &will.topic)
+            .await;
+        return Err((NOT_AUTHORISED, what));
     }
     Ok(principal)
 }

@@ -64,7 +64,8 @@ impl Detector {
             durable.borrow_and_update();
             let items = source.next().await?;
             let now = self.clock.now();
-            let is_time = now.duration_since(ticked_at).as_millis() >= TICK.as_millis().cast_signed();
+            let is_time =
+                now.duration_since(ticked_at).as_millis() >= TICK.as_millis().cast_signed();
             if items.is_empty() && !is_time {
                 if closed {
                     return Ok(());
@@ -75,14 +76,14 @@ impl Detector {
                 }
                 continue;
             }
+            // time is put to the rules only as far as they have seen what came before it
+            let seen_upto = items.last().map_or(now, |last| last.uplink.received_at);
             if let Some(last) = items.last() {
                 cursor = last.seq;
             }
-            let is_caught_up = items.is_empty();
             let mut work = self.detect(cursor, items).await?;
-            // time is put to the rules only when they have seen everything that came before it
-            if is_time && is_caught_up {
-                work.findings.extend(self.engine.on_tick(now));
+            if is_time {
+                work.findings.extend(self.engine.on_tick(seen_upto));
                 ticked_at = now;
             }
             self.commit(work).await?;
@@ -92,17 +93,28 @@ impl Detector {
     }
 
     async fn detect(&mut self, cursor: Seq, items: Vec<Item>) -> anyhow::Result<Work> {
-        let mut work = Work { cursor, ..Work::default() };
+        let mut work = Work {
+            cursor,
+            ..Work::default()
+        };
         let is_known = self.known(&items).await?;
         let mut in_batch = HashSet::new();
         let mut known = is_known.into_iter();
         for item in items {
             if let Some(reject) = item.parsed.reject {
-                work.quarantine.push(QuarantineRow::new(item.seq, &item.uplink, reject.code, &reject.detail));
+                work.quarantine.push(QuarantineRow::new(
+                    item.seq,
+                    &item.uplink,
+                    reject.code,
+                    &reject.detail,
+                ));
             }
             for event in item.parsed.events {
                 work.touch(&event);
-                self.engine.seen(&event.device, event.received_at);
+                // what is said about a device is no word of its own
+                if event.kind != Kind::DeviceOffline {
+                    self.engine.seen(&event.device, event.received_at);
+                }
                 if !self.engine.interested(event.kind) {
                     work.out.push(event);
                     continue;
@@ -131,13 +143,24 @@ impl Detector {
         if keys.is_empty() {
             return Ok(Vec::new());
         }
-        self.state.already_seen(&keys).await.context("looking up redeliveries")
+        self.state
+            .already_seen(&keys)
+            .await
+            .context("looking up redeliveries")
     }
 
     async fn commit(&mut self, work: Work) -> anyhow::Result<()> {
         let windows = self.engine.take_dirty();
-        let occurred: Vec<(Timestamp, bool)> =
-            work.findings.iter().map(|f| (f.occurred_at, f.event.is_some() && f.what == FindingKind::Raised)).collect();
+        let occurred: Vec<(Timestamp, bool)> = work
+            .findings
+            .iter()
+            .map(|f| {
+                (
+                    f.occurred_at,
+                    f.event.is_some() && f.what == FindingKind::Raised,
+                )
+            })
+            .collect();
         let batch = Batch {
             consumer: CONSUMER,
             cursor: work.cursor,
@@ -147,14 +170,21 @@ impl Detector {
             quarantine: work.quarantine,
             devices: work.devices.into_values().collect(),
         };
-        let committed = self.state.commit_batch(batch, &self.book).await.context("writing what was detected")?;
+        let committed = self
+            .state
+            .commit_batch(batch, &self.book)
+            .await
+            .context("writing what was detected")?;
         let now = self.clock.now();
         for (occurred_at, is_live) in occurred {
             if is_live {
                 self.stats.feed_latency(now.duration_since(occurred_at));
             }
         }
-        Stats::add(&self.stats.alarms, usize::try_from(committed.alarms).unwrap_or(0));
+        Stats::add(
+            &self.stats.alarms,
+            usize::try_from(committed.alarms).unwrap_or(0),
+        );
         Stats::add(&self.stats.incidents, committed.opened.len());
         metrics::counter!("hub_detect_alarms_total").increment(committed.alarms);
         metrics::counter!("hub_detect_incidents_total").increment(committed.opened.len() as u64);
@@ -163,7 +193,8 @@ impl Detector {
         }
         if self.fanout.has_subscribers() {
             for event in &work.out {
-                self.fanout.offer(&topic_of(event), cloud_event(event).into());
+                self.fanout
+                    .offer(&topic_of(event), cloud_event(event).into());
             }
         }
         Ok(())
@@ -192,7 +223,9 @@ impl Work {
         match event.kind {
             Kind::DeviceOnline | Kind::DeviceOffline => {
                 let epoch = event.attrs.to_value()["epoch"].as_u64();
-                touch.presence = epoch.map(|epoch| (epoch, event.kind == Kind::DeviceOnline)).or(touch.presence);
+                touch.presence = epoch
+                    .map(|epoch| (epoch, event.kind == Kind::DeviceOnline))
+                    .or(touch.presence);
             }
             Kind::DeviceTelemetry => {
                 if let Some(percent) = battery_percent(event) {
@@ -208,12 +241,19 @@ fn battery_percent(event: &Event) -> Option<f64> {
     if !event.attrs.as_json().contains("battery_percent") {
         return None;
     }
-    event.attrs.to_value()["battery_percent"].as_f64().filter(|p| (0.0..=100.0).contains(p))
+    event.attrs.to_value()["battery_percent"]
+        .as_f64()
+        .filter(|p| (0.0..=100.0).contains(p))
 }
 
 /// `ssg/v1/{site}/_gw/evt/{class}/{kind with dashes}`
 fn topic_of(event: &Event) -> String {
-    format!("ssg/v1/{}/_gw/evt/{}/{}", event.site, event.class, event.kind.topic_level())
+    format!(
+        "ssg/v1/{}/_gw/evt/{}/{}",
+        event.site,
+        event.class,
+        event.kind.topic_level()
+    )
 }
 
 /// The event as structured CloudEvents 1.0 JSON.
@@ -232,10 +272,10 @@ fn cloud_event(event: &Event) -> Vec<u8> {
         "data": event,
     });
     let mut envelope = envelope;
-    if event.component.is_none() {
-        if let Some(map) = envelope.as_object_mut() {
-            map.remove("subject");
-        }
+    if event.component.is_none()
+        && let Some(map) = envelope.as_object_mut()
+    {
+        map.remove("subject");
     }
     serde_json::to_vec(&envelope).unwrap_or_default()
 }

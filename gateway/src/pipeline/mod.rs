@@ -6,7 +6,7 @@
 
 pub mod detect;
 pub mod project;
-pub(crate) mod source;
+pub mod source;
 pub mod stats;
 
 pub use stats::Stats;

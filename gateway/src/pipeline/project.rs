@@ -32,7 +32,9 @@ pub async fn run(
         let items = source.next().await?;
         if let Some(upto) = items.last().map(|item| item.seq) {
             write(items, upto, &*events, &stats).await?;
-            stats.projected_seq.store(upto.0, std::sync::atomic::Ordering::Relaxed);
+            stats
+                .projected_seq
+                .store(upto.0, std::sync::atomic::Ordering::Relaxed);
             done.send_replace(upto);
         } else if closed {
             return Ok(());
@@ -43,7 +45,12 @@ pub async fn run(
     }
 }
 
-async fn write(items: Vec<Item>, upto: Seq, events: &dyn EventStore, stats: &Stats) -> anyhow::Result<()> {
+async fn write(
+    items: Vec<Item>,
+    upto: Seq,
+    events: &dyn EventStore,
+    stats: &Stats,
+) -> anyhow::Result<()> {
     let (mut refused, mut quarantined) = (0, 0);
     let received = items.len();
     let mut batch = Vec::with_capacity(received);
@@ -55,14 +62,20 @@ async fn write(items: Vec<Item>, upto: Seq, events: &dyn EventStore, stats: &Sta
         }
         batch.extend(item.parsed.events);
     }
-    let appended = events.append(upto, batch).await.context("writing history")?;
+    let appended = events
+        .append(upto, batch)
+        .await
+        .context("writing history")?;
     let duplicates = usize::try_from(appended.duplicates).unwrap_or(usize::MAX);
     debug!(journal.seq = %upto, events.stored = appended.stored, events.duplicates = duplicates, "history written");
     Stats::add(&stats.received, received);
     Stats::add(&stats.refused, refused);
     Stats::add(&stats.quarantined, quarantined);
     Stats::add(&stats.duplicates, duplicates);
-    Stats::add(&stats.committed, (received - refused - quarantined).saturating_sub(duplicates));
+    Stats::add(
+        &stats.committed,
+        (received - refused - quarantined).saturating_sub(duplicates),
+    );
     metrics::counter!("hub_project_uplinks_total").increment(received as u64);
     metrics::counter!("hub_project_events_total").increment(appended.stored);
     metrics::counter!("hub_project_duplicates_total").increment(duplicates as u64);

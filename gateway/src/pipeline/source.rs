@@ -22,27 +22,39 @@ pub(super) struct Item {
 }
 
 /// A reader with its registry, moved onto a blocking thread for each batch: reading and parsing are file and CPU work.
-pub(super) struct Source {
+pub struct Source {
     reader: Option<Reader>,
     registry: Arc<Registry>,
 }
 
 impl Source {
-    pub(super) fn new(journal: &Journal, after: Seq, registry: Arc<Registry>) -> Self {
-        Self { reader: Some(journal.read_from(after)), registry }
+    pub(crate) fn new(journal: &Journal, after: Seq, registry: Arc<Registry>) -> Self {
+        Self {
+            reader: Some(journal.read_from(after)),
+            registry,
+        }
     }
 
     /// The next batch; empty when everything durable has been read.
     pub(super) async fn next(&mut self) -> anyhow::Result<Vec<Item>> {
-        let mut reader = self.reader.take().context("the reader was lost in an earlier failure")?;
+        let mut reader = self
+            .reader
+            .take()
+            .context("the reader was lost in an earlier failure")?;
         let registry = Arc::clone(&self.registry);
         let (reader, items) = tokio::task::spawn_blocking(move || {
             let records = reader.next_batch(BATCH_RECORDS_MAX, BATCH_BYTES_MAX);
-            let context = Context { registry: &registry };
+            let context = Context {
+                registry: &registry,
+            };
             let items = records.map(|records| {
                 let parse = |(seq, uplink): (Seq, Uplink)| {
                     let parsed = adapters::parse(seq, &uplink, &context);
-                    Item { seq, uplink, parsed }
+                    Item {
+                        seq,
+                        uplink,
+                        parsed,
+                    }
                 };
                 records.into_iter().map(parse).collect::<Vec<_>>()
             });

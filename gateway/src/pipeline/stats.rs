@@ -65,7 +65,11 @@ impl Stats {
     pub fn feed_latency_ms(&self) -> Option<(f64, f64)> {
         let mut values = self.latencies_us.lock().values.clone();
         values.sort_unstable();
-        let at = |percent: usize| values.get((values.len().max(1) - 1) * percent / 100).map(|us| *us as f64 / 1000.0);
+        let at = |percent: usize| {
+            values
+                .get((values.len().max(1) - 1) * percent / 100)
+                .map(|us| *us as f64 / 1000.0)
+        };
         Some((at(50)?, at(99)?))
     }
 }

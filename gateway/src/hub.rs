@@ -1,0 +1,366 @@
+//! The composition root: opens what outlives a restart, then ties listener, pipeline and dashboard together.
+
+use std::net::SocketAddr;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::Context as _;
+use domain::Seq;
+use domain::place::Registry;
+use domain::rule::{Engine, RuleBook, RuleSet};
+use store::events::EventStore;
+use store::events::sqlite::SqliteEvents;
+use store::journal::{self, Journal};
+use store::state::State;
+use tokio::net::TcpListener;
+use tokio::sync::watch;
+use tracing::{info, warn};
+
+use crate::accounts::Accounts;
+use crate::clock::Clock;
+use crate::config::Config;
+use crate::fanout::FanOut;
+use crate::lifecycle::{self, Lifecycle};
+use crate::listener::{self, ListenerStats};
+use crate::ops::Ops;
+use crate::pipeline::detect::{CONSUMER, Detector};
+use crate::pipeline::source::Source;
+use crate::pipeline::{Stats, project};
+use crate::screen::Screen;
+use crate::{embedded, feed};
+
+/// How often the journal is told what nobody needs any more.
+const RELEASE_EVERY: Duration = Duration::from_secs(5);
+
+/// Configuration, registry or rules are wrong: starting again will not help.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+pub struct Misconfigured(String);
+
+impl Misconfigured {
+    /// With the whole chain of what went wrong.
+    pub fn new(error: &dyn std::error::Error) -> Self {
+        let mut text = error.to_string();
+        let mut source = error.source();
+        while let Some(cause) = source {
+            text = format!("{text}: {cause}");
+            source = cause.source();
+        }
+        Self(text)
+    }
+}
+
+/// What is read from files and does not change while the hub runs.
+pub struct Catalogue {
+    /// Places, people, devices.
+    pub registry: Arc<Registry>,
+    /// Rules with their conditions.
+    pub rules: Arc<RuleSet>,
+    /// What the station needs to know of each rule.
+    pub book: Arc<RuleBook>,
+}
+
+impl Catalogue {
+    /// Reads registry and rules, from the configured directories or as built in.
+    ///
+    /// # Errors
+    /// [`Misconfigured`] with every mistake on a line of its own.
+    pub fn load(config: &Config) -> anyhow::Result<Self> {
+        let places =
+            texts(&config.registry.dir, embedded::COMPOUND).context("reading the registry")?;
+        let registry = Registry::from_files(places.iter().map(|(n, t)| (n.as_str(), t.as_str())))
+            .map_err(|errors| Misconfigured(lines("the registry", &errors)))?;
+        let rules = texts(&config.rules.dir, embedded::RULES).context("reading the rules")?;
+        let rules = RuleSet::parse_for(&rules, &registry)
+            .map_err(|errors| Misconfigured(lines("the rules", &errors)))?;
+        let book = rules.book().clone();
+        Ok(Self {
+            registry: Arc::new(registry),
+            rules: Arc::new(rules),
+            book: Arc::new(book),
+        })
+    }
+}
+
+fn lines(what: &str, errors: &[impl std::fmt::Display]) -> String {
+    let list: Vec<_> = errors.iter().map(|e| format!("  {e}")).collect();
+    format!("{what} cannot be used:\n{}", list.join("\n"))
+}
+
+/// The `*.toml` and `*.csv` files of a directory, sorted by name; with an empty path those that are built in.
+fn texts(dir: &Path, built_in: &[(&str, &str)]) -> anyhow::Result<Vec<(String, String)>> {
+    if dir.as_os_str().is_empty() {
+        return Ok(built_in
+            .iter()
+            .map(|(name, text)| ((*name).to_owned(), (*text).to_owned()))
+            .collect());
+    }
+    let mut files = Vec::new();
+    let mut folders = vec![dir.to_owned()];
+    while let Some(folder) = folders.pop() {
+        for entry in std::fs::read_dir(&folder)
+            .with_context(|| format!("cannot read {}", folder.display()))?
+        {
+            let path = entry?.path();
+            if path.is_dir() {
+                folders.push(path);
+            } else if path.extension().is_some_and(|e| e == "toml" || e == "csv") {
+                let text = std::fs::read_to_string(&path)
+                    .with_context(|| format!("cannot read {}", path.display()))?;
+                files.push((path.display().to_string(), text));
+            }
+        }
+    }
+    files.sort();
+    Ok(files)
+}
+
+/// What outlives a restart, opened.
+pub struct Stores {
+    /// Registry and rules.
+    pub catalogue: Catalogue,
+    /// What came in.
+    pub journal: Journal,
+    /// Alarms, incidents, users.
+    pub state: State,
+    /// History.
+    pub events: Arc<dyn EventStore>,
+    /// The hub's clock, not before the last receive time in the journal.
+    pub clock: Clock,
+}
+
+impl Stores {
+    /// Opens everything below the data directory and says what recovery found.
+    ///
+    /// # Errors
+    /// A directory that cannot be written, a store that another process holds, or one that is damaged beyond use.
+    pub async fn open(config: &Config, catalogue: Catalogue) -> anyhow::Result<Self> {
+        let dir = &config.data.dir;
+        make_private(dir)?;
+        let options = journal::Options {
+            segment_bytes: config.journal.segment_bytes,
+            alarm_queue_bytes: config.journal.alarm_queue_bytes,
+            telemetry_queue_bytes: config.journal.telemetry_queue_bytes,
+            retain_bytes: config.journal.retain_bytes,
+            ..journal::Options::default()
+        };
+        let (journal, recovery) =
+            Journal::open(&dir.join("journal"), options).context("opening the journal")?;
+        info!(journal.seq = %recovery.last_seq, journal.torn_bytes = recovery.torn_bytes, "journal opened");
+        for damage in &recovery.damage {
+            warn!(journal.damage = %damage, "journal has damage inside");
+        }
+        let state = State::open(&dir.join("state.db"), Arc::clone(&catalogue.registry))
+            .await
+            .context("opening the state")?;
+        let events: Arc<dyn EventStore> = Arc::new(
+            SqliteEvents::open(
+                &dir.join("events"),
+                std::num::NonZero::new(config.events.retention_days),
+            )
+            .context("opening the event store")?,
+        );
+        let clock = Clock::new(
+            recovery
+                .last_received_at
+                .unwrap_or(domain::Timestamp::UNIX_EPOCH),
+        );
+        Ok(Self {
+            catalogue,
+            journal,
+            state,
+            events,
+            clock,
+        })
+    }
+}
+
+/// Makes a directory that only its owner may enter.
+pub(crate) fn make_private(dir: &Path) -> anyhow::Result<()> {
+    use std::os::unix::fs::DirBuilderExt as _;
+    std::fs::DirBuilder::new()
+        .recursive(true)
+        .mode(0o700)
+        .create(dir)
+        .with_context(|| format!("cannot make the data directory {}", dir.display()))
+}
+
+/// A hub that serves.
+pub struct Running {
+    /// Where devices connect.
+    pub mqtt: SocketAddr,
+    /// Where browsers connect.
+    pub http: SocketAddr,
+    /// Counters of the pipeline.
+    pub stats: Arc<Stats>,
+    /// Counters of the listener.
+    pub listener: Arc<ListenerStats>,
+}
+
+/// Binds the ports and starts every part of the hub within `life`.
+///
+/// # Errors
+/// A port that cannot be bound, or a cursor that cannot be read.
+pub async fn serve(
+    config: &Config,
+    stores: &Stores,
+    life: &mut Lifecycle,
+) -> anyhow::Result<Running> {
+    let Stores {
+        catalogue,
+        journal,
+        state,
+        events,
+        clock,
+    } = stores;
+    let mqtt = bind("mqtt.listen", config.mqtt.listen).await?;
+    let http = bind("http.listen", config.http.listen).await?;
+    let (mqtt_address, http_address) = (mqtt.local_addr()?, http.local_addr()?);
+    let stats = Arc::new(Stats::default());
+    let listener_stats = Arc::new(ListenerStats::default());
+    let fanout = FanOut::start().context("starting the fan-out")?;
+    let accounts = Accounts::load(state, &catalogue.registry).await?;
+
+    let detected = state.cursor(CONSUMER).await?;
+    let projected = events.cursor().await?;
+    info!(journal.seq = %journal.stats().last_seq, detect.seq = %detected, project.seq = %projected, "cursors read");
+    let (detect_done, detected_upto) = watch::channel(detected);
+    let (project_done, projected_upto) = watch::channel(projected);
+
+    let mut engine = Engine::new(
+        Arc::clone(&catalogue.rules),
+        Arc::clone(&catalogue.registry),
+    );
+    engine.restore(state.window_rows().await?);
+    let detector = Detector {
+        engine,
+        book: Arc::clone(&catalogue.book),
+        state: state.clone(),
+        fanout: fanout.clone(),
+        clock: clock.clone(),
+        stats: Arc::clone(&stats),
+    };
+    let source = Source::new(journal, detected, Arc::clone(&catalogue.registry));
+    life.spawn(
+        "detect",
+        detector.run(source, journal.watermarks(), detect_done),
+    );
+    let source = Source::new(journal, projected, Arc::clone(&catalogue.registry));
+    let projector = project::run(
+        source,
+        journal.watermarks(),
+        Arc::clone(events),
+        Arc::clone(&stats),
+        project_done,
+    );
+    life.spawn("project", projector);
+
+    life.spawn(
+        "release",
+        release(journal.clone(), detected_upto, projected_upto, life.stop()),
+    );
+    life.spawn(
+        "feed to fan-out",
+        feed::run(state.clone(), fanout.clone(), life.stop()),
+    );
+
+    let deps = listener::Deps {
+        journal: journal.clone(),
+        directory: Arc::new(accounts),
+        fanout,
+        limits: limits(config),
+        clock: ticking(clock),
+        stats: Arc::clone(&listener_stats),
+        first_epoch: u64::try_from(clock.now().as_microsecond()).unwrap_or(1),
+    };
+    let (closing, stop) = (journal.clone(), life.stop());
+    life.spawn("listener", async move {
+        listener::serve(mqtt, deps, stop).await?;
+        // whoever reads the journal goes on until it has seen the last record, then ends
+        closing.close().await.context("closing the journal")
+    });
+
+    let ops = Ops::start(
+        journal.clone(),
+        Arc::clone(&stats),
+        Arc::clone(&listener_stats),
+    )?;
+    let deps = dashboard_api::Deps {
+        state: state.clone(),
+        events: Arc::clone(events),
+        registry: Arc::clone(&catalogue.registry),
+        rules: Arc::clone(&catalogue.book),
+        ops: Arc::new(ops),
+        ui: Arc::new(Screen),
+        clock: ticking(clock),
+        behind_https: config.http.behind_https,
+    };
+    life.spawn("dashboard", dashboard_api::serve(http, deps, life.stop()));
+    info!(mqtt.address = %mqtt_address, http.address = %http_address, "hub serves");
+    Ok(Running {
+        mqtt: mqtt_address,
+        http: http_address,
+        stats,
+        listener: listener_stats,
+    })
+}
+
+/// The clock as a function, for those who need no more of it.
+fn ticking(clock: &Clock) -> Arc<dyn Fn() -> domain::Timestamp + Send + Sync> {
+    let clock = clock.clone();
+    Arc::new(move || clock.now())
+}
+
+async fn bind(setting: &str, address: SocketAddr) -> anyhow::Result<TcpListener> {
+    TcpListener::bind(address).await.with_context(|| {
+        format!("cannot listen on {address} (hint: is it in use? see `{setting}`)")
+    })
+}
+
+fn limits(config: &Config) -> listener::Limits {
+    listener::Limits {
+        connections_max: config.mqtt.connections_max,
+        connects_per_second_max: config.mqtt.connects_per_second_max,
+        packet_bytes_max: config.mqtt.packet_bytes_max,
+        receive_maximum: config.mqtt.receive_maximum,
+        publishes_per_second_max: config.mqtt.publishes_per_second_max,
+        ..listener::Limits::default()
+    }
+}
+
+/// Tells the journal what both consumers have passed.
+async fn release(
+    journal: Journal,
+    detected: watch::Receiver<Seq>,
+    projected: watch::Receiver<Seq>,
+    stop: tokio_util::sync::CancellationToken,
+) -> anyhow::Result<()> {
+    let mut every = tokio::time::interval(RELEASE_EVERY);
+    loop {
+        tokio::select! {
+            () = stop.cancelled() => return Ok(()),
+            _ = every.tick() => {
+                let upto = (*detected.borrow()).min(*projected.borrow());
+                journal.release(upto);
+            }
+        }
+    }
+}
+
+/// `gateway run`: serves until SIGTERM or Ctrl-C.
+///
+/// # Errors
+/// [`Misconfigured`] before a port opens; else what failed first.
+pub async fn run(config: &Config) -> anyhow::Result<()> {
+    crate::logging::init(&config.log)?;
+    let catalogue = Catalogue::load(config)?;
+    let stores = Stores::open(config, catalogue).await?;
+    let mut life = Lifecycle::default();
+    serve(config, &stores, &mut life).await?;
+    life.run(
+        lifecycle::signal(),
+        Duration::from_secs(config.shutdown.deadline_s),
+    )
+    .await
+}
