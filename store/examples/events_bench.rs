@@ -1,6 +1,7 @@
-//! How fast the event store takes batches and answers queries: `events_bench [EVENTS] [BATCH] [ordered|random]`, with `--release`.
+//! How fast the event store takes batches and answers queries: `events_bench [EVENTS] [BATCH] [DEVICES] [ordered|random]`, with
+//! `--release`. Makes its files below the current directory: where they lie decides much.
 //!
-//! 2,000 devices, small events, one tenth over midnight, so that the look into yesterday's file is part of the figure.
+//! Small events in turn from all devices, one tenth after midnight, so that the look into yesterday's file is part of the figure.
 
 use std::time::{Duration, Instant};
 
@@ -8,10 +9,8 @@ use domain::{Attrs, ClockSource, DeviceClass, Event, EventId, Kind, Phase, Seq, 
 use store::events::sqlite::SqliteEvents;
 use store::events::{Bucket, CountBy, EventStore, HistoryQuery};
 
-const DEVICES: u64 = 2_000;
-
-fn event(seq: u64, received_at: Timestamp, random_keys: bool) -> Event {
-    let device = seq.wrapping_mul(7_919) % DEVICES;
+fn event(seq: u64, received_at: Timestamp, devices: u64, random_keys: bool) -> Event {
+    let device = seq.wrapping_mul(7_919) % devices;
     let key = if random_keys {
         format!("{:016x}", seq.wrapping_mul(0x9e37_79b9_7f4a_7c15))
     } else {
@@ -47,6 +46,7 @@ async fn main() {
         .next()
         .map_or(1_000_000, |n| n.parse().expect("EVENTS"));
     let size: u64 = args.next().map_or(10_000, |n| n.parse().expect("BATCH"));
+    let devices: u64 = args.next().map_or(2_000, |n| n.parse().expect("DEVICES"));
     let random_keys = args.next().is_some_and(|word| word == "random");
     let dir =
         tempfile::tempdir_in(std::env::current_dir().expect("a directory")).expect("a directory");
@@ -61,7 +61,7 @@ async fn main() {
     for first in (0..total).step_by(size as usize) {
         let made = cpu_seconds();
         let batch: Vec<Event> = (first..(first + size).min(total))
-            .map(|seq| event(seq + 1, at(seq), random_keys))
+            .map(|seq| event(seq + 1, at(seq), devices, random_keys))
             .collect();
         making += cpu_seconds() - made;
         let upto = Seq(first + batch.len() as u64);
