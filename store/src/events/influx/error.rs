@@ -59,6 +59,9 @@ pub enum InfluxError {
         /// The first 500 characters of its answer.
         answer: String,
     },
+    /// The process is ending, or a task of ours panicked.
+    #[error("the work on our files was stopped")]
+    Stopped,
     /// An answer to a query that is not what was asked for.
     #[error("cannot read the answer of InfluxDB: {0}")]
     Answer(String),

@@ -86,7 +86,7 @@ impl Pace {
         Self {
             idle: Duration::from_millis(500),
             retry_first: Duration::from_millis(500),
-            retry_max: Duration::from_secs(60),
+            retry_max: Duration::from_mins(1),
             seed,
         }
     }
@@ -144,11 +144,10 @@ async fn step(source: &impl Source, sink: &InfluxEvents) -> Result<bool, EventsE
 }
 
 fn tell(error: &EventsError) {
-    match error {
-        EventsError::Influx(InfluxError::Refused { .. }) => {
-            tracing::error!(error = %error, "event forwarding refused, events wait");
-        }
-        _ => tracing::warn!(error = %error, "event forwarding failed, events wait"),
+    if let EventsError::Influx(InfluxError::Refused { .. }) = error {
+        tracing::error!(error = %error, "event forwarding refused, events wait");
+    } else {
+        tracing::warn!(error = %error, "event forwarding failed, events wait");
     }
 }
 

@@ -194,13 +194,17 @@ fn missing(column: &str) -> InfluxError {
 }
 
 fn number(record: &FluxRecord, column: &str) -> Result<i64, InfluxError> {
-    let value = record.values.get(column).and_then(|value| value.i64());
-    value.ok_or_else(|| missing(column))
+    let Some(value) = record.values.get(column) else {
+        return Err(missing(column));
+    };
+    value.i64().ok_or_else(|| missing(column))
 }
 
 fn text(record: &FluxRecord, column: &str) -> Result<String, InfluxError> {
-    let value = record.values.get(column).and_then(|value| value.string());
-    value.ok_or_else(|| missing(column))
+    let Some(value) = record.values.get(column) else {
+        return Err(missing(column));
+    };
+    value.string().ok_or_else(|| missing(column))
 }
 
 fn parsed<T: std::str::FromStr>(record: &FluxRecord, column: &str) -> Result<T, InfluxError> {

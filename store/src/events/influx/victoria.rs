@@ -1,4 +1,4 @@
-//! Writes to a server that is not ours: Debian's VictoriaMetrics, which takes InfluxDB's lines over the same path.
+//! Writes to a server that is not ours: Debian's `victoria-metrics`, which takes InfluxDB's lines over the same path.
 //!
 //! It stores numbers only and cannot answer Flux, so this proves the way of the bytes: URL, gzip, lines, times.
 

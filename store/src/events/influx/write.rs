@@ -192,7 +192,7 @@ impl Writer {
         let body = gzip
             .write_all(text.as_bytes())
             .and_then(|()| gzip.finish())
-            .map_err(|e| InfluxError::Client(Box::new(e)))?;
+            .expect("writing to memory cannot fail");
         let request = self
             .client
             .write_line_protocol(&self.org, &self.bucket, body);
@@ -228,5 +228,5 @@ async fn blocking<T: Send + 'static>(
 ) -> Result<T, InfluxError> {
     tokio::task::spawn_blocking(work)
         .await
-        .map_err(|e| InfluxError::Client(Box::new(e)))?
+        .map_err(|_| InfluxError::Stopped)?
 }

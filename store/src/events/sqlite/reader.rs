@@ -4,6 +4,7 @@
 //! the positions of two days may overlap a little, because alarms overtake telemetry; the merge takes care of it.
 
 use std::collections::BTreeMap;
+use std::fmt::Write as _;
 use std::ops::RangeInclusive;
 use std::sync::Arc;
 
@@ -268,7 +269,7 @@ fn select(
         let Some(id) = id else {
             return Ok(Vec::new());
         };
-        sql.push_str(&format!(" AND {column} = ?"));
+        let _ = write!(sql, " AND {column} = ?");
         values.push(Value::Integer(id));
     }
     if let Some(from) = query.from {

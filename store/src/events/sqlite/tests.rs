@@ -9,6 +9,7 @@ use rusqlite::Connection;
 use tempfile::TempDir;
 
 use super::SqliteEvents;
+use super::day::Day;
 use crate::events::conformance::{Bench, at, conformance, event};
 use crate::events::{Bucket, CountBy, EventStore, EventsError, HistoryQuery};
 
@@ -30,7 +31,7 @@ impl Dir {
                     .into_string()
                     .expect("UTF-8")
             })
-            .filter(|name| name.ends_with(".db"))
+            .filter(|name| Day::from_file_name(name).is_some())
             .collect();
         names.sort();
         names

@@ -4,6 +4,7 @@
 //! point out of retention, 413, 401, 404. It can be switched off (connections die), slowed down, or told to answer anything.
 
 mod flux;
+mod tables;
 
 use std::collections::{BTreeMap, HashMap};
 use std::io::Read as _;
@@ -263,7 +264,7 @@ async fn query(
         Err(e) => return no(400, &e.to_string()),
     };
     let text = body["query"].as_str().unwrap_or_default();
-    let answer = flux::run(&db.lock(), text);
+    let answer = tables::run(&db.lock(), text);
     match answer {
         Ok(csv) => (StatusCode::OK, csv),
         Err(e) => no(400, &format!("{e} in {text}")),
