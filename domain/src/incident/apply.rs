@@ -56,8 +56,8 @@ impl Work {
         &mut self,
         act: Act,
         department: Option<DepartmentId>,
-        from: impl ToString,
-        to: impl ToString,
+        from: &impl ToString,
+        to: &impl ToString,
     ) {
         self.effects.push(Effect::Record(Step {
             act,
@@ -84,7 +84,7 @@ impl Work {
 
     fn move_to(&mut self, act: Act, state: IncidentState) {
         let from = std::mem::replace(&mut self.incident.state, state);
-        self.record(act, None, from, state);
+        self.record(act, None, &from, &state);
     }
 
     fn refuse<T>(&self, reason: Reason, holder: Option<&UserId>) -> Result<T, Refused> {
@@ -188,8 +188,8 @@ impl Work {
                 self.record(
                     Act::Claim,
                     Some(department),
-                    TaskState::Dispatched,
-                    TaskState::Claimed,
+                    &TaskState::Dispatched,
+                    &TaskState::Claimed,
                 );
                 Ok(())
             }
@@ -225,8 +225,8 @@ impl Work {
                 self.record(
                     Act::Arrive,
                     Some(department),
-                    TaskState::Claimed,
-                    TaskState::OnScene,
+                    &TaskState::Claimed,
+                    &TaskState::OnScene,
                 );
                 Ok(())
             }
@@ -257,7 +257,7 @@ impl Work {
         let from = std::mem::replace(&mut task.state, TaskState::Resolved);
         task.resolved_at = Some(self.at);
         let (department, is_lead) = (task.department.clone(), task.lead);
-        self.record(Act::Resolve, Some(department), from, TaskState::Resolved);
+        self.record(Act::Resolve, Some(department), &from, &TaskState::Resolved);
         if is_lead {
             self.release_open_tasks();
             self.incident.resolved_at = Some(self.at);
@@ -276,7 +276,7 @@ impl Work {
             released.push((task.department.clone(), from));
         }
         for (department, from) in released {
-            self.record(Act::Release, Some(department), from, TaskState::Released);
+            self.record(Act::Release, Some(department), &from, &TaskState::Released);
         }
     }
 

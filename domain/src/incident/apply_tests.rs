@@ -90,8 +90,10 @@ fn in_state(state: IncidentState) -> Incident {
         IncidentState::Dispatched => dispatched(),
         IncidentState::Resolved => resolved(),
         IncidentState::Closed => ok(&resolved(), Verb::Close, "wang", None),
-        IncidentState::Verifying | IncidentState::Review => Incident { state, ..open },
-        IncidentState::Merged | IncidentState::Cancelled => Incident { state, ..open },
+        IncidentState::Verifying
+        | IncidentState::Review
+        | IncidentState::Merged
+        | IncidentState::Cancelled => Incident { state, ..open },
     }
 }
 
@@ -185,7 +187,7 @@ fn every_task_state_answers_every_verb_of_tasks() {
         (&claimed, resolve, "wang", None, Err(NotClaimed)),
     ] {
         let answer = incident.apply(&command(verb, user, department));
-        let police = police.expect("named").parse().expect("department");
+        let police = "police".parse().expect("department");
         let state = |next: &Incident| next.task_of(&police).expect("has a task").state;
         let got = answer
             .map(|(next, _)| state(&next))

@@ -49,7 +49,7 @@ impl Incident {
             tasks: Vec::new(),
         };
         let mut work = incident.work(finding);
-        work.record(Act::Open, None, "", IncidentState::Open);
+        work.record(Act::Open, None, &"", &IncidentState::Open);
         work.dispatch_if_p1();
         (work.incident, work.effects)
     }
@@ -72,7 +72,7 @@ impl Incident {
         let mut work = self.clone().work(finding);
         work.tell(finding);
         let was = std::mem::replace(&mut work.incident.rule, finding.rule.clone());
-        work.record(Act::Absorb, None, was, &finding.rule);
+        work.record(Act::Absorb, None, &was, &finding.rule);
         work.raise(finding.severity, meta);
         let incident = &mut work.incident;
         incident.subject.clone_from(&finding.subject);
@@ -119,7 +119,7 @@ impl Incident {
         work.incident.state = IncidentState::Merged;
         work.incident.condition = Condition::Normal;
         let (from, to) = (self.number, parent.number);
-        work.record(Act::Merge, None, format!("#{from}"), format!("#{to}"));
+        work.record(Act::Merge, None, &format!("#{from}"), &format!("#{to}"));
         work.incident.version += 1;
         (work.incident, work.effects)
     }
@@ -166,7 +166,7 @@ impl Work {
                 Condition::Active => Act::Recur,
                 Condition::Normal => Act::Return,
             };
-            self.record(act, None, was, condition);
+            self.record(act, None, &was, &condition);
         }
     }
 
@@ -199,7 +199,7 @@ impl Work {
             task.due.arrive = task.due.arrive.min(after(self.at, clocks.arrive_s));
             task.due.resolve = task.due.resolve.min(due.resolve);
         }
-        self.record(Act::Raise, None, was, severity);
+        self.record(Act::Raise, None, &was, &severity);
         true
     }
 

@@ -72,9 +72,28 @@ impl State {
         command: Command,
     ) -> Result<IncidentView, CommandError> {
         self.check(idempotency_key, &command)?;
-        let request = fingerprint(id, expected_version, &command);
+        let (state, key) = (self.clone(), idempotency_key.to_owned());
+        // what was begun is finished, and told, also when whoever asked goes away meanwhile
+        let work = async move { state.carry_out(id, expected_version, &key, &command).await };
+        match tokio::spawn(work).await {
+            Ok(answer) => answer,
+            Err(died) => match died.try_into_panic() {
+                Ok(panic) => std::panic::resume_unwind(panic),
+                Err(_) => Err(StateError::Stopping.into()),
+            },
+        }
+    }
+
+    async fn carry_out(
+        &self,
+        id: IncidentId,
+        expected_version: i64,
+        idempotency_key: &str,
+        command: &Command,
+    ) -> Result<IncidentView, CommandError> {
+        let request = fingerprint(id, expected_version, command);
         let mut tx = self.begin().await?;
-        if let Some((of, answer)) = answered(&mut tx, &command, idempotency_key).await? {
+        if let Some((of, answer)) = answered(&mut tx, command, idempotency_key).await? {
             return if of == request {
                 Ok(list(&answer)?)
             } else {
@@ -84,7 +103,7 @@ impl State {
         let Some((incident, _)) = incidents::load(&mut tx, id).await? else {
             return Err(CommandError::NotFound);
         };
-        let step = incident.apply(&command)?;
+        let step = incident.apply(command)?;
         if incident.version != expected_version {
             let current = self
                 .view(&mut tx, id)
@@ -100,7 +119,7 @@ impl State {
             .view(&mut tx, id)
             .await?
             .ok_or(CommandError::NotFound)?;
-        remember(&mut tx, &command, idempotency_key, &request, &json(&view)).await?;
+        remember(&mut tx, command, idempotency_key, &request, &json(&view)).await?;
         tx.commit().await?;
         if let Some(revision) = revision {
             self.announce(revision);

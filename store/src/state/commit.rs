@@ -1,6 +1,7 @@
 //! One batch, one transaction: the cursor moves together with everything that the batch brought about.
 
 use std::collections::BTreeSet;
+use std::sync::atomic::Ordering;
 
 use domain::rule::RuleBook;
 use domain::rule::WindowChange;
@@ -46,7 +47,8 @@ impl State {
             move_cursor(&mut tx, batch.consumer, batch.cursor).await?;
         }
         write_windows(&mut tx, &batch.windows).await?;
-        seen::note(&mut tx, &batch.seen).await?;
+        let seen_rows = self.shared.seen_rows.load(Ordering::Relaxed);
+        let seen_growth = seen::note(&mut tx, &batch.seen, seen_rows).await?;
         let quarantined = quarantine(&mut tx, &batch.quarantine, committed_upto).await?;
 
         let mut outcome = Outcome::default();
@@ -99,6 +101,9 @@ impl State {
         tx.commit().await?;
 
         self.shared.devices.commit(touched);
+        self.shared
+            .seen_rows
+            .fetch_add(seen_growth, Ordering::Relaxed);
         let revision = revision.unwrap_or_else(|| self.revision());
         self.announce(revision);
         Ok(Committed {

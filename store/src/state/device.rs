@@ -47,16 +47,17 @@ pub(super) struct Presence {
 #[derive(Default)]
 pub(super) struct Touched {
     /// Every device that spoke.
-    all: Vec<(DeviceId, Known)>,
-    /// Positions in `all` of those to be written.
-    write: Vec<usize>,
+    all: HashMap<DeviceId, Known>,
+    /// Those to be written.
+    write: Vec<DeviceId>,
     /// Those to be told of.
     pub(super) tell: Vec<DeviceId>,
 }
 
 impl Presence {
     pub(super) async fn load(pool: &Pool) -> Result<Self, StateError> {
-        let rows: Vec<(String, i64, Option<i64>, i64, Option<f64>)> =
+        type Columns = (String, i64, Option<i64>, i64, Option<f64>);
+        let rows: Vec<Columns> =
             sqlx::query_as("SELECT id, last_seen, online, epoch, battery_percent FROM device")
                 .fetch_all(pool)
                 .await?;
@@ -83,7 +84,10 @@ impl Presence {
         let mut quiet_writes = 0;
         let known = self.known.lock();
         for touch in touches {
-            let before = known.get(&touch.device);
+            let before = touched
+                .all
+                .get(&touch.device)
+                .or_else(|| known.get(&touch.device));
             let mut after = touched_by(before, &touch);
             let is_news = before.is_none_or(|before| {
                 let whole = |percent: Option<f64>| percent.map(f64::round);
@@ -103,9 +107,9 @@ impl Presence {
             }
             if is_news || is_turn {
                 after.written = after.last_seen;
-                touched.write.push(touched.all.len());
+                touched.write.push(touch.device.clone());
             }
-            touched.all.push((touch.device, after));
+            touched.all.insert(touch.device, after);
         }
         touched
     }
@@ -148,8 +152,8 @@ impl Touched {
             let mut query: QueryBuilder<Sqlite> = QueryBuilder::new(
                 "INSERT INTO device (id, last_seen, online, epoch, battery_percent) ",
             );
-            query.push_values(chunk, |mut values, position| {
-                let (id, known) = &self.all[*position];
+            query.push_values(chunk, |mut values, id| {
+                let known = &self.all[id];
                 values
                     .push_bind(id.as_str())
                     .push_bind(known.last_seen.as_microsecond())
@@ -164,13 +168,6 @@ impl Touched {
             query.build().execute(&mut *connection).await?;
         }
         Ok(())
-    }
-
-    fn known(&self, id: &DeviceId) -> Option<&Known> {
-        self.all
-            .iter()
-            .find(|(touched, _)| touched == id)
-            .map(|(_, known)| known)
     }
 }
 
@@ -275,7 +272,10 @@ impl State {
         ids.iter()
             .filter_map(|id| registry.devices.get(id))
             .map(|device| {
-                let latest = touched.known(&device.id).or_else(|| known.get(&device.id));
+                let latest = touched
+                    .all
+                    .get(&device.id)
+                    .or_else(|| known.get(&device.id));
                 item(
                     device,
                     latest,

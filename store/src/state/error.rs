@@ -36,6 +36,9 @@ pub enum StateError {
         /// What, which one, and the next step.
         what: String,
     },
+    /// The hub ended before it was done.
+    #[error("the hub is stopping (hint: ask again once it is back)")]
+    Stopping,
     /// A password could not be hashed.
     #[error("cannot hash the password: {what}")]
     Hash {

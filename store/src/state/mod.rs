@@ -43,6 +43,7 @@ pub use view::{
 };
 
 use std::sync::Arc;
+use std::sync::atomic::AtomicI64;
 
 use domain::Revision;
 use domain::place::Registry;
@@ -63,6 +64,8 @@ struct Shared {
     registry: Arc<Registry>,
     /// What devices last said of themselves.
     devices: device::Presence,
+    /// Rows of the table of what rules have seen.
+    seen_rows: AtomicI64,
     /// The last revision that is committed.
     revision: watch::Sender<Revision>,
     /// Password hashing takes 19 MiB and a core each: so many at a time.

@@ -13,7 +13,7 @@ use tokio::sync::{Semaphore, watch};
 
 use super::device::Presence;
 use super::error::StateError;
-use super::{Shared, State, feed};
+use super::{Shared, State, feed, seen};
 
 /// Connections that read at one time.
 const READERS_MAX: u32 = 4;
@@ -51,12 +51,14 @@ impl State {
             .await?;
         let revision = feed::revision(&mut *write.acquire().await?).await?;
         let devices = Presence::load(&write).await?;
+        let seen_rows = seen::count(&write).await?;
         Ok(Self {
             shared: Arc::new(Shared {
                 write,
                 read,
                 registry,
                 devices,
+                seen_rows: seen_rows.into(),
                 revision: watch::Sender::new(revision),
                 hashing: Semaphore::new(HASHING_MAX),
             }),
