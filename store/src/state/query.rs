@@ -7,7 +7,7 @@ use base64::engine::general_purpose::STANDARD as BASE64;
 use domain::incident::IncidentState;
 use domain::{DepartmentId, EventId, IncidentId, Revision, Seq, Severity};
 use serde::Serialize;
-use sqlx::SqliteConnection;
+use sqlx::{QueryBuilder, Sqlite, SqliteConnection};
 
 use super::batch::QuarantineRow;
 use super::error::StateError;
@@ -86,28 +86,12 @@ impl State {
     ) -> Result<Page<IncidentItem>, StateError> {
         let before = parse_cursor(cursor)?;
         let limit = limit.clamp(1, PAGE_MAX);
-        let stage = match filter.stage {
-            None => "",
-            Some(Stage::Active) => "active",
-            Some(Stage::In(state)) => state.as_str(),
-        };
-        let department = filter.department.as_ref().map_or("", DepartmentId::as_str);
         let mut snapshot = self.snapshot().await?;
         let revision = feed::revision(&mut snapshot).await?;
-        let mut rows: Vec<IncidentRow> = sqlx::query_as(
-            "SELECT i.* FROM incident i
-             WHERE i.number < $1
-               AND ($2 = '' OR ($2 = 'active' AND i.state NOT IN ('closed', 'merged', 'cancelled')) OR i.state = $2)
-               AND ($3 = '' OR EXISTS (SELECT 1 FROM task t WHERE t.incident = i.id AND t.department = $3)
-                    OR (i.state IN ('open', 'acknowledged', 'verifying') AND (i.lead = $3 OR i.co LIKE '%\"' || $3 || '\"%')))
-             ORDER BY i.number DESC LIMIT $4",
-        )
-        .bind(before)
-        .bind(stage)
-        .bind(department)
-        .bind(i64::from(limit) + 1)
-        .fetch_all(&mut *snapshot)
-        .await?;
+        let mut rows: Vec<IncidentRow> = select(filter, before, limit)
+            .build_query_as()
+            .fetch_all(&mut *snapshot)
+            .await?;
         let has_more = rows.len() > limit as usize;
         rows.truncate(limit as usize);
         let next = rows
@@ -218,6 +202,39 @@ impl State {
     }
 }
 
+/// One incident more than the page holds, so that it shows whether there is another page.
+fn select(filter: &IncidentFilter, before: i64, limit: u32) -> QueryBuilder<Sqlite> {
+    let mut query = QueryBuilder::new("SELECT * FROM incident WHERE number < ");
+    query.push_bind(before);
+    let is_on_board = match filter.stage {
+        None => false,
+        Some(Stage::Active) => true,
+        Some(Stage::In(state)) => {
+            query.push(" AND state = ").push_bind(state.as_str());
+            state.is_on_board()
+        }
+    };
+    if is_on_board {
+        // word for word as in the index, which then holds few rows however many are closed
+        query.push(" AND state NOT IN ('closed', 'merged', 'cancelled')");
+    }
+    if let Some(department) = &filter.department {
+        let department = department.as_str();
+        query.push(" AND (EXISTS (SELECT 1 FROM task WHERE task.incident = incident.id AND task.department = ");
+        query.push_bind(department.to_owned());
+        query.push(") OR (state IN ('open', 'acknowledged', 'verifying') AND (lead = ");
+        query.push_bind(department.to_owned());
+        query
+            .push(" OR co LIKE ")
+            .push_bind(format!("%\"{department}\"%"))
+            .push(")))");
+    }
+    query
+        .push(" ORDER BY number DESC LIMIT ")
+        .push_bind(i64::from(limit) + 1);
+    query
+}
+
 pub(super) fn quarantine_item(row: &QuarantineRow) -> QuarantineItem {
     let shown = &row.raw[..row.raw.len().min(RAW_BYTES_SHOWN)];
     QuarantineItem {
@@ -291,4 +308,37 @@ async fn event_ids(
     .fetch_all(connection)
     .await?;
     ids.iter().map(|id| word(id)).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{IncidentFilter, Stage, select};
+    use crate::state::State;
+    use std::sync::Arc;
+
+    #[tokio::test]
+    async fn the_board_is_read_by_its_index() {
+        let dir = tempfile::tempdir().expect("a directory");
+        let state = State::open(&dir.path().join("state.db"), Arc::default())
+            .await
+            .expect("opens");
+        let filter = IncidentFilter {
+            stage: Some(Stage::Active),
+            department: None,
+        };
+        let sql = format!(
+            "EXPLAIN QUERY PLAN {}",
+            select(&filter, i64::MAX, 10).sql().as_str()
+        );
+        let plan: Vec<(i64, i64, i64, String)> = sqlx::query_as(sqlx::AssertSqlSafe(sql))
+            .bind(i64::MAX)
+            .bind(10)
+            .fetch_all(&state.shared.read)
+            .await
+            .expect("explains");
+        assert!(
+            plan.iter().any(|row| row.3.contains("incident_on_board")),
+            "{plan:?}"
+        );
+    }
 }

@@ -165,6 +165,10 @@ pub(super) fn command(verb: Verb, user: &str, department: Option<&str>) -> Comma
     Command::new(verb, actor(user, department), at(1000))
 }
 
+pub(super) fn numbers(items: &[IncidentItem]) -> Vec<u64> {
+    items.iter().map(|item| item.number).collect()
+}
+
 /// A state in a directory of its own.
 pub(super) struct Hub {
     dir: tempfile::TempDir,

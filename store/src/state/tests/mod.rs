@@ -7,4 +7,5 @@ mod commands;
 mod devices;
 mod feed;
 mod fixture;
+mod lists;
 mod machine;

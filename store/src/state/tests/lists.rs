@@ -1,0 +1,149 @@
+//! Lists: what they hold and how they come.
+
+use domain::incident::Verb;
+use domain::{Seq, Severity, Uplink, UplinkFlags};
+
+use super::fixture::{Hub, at, batch, command, finding, numbers, smoke};
+use crate::state::{Batch, IncidentFilter, QuarantineRow, Stage};
+
+#[tokio::test]
+async fn the_list_item_has_the_fields_of_the_api() {
+    let hub = Hub::start().await;
+    hub.find(vec![smoke("smoke-1", 7)]).await;
+    let item = serde_json::to_value(&hub.items().await[0]).expect("serialises");
+    for field in [
+        "id",
+        "number",
+        "version",
+        "severity",
+        "state",
+        "condition",
+        "rule",
+        "class",
+        "subject",
+        "site",
+        "zone",
+        "zone_name",
+        "building",
+        "building_name",
+        "floor",
+        "device",
+        "device_name",
+        "lead",
+        "departments",
+        "opened_at",
+        "occurred_at",
+        "last_event_at",
+        "count",
+        "acknowledged_at",
+        "acknowledged_by",
+        "holder",
+        "resolved_at",
+        "closed_at",
+        "cause",
+        "due",
+        "detail",
+        "revision",
+    ] {
+        assert!(item.get(field).is_some(), "{field} is not in {item}");
+    }
+    assert_eq!(item["severity"], "P1");
+    assert_eq!(item["class"], "fire_sensor");
+    assert_eq!(item["opened_at"], "2023-11-14T22:13:27.000Z");
+    assert_eq!(item["due"]["acknowledge"], "2023-11-14T22:13:57.000Z");
+}
+
+#[tokio::test]
+async fn what_cannot_be_read_is_kept_and_listed() {
+    let hub = Hub::start().await;
+    let uplink = Uplink {
+        received_at: at(1),
+        principal: "smoke-1".to_owned(),
+        epoch: 1,
+        flags: UplinkFlags::new(1),
+        topic: "ssg/v1/q1/smoke-1/evt/fire-smoke".to_owned(),
+        payload: bytes::Bytes::from_static(b"\0 no json"),
+    };
+    let row = |seq| QuarantineRow::new(Seq(seq), &uplink, "bad_json", "not JSON at byte 0");
+    let rows = Batch {
+        quarantine: (1..=3).map(row).collect(),
+        ..batch(3, Vec::new())
+    };
+    hub.commit(rows.clone()).await;
+    hub.commit(rows).await;
+    let page = hub.state.quarantine(None, 2).await.expect("reads");
+    let seqs: Vec<u64> = page.items.iter().map(|item| item.seq.0).collect();
+    assert_eq!(
+        (seqs.as_slice(), page.next.as_deref()),
+        (&[3, 2][..], Some("2"))
+    );
+    let rest = hub
+        .state
+        .quarantine(page.next.as_deref(), 2)
+        .await
+        .expect("reads");
+    assert_eq!((rest.items.len(), rest.next), (1, None));
+    assert_eq!(
+        (rest.items[0].raw_base64.as_str(), rest.items[0].bytes),
+        ("ACBubyBqc29u", 9)
+    );
+    assert!(hub.state.quarantine(Some("x"), 2).await.is_err());
+}
+
+#[tokio::test]
+async fn lists_come_page_by_page_and_by_department_and_state() {
+    let hub = Hub::start().await;
+    let found = (1..=5)
+        .map(|n| finding("B1", &format!("plate:{n}"), Severity::P2, n))
+        .collect();
+    let opened = hub.find(found).await.opened;
+    let smoke = hub.find(vec![smoke("smoke-1", 6)]).await.opened[0];
+    hub.act(opened[0], command(Verb::Claim, "zhao", Some("police")))
+        .await
+        .expect("claimed");
+    hub.act(opened[0], command(Verb::Resolve, "zhao", Some("police")))
+        .await
+        .expect("resolved");
+    hub.act(opened[0], command(Verb::Close, "wang", None))
+        .await
+        .expect("closed");
+
+    let list = async |stage: Option<&str>, department: Option<&str>| {
+        let filter = IncidentFilter {
+            stage: stage.map(|text| text.parse().expect("stage")),
+            department: department.map(|text| text.parse().expect("department")),
+        };
+        numbers(
+            &hub.state
+                .incidents(&filter, None, 100)
+                .await
+                .expect("reads")
+                .items,
+        )
+    };
+    assert_eq!(list(None, None).await, [1006, 1005, 1004, 1003, 1002, 1001]);
+    assert_eq!(
+        list(Some("active"), None).await,
+        [1006, 1005, 1004, 1003, 1002]
+    );
+    assert_eq!(list(Some("closed"), None).await, [1001]);
+    assert_eq!(list(None, Some("fire")).await, [1006]);
+    assert_eq!(
+        list(Some("open"), Some("traffic")).await,
+        [1005, 1004, 1003, 1002]
+    );
+    assert!("nonsense".parse::<Stage>().is_err());
+
+    let all = IncidentFilter::default();
+    let first = hub.state.incidents(&all, None, 4).await.expect("reads");
+    let rest = hub
+        .state
+        .incidents(&all, first.next.as_deref(), 4)
+        .await
+        .expect("reads");
+    assert_eq!(numbers(&first.items), [1006, 1005, 1004, 1003]);
+    assert_eq!((numbers(&rest.items), rest.next), (vec![1002, 1001], None));
+    let counts = hub.state.incident_counts().await.expect("reads");
+    assert_eq!(counts.iter().map(|count| count.n).sum::<u64>(), 6);
+    assert!(hub.view(smoke).await.item.revision <= first.revision);
+}
