@@ -96,7 +96,8 @@ pub(super) fn places(
     };
     format!(
         "from(bucket: {bucket}) |> {range} \
-         |> filter(fn: (r) => r._measurement == \"{MEASUREMENT}\" and r._field == \"position\"{tags} and r._value >= {first} and r._value <= {last}) \
+         |> filter(fn: (r) => r._measurement == \"{MEASUREMENT}\" and r._field == \"position\"{tags}) \
+         |> filter(fn: (r) => r._value >= {first} and r._value <= {last}) \
          |> group() |> {pick}(n: {want}, columns: [\"_value\"]) \
          |> map(fn: (r) => ({{position: r._value, t: int(v: r._time)}}))",
         bucket = literal(bucket),

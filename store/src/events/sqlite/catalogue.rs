@@ -12,6 +12,9 @@ use super::EventsError;
 use super::day::Day;
 use super::schema;
 
+/// Days without an event after which a new day alone is not believed.
+const GAP_DAYS_MAX: i64 = 31;
+
 /// First and last position in a day's file; `None` in a file without events.
 pub(super) type Span = Option<(i64, i64)>;
 
@@ -79,6 +82,17 @@ impl Catalogue {
     }
     pub(super) fn newest(&self) -> Option<Day> {
         self.days.read().last_key_value().map(|(day, _)| *day)
+    }
+    /// The newest day that another one precedes by at most a month: what retention counts from. A clock that jumped years
+    /// ahead for one event must not cost the history.
+    pub(super) fn today(&self) -> Option<Day> {
+        let days = self.days.read();
+        let newest_first = days.keys().rev();
+        let with_older = newest_first.clone().zip(newest_first.skip(1));
+        let (lived, _) = with_older
+            .into_iter()
+            .find(|(day, older)| day.0 - older.0 <= GAP_DAYS_MAX)?;
+        Some(*lived)
     }
     /// All days, oldest first.
     pub(super) fn days(&self) -> Vec<(Day, Span)> {

@@ -161,7 +161,43 @@ async fn retention_unlinks_whole_days() {
     drop(store);
     let store = SqliteEvents::open(dir.0.path(), NonZeroU32::new(1)).expect("opens");
     assert_eq!(dir.files(), ["events-2026-11-23.db"]);
-    assert_eq!(store.cursor().await.expect("cursor"), Seq(4));
+    // A late one makes an old file again, which takes its cursor along when it goes.
+    let late = event(5, "2026-11-20T10:00:00Z".parse().expect("time"));
+    store.append(Seq(5), vec![late]).await.expect("append");
+    drop(store);
+    for _ in 0..2 {
+        let store = SqliteEvents::open(dir.0.path(), NonZeroU32::new(1)).expect("opens");
+        assert_eq!(dir.files(), ["events-2026-11-23.db"]);
+        assert_eq!(store.cursor().await.expect("cursor"), Seq(5));
+    }
+}
+
+#[tokio::test]
+async fn a_clock_that_jumps_years_ahead_once_costs_no_history() {
+    let dir = Dir::new();
+    let keep = NonZeroU32::new(2);
+    let store = SqliteEvents::open(dir.0.path(), keep).expect("opens");
+    for (seq, time) in [
+        (1, "2026-11-22T10:00:00Z"),
+        (2, "2026-11-23T10:00:00Z"),
+        (3, "2099-01-01T00:00:00Z"),
+        (4, "2026-11-23T10:00:01Z"),
+    ] {
+        let batch = vec![event(seq, time.parse().expect("time"))];
+        store.append(Seq(seq), batch).await.expect("append");
+    }
+    drop(store);
+    let store = SqliteEvents::open(dir.0.path(), keep).expect("opens");
+    let page = store.history(HistoryQuery::default()).await.expect("page");
+    let seqs: Vec<u64> = page.items.iter().map(|s| s.event.seq.0).collect();
+    assert_eq!(seqs, [4, 3, 2, 1]);
+    let next = event(5, "2026-11-24T10:00:00Z".parse().expect("time"));
+    store.append(Seq(5), vec![next]).await.expect("append");
+    drop(store);
+    let store = SqliteEvents::open(dir.0.path(), keep).expect("opens");
+    let first = event(1, "2026-11-22T10:00:00Z".parse().expect("time"));
+    assert_eq!(store.get(first.id).await.expect("get"), None);
+    assert_eq!(store.cursor().await.expect("cursor"), Seq(5));
 }
 
 #[tokio::test]

@@ -193,16 +193,22 @@ impl Writer {
         Ok(())
     }
 
-    /// Unlinks the days that are out of retention, counted from the newest day. The newest has the cursor or the files
-    /// between have; what goes is always older.
+    /// Unlinks the days that are out of retention. The cursor is put into a file that stays first.
     pub(super) fn prune(&mut self) {
-        let (Some(keep), Some(newest)) = (self.retention_days, self.catalogue.newest()) else {
+        let (Some(keep), Some(today)) = (self.retention_days, self.catalogue.today()) else {
             return;
         };
-        for (day, _) in self.catalogue.days() {
-            if day.0 + i64::from(keep.get()) > newest.0 {
-                break;
-            }
+        let mut out = self.catalogue.days();
+        out.retain(|(day, _)| day.0 + i64::from(keep.get()) <= today.0);
+        if out.is_empty() {
+            return;
+        }
+        if let Err(e) = self.keep_cursor(today) {
+            tracing::warn!(error = %e, "event files out of retention stay for now");
+            self.open.clear();
+            return;
+        }
+        for (day, _) in out {
             self.open.remove(&day);
             self.catalogue.forget(day);
             self.readers.forget(day);
@@ -219,5 +225,15 @@ impl Writer {
             }
             tracing::info!(day = %day, "event file out of retention removed");
         }
+    }
+
+    fn keep_cursor(&mut self, day: Day) -> Result<(), EventsError> {
+        self.open_day(day)?;
+        let cursor = self.catalogue.cursor();
+        let file = self.open.get_mut(&day).ok_or(EventsError::Closed)?;
+        file.begin()?;
+        file.set_cursor(cursor)?;
+        file.commit()?;
+        Ok(())
     }
 }

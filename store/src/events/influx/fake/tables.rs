@@ -80,9 +80,10 @@ fn eval(expr: &Expr, row: &Row) -> Result<Option<Value>, String> {
                 ("or", a, b) => truth(a) || truth(b),
                 (_, None, _) | (_, _, None) => return Ok(None),
                 (operator, Some(a), Some(b)) => {
-                    // Of mixed types: no row of ours, so not an error but no match (`_value` of other fields).
+                    if std::mem::discriminant(a) != std::mem::discriminant(b) {
+                        return Err(format!("unsupported: {a:?} {operator} {b:?}"));
+                    }
                     match (operator, a.partial_cmp(b)) {
-                        _ if std::mem::discriminant(a) != std::mem::discriminant(b) => false,
                         ("==", order) => order == Some(std::cmp::Ordering::Equal),
                         (">=", order) => order.is_some_and(std::cmp::Ordering::is_ge),
                         ("<=", order) => order.is_some_and(std::cmp::Ordering::is_le),
