@@ -5,7 +5,7 @@ use axum::{Extension, Json};
 use domain::{Seq, Timestamp};
 use serde::Deserialize;
 use serde_json::{Value, json};
-use store::events::{Bucket, CountBy, HISTORY_LIMIT_MAX, HistoryQuery, StoredEvent};
+use store::events::{Bucket, CountBy, HISTORY_LIMIT_MAX, HistoryQuery, Order, StoredEvent};
 use store::state::Moment;
 
 use super::{parse, shown};
@@ -67,6 +67,10 @@ pub(crate) async fn history(
         to: parse("to", query.to.as_deref())?,
         after_seq: query.after_seq.map(Seq),
         limit,
+        order: match query.after_seq {
+            Some(_) => Order::OldestFirst,
+            None => Order::NewestFirst,
+        },
         ..HistoryQuery::default()
     };
     wanted.cursor = parse("cursor", query.cursor.as_deref())?;

@@ -6,7 +6,7 @@ use anyhow::Context as _;
 use device_sim::FleetReport;
 use domain::Seq;
 use serde::Serialize;
-use store::events::HistoryQuery;
+use store::events::{HistoryQuery, Order};
 
 use crate::hub::{Running, Stores};
 use crate::pipeline::Stats;
@@ -82,6 +82,7 @@ impl Report {
             let query = HistoryQuery {
                 after_seq: Some(after),
                 limit: PAGE,
+                order: Order::OldestFirst,
                 ..HistoryQuery::default()
             };
             let page = stores
