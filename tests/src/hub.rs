@@ -150,6 +150,22 @@ impl Hub {
 
     /// Starts `gateway demo` on free ports over `dir` with further arguments, and waits until it is ready.
     pub async fn start_with(dir: &Path, arguments: &[&str]) -> Self {
+        Self::start_at(dir, ["127.0.0.1:0", "127.0.0.1:0"], arguments).await
+    }
+
+    /// Starts it where the last hub over this directory was: on the same ports.
+    pub async fn start_again(dir: &Path, demo: &Demo, arguments: &[&str]) -> Self {
+        let address = |url: &str| {
+            url.split("://")
+                .nth(1)
+                .expect("an address with a scheme")
+                .to_owned()
+        };
+        let (mqtt, http) = (address(&demo.mqtt), address(&demo.http));
+        Self::start_at(dir, [&mqtt, &http], arguments).await
+    }
+
+    async fn start_at(dir: &Path, [mqtt, http]: [&str; 2], arguments: &[&str]) -> Self {
         let told = dir.join("demo.json");
         let _ = std::fs::remove_file(&told);
         let log = std::fs::OpenOptions::new()
@@ -158,14 +174,7 @@ impl Hub {
             .open(dir.join("hub.log"))
             .expect("a log file");
         let child = Command::new(bin("gateway"))
-            .args([
-                "demo",
-                "--mqtt",
-                "127.0.0.1:0",
-                "--http",
-                "127.0.0.1:0",
-                "--data",
-            ])
+            .args(["demo", "--mqtt", mqtt, "--http", http, "--data"])
             .arg(dir)
             .args(arguments)
             .stdin(Stdio::null())
@@ -213,6 +222,14 @@ impl Hub {
     pub fn kill9(mut self) {
         self.child.kill().expect("killed");
         self.child.wait().expect("gone");
+    }
+
+    /// Waits until it ends by itself, as with `--for`.
+    pub async fn ended(mut self, patience: Duration) -> ExitStatus {
+        eventually("the hub ends by itself", patience, || {
+            std::future::ready(self.child.try_wait().expect("a child"))
+        })
+        .await
     }
 
     /// Asks it to end (SIGTERM) and waits for that.

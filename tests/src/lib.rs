@@ -3,8 +3,10 @@
 
 mod hub;
 mod mosquitto;
+mod tool;
 mod wait;
 
 pub use hub::{Api, Demo, Device, Hub, Login, artefacts, bin, repository};
 pub use mosquitto::{Subscriber, publish};
+pub use tool::{Outcome, Tool, run};
 pub use wait::{eventually, settles};

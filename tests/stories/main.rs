@@ -2,4 +2,5 @@
 
 mod bad_input;
 mod browser;
+mod kill9;
 mod smoke_alarm;
