@@ -1,0 +1,90 @@
+/** What is on the board: a plain sorted array that is changed in place, and a copy for the screen at most every 100 ms. */
+import { shallowRef } from "vue";
+import type { Device, IncidentItem, QuarantineItem } from "../api/types";
+import { insert, isOnBoard, remove } from "./order";
+
+const PAINT_MS = 100;
+const QUARANTINE_ROWS = 500;
+
+/** Copies: what reads them sees a change only when they are replaced. */
+export const rows = shallowRef<readonly IncidentItem[]>([]);
+export const devices = shallowRef<readonly Device[]>([]);
+export const quarantine = shallowRef<readonly QuarantineItem[]>([]);
+
+const sorted: IncidentItem[] = [];
+const byId = new Map<string, IncidentItem>();
+const deviceById = new Map<string, Device>();
+let waiting: QuarantineItem[] = [];
+let dirty = { rows: false, devices: false, quarantine: false };
+let timer: ReturnType<typeof setTimeout> | undefined;
+
+// a hidden tab gets no animation frames, but its alarm sound needs the rows
+function schedule(): void {
+  timer ??= setTimeout(() => {
+    timer = undefined;
+    if (document.hidden) publish();
+    else requestAnimationFrame(publish);
+  }, PAINT_MS);
+}
+
+function publish(): void {
+  if (dirty.rows) rows.value = sorted.slice();
+  if (dirty.devices) devices.value = [...deviceById.values()];
+  if (dirty.quarantine) quarantine.value = waiting.slice();
+  dirty = { rows: false, devices: false, quarantine: false };
+}
+
+/** The latest, without waiting for the next paint. */
+export function current(id: string): IncidentItem | undefined {
+  return byId.get(id);
+}
+
+export function replaceIncidents(items: readonly IncidentItem[]): void {
+  byId.clear();
+  sorted.length = 0;
+  for (const item of items) if (isOnBoard(item.state)) byId.set(item.id, item);
+  for (const item of byId.values()) insert(sorted, item);
+  dirty.rows = true;
+  publish();
+}
+
+/** An older version of what is there changes nothing. */
+export function putIncident(item: IncidentItem): void {
+  const before = byId.get(item.id);
+  if (before !== undefined) {
+    if (before.version > item.version || (before.version === item.version && before.revision > item.revision)) return;
+    remove(sorted, before);
+    byId.delete(item.id);
+  }
+  if (isOnBoard(item.state)) {
+    byId.set(item.id, item);
+    insert(sorted, item);
+  }
+  dirty.rows = true;
+  schedule();
+}
+
+export function replaceDevices(items: readonly Device[]): void {
+  deviceById.clear();
+  for (const item of items) deviceById.set(item.id, item);
+  dirty.devices = true;
+  publish();
+}
+
+export function putDevice(item: Device): void {
+  deviceById.set(item.id, item);
+  dirty.devices = true;
+  schedule();
+}
+
+export function replaceQuarantine(items: readonly QuarantineItem[]): void {
+  waiting = [...items];
+  dirty.quarantine = true;
+  publish();
+}
+
+export function putQuarantine(item: QuarantineItem): void {
+  waiting = [item, ...waiting.filter((other) => other.id !== item.id)].slice(0, QUARANTINE_ROWS);
+  dirty.quarantine = true;
+  schedule();
+}
