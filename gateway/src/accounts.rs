@@ -95,6 +95,22 @@ pub fn random_secret() -> String {
     hex::encode(bytes)
 }
 
+/// A password that can be read aloud and typed: 20 of 32 unmistakable characters in groups, 100 random bits.
+pub fn random_password() -> String {
+    const LETTERS: &[u8; 32] = b"abcdefghijkmnpqrstuvwxyz23456789";
+    let mut bytes = [0; 20];
+    rand::rng().fill_bytes(&mut bytes);
+    let letters: Vec<char> = bytes
+        .iter()
+        .map(|b| char::from(LETTERS[usize::from(b % 32)]))
+        .collect();
+    letters
+        .chunks(5)
+        .map(String::from_iter)
+        .collect::<Vec<_>>()
+        .join("-")
+}
+
 /// The account of a device: it speaks below its own topic and hears its own commands, nothing else.
 ///
 /// # Errors
@@ -206,7 +222,7 @@ pub async fn add_user(
     department: Option<&str>,
 ) -> anyhow::Result<()> {
     let (_, state) = open(config).await?;
-    let password = random_secret()[..24].to_owned();
+    let password = random_password();
     put_user(&state, login, role, department, &password).await?;
     println!("{password}");
     state.close().await;

@@ -10,6 +10,7 @@ use domain::Seq;
 use domain::place::Registry;
 use domain::rule::{Engine, RuleBook, RuleSet};
 use store::events::EventStore;
+use store::events::influx::{self, InfluxEvents, Pace, Target};
 use store::events::sqlite::SqliteEvents;
 use store::journal::{self, Journal};
 use store::state::State;
@@ -71,6 +72,14 @@ impl Catalogue {
             texts(&config.registry.dir, embedded::COMPOUND).context("reading the registry")?;
         let registry = Registry::from_files(places.iter().map(|(n, t)| (n.as_str(), t.as_str())))
             .map_err(|errors| Misconfigured(lines("the registry", &errors)))?;
+        if let Some(zone) = registry.community.as_ref().map(|c| c.time_zone.as_str()) {
+            if domain::rule::time_zone(zone).is_none() {
+                let what = format!(
+                    "the registry: unknown `time_zone` `{zone}` (hint: an IANA name such as Asia/Shanghai)"
+                );
+                return Err(Misconfigured(what).into());
+            }
+        }
         let rules = texts(&config.rules.dir, embedded::RULES).context("reading the rules")?;
         let rules = RuleSet::parse_for(&rules, &registry)
             .map_err(|errors| Misconfigured(lines("the rules", &errors)))?;
@@ -265,6 +274,10 @@ pub async fn serve(
         feed::run(state.clone(), fanout.clone(), life.stop()),
     );
 
+    if !config.influx.url.is_empty() {
+        forward_to_influx(config, events, life)?;
+    }
+
     let deps = listener::Deps {
         journal: journal.clone(),
         directory: Arc::new(accounts),
@@ -304,6 +317,34 @@ pub async fn serve(
         stats,
         listener: listener_stats,
     })
+}
+
+/// History goes to InfluxDB 2 besides: from the event store, with a cursor of its own, however long the server was away.
+fn forward_to_influx(
+    config: &Config,
+    events: &Arc<dyn EventStore>,
+    life: &mut Lifecycle,
+) -> anyhow::Result<()> {
+    let settings = &config.influx;
+    let file = &settings.token_file;
+    let token = std::fs::read_to_string(file)
+        .with_context(|| format!("cannot read `influx.token_file` {}", file.display()))?;
+    let target = Target {
+        url: settings.url.clone(),
+        org: settings.org.clone(),
+        bucket: settings.bucket.clone(),
+        token: token.trim().to_owned(),
+    };
+    let dir = config.data.dir.join("influx");
+    make_private(&dir)?;
+    let sink = InfluxEvents::open(&target, &dir).context("preparing the way to InfluxDB")?;
+    let (source, stop) = (Arc::clone(events), life.stop());
+    let pace = Pace::new(rand::random());
+    life.spawn("influx forwarder", async move {
+        influx::forward(source, &sink, pace, stop.cancelled_owned()).await;
+        Ok(())
+    });
+    Ok(())
 }
 
 /// The clock as a function, for those who need no more of it.

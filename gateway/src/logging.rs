@@ -1,5 +1,7 @@
 //! Log lines: a short fixed sentence with dotted fields, as text for people or JSON for collectors, on standard error.
 
+use std::io::IsTerminal as _;
+
 use anyhow::Context as _;
 use tracing_subscriber::EnvFilter;
 
@@ -14,7 +16,8 @@ pub fn init(log: &Log) -> anyhow::Result<()> {
         .with_context(|| format!("`log.filter` is `{}`", log.filter))?;
     let subscriber = tracing_subscriber::fmt()
         .with_env_filter(filter)
-        .with_writer(std::io::stderr);
+        .with_writer(std::io::stderr)
+        .with_ansi(std::io::stderr().is_terminal());
     let started = match log.format {
         LogFormat::Text => subscriber.with_target(false).try_init(),
         LogFormat::Json => subscriber.json().flatten_event(true).try_init(),

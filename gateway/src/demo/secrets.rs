@@ -86,7 +86,7 @@ impl Secrets {
         let state = &stores.state;
         let mut users = Vec::new();
         for (login, role, department) in USERS {
-            let password = accounts::random_secret();
+            let password = accounts::random_password();
             accounts::put_user(state, login, role, department, &password).await?;
             let token = accounts::new_token(state, login, "demo").await?;
             users.push(User {
