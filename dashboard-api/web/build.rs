@@ -17,6 +17,7 @@ const SOURCES: &[&str] = &[
     "package.json",
     "package-lock.json",
     "public",
+    "scripts",
     "src",
     "tsconfig.json",
     "vite.config.ts",

@@ -42,7 +42,9 @@ export function duration(milliseconds: number): string {
 export function placeOf(item: IncidentItem | Device, siteName: string): string {
   const floor = item.floor === null ? "" : t("place.floor", { floor: item.floor });
   const zone = item.zone_name ?? "";
-  const parts = [siteName, item.building_name ?? "", floor, zone === floor || zone.startsWith(item.building_name ?? "\0") ? "" : zone];
+  // a zone that is a whole storey would say the floor twice
+  const isStorey = item.floor !== null && zone === `${item.floor}层`;
+  const parts = [siteName, item.building_name ?? "", floor, isStorey ? "" : zone];
   return parts.filter((part) => part !== "").join(" ");
 }
 
