@@ -5,7 +5,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use anyhow::Context as _;
+use anyhow::{Context as _, bail};
 use domain::Seq;
 use domain::place::Registry;
 use domain::rule::{Engine, RuleBook, RuleSet};
@@ -233,7 +233,12 @@ pub async fn serve(
 
     let detected = state.cursor(CONSUMER).await?;
     let projected = events.cursor().await?;
-    info!(journal.seq = %journal.stats().last_seq, detect.seq = %detected, project.seq = %projected, "cursors read");
+    let last = journal.stats().last_seq;
+    if last < detected.max(projected) {
+        // a fresh journal beside older databases: what comes in next would be taken for known and passed over
+        bail!("the journal ends at {last}, before what the databases have read (hint: put the journal back, or start with an empty data directory)");
+    }
+    info!(journal.seq = %last, detect.seq = %detected, project.seq = %projected, "cursors read");
     let (detect_done, detected_upto) = watch::channel(detected);
     let (project_done, projected_upto) = watch::channel(projected);
 
