@@ -72,13 +72,15 @@ impl Catalogue {
             texts(&config.registry.dir, embedded::COMPOUND).context("reading the registry")?;
         let registry = Registry::from_files(places.iter().map(|(n, t)| (n.as_str(), t.as_str())))
             .map_err(|errors| Misconfigured(lines("the registry", &errors)))?;
-        if let Some(zone) = registry.community.as_ref().map(|c| c.time_zone.as_str()) {
-            if domain::rule::time_zone(zone).is_none() {
-                let what = format!(
-                    "the registry: unknown `time_zone` `{zone}` (hint: an IANA name such as Asia/Shanghai)"
-                );
-                return Err(Misconfigured(what).into());
-            }
+        let zone = registry
+            .community
+            .as_ref()
+            .map_or("UTC", |c| c.time_zone.as_str());
+        if domain::rule::time_zone(zone).is_none() {
+            let what = format!(
+                "the registry: unknown `time_zone` `{zone}` (hint: an IANA name such as Asia/Shanghai)"
+            );
+            return Err(Misconfigured(what).into());
         }
         let rules = texts(&config.rules.dir, embedded::RULES).context("reading the rules")?;
         let rules = RuleSet::parse_for(&rules, &registry)
@@ -236,7 +238,9 @@ pub async fn serve(
     let last = journal.stats().last_seq;
     if last < detected.max(projected) {
         // a fresh journal beside older databases: what comes in next would be taken for known and passed over
-        bail!("the journal ends at {last}, before what the databases have read (hint: put the journal back, or start with an empty data directory)");
+        bail!(
+            "the journal ends at {last}, before what the databases have read (hint: put the journal back, or start with an empty data directory)"
+        );
     }
     info!(journal.seq = %last, detect.seq = %detected, project.seq = %projected, "cursors read");
     let (detect_done, detected_upto) = watch::channel(detected);

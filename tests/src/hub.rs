@@ -187,7 +187,7 @@ impl Hub {
             dir: dir.to_owned(),
             demo: Demo::nothing(),
         };
-        hub.demo = eventually("the hub is ready", Duration::from_secs(60), || {
+        hub.demo = eventually("the hub is ready", Duration::from_mins(1), || {
             let died = hub.child.try_wait().expect("a child");
             assert!(
                 died.is_none(),

@@ -82,7 +82,7 @@ impl Drop for Tool {
 /// Runs one of our programs to its end.
 pub async fn run(name: &str, arguments: &[&str]) -> Outcome {
     Tool::start(name, arguments)
-        .finish(Duration::from_secs(60))
+        .finish(Duration::from_mins(1))
         .await
 }
 

@@ -87,7 +87,7 @@ async fn twenty_kills_under_load_lose_nothing_and_double_nothing() {
             hub = Hub::start_again(dir.path(), &demo, &alone).await;
             assert_eq!(hub.demo.http, demo.http, "on the same port");
         }
-        let outcome = load.finish(Duration::from_secs(60)).await;
+        let outcome = load.finish(Duration::from_mins(1)).await;
         assert_eq!(outcome.code, Some(0), "{}", outcome.stderr);
         eprintln!("{}", outcome.stdout.trim());
         legs.push((acked, report));

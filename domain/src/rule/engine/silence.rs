@@ -21,7 +21,7 @@ use crate::place::Registry;
 use crate::{DeviceId, Timestamp};
 
 /// Ticks further apart than this mean that the hub was not listening.
-const GAP: SignedDuration = SignedDuration::from_secs(60);
+const GAP: SignedDuration = SignedDuration::from_mins(1);
 /// How seldom a row is rewritten only because the device spoke again.
 const ROW_REFRESH: SignedDuration = SignedDuration::from_hours(1);
 
