@@ -281,6 +281,8 @@ impl Registry {
     ) -> Result<Self, Vec<RegistryError>> {
         let mut registry = Self::default();
         let mut errors = Vec::new();
+        // where each device stands, for mistakes that show only when everything has been read
+        let mut lines = BTreeMap::new();
         for (name, text) in files {
             let mut fail = |what: String| {
                 errors.push(RegistryError {
@@ -292,7 +294,7 @@ impl Registry {
                 .rsplit_once('.')
                 .is_some_and(|(_, ext)| ext.eq_ignore_ascii_case("csv"));
             if is_csv {
-                registry.add_devices(text, &mut fail);
+                registry.add_devices(name, text, &mut lines, &mut fail);
             } else {
                 match toml::from_str::<File>(text) {
                     Ok(file) => registry.add_file(file, &mut fail),
@@ -300,7 +302,10 @@ impl Registry {
                 }
             }
         }
-        registry.check_references(&mut errors);
+        if errors.is_empty() {
+            // with a file that could not be read, most of what is missing is in that file
+            registry.check_references(&lines, &mut errors);
+        }
         if errors.is_empty() {
             Ok(registry)
         } else {
@@ -373,13 +378,29 @@ impl Registry {
         );
     }
 
-    fn add_devices(&mut self, text: &str, fail: &mut impl FnMut(String)) {
+    fn add_devices(
+        &mut self,
+        name: &str,
+        text: &str,
+        lines: &mut BTreeMap<DeviceId, String>,
+        fail: &mut impl FnMut(String),
+    ) {
         let mut reader = csv::ReaderBuilder::new()
             .trim(csv::Trim::All)
             .comment(Some(b'#'))
             .from_reader(text.as_bytes());
-        for row in reader.deserialize::<Device>() {
-            match row {
+        let headers = reader.headers().cloned();
+        let headers = match headers {
+            Ok(headers) => headers,
+            Err(e) => return fail(e.to_string()),
+        };
+        for record in reader.records() {
+            let line = record
+                .as_ref()
+                .ok()
+                .and_then(|r| r.position())
+                .map_or(0, csv::Position::line);
+            match record.and_then(|r| r.deserialize::<Device>(Some(&headers))) {
                 Ok(device) if self.devices.contains_key(&device.id) => {
                     fail(format!(
                         "device `{}` is there twice (hint: ids are unique over all files)",
@@ -393,6 +414,7 @@ impl Registry {
                     ));
                 }
                 Ok(device) => {
+                    lines.insert(device.id.clone(), format!("{name}:{line}"));
                     self.devices.insert(device.id.clone(), device);
                 }
                 Err(e) => fail(e.to_string()),
@@ -400,7 +422,26 @@ impl Registry {
         }
     }
 
-    fn check_references(&self, errors: &mut Vec<RegistryError>) {
+    fn check_references(
+        &self,
+        lines: &BTreeMap<DeviceId, String>,
+        errors: &mut Vec<RegistryError>,
+    ) {
+        for device in self.devices.values() {
+            let what = match self.zones.get(&device.zone) {
+                None => format!(
+                    "device `{}` names zone `{}`, which does not exist",
+                    device.id, device.zone
+                ),
+                Some(z) if z.site != device.site => format!(
+                    "device `{}` is in site `{}` but its zone in `{}`",
+                    device.id, device.site, z.site
+                ),
+                Some(_) => continue,
+            };
+            let file = lines.get(&device.id).cloned().unwrap_or_default();
+            errors.push(RegistryError { file, what });
+        }
         let mut missing = |what: String| {
             errors.push(RegistryError {
                 file: "registry".to_owned(),
@@ -468,21 +509,6 @@ impl Registry {
                     }
                     Some(_) => {}
                 }
-            }
-        }
-        for device in self.devices.values() {
-            match self.zones.get(&device.zone) {
-                None => missing(format!(
-                    "device `{}` names zone `{}`, which does not exist",
-                    device.id, device.zone
-                )),
-                Some(z) if z.site != device.site => {
-                    missing(format!(
-                        "device `{}` is in site `{}` but its zone in `{}`",
-                        device.id, device.site, z.site
-                    ));
-                }
-                Some(_) => {}
             }
         }
         for entry in self.watch.values() {
@@ -575,9 +601,27 @@ mod tests {
             .map(ToString::to_string)
             .collect::<Vec<_>>()
             .join("\n");
-        for part in ["sitee", "d.csv", "SMOKE", "line: 4", "zone `nowhere`"] {
+        for part in ["sitee", "d.csv", "SMOKE", "line: 4"] {
             assert!(all.contains(part), "{part} is not in:\n{all}");
         }
+        assert!(
+            !all.contains("nowhere"),
+            "not before the files are read: {all}"
+        );
+    }
+
+    #[test]
+    fn a_device_in_no_zone_is_told_with_its_line() {
+        let csv = format!(
+            "# a remark\n{HEAD}s-1,q1,z1,fire_sensor,n,m,60,1,2\ns-2,q1,nowhere,fire_sensor,n,m,60,1,2\n"
+        );
+        let errors =
+            Registry::from_files([("a.toml", SMALL), ("d.csv", &csv)]).expect_err("refused");
+        let told: Vec<_> = errors.iter().map(ToString::to_string).collect();
+        assert_eq!(
+            told,
+            ["d.csv:4: device `s-2` names zone `nowhere`, which does not exist"]
+        );
     }
 
     #[test]

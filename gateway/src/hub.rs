@@ -68,8 +68,8 @@ impl Catalogue {
     /// # Errors
     /// [`Misconfigured`] with every mistake on a line of its own.
     pub fn load(config: &Config) -> anyhow::Result<Self> {
-        let places =
-            texts(&config.registry.dir, embedded::COMPOUND).context("reading the registry")?;
+        let places = texts(&config.registry.dir, embedded::COMPOUND)
+            .map_err(|e| unreadable("registry.dir", &e))?;
         let registry = Registry::from_files(places.iter().map(|(n, t)| (n.as_str(), t.as_str())))
             .map_err(|errors| Misconfigured(lines("the registry", &errors)))?;
         let zone = registry
@@ -82,7 +82,8 @@ impl Catalogue {
             );
             return Err(Misconfigured(what).into());
         }
-        let rules = texts(&config.rules.dir, embedded::RULES).context("reading the rules")?;
+        let rules =
+            texts(&config.rules.dir, embedded::RULES).map_err(|e| unreadable("rules.dir", &e))?;
         let rules = RuleSet::parse_for(&rules, &registry)
             .map_err(|errors| Misconfigured(lines("the rules", &errors)))?;
         let book = rules.book().clone();
@@ -92,6 +93,10 @@ impl Catalogue {
             book: Arc::new(book),
         })
     }
+}
+
+fn unreadable(setting: &str, error: &anyhow::Error) -> Misconfigured {
+    Misconfigured(format!("{error:#} (hint: see `{setting}`)"))
 }
 
 fn lines(what: &str, errors: &[impl std::fmt::Display]) -> String {
