@@ -6,7 +6,7 @@ mod mosquitto;
 mod tool;
 mod wait;
 
-pub use hub::{Api, Demo, Device, Hub, Login, artefacts, bin, repository};
+pub use hub::{Api, Credentials, Demo, Device, Hub, Login, artefacts, bin, repository};
 pub use mosquitto::{Subscriber, publish};
 pub use tool::{Outcome, Tool, run};
 pub use wait::{eventually, settles};

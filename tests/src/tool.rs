@@ -1,7 +1,7 @@
 //! Our executables as a person at a shell uses them: arguments in, exit code and words out.
 
 use std::fs::File;
-use std::io::{Read as _, Seek as _};
+use std::os::unix::fs::FileExt as _;
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::Duration;
 
@@ -57,6 +57,11 @@ impl Tool {
         self.child.try_wait().expect("a child").is_none()
     }
 
+    /// What it has printed and complained of so far.
+    pub fn printed(&self) -> String {
+        [&self.stdout, &self.stderr].map(so_far).concat()
+    }
+
     /// Waits until it ends by itself.
     pub async fn finish(mut self, patience: Duration) -> Outcome {
         let what = format!("{} ends", self.name);
@@ -66,8 +71,8 @@ impl Tool {
         .await;
         Outcome {
             code: status.code(),
-            stdout: whole(&mut self.stdout),
-            stderr: whole(&mut self.stderr),
+            stdout: so_far(&self.stdout),
+            stderr: so_far(&self.stderr),
         }
     }
 }
@@ -86,9 +91,11 @@ pub async fn run(name: &str, arguments: &[&str]) -> Outcome {
         .await
 }
 
-fn whole(file: &mut File) -> String {
-    let mut bytes = Vec::new();
-    file.rewind().expect("a file that seeks");
-    file.read_to_end(&mut bytes).expect("a file that reads");
+/// Reads without moving the place where the program writes.
+fn so_far(file: &File) -> String {
+    let len = file.metadata().expect("a file").len();
+    let mut bytes = vec![0; usize::try_from(len).expect("it fits into memory")];
+    file.read_exact_at(&mut bytes, 0)
+        .expect("a file that reads");
     String::from_utf8_lossy(&bytes).into_owned()
 }

@@ -2,5 +2,10 @@
 
 mod bad_input;
 mod browser;
+mod command_line;
+mod deploy;
 mod kill9;
+mod restart;
+mod scenarios;
 mod smoke_alarm;
+mod tidy;
