@@ -4,8 +4,6 @@ use std::path::{Path, PathBuf};
 
 use blackbox::repository;
 
-/// Named in the documents and made by somebody else's hands: screenshots are taken in a release.
-
 fn text(path: &str) -> String {
     std::fs::read_to_string(repository().join(path)).unwrap_or_else(|e| panic!("{path}: {e}"))
 }
