@@ -223,9 +223,11 @@ impl Work {
         match event.kind {
             Kind::DeviceOnline | Kind::DeviceOffline => {
                 let epoch = event.attrs.to_value()["epoch"].as_u64();
-                touch.presence = epoch
-                    .map(|epoch| (epoch, event.kind == Kind::DeviceOnline))
-                    .or(touch.presence);
+                let told = epoch.map(|epoch| (epoch, event.kind == Kind::DeviceOnline));
+                // the end of an older connection may be told after the beginning of a newer one: the epoch decides
+                if told.map(|(epoch, _)| epoch) >= touch.presence.map(|(epoch, _)| epoch) {
+                    touch.presence = told;
+                }
             }
             Kind::DeviceTelemetry => {
                 if let Some(percent) = battery_percent(event) {
@@ -258,12 +260,11 @@ fn topic_of(event: &Event) -> String {
 
 /// The event as structured CloudEvents 1.0 JSON.
 fn cloud_event(event: &Event) -> Vec<u8> {
-    let envelope = serde_json::json!({
+    let mut envelope = serde_json::json!({
         "specversion": "1.0",
         "id": event.id.to_string(),
         "source": event.cloud_event_source(),
         "type": event.cloud_event_type(),
-        "subject": event.component,
         "time": event.occurred_at,
         "datacontenttype": "application/json",
         "recordedtime": event.received_at,
@@ -271,11 +272,75 @@ fn cloud_event(event: &Event) -> Vec<u8> {
         "sequence": event.seq.to_string(),
         "data": event,
     });
-    let mut envelope = envelope;
-    if event.component.is_none()
-        && let Some(map) = envelope.as_object_mut()
-    {
-        map.remove("subject");
+    if let Some(component) = &event.component {
+        envelope["subject"] = component.as_str().into();
     }
     serde_json::to_vec(&envelope).unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use domain::{Attrs, ClockSource, DeviceClass, EventId, Phase};
+
+    use super::*;
+
+    fn event(seq: u64, kind: Kind, attrs: &serde_json::Value) -> Event {
+        let at: Timestamp = "2026-11-23T12:00:00Z".parse().expect("a time");
+        Event {
+            id: EventId::of_uplink(at, Seq(seq), 0),
+            seq: Seq(seq),
+            site: "q1".parse().expect("an id"),
+            device: "door-1".parse().expect("an id"),
+            class: DeviceClass::Access,
+            component: None,
+            kind,
+            phase: Phase::Instant,
+            dedupe_key: format!("#{seq}"),
+            occurred_at: at,
+            received_at: at,
+            clock: ClockSource::Gateway,
+            attrs: Attrs::from_value(attrs),
+        }
+    }
+
+    #[test]
+    fn the_newest_connection_decides_whether_a_device_is_online() {
+        let note = |seq, kind, epoch: u64| event(seq, kind, &serde_json::json!({"epoch": epoch}));
+        let mut work = Work::default();
+        work.touch(&note(1, Kind::DeviceOnline, 7));
+        work.touch(&note(2, Kind::DeviceOnline, 8));
+        work.touch(&note(3, Kind::DeviceOffline, 7)); // the older connection's end, told late
+        work.touch(&event(
+            4,
+            Kind::DeviceOffline,
+            &serde_json::json!({"state": "offline"}),
+        )); // a will: no epoch
+        let presence = |work: &Work| {
+            work.devices
+                .values()
+                .next()
+                .and_then(|touch| touch.presence)
+        };
+        assert_eq!(presence(&work), Some((8, true)));
+        work.touch(&note(5, Kind::DeviceOffline, 8));
+        assert_eq!(presence(&work), Some((8, false)));
+    }
+
+    #[test]
+    fn a_canonical_event_goes_out_as_a_cloud_event() {
+        let event = event(
+            5,
+            Kind::AccessForcedOpen,
+            &serde_json::json!({"door": "north"}),
+        );
+        assert_eq!(
+            topic_of(&event),
+            "ssg/v1/q1/_gw/evt/access/access-forced-open"
+        );
+        let told: serde_json::Value = serde_json::from_slice(&cloud_event(&event)).expect("JSON");
+        assert_eq!(told["type"], "ssg.access.forced_open.instant.v1");
+        assert_eq!(told["source"], "/sites/q1/devices/door-1");
+        assert_eq!(told["data"]["attrs"]["door"], "north");
+        assert!(told.get("subject").is_none());
+    }
 }
