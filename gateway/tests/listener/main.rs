@@ -1,0 +1,5 @@
+//! The listener over real TCP, byte by byte, with a real journal behind it.
+
+mod bench;
+mod protocol;
+mod rules;
