@@ -1,0 +1,312 @@
+//! The API as browsers and scripts use it: who may do what, cookies and other sites, and a live feed that misses nothing.
+
+use std::time::Duration;
+
+use blackbox::{Hub, publish};
+use futures::StreamExt as _;
+use serde_json::json;
+
+const ROLES: [&str; 7] = [
+    "operator",
+    "responder",
+    "station_lead",
+    "property_manager",
+    "grid_captain",
+    "auditor",
+    "administrator",
+];
+const EVERYBODY: &[&str] = &ROLES;
+const READERS: &[&str] = &[
+    "operator",
+    "responder",
+    "station_lead",
+    "property_manager",
+    "auditor",
+    "administrator",
+];
+const KEEPERS: &[&str] = &[
+    "operator",
+    "station_lead",
+    "property_manager",
+    "auditor",
+    "administrator",
+];
+const DOERS: &[&str] = &[
+    "operator",
+    "responder",
+    "station_lead",
+    "property_manager",
+    "administrator",
+];
+
+/// Method, path, who may, and what they then get.
+const ROUTES: [(&str, &str, &[&str], u16); 13] = [
+    ("GET", "/api/v1/session", EVERYBODY, 200),
+    ("DELETE", "/api/v1/session", EVERYBODY, 204),
+    ("GET", "/api/v1/meta", EVERYBODY, 200),
+    ("GET", "/api/v1/status", KEEPERS, 200),
+    ("GET", "/api/v1/incidents", EVERYBODY, 200),
+    (
+        "GET",
+        "/api/v1/incidents/inc_00000000000000000000000000000000",
+        EVERYBODY,
+        404,
+    ),
+    (
+        "POST",
+        "/api/v1/incidents/inc_00000000000000000000000000000000/claim",
+        DOERS,
+        404,
+    ),
+    ("GET", "/api/v1/events", READERS, 200),
+    (
+        "GET",
+        "/api/v1/counts?from=2026-11-23T00:00:00Z&to=2026-11-24T00:00:00Z",
+        EVERYBODY,
+        200,
+    ),
+    ("GET", "/api/v1/devices", EVERYBODY, 200),
+    ("GET", "/api/v1/quarantine", KEEPERS, 200),
+    ("GET", "/api/v1/live", EVERYBODY, 200),
+    ("GET", "/metrics", &["administrator"], 200),
+];
+
+fn client() -> reqwest::Client {
+    reqwest::Client::builder()
+        .no_proxy()
+        .timeout(Duration::from_secs(20))
+        .build()
+        .expect("a client")
+}
+
+#[tokio::test]
+async fn every_route_answers_each_role_as_the_table_says() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let hub = Hub::start(dir.path()).await;
+    let (client, base) = (client(), &hub.demo.http);
+    let call = async |method: &str, path: &str, token: Option<&str>| {
+        let mut request = client
+            .request(method.parse().expect("a method"), format!("{base}{path}"))
+            .header("Idempotency-Key", "table")
+            .timeout(Duration::from_secs(10));
+        if method == "POST" {
+            request = request.json(&json!({"expected_version": 1}));
+        }
+        if let Some(token) = token {
+            request = request.bearer_auth(token);
+        }
+        // a live stream never ends: its head is the answer
+        request.send().await.expect("answers").status().as_u16()
+    };
+    for (method, path, allowed, answer) in ROUTES {
+        assert_eq!(
+            call(method, path, None).await,
+            401,
+            "{method} {path} without identity"
+        );
+        assert_eq!(
+            call(method, path, Some("jm_guess")).await,
+            401,
+            "{method} {path} with a wrong token"
+        );
+        for role in ROLES {
+            let expected = if allowed.contains(&role) { answer } else { 403 };
+            let token = &hub.demo.user(role).token;
+            assert_eq!(
+                call(method, path, Some(token)).await,
+                expected,
+                "{method} {path} as {role}"
+            );
+        }
+    }
+    for path in ["/healthz", "/readyz", "/api/v1/openapi.json", "/"] {
+        assert_eq!(call("GET", path, None).await, 200, "{path}");
+    }
+    assert_eq!(call("GET", "/api/v1/secrets", None).await, 404);
+    let served = hub
+        .api("auditor")
+        .get("/api/v1/openapi.json")
+        .await
+        .expect("the document");
+    let documented: usize = served["paths"]
+        .as_object()
+        .expect("paths")
+        .values()
+        .map(|p| p.as_object().map_or(0, serde_json::Map::len))
+        .sum();
+    // the log-in itself is the one that needs nobody; metrics are not part of the document
+    assert_eq!(
+        documented,
+        ROUTES.len() - 1 + 1,
+        "a route is missing from this table"
+    );
+}
+
+#[tokio::test]
+async fn a_browser_logs_in_by_cookie_and_other_sites_cannot_use_it() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let hub = Hub::start(dir.path()).await;
+    let (client, url) = (client(), format!("{}/api/v1/session", hub.demo.http));
+    let operator = hub.demo.user("operator");
+    let wrong = client
+        .post(&url)
+        .json(&json!({"login": operator.login, "password": "guess"}))
+        .send()
+        .await
+        .expect("answers");
+    assert_eq!(wrong.status(), 401);
+    let right = json!({"login": operator.login, "password": operator.password});
+    let reply = client
+        .post(&url)
+        .json(&right)
+        .send()
+        .await
+        .expect("answers");
+    assert_eq!(reply.status(), 200);
+    let set = reply.headers()["set-cookie"]
+        .to_str()
+        .expect("text")
+        .to_owned();
+    for part in ["HttpOnly", "SameSite=Strict", "Path=/"] {
+        assert!(set.contains(part), "{set}");
+    }
+    assert!(reply.headers().contains_key("content-security-policy"));
+    let cookie = set.split(';').next().expect("a pair").to_owned();
+    let with = |request: reqwest::RequestBuilder| request.header("cookie", &cookie);
+    assert_eq!(
+        with(client.get(&url))
+            .send()
+            .await
+            .expect("answers")
+            .status(),
+        200
+    );
+    let cross = with(client.delete(&url))
+        .header("origin", "http://evil.example")
+        .send()
+        .await
+        .expect("answers");
+    assert_eq!(cross.status(), 403, "another site's page");
+    assert_eq!(
+        with(client.get(&url))
+            .send()
+            .await
+            .expect("answers")
+            .status(),
+        200,
+        "still logged in"
+    );
+    let own = with(client.delete(&url))
+        .header("origin", hub.demo.http.clone())
+        .send()
+        .await
+        .expect("answers");
+    assert_eq!(own.status(), 204);
+    assert_eq!(
+        with(client.get(&url))
+            .send()
+            .await
+            .expect("answers")
+            .status(),
+        401,
+        "logged out"
+    );
+
+    for _ in 0..6 {
+        client
+            .post(&url)
+            .json(&json!({"login": "nobody", "password": "x"}))
+            .send()
+            .await
+            .expect("answers");
+    }
+    let slowed = client
+        .post(&url)
+        .json(&json!({"login": "nobody", "password": "x"}))
+        .send()
+        .await
+        .expect("answers");
+    assert_eq!(slowed.status(), 429);
+    assert!(slowed.headers().contains_key("retry-after"));
+}
+
+/// Reads a live stream until `n` changes have come; gives their revisions.
+async fn changes(hub: &Hub, after: u64, by_header: bool, n: usize) -> Vec<u64> {
+    let url = format!("{}/api/v1/live", hub.demo.http);
+    let request = client().get(if by_header {
+        url
+    } else {
+        format!("{url}?from={after}")
+    });
+    let request = if by_header {
+        request.header("last-event-id", after)
+    } else {
+        request
+    };
+    let reply = request
+        .bearer_auth(&hub.demo.user("operator").token)
+        .send()
+        .await
+        .expect("answers");
+    let (mut stream, mut text, mut revisions) = (reply.bytes_stream(), String::new(), Vec::new());
+    while revisions.len() < n {
+        let piece = tokio::time::timeout(Duration::from_secs(10), stream.next()).await;
+        text.push_str(&String::from_utf8_lossy(
+            &piece.expect("in time").expect("goes on").expect("reads"),
+        ));
+        while let Some((event, rest)) = text
+            .split_once("\n\n")
+            .map(|(e, r)| (e.to_owned(), r.to_owned()))
+        {
+            text = rest;
+            assert!(!event.contains("event: reset"), "{event}");
+            if let Some(id) = event.lines().find_map(|line| line.strip_prefix("id: ")) {
+                revisions.push(id.parse().expect("a revision"));
+            }
+        }
+    }
+    revisions
+}
+
+#[tokio::test]
+async fn a_live_stream_that_broke_goes_on_where_it_was_without_gap_or_double() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let hub = Hub::start(dir.path()).await;
+    let start = hub
+        .api("operator")
+        .get("/api/v1/incidents")
+        .await
+        .expect("a list")["revision"]
+        .as_u64()
+        .expect("a revision");
+    let detectors: Vec<_> = hub
+        .demo
+        .devices
+        .iter()
+        .filter(|d| d.class == "fire_sensor")
+        .take(6)
+        .cloned()
+        .collect();
+    for (n, detector) in detectors.iter().enumerate() {
+        let smoke =
+            json!({"id": format!("live-{n}"), "kind": "fire.smoke", "phase": "raised"}).to_string();
+        assert!(
+            publish(
+                &hub.demo,
+                detector,
+                &detector.event_topic("fire.smoke"),
+                smoke.as_bytes(),
+                1,
+                "mqttv311"
+            )
+            .status
+            .success()
+        );
+    }
+    let first = changes(&hub, start, false, 4).await;
+    let last = *first.last().expect("some");
+    let second = changes(&hub, last, true, 4).await;
+    let all: Vec<u64> = first.into_iter().chain(second).collect();
+    let expected: Vec<u64> = (start + 1..).take(all.len()).collect();
+    assert_eq!(all, expected, "gap-free, in order, each once");
+}
