@@ -212,6 +212,32 @@ async fn a_browser_logs_in_by_cookie_and_other_sites_cannot_use_it() {
         "logged out"
     );
 
+    for (body, kind) in [
+        ("{", "application/json"),
+        ("{}", "application/json"),
+        ("x", "text/plain"),
+    ] {
+        let bad = client
+            .post(&url)
+            .header("content-type", kind)
+            .body(body)
+            .send()
+            .await
+            .expect("answers");
+        assert!(bad.status().is_client_error());
+        assert_eq!(
+            bad.headers()["content-type"],
+            "application/problem+json",
+            "{body}"
+        );
+    }
+    let large = client
+        .post(&url)
+        .header("content-type", "application/json")
+        .body("x".repeat(70_000))
+        .send()
+        .await;
+    assert_eq!(large.expect("answers").status(), 413);
     for _ in 0..6 {
         client
             .post(&url)

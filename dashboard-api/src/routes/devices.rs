@@ -1,5 +1,6 @@
 //! Devices, and what could not be read of what they said.
 
+use axum::extract::rejection::QueryRejection;
 use axum::extract::{Query, State};
 use axum::{Extension, Json};
 use serde::Deserialize;
@@ -35,8 +36,9 @@ pub(crate) struct PageOf {
 pub(crate) async fn quarantine(
     State(api): State<Api>,
     Extension(caller): Extension<Caller>,
-    Query(query): Query<PageOf>,
+    query: Result<Query<PageOf>, QueryRejection>,
 ) -> Result<Json<Value>, Problem> {
+    let Query(query) = query?;
     let page = api
         .deps
         .state

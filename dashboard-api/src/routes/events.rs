@@ -1,5 +1,6 @@
 //! History: events and counts.
 
+use axum::extract::rejection::QueryRejection;
 use axum::extract::{Query, State};
 use axum::{Extension, Json};
 use domain::{Seq, Timestamp};
@@ -51,8 +52,9 @@ pub(crate) fn item(stored: &StoredEvent) -> Value {
 pub(crate) async fn history(
     State(api): State<Api>,
     Extension(caller): Extension<Caller>,
-    Query(query): Query<Filter>,
+    query: Result<Query<Filter>, QueryRejection>,
 ) -> Result<Json<Value>, Problem> {
+    let Query(query) = query?;
     let limit = query.limit.unwrap_or(100);
     if !(1..=HISTORY_LIMIT_MAX).contains(&limit) {
         return Err(Problem::bad_request(format!(
@@ -102,8 +104,9 @@ pub(crate) struct Counting {
     responses((status = 200, body = schema::CountPage), (status = 400, body = schema::Problem)))]
 pub(crate) async fn counts(
     State(api): State<Api>,
-    Query(query): Query<Counting>,
+    query: Result<Query<Counting>, QueryRejection>,
 ) -> Result<Json<Value>, Problem> {
+    let Query(query) = query?;
     let from: Option<Timestamp> = parse("from", Some(&query.from))?;
     let to: Option<Timestamp> = parse("to", Some(&query.to))?;
     let (Some(from), Some(to)) = (from, to) else {

@@ -1,5 +1,6 @@
 //! Incidents, and the commands on them.
 
+use axum::extract::rejection::{JsonRejection, QueryRejection};
 use axum::extract::{Path, Query, State};
 use axum::http::HeaderMap;
 use axum::{Extension, Json};
@@ -34,8 +35,9 @@ pub(crate) struct Filter {
 pub(crate) async fn list(
     State(api): State<Api>,
     Extension(caller): Extension<Caller>,
-    Query(query): Query<Filter>,
+    query: Result<Query<Filter>, QueryRejection>,
 ) -> Result<Json<Value>, Problem> {
+    let Query(query) = query?;
     let filter = IncidentFilter {
         stage: parse("state", query.state.as_deref())?,
         department: parse("department", query.department.as_deref())?,
@@ -112,8 +114,9 @@ pub(crate) async fn command(
     Extension(caller): Extension<Caller>,
     Path((id, verb)): Path<(String, String)>,
     headers: HeaderMap,
-    Json(request): Json<Request>,
+    request: Result<Json<Request>, JsonRejection>,
 ) -> Result<Json<Value>, Problem> {
+    let Json(request) = request?;
     let id: IncidentId = id.parse().map_err(|_| Problem::not_found("incident"))?;
     let verb: Verb = verb.parse().map_err(|_| Problem::not_found("verb"))?;
     let key = headers

@@ -7,6 +7,7 @@ use std::convert::Infallible;
 use std::time::Duration;
 
 use axum::Extension;
+use axum::extract::rejection::QueryRejection;
 use axum::extract::{Query, State};
 use axum::http::HeaderMap;
 use axum::response::sse::{Event, Sse};
@@ -43,9 +44,10 @@ type Out = Sender<Result<Event, Infallible>>;
 pub(crate) async fn live(
     State(api): State<Api>,
     Extension(caller): Extension<Caller>,
-    Query(query): Query<From>,
+    query: Result<Query<From>, QueryRejection>,
     headers: HeaderMap,
 ) -> Result<Sse<impl Stream<Item = Result<Event, Infallible>>>, Problem> {
+    let Query(query) = query?;
     let place = std::sync::Arc::clone(&api.streams)
         .try_acquire_owned()
         .map_err(|_| Problem::too_many("too many live streams are open", 5))?;

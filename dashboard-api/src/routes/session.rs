@@ -3,6 +3,7 @@
 use std::net::SocketAddr;
 use std::time::Instant;
 
+use axum::extract::rejection::JsonRejection;
 use axum::extract::{ConnectInfo, State};
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
@@ -45,8 +46,9 @@ fn set_cookie(api: &Api, secret: &str, seconds: i64) -> HeaderValue {
 pub(crate) async fn log_in(
     State(api): State<Api>,
     peer: Option<Extension<ConnectInfo<SocketAddr>>>,
-    Json(body): Json<LogIn>,
+    body: Result<Json<LogIn>, JsonRejection>,
 ) -> Result<Response, Problem> {
+    let Json(body) = body?;
     let address = peer.map_or_else(
         || [0, 0, 0, 0].into(),
         |Extension(ConnectInfo(peer))| peer.ip(),
