@@ -60,6 +60,7 @@ impl Reader {
     ) -> Result<Vec<(Seq, Uplink)>, ReadError> {
         let durable = self.durable.borrow().seq;
         let (mut batch, mut bytes) = (Vec::new(), 0);
+        let mut looked_again = None;
         while self.after < durable && batch.len() < records_max && bytes < bytes_max {
             if self.walker.is_none() && !self.open()? {
                 break;
@@ -108,7 +109,19 @@ impl Reader {
                             self.walker = None;
                         }
                         // durable says there is more: it was written since this window was read
-                        None => walker.refresh(),
+                        None if looked_again != Some(self.after) => {
+                            looked_again = Some(self.after);
+                            walker.refresh();
+                        }
+                        // and it is not there: it was lost at the end of the log, which recovery has told
+                        None => {
+                            error!(
+                                journal.first = self.after.0 + 1,
+                                journal.last = durable.0,
+                                "journal records are missing at the end"
+                            );
+                            self.after = durable;
+                        }
                     }
                 }
             }

@@ -185,6 +185,28 @@ async fn a_log_that_ends_before_its_mark_is_noticed_and_positions_are_not_used_t
 }
 
 #[tokio::test]
+async fn a_reader_does_not_wait_for_what_was_lost_at_the_end() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let (journal, _) = open(dir.path());
+    for n in 0..3 {
+        put(&journal, n, 50).await;
+    }
+    journal.close().await.expect("closes");
+    drop(journal);
+    let path = last_segment(dir.path());
+    let mut bytes = std::fs::read(&path).expect("reads");
+    bytes[layout::HEADER_BYTES + layout::record_bytes(&uplink(0, 50)) * 2 + 20] ^= 1;
+    std::fs::write(&path, &bytes).expect("writes");
+    let (journal, recovery) = open(dir.path());
+    assert_eq!(recovery.lost, Some((Seq(3), Seq(3))));
+    let read: Vec<_> = all(&journal).into_iter().map(|(seq, _)| seq.0).collect();
+    assert_eq!(read, [1, 2], "and it ends");
+    put(&journal, 7, 50).await;
+    let read: Vec<_> = all(&journal).into_iter().map(|(seq, _)| seq.0).collect();
+    assert_eq!(read, [1, 2, 4]);
+}
+
+#[tokio::test]
 async fn foreign_files_are_named_and_left_alone() {
     let dir = tempfile::tempdir().expect("a directory");
     std::fs::write(dir.path().join("notes.txt"), "mine").expect("writes");
