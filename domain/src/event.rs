@@ -339,6 +339,15 @@ impl Event {
     pub fn cloud_event_type(&self) -> String {
         format!("ssg.{}.{}.v1", self.kind, self.phase.as_str())
     }
+    /// The trace id (W3C Trace Context, 32 hexadecimal digits) that follows this event from the journal to the screen: its own
+    /// id without the prefix.
+    pub fn trace_id(&self) -> String {
+        self.id.uuid().simple().to_string()
+    }
+    /// The CloudEvents extension `traceparent`; the journal position stands for the parent span.
+    pub fn traceparent(&self) -> String {
+        format!("00-{}-{:016x}-01", self.id.uuid().simple(), self.seq.0)
+    }
     /// The CloudEvents `source`: `/sites/{site}/devices/{device}`.
     pub fn cloud_event_source(&self) -> String {
         format!("/sites/{}/devices/{}", self.site, self.device)

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use blackbox::{Hub, Subscriber, publish};
+use blackbox::{Hub, Subscriber, eventually, publish};
 use serde_json::json;
 
 fn smoke(id: &str, phase: &str) -> Vec<u8> {
@@ -137,6 +137,29 @@ async fn whoever_may_subscribe_hears_of_it_and_nobody_else() {
         )),
         "{heard}"
     );
+    // one trace id from the journal over the canonical event to what the screen shows
+    let (_, json) = heard.split_once(' ').expect("topic and payload");
+    let canonical: serde_json::Value = serde_json::from_str(json).expect("JSON");
+    let incident = hub.api("operator").incident_of("S1").await;
+    let path = format!(
+        "/api/v1/incidents/{}",
+        incident["id"].as_str().expect("an id")
+    );
+    let api = hub.api("operator");
+    let event = eventually("history has its event", Duration::from_secs(10), || async {
+        let shown = api.get(&path).await.ok()?;
+        shown["events"][0]["event_id"].as_str().map(str::to_owned)
+    })
+    .await;
+    let trace = event.trim_start_matches("evt_");
+    assert!(
+        canonical["traceparent"]
+            .as_str()
+            .expect("a trace")
+            .contains(trace),
+        "{trace}: {canonical}"
+    );
+    assert!(hub.log().contains(trace), "the log names it");
     let quiet = Duration::from_millis(300);
     assert_eq!(nosy.line_with("\"heard\"", quiet), None);
     assert_eq!(greedy.line_with("\"heard\"", quiet), None);

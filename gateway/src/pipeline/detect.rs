@@ -125,7 +125,17 @@ impl Detector {
                     continue;
                 }
                 work.seen.push((key.0, key.1, event.received_at));
-                work.findings.extend(self.engine.on_event(&event));
+                let findings = self.engine.on_event(&event);
+                for finding in &findings {
+                    info!(
+                        trace.id = event.trace_id(),
+                        rule.id = %finding.rule,
+                        device.id = %event.device,
+                        journal.seq = %event.seq,
+                        "rule matched"
+                    );
+                }
+                work.findings.extend(findings);
                 work.out.push(event);
             }
         }
@@ -270,6 +280,7 @@ fn cloud_event(event: &Event) -> Vec<u8> {
         "recordedtime": event.received_at,
         "partitionkey": event.device,
         "sequence": event.seq.to_string(),
+        "traceparent": event.traceparent(),
         "data": event,
     });
     if let Some(component) = &event.component {
@@ -341,6 +352,10 @@ mod tests {
         assert_eq!(told["type"], "ssg.access.forced_open.instant.v1");
         assert_eq!(told["source"], "/sites/q1/devices/door-1");
         assert_eq!(told["data"]["attrs"]["door"], "north");
+        assert_eq!(
+            told["traceparent"],
+            format!("00-{}-0000000000000005-01", event.trace_id())
+        );
         assert!(told.get("subject").is_none());
     }
 }

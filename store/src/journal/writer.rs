@@ -12,9 +12,9 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::thread::JoinHandle;
 
-use domain::Seq;
+use domain::{EventId, Seq};
 use tokio::sync::watch;
-use tracing::{debug, error};
+use tracing::{debug, error, trace};
 
 use super::mark::Mark;
 use super::queue::Taken;
@@ -61,6 +61,7 @@ impl Writer {
 
     fn commit(&mut self, taken: &Taken, buffer: &mut Vec<u8>) -> io::Result<()> {
         buffer.clear();
+        let first = self.next;
         for uplink in &taken.uplinks {
             let need = layout::record_bytes(uplink) as u64;
             if self.offset + buffer.len() as u64 + need > self.segment_bytes {
@@ -72,6 +73,7 @@ impl Writer {
         }
         self.write(buffer)?;
         let seq = Seq(self.next.0 - 1);
+        trace_stored(first, taken);
         let shared = &self.shared;
         shared
             .records
@@ -141,5 +143,16 @@ impl Writer {
         {
             error!("the thread of the spare segment panicked");
         }
+    }
+}
+
+/// With trace logging on: the id under which each uplink's event is followed from here to the screen.
+fn trace_stored(first: Seq, taken: &Taken) {
+    if !tracing::enabled!(tracing::Level::TRACE) {
+        return;
+    }
+    for (seq, uplink) in (first.0..).map(Seq).zip(&taken.uplinks) {
+        let id = EventId::of_uplink(uplink.received_at, seq, 0);
+        trace!(trace.id = %id.uuid().simple(), journal.seq = %seq, connection.epoch = uplink.epoch, "uplink stored");
     }
 }
