@@ -11,10 +11,11 @@ use domain::place::{Device, Registry};
 use domain::{DepartmentId, DeviceId, Timestamp, UserId};
 use rand::RngCore as _;
 use store::state::{Credential, CredentialKind, NewUser, Role, State, User};
+use tokio_util::sync::CancellationToken;
 
 use crate::config::Config;
 use crate::hub::Catalogue;
-use crate::listener::{Directory, Pattern, Principal, PrincipalKind};
+use crate::listener::{Directory, Pattern, PeerCertificate, Principal, PrincipalKind};
 
 /// The accounts of this run, by log-in name.
 pub struct Accounts {
@@ -49,6 +50,11 @@ impl Directory for Accounts {
             self.nobody.verify(secret);
             None
         }
+    }
+
+    fn of_certificate(&self, certificate: &PeerCertificate) -> Option<Arc<Principal>> {
+        let (_, principal) = self.by_login.get(&certificate.common_name)?;
+        Some(Arc::clone(principal))
     }
 }
 
@@ -85,6 +91,7 @@ fn principal(credential: &Credential, registry: &Registry) -> anyhow::Result<Pri
         kind,
         publish: patterns(&credential.publish)?,
         subscribe: patterns(&credential.subscribe)?,
+        revoked: CancellationToken::new(),
     })
 }
 

@@ -5,6 +5,7 @@ use std::str::FromStr;
 use std::sync::Arc;
 
 use domain::{DeviceId, SiteId};
+use tokio_util::sync::CancellationToken;
 
 /// What kind of client it is.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -33,6 +34,8 @@ pub struct Principal {
     pub publish: Vec<Pattern>,
     /// What it may subscribe to.
     pub subscribe: Vec<Pattern>,
+    /// Cancelled when the account, or what it may do, is no longer so: its connections end at once.
+    pub revoked: CancellationToken,
 }
 
 impl Principal {
@@ -50,6 +53,17 @@ impl Principal {
 pub trait Directory: Send + Sync {
     /// The principal with this log-in and secret. Takes the same time whether the log-in exists or not.
     fn authenticate(&self, login: &str, secret: &[u8]) -> Option<Arc<Principal>>;
+    /// The principal that a client certificate stands for; the handshake has verified it against the authority and the revocation list.
+    fn of_certificate(&self, certificate: &PeerCertificate) -> Option<Arc<Principal>>;
+}
+
+/// What a verified client certificate says.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PeerCertificate {
+    /// The subject's common name: the log-in of the account.
+    pub common_name: String,
+    /// SHA-256 over the DER bytes, as 64 hexadecimal characters.
+    pub fingerprint: String,
 }
 
 /// A topic filter as grants use it: literal levels, `+` for one level, `#` at the end for the rest.

@@ -10,7 +10,6 @@ use bytes::{Bytes, BytesMut};
 use domain::{Lane, Uplink, UplinkFlags};
 use store::journal::{AppendError, Ticket, Watermarks};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
-use tokio::net::TcpStream;
 use tokio::sync::watch;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
@@ -19,6 +18,7 @@ use tracing::debug;
 use super::Shared;
 use super::acl::{self, Principal, PrincipalKind};
 use super::codec::{self, Fault, Incoming, Publish, Version};
+use super::transport::Stream;
 use crate::adapters::lane_of;
 use crate::fanout::{Delivery, Session};
 
@@ -54,14 +54,16 @@ enum End {
     Lost(&'static str),
     /// A newer connection of the same client took its place.
     Takeover,
+    /// The account, or what it may do, is no longer so.
+    Revoked,
     /// The hub stops.
     Shutdown,
 }
 
 pub(super) struct Connection {
     shared: Arc<Shared>,
-    socket: TcpStream,
-    peer: Option<SocketAddr>,
+    socket: Stream,
+    peer: SocketAddr,
     buffer: BytesMut,
     out: BytesMut,
     version: Version,
@@ -94,7 +96,8 @@ impl Connection {
     )]
     pub(super) fn new(
         shared: Arc<Shared>,
-        socket: TcpStream,
+        socket: Stream,
+        peer: SocketAddr,
         buffer: BytesMut,
         version: Version,
         principal: Arc<Principal>,
@@ -109,9 +112,9 @@ impl Connection {
         let durable = shared.journal.watermarks();
         let bucket = Bucket::new(shared.limits.publishes_per_second_max);
         Self {
-            peer: socket.peer_addr().ok(),
             shared,
             socket,
+            peer,
             buffer,
             out: BytesMut::with_capacity(1024),
             version,
@@ -142,6 +145,7 @@ impl Connection {
             End::CleanWithWill => ("disconnect", None, true),
             End::Lost(why) => (why, None, true),
             End::Takeover => ("takeover", Some(0x8e), true),
+            End::Revoked => ("revoked", Some(0x87), true),
             End::Shutdown => ("shutdown", Some(0x8b), true),
         };
         if let Some(reason) = goodbye
@@ -166,7 +170,7 @@ impl Connection {
             }
         }
         if matches!(self.principal.kind, PrincipalKind::Device { .. }) {
-            let peer = self.peer.map(|p| p.to_string()).unwrap_or_default();
+            let peer = self.peer.to_string();
             self.shared
                 .notes
                 .presence(&self.principal.id, self.epoch, "offline", reason, &peer)
@@ -196,6 +200,7 @@ impl Connection {
                     return End::Shutdown;
                 }
                 () = self.gone.cancelled() => return End::Takeover,
+                () = self.principal.revoked.cancelled() => return End::Revoked,
                 read = read_some(&mut self.socket, &mut self.buffer, self.bucket.wait()), if is_window_open => match read {
                     Ok(0) => return End::Lost("closed"),
                     Ok(_) => heard = Instant::now(),
@@ -529,7 +534,7 @@ impl Connection {
 }
 
 async fn read_some(
-    socket: &mut TcpStream,
+    socket: &mut Stream,
     buffer: &mut BytesMut,
     wait: Duration,
 ) -> std::io::Result<usize> {

@@ -1,6 +1,5 @@
 //! From a socket to an authenticated connection: the first packet, and the answer to it.
 
-use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -8,12 +7,12 @@ use bytes::{Bytes, BytesMut};
 use rumqttc::mqttbytes::v4;
 use rumqttc::v5::mqttbytes::v5;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
-use tokio::net::TcpStream;
 
 use super::Shared;
 use super::acl::{self, Principal, PrincipalKind};
 use super::codec::{self, Version};
 use super::connection::{Connection, Will};
+use super::transport::{Peer, Stream};
 
 /// Whoever guesses waits this long for each answer.
 const REFUSAL_DELAY: Duration = Duration::from_millis(250);
@@ -41,8 +40,8 @@ const UNSUPPORTED: Refusal = Refusal(0x01, 0x84);
 
 /// Reads the CONNECT, decides, answers. The caller limits the time. An error says why there is no connection.
 pub(super) async fn run(
-    mut socket: TcpStream,
-    peer: SocketAddr,
+    mut socket: Stream,
+    peer: Peer,
     shared: &Arc<Shared>,
 ) -> Result<Connection, String> {
     let mut buffer = BytesMut::with_capacity(4096);
@@ -74,7 +73,7 @@ pub(super) async fn run(
             return Err(what);
         }
     };
-    let principal = match admit(&connect, peer, shared).await {
+    let principal = match admit(&connect, &peer, shared).await {
         Ok(principal) => principal,
         Err((refusal, what)) => {
             refuse(&mut socket, connect.version, refusal).await;
@@ -91,12 +90,19 @@ pub(super) async fn run(
     if matches!(principal.kind, PrincipalKind::Device { .. }) {
         shared
             .notes
-            .presence(&principal.id, epoch, "online", "connect", &peer.to_string())
+            .presence(
+                &principal.id,
+                epoch,
+                "online",
+                "connect",
+                &peer.address.to_string(),
+            )
             .await;
     }
     Ok(Connection::new(
         Arc::clone(shared),
         socket,
+        peer.address,
         buffer,
         connect.version,
         principal,
@@ -113,27 +119,55 @@ pub(super) async fn run(
 /// Who may come in, and under which name.
 async fn admit(
     connect: &Connect,
-    peer: SocketAddr,
+    peer: &Peer,
     shared: &Shared,
 ) -> Result<Arc<Principal>, (Refusal, String)> {
-    let Some((login, secret)) = &connect.login else {
+    let by_certificate = peer
+        .certificate
+        .as_ref()
+        .and_then(|certificate| shared.directory.of_certificate(certificate));
+    let by_login = connect.login.as_ref();
+    let Some((login, secret)) = by_login else {
+        if let Some(principal) = by_certificate {
+            return may_connect(principal, connect, shared).await;
+        }
         let what = "a client without a log-in".to_owned();
         shared
             .notes
-            .refused(&peer.ip().to_string(), "auth", &what, "")
+            .refused(&peer.address.ip().to_string(), "auth", &what, "")
             .await;
         return Err((BAD_LOGIN, what));
     };
     let Some(principal) = shared.directory.authenticate(login, secret.as_bytes()) else {
         tokio::time::sleep(REFUSAL_DELAY).await;
         let login: String = login.chars().take(64).filter(|c| !c.is_control()).collect();
-        let what = format!("wrong log-in or secret for `{login}` from {}", peer.ip());
+        let what = format!(
+            "wrong log-in or secret for `{login}` from {}",
+            peer.address.ip()
+        );
         shared
             .notes
-            .refused(&peer.ip().to_string(), "auth", &what, "")
+            .refused(&peer.address.ip().to_string(), "auth", &what, "")
             .await;
         return Err((BAD_LOGIN, what));
     };
+    if by_certificate.is_some_and(|owner| owner.id != principal.id) {
+        let what = format!("`{}` came with the certificate of another", principal.id);
+        shared
+            .notes
+            .refused(&principal.id, "certificate", &what, "")
+            .await;
+        return Err((NOT_AUTHORISED, what));
+    }
+    may_connect(principal, connect, shared).await
+}
+
+/// Whether it may come under this client id and with this will.
+async fn may_connect(
+    principal: Arc<Principal>,
+    connect: &Connect,
+    shared: &Shared,
+) -> Result<Arc<Principal>, (Refusal, String)> {
     let is_good_id = match &principal.kind {
         PrincipalKind::Device { device, .. } => connect.client == device.as_str(),
         PrincipalKind::Integration | PrincipalKind::Bridge => {
@@ -169,7 +203,7 @@ async fn admit(
     Ok(principal)
 }
 
-async fn refuse(socket: &mut TcpStream, version: Version, Refusal(code, reason): Refusal) {
+async fn refuse(socket: &mut Stream, version: Version, Refusal(code, reason): Refusal) {
     let packet: &[u8] = match version {
         Version::V4 => &[0x20, 2, 0, code],
         Version::V5 => &[0x20, 3, 0, reason, 0],

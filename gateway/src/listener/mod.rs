@@ -14,6 +14,7 @@ mod connection;
 mod handshake;
 mod notes;
 mod presence;
+mod transport;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -27,12 +28,13 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tracing::{debug, error, warn};
 
-pub use acl::{BadPattern, Directory, Pattern, Principal, PrincipalKind};
+pub use acl::{BadPattern, Directory, Pattern, PeerCertificate, Principal, PrincipalKind};
 
 use crate::fanout::FanOut;
 use admission::Admission;
 use notes::Notes;
 use presence::Presence;
+use transport::Peer;
 
 /// How long connections may take to say good-bye when the hub stops.
 const DRAIN: Duration = Duration::from_secs(5);
@@ -205,7 +207,14 @@ async fn run(socket: TcpStream, peer: SocketAddr, shared: &Arc<Shared>, stop: Ca
     }
     let connected = tokio::time::timeout(
         shared.limits.connect_deadline,
-        handshake::run(socket, peer, shared),
+        handshake::run(
+            Box::new(socket),
+            Peer {
+                address: peer,
+                certificate: None,
+            },
+            shared,
+        ),
     )
     .await;
     match connected {

@@ -5,7 +5,9 @@ use std::time::Duration;
 
 use domain::{Seq, Uplink};
 use gateway::fanout::FanOut;
-use gateway::listener::{Deps, Directory, Limits, ListenerStats, Principal, PrincipalKind, serve};
+use gateway::listener::{
+    Deps, Directory, Limits, ListenerStats, PeerCertificate, Principal, PrincipalKind, serve,
+};
 use store::journal::{Journal, Options};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
@@ -18,6 +20,10 @@ impl Directory for Accounts {
     fn authenticate(&self, login: &str, secret: &[u8]) -> Option<Arc<Principal>> {
         let known = self.0.iter().find(|p| p.id == login)?;
         (secret == b"secret").then(|| Arc::clone(known))
+    }
+
+    fn of_certificate(&self, _: &PeerCertificate) -> Option<Arc<Principal>> {
+        None
     }
 }
 
@@ -34,6 +40,7 @@ fn device(id: &str) -> Arc<Principal> {
             format!("{own}/avail").parse().expect("a filter"),
         ],
         subscribe: vec![format!("{own}/cmd/#").parse().expect("a filter")],
+        revoked: CancellationToken::new(),
     })
 }
 
