@@ -188,9 +188,13 @@ impl Connection {
             if let Err(end) = self.decode().await {
                 return end;
             }
+            let was_full = !self.has_room();
             self.acknowledge();
             if self.flush().await.is_err() {
                 return End::Lost("error");
+            }
+            if was_full && self.has_room() {
+                continue; // whole packets may lie in the buffer, and nothing else would wake us for them
             }
             let is_window_open = self.has_room() && self.buffer.len() < IN_BYTES_MAX;
             let may_deliver = self.in_flight.len() < self.in_flight_max;
