@@ -17,4 +17,4 @@ pub use id::{
     UserId, ZoneId,
 };
 pub use jiff::Timestamp;
-pub use uplink::{Lane, Uplink, UplinkFlags};
+pub use uplink::{Lane, Uplink, UplinkExtra, UplinkFlags};

@@ -4,7 +4,7 @@ use bytes::Bytes;
 
 use crate::Timestamp;
 
-/// MQTT's delivery flags of an uplink in one byte: QoS in bits 0–1, DUP in bit 2, RETAIN in bit 3.
+/// MQTT's delivery flags of an uplink in one byte: QoS in bits 0–1, DUP in bit 2, RETAIN in bit 3, and in bit 4 that it is a will.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct UplinkFlags(u8);
 
@@ -24,6 +24,11 @@ impl UplinkFlags {
     pub fn with_retain(self) -> Self {
         Self(self.0 | 0b1000)
     }
+    /// The same, marked as a will: said by the hub in the name of a client that is gone.
+    #[must_use]
+    pub fn with_will(self) -> Self {
+        Self(self.0 | 0b1_0000)
+    }
     /// 0, 1 or 2.
     pub fn qos(self) -> u8 {
         self.0 & 0b0011
@@ -36,6 +41,10 @@ impl UplinkFlags {
     pub fn retain(self) -> bool {
         self.0 & 0b1000 != 0
     }
+    /// The hub said it in the name of a client that is gone.
+    pub fn will(self) -> bool {
+        self.0 & 0b1_0000 != 0
+    }
     /// The byte that is stored.
     pub fn bits(self) -> u8 {
         self.0
@@ -43,7 +52,7 @@ impl UplinkFlags {
     /// From the stored byte; unknown bits are dropped and QoS 3 reads as 2.
     #[must_use]
     pub fn from_bits(bits: u8) -> Self {
-        Self((bits & 0b1100) | (bits & 0b0011).min(2))
+        Self((bits & 0b1_1100) | (bits & 0b0011).min(2))
     }
 }
 
@@ -62,6 +71,19 @@ pub struct Uplink {
     pub topic: String,
     /// The bytes.
     pub payload: Bytes,
+    /// What subscribers and redeliveries need of it besides; none for most.
+    pub extra: Option<Box<UplinkExtra>>,
+}
+
+/// What an MQTT message carried beside topic and payload.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct UplinkExtra {
+    /// Packet id of a QoS 2 message, so that it is known again when it comes again; else 0.
+    pub packet_id: u16,
+    /// Seconds after `received_at` when nobody wants it any more.
+    pub expiry_s: Option<u32>,
+    /// The properties that subscribers get unaltered, as they stand in an MQTT 5.0 packet (§3.3.2.3); at most 65,535 bytes.
+    pub properties: Bytes,
 }
 
 /// The principal of what the hub journals about itself.

@@ -6,7 +6,7 @@ use serde::Deserialize;
 use store::state::State;
 use tokio_util::sync::CancellationToken;
 
-use crate::fanout::FanOut;
+use crate::exchange::Exchange;
 
 /// Rows read at a time.
 const PAGE: u32 = 200;
@@ -17,11 +17,11 @@ struct Incident {
     departments: Vec<String>,
 }
 
-/// Follows the feed from now on. Who was not connected asks the API for what it missed: fan-out is a hint, not delivery.
+/// Follows the feed from now on. Who was not connected asks the API for what it missed: what is offered is a hint, not delivery.
 ///
 /// # Errors
 /// A state database that cannot be read.
-pub async fn run(state: State, fanout: FanOut, stop: CancellationToken) -> anyhow::Result<()> {
+pub async fn run(state: State, exchange: Exchange, stop: CancellationToken) -> anyhow::Result<()> {
     let mut hint = state.hint();
     let mut after: Revision = *hint.borrow_and_update();
     loop {
@@ -30,7 +30,7 @@ pub async fn run(state: State, fanout: FanOut, stop: CancellationToken) -> anyho
             changed = hint.changed() => if changed.is_err() { return Ok(()) },
         }
         let upto = *hint.borrow_and_update();
-        if !fanout.has_subscribers() {
+        if !exchange.has_listeners() {
             after = upto;
             continue;
         }
@@ -47,7 +47,7 @@ pub async fn run(state: State, fanout: FanOut, stop: CancellationToken) -> anyho
                 };
                 for department in &incident.departments {
                     let topic = format!("ssg/v1/{}/_gw/incident/{department}", incident.site);
-                    fanout.offer(&topic, row.json.clone().into());
+                    exchange.offer(&topic, row.json.clone().into());
                 }
             }
         }

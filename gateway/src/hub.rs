@@ -21,7 +21,7 @@ use tracing::{info, warn};
 use crate::accounts::Accounts;
 use crate::clock::Clock;
 use crate::config::Config;
-use crate::fanout::FanOut;
+use crate::exchange::Exchange;
 use crate::lifecycle::{self, Lifecycle};
 use crate::listener::{self, ListenerStats};
 use crate::ops::Ops;
@@ -235,7 +235,11 @@ pub async fn serve(
     let (mqtt_address, http_address) = (mqtt.local_addr()?, http.local_addr()?);
     let stats = Arc::new(Stats::default());
     let listener_stats = Arc::new(ListenerStats::default());
-    let fanout = FanOut::start().context("starting the fan-out")?;
+    let (exchange, worker) = Exchange::open(
+        &config.data.dir.join("sessions.db"),
+        journal,
+        ticking(clock),
+    )?;
     let accounts = Accounts::load(state, &catalogue.registry).await?;
 
     let detected = state.cursor(CONSUMER).await?;
@@ -260,7 +264,7 @@ pub async fn serve(
         engine,
         book: Arc::clone(&catalogue.book),
         state: state.clone(),
-        fanout: fanout.clone(),
+        exchange: exchange.clone(),
         clock: clock.clone(),
         stats: Arc::clone(&stats),
     };
@@ -279,13 +283,17 @@ pub async fn serve(
     );
     life.spawn("project", projector);
 
+    life.spawn("exchange", async move {
+        tokio::task::spawn_blocking(move || worker.run())
+            .await
+            .context("the exchange's thread")?
+    });
+
+    let passed = [detected_upto, projected_upto, exchange.routed()];
+    life.spawn("release", release(journal.clone(), passed, life.stop()));
     life.spawn(
-        "release",
-        release(journal.clone(), detected_upto, projected_upto, life.stop()),
-    );
-    life.spawn(
-        "feed to fan-out",
-        feed::run(state.clone(), fanout.clone(), life.stop()),
+        "feed to exchange",
+        feed::run(state.clone(), exchange.clone(), life.stop()),
     );
 
     if !config.influx.url.is_empty() {
@@ -295,7 +303,7 @@ pub async fn serve(
     let deps = listener::Deps {
         journal: journal.clone(),
         directory: Arc::new(accounts),
-        fanout,
+        exchange,
         limits: limits(config),
         clock: ticking(clock),
         stats: Arc::clone(&listener_stats),
@@ -384,11 +392,10 @@ fn limits(config: &Config) -> listener::Limits {
     }
 }
 
-/// Tells the journal what both consumers have passed.
+/// Tells the journal what every consumer has passed.
 async fn release(
     journal: Journal,
-    detected: watch::Receiver<Seq>,
-    projected: watch::Receiver<Seq>,
+    passed: [watch::Receiver<Seq>; 3],
     stop: tokio_util::sync::CancellationToken,
 ) -> anyhow::Result<()> {
     let mut every = tokio::time::interval(RELEASE_EVERY);
@@ -396,8 +403,9 @@ async fn release(
         tokio::select! {
             () = stop.cancelled() => return Ok(()),
             _ = every.tick() => {
-                let upto = (*detected.borrow()).min(*projected.borrow());
-                journal.release(upto);
+                if let Some(upto) = passed.iter().map(|p| *p.borrow()).min() {
+                    journal.release(upto);
+                }
             }
         }
     }

@@ -5,7 +5,7 @@ pub mod adapters;
 pub mod clock;
 pub mod config;
 pub mod demo;
-pub mod fanout;
+pub mod exchange;
 pub mod feed;
 pub mod hub;
 pub mod lifecycle;

@@ -1,5 +1,7 @@
-//! What outlives a restart: the journal (what came in), the event store (history), the state (registry, alarms, incidents, users).
+//! What outlives a restart: the journal (what came in), the event store (history), the state (registry, alarms, incidents, users),
+//! the sessions (what MQTT clients are still owed).
 
 pub mod events;
 pub mod journal;
+pub mod sessions;
 pub mod state;

@@ -1,15 +1,16 @@
-//! One connection: reads what its window allows, acknowledges what is on disk, delivers what it subscribes to.
+//! One connection: reads what its window allows, acknowledges what is on disk, delivers what its session is owed.
 
-use std::collections::{HashSet, VecDeque};
+use std::collections::{HashMap, HashSet, VecDeque};
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use bytes::{Bytes, BytesMut};
-use domain::{Lane, Uplink, UplinkFlags};
+use bytes::BytesMut;
+use domain::{Lane, Uplink, UplinkExtra, UplinkFlags};
 use store::journal::{AppendError, Ticket, Watermarks};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::sync::futures::Notified;
 use tokio::sync::watch;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
@@ -17,31 +18,48 @@ use tracing::debug;
 
 use super::Shared;
 use super::acl::{self, Principal, PrincipalKind};
-use super::codec::{self, Fault, Incoming, Publish, Version};
+use super::codec::{self, Ack, Fault, Outgoing, Packet, Publish, SubscribeOptions, Version};
 use super::transport::Stream;
 use crate::adapters::lane_of;
-use crate::fanout::{Delivery, Session};
+use crate::exchange::{self, Arrival, Delivery, Departure, Next, Session, Unreleased};
 
 /// What is written is gathered up to this size before it is sent.
 const OUT_BYTES: usize = 16 << 10;
 /// Reading stops while so much lies undecoded because the window is full.
 const IN_BYTES_MAX: usize = 256 << 10;
+/// One read takes at least, and at most, so much; in between it follows what the client sends.
+const READ_BYTES: (usize, usize) = (1 << 10, 64 << 10);
+/// Topics that get an alias towards a client that takes some.
+const ALIASES_OUT_MAX: u16 = 32;
 
-/// What a client asked to be said when it vanishes.
-#[derive(Debug, Clone)]
-pub(super) struct Will {
-    pub(super) topic: String,
-    pub(super) payload: Bytes,
-    pub(super) qos: u8,
-    pub(super) retain: bool,
+/// What client and hub have agreed on.
+pub(super) struct Terms {
+    pub(super) version: Version,
+    /// How long it may be silent; zero: for ever.
+    pub(super) patience: Duration,
+    /// Most unacknowledged messages towards the client.
+    pub(super) receive_maximum: u16,
+    /// Largest packet towards the client.
+    pub(super) packet_bytes_max: usize,
+    /// Most topic aliases towards the client.
+    pub(super) topic_alias_max: u16,
+    pub(super) wants_reasons: bool,
+    /// How long the session outlives the connection.
+    pub(super) expiry_s: u32,
 }
 
-/// A publish whose acknowledgement waits for the disk, or, when refused, for its turn.
+/// An acknowledgement that waits for the disk, or only for its turn.
 struct Pending {
     id: u16,
-    first: u8,
-    /// None: refused with reason 0x87, which waits only for those before it.
-    ticket: Option<Ticket>,
+    kind: Ack,
+    state: State,
+}
+
+enum State {
+    /// Until the disk has it.
+    Waits(Ticket),
+    /// It can be said with this reason as soon as those before it are said.
+    Decided(u8),
 }
 
 /// Why a connection ended.
@@ -56,6 +74,8 @@ enum End {
     Takeover,
     /// The account, or what it may do, is no longer so.
     Revoked,
+    /// The session has ended, with this reason.
+    Session(u8),
     /// The hub stops.
     Shutdown,
 }
@@ -65,27 +85,23 @@ pub(super) struct Connection {
     socket: Stream,
     peer: SocketAddr,
     buffer: BytesMut,
+    read_bytes: usize,
     out: BytesMut,
-    version: Version,
+    terms: Terms,
     principal: Arc<Principal>,
     client: String,
     epoch: u64,
     gone: CancellationToken,
-    will: Option<Will>,
-    /// How long it may be silent; zero: for ever.
-    patience: Duration,
     durable: watch::Receiver<Watermarks>,
     pending: VecDeque<Pending>,
     /// QoS 2: taken, and not released by the client yet.
-    unreleased: HashSet<u16>,
-    session: Option<Session>,
-    /// Filters of a device below its own commands: granted, and served from elsewhere.
-    own_filters: HashSet<String>,
-    /// QoS 1 deliveries that the client has not acknowledged.
-    in_flight: HashSet<u16>,
-    in_flight_max: usize,
-    next_id: u16,
-    their_packet_bytes_max: usize,
+    unreleased: Unreleased,
+    session: Option<Arc<Session>>,
+    filters: HashSet<String>,
+    aliases_in: HashMap<u16, String>,
+    aliases_out: HashMap<String, u16>,
+    /// The client changed it when it said good-bye.
+    last_expiry_s: Option<u32>,
     bucket: Bucket,
 }
 
@@ -99,76 +115,66 @@ impl Connection {
         socket: Stream,
         peer: SocketAddr,
         buffer: BytesMut,
-        version: Version,
+        terms: Terms,
         principal: Arc<Principal>,
         client: String,
         epoch: u64,
         gone: CancellationToken,
-        will: Option<Will>,
-        patience: Duration,
-        receive_maximum: u16,
-        their_packet_bytes_max: usize,
+        session: Option<Arc<Session>>,
     ) -> Self {
         let durable = shared.journal.watermarks();
         let bucket = Bucket::new(shared.limits.publishes_per_second_max);
+        let unreleased = session
+            .as_ref()
+            .map(|session| session.unreleased())
+            .unwrap_or_default();
         Self {
             shared,
             socket,
             peer,
             buffer,
-            out: BytesMut::with_capacity(1024),
-            version,
+            read_bytes: READ_BYTES.0,
+            out: BytesMut::new(),
+            terms,
             principal,
             client,
             epoch,
             gone,
-            will,
-            patience,
             durable,
             pending: VecDeque::new(),
-            unreleased: HashSet::new(),
-            session: None,
-            own_filters: HashSet::new(),
-            in_flight: HashSet::new(),
-            in_flight_max: usize::from(receive_maximum),
-            next_id: 1,
-            their_packet_bytes_max,
+            unreleased,
+            session,
+            filters: HashSet::new(),
+            aliases_in: HashMap::new(),
+            aliases_out: HashMap::new(),
+            last_expiry_s: None,
             bucket,
         }
+    }
+
+    /// The client was gone before it heard that it was let in.
+    pub(super) async fn abandon(self) {
+        self.leave(Departure::Lost).await;
     }
 
     /// Serves it until it ends, and journals that it did.
     pub(super) async fn run(mut self, stop: CancellationToken) {
         let end = self.serve(&stop).await;
-        let (reason, goodbye, with_will) = match end {
-            End::Clean => ("disconnect", None, false),
-            End::CleanWithWill => ("disconnect", None, true),
-            End::Lost(why) => (why, None, true),
-            End::Takeover => ("takeover", Some(0x8e), true),
-            End::Revoked => ("revoked", Some(0x87), true),
-            End::Shutdown => ("shutdown", Some(0x8b), true),
+        let (reason, goodbye, departure) = match end {
+            End::Clean => ("disconnect", None, Departure::Goodbye),
+            End::CleanWithWill => ("disconnect", None, Departure::Lost),
+            End::Lost(why) => (why, None, Departure::Lost),
+            End::Takeover | End::Session(0x8e) => ("takeover", Some(0x8e), Departure::Lost),
+            End::Revoked => ("revoked", Some(0x87), Departure::Lost),
+            End::Session(code) => ("session", Some(code), Departure::Lost),
+            End::Shutdown => ("shutdown", Some(0x8b), Departure::HubEnds),
         };
         if let Some(reason) = goodbye
-            && self.version == Version::V5
+            && self.terms.version == Version::V5
         {
-            codec::disconnect(&mut self.out, reason);
+            codec::disconnect(&mut self.out, reason, None);
         }
         let _ = tokio::time::timeout(Duration::from_secs(1), self.flush()).await;
-        self.shared
-            .presence
-            .leave(&self.principal.id, &self.client, self.epoch);
-        if let Some(will) = self.will.take().filter(|_| with_will) {
-            let said = self.uplink(
-                will.topic,
-                will.payload,
-                UplinkFlags::new(will.qos),
-                will.retain,
-            );
-            let lane = lane_of(&said.topic);
-            if self.shared.journal.append(lane, said).await.is_err() {
-                debug!("will not journalled");
-            }
-        }
         if matches!(self.principal.kind, PrincipalKind::Device { .. }) {
             let peer = self.peer.to_string();
             self.shared
@@ -177,27 +183,47 @@ impl Connection {
                 .await;
         }
         debug!(device.id = %self.principal.id, reason, "connection ended");
+        self.leave(departure).await;
+    }
+
+    async fn leave(self, departure: Departure) {
+        self.shared
+            .presence
+            .leave(&self.principal.id, &self.client, self.epoch);
+        if let Some(session) = self.session {
+            self.shared
+                .exchange
+                .detach(session, self.epoch, self.last_expiry_s, departure)
+                .await;
+        }
     }
 
     async fn serve(&mut self, stop: &CancellationToken) -> End {
         let mut heard = Instant::now();
-        let silence = tokio::time::sleep(self.patience.max(Duration::from_secs(1)));
+        let silence = tokio::time::sleep(self.terms.patience.max(Duration::from_secs(1)));
         tokio::pin!(silence);
         loop {
+            // the bell is taken in hand before anybody looks what there is
+            let session = self.session.clone();
+            let bell = session.as_ref().map(|session| session.woken());
             // everything that is there, then one write
             if let Err(end) = self.decode().await {
                 return end;
             }
             let was_full = !self.has_room();
             self.acknowledge();
+            let has_more = match self.deliver() {
+                Ok(has_more) => has_more,
+                Err(end) => return end,
+            };
             if self.flush().await.is_err() {
                 return End::Lost("error");
             }
-            if was_full && self.has_room() {
-                continue; // whole packets may lie in the buffer, and nothing else would wake us for them
+            let is_new_session = session.is_none() && self.session.is_some();
+            if has_more || is_new_session || (was_full && self.has_room()) {
+                continue; // nothing else would wake us for what lies here already
             }
             let is_window_open = self.has_room() && self.buffer.len() < IN_BYTES_MAX;
-            let may_deliver = self.in_flight.len() < self.in_flight_max;
             tokio::select! {
                 () = stop.cancelled() => {
                     self.finish().await;
@@ -205,7 +231,7 @@ impl Connection {
                 }
                 () = self.gone.cancelled() => return End::Takeover,
                 () = self.principal.revoked.cancelled() => return End::Revoked,
-                read = read_some(&mut self.socket, &mut self.buffer, self.bucket.wait()), if is_window_open => match read {
+                read = read_some(&mut self.socket, &mut self.buffer, &mut self.read_bytes, self.bucket.wait()), if is_window_open => match read {
                     Ok(0) => return End::Lost("closed"),
                     Ok(_) => heard = Instant::now(),
                     Err(_) => return End::Lost("error"),
@@ -216,12 +242,9 @@ impl Connection {
                         return End::Lost("journal");
                     }
                 }
-                delivery = next_delivery(&mut self.session), if may_deliver => match delivery {
-                    Some(delivery) => self.deliver(&delivery),
-                    None => return End::Lost("fan-out"),
-                },
-                () = &mut silence, if !self.patience.is_zero() => {
-                    let due = heard + self.patience;
+                () = rung(bell) => {}
+                () = &mut silence, if !self.terms.patience.is_zero() => {
+                    let due = heard + self.terms.patience;
                     if due <= Instant::now() {
                         return End::Lost("keepalive");
                     }
@@ -237,16 +260,20 @@ impl Connection {
 
     /// Handles every whole packet in the buffer, as far as the window allows.
     async fn decode(&mut self) -> Result<(), End> {
+        let bytes_max = self.shared.limits.packet_bytes_max;
         while self.has_room() {
-            match codec::next(
-                &mut self.buffer,
-                self.version,
-                self.shared.limits.packet_bytes_max,
-            ) {
-                Ok(None) => return Ok(()),
-                Ok(Some(incoming)) => self.handle(incoming).await?,
+            match codec::decode(&mut self.buffer, Some(self.terms.version), bytes_max) {
+                Ok(None) => break,
+                Ok(Some(packet)) => {
+                    if let Err(end) = self.handle(packet).await? {
+                        return Err(self.fail(end).await);
+                    }
+                }
                 Err(fault) => return Err(self.fail(fault).await),
             }
+        }
+        if self.buffer.is_empty() && self.buffer.capacity() > READ_BYTES.0 {
+            self.buffer = BytesMut::new();
         }
         Ok(())
     }
@@ -264,80 +291,128 @@ impl Connection {
             .notes
             .refused(&self.principal.id, what, &detail, "")
             .await;
-        if self.version == Version::V5 {
-            codec::disconnect(&mut self.out, fault.code);
+        if self.terms.version == Version::V5 {
+            let words = self.terms.wants_reasons.then_some(fault.what.as_str());
+            codec::disconnect(&mut self.out, fault.code, words);
         }
         End::Lost("protocol")
     }
 
-    async fn handle(&mut self, incoming: Incoming) -> Result<(), End> {
-        match incoming {
-            Incoming::Publish(publish) => self.publish(publish).await?,
-            Incoming::Acknowledged(id) => {
-                self.in_flight.remove(&id);
+    /// The outer error ends the connection, the inner one is the client's fault.
+    async fn handle(&mut self, packet: Packet) -> Result<Result<(), Fault>, End> {
+        let version = self.terms.version;
+        match packet {
+            Packet::Publish(publish) => return self.publish(publish).await,
+            Packet::Ack(kind, id, reason) => return self.acked(kind, id, reason).await,
+            Packet::Subscribe {
+                id,
+                filters,
+                subscription,
+            } => self.subscribe(id, filters, subscription).await?,
+            Packet::Unsubscribe { id, filters } => self.unsubscribe(id, filters).await?,
+            Packet::Ping => codec::pong(&mut self.out),
+            Packet::Disconnect {
+                reason,
+                session_expiry_s,
+            } => {
+                if let Some(expiry) = session_expiry_s {
+                    if self.terms.expiry_s == 0 && expiry > 0 {
+                        let what = "a session expiry in DISCONNECT, and none in CONNECT";
+                        return Ok(Err(Fault::protocol(what)));
+                    }
+                    let most = self.shared.limits.session_expiry_s_max;
+                    self.last_expiry_s = Some(expiry.min(most));
+                }
+                let is_clean = version == Version::V4 || reason == 0;
+                return Err(if is_clean {
+                    End::Clean
+                } else {
+                    End::CleanWithWill
+                });
             }
-            Incoming::Release(id) => {
-                self.unreleased.remove(&id);
-                codec::ack(&mut self.out, codec::PUBCOMP, id);
-            }
-            Incoming::Subscribe { id, filters } => self.subscribe(id, filters).await?,
-            Incoming::Unsubscribe { id, filters } => self.unsubscribe(id, &filters),
-            Incoming::Ping => codec::pong(&mut self.out),
-            Incoming::Disconnect { with_will: false } => return Err(End::Clean),
-            Incoming::Disconnect { with_will: true } => return Err(End::CleanWithWill),
+            Packet::Connect(_) => return Ok(Err(Fault::protocol("a second CONNECT"))),
         }
-        Ok(())
+        Ok(Ok(()))
     }
 
-    async fn publish(&mut self, publish: Publish) -> Result<(), End> {
+    async fn publish(&mut self, publish: Publish) -> Result<Result<(), Fault>, End> {
         let Publish {
-            topic,
+            mut topic,
             payload,
             id,
             qos,
             dup,
             retain,
+            alias,
+            expiry_s,
+            forwarded,
         } = publish;
+        if let Some(alias) = alias {
+            if alias > self.shared.limits.topic_alias_maximum {
+                return Ok(Err(Fault::new(0x94, "a topic alias above the maximum")));
+            }
+            if topic.is_empty() {
+                match self.aliases_in.get(&alias) {
+                    Some(known) => known.clone_into(&mut topic),
+                    None => {
+                        return Ok(Err(Fault::protocol(
+                            "a topic alias that stands for nothing",
+                        )));
+                    }
+                }
+            } else {
+                self.aliases_in.insert(alias, topic.clone());
+            }
+        }
         self.shared.stats.received.fetch_add(1, Ordering::Relaxed);
-        let first = if qos == 2 {
-            codec::PUBREC
-        } else {
-            codec::PUBACK
-        };
+        let kind = if qos == 2 { Ack::PubRec } else { Ack::PubAck };
         let limits = &self.shared.limits;
+        if qos == 2 {
+            let known = self.unreleased.lock().get(&id).copied();
+            if let Some(ticket) = known {
+                // sent again before it was released: taken already. Its PUBREC is on its way, or was lost
+                let is_on_its_way = self
+                    .pending
+                    .iter()
+                    .any(|p| p.id == id && p.kind == Ack::PubRec);
+                if !is_on_its_way {
+                    let state = ticket.map_or(State::Decided(0), State::Waits);
+                    self.pending.push_back(Pending { id, kind, state });
+                }
+                return Ok(Ok(()));
+            }
+            if self.unreleased.lock().len() >= usize::from(limits.receive_maximum) {
+                let what = "more unreleased QoS 2 messages than offered";
+                return Ok(Err(Fault::new(0x93, what)));
+            }
+        }
         let is_long = topic.len() > limits.topic_bytes_max
             || topic.split('/').count() > limits.topic_levels_max;
         if is_long || !self.principal.may_publish(&topic) {
-            return self.deny(&topic, qos, id, first).await;
-        }
-        if qos == 2 && !self.unreleased.insert(id) {
-            // sent again before it was released: taken already. Its PUBREC is on its way, or was lost
-            if !self
-                .pending
-                .iter()
-                .any(|p| p.id == id && p.first == codec::PUBREC)
-            {
-                codec::ack(&mut self.out, codec::PUBREC, id);
-            }
-            return Ok(());
-        }
-        if self.unreleased.len() > usize::from(limits.receive_maximum) {
-            return Err(self
-                .fail(Fault {
-                    code: 0x93,
-                    what: "more unreleased QoS 2 messages than offered".to_owned(),
-                })
-                .await);
-        }
-        let mut flags = UplinkFlags::new(qos);
-        if dup {
-            flags = flags.with_dup();
+            return self.deny(&topic, qos, id, kind).await.map(Ok);
         }
         let lane = lane_of(&topic);
         if lane == Lane::Telemetry {
             self.bucket.take();
         }
-        let uplink = self.uplink(topic, payload, flags, retain);
+        let flags = UplinkFlags::new(qos);
+        let flags = if dup { flags.with_dup() } else { flags };
+        let has_extra = qos == 2 || expiry_s.is_some() || !forwarded.bytes().is_empty();
+        let uplink = Uplink {
+            received_at: (self.shared.clock)(),
+            principal: self.principal.id.clone(),
+            epoch: self.epoch,
+            flags: if retain { flags.with_retain() } else { flags },
+            topic,
+            payload,
+            extra: has_extra.then(|| {
+                Box::new(UplinkExtra {
+                    packet_id: if qos == 2 { id } else { 0 },
+                    expiry_s,
+                    properties: forwarded.bytes().clone(),
+                })
+            }),
+        };
         let taken = match self.shared.journal.try_append(lane, uplink) {
             // the lane is full: this connection waits, and with it whoever sends through it
             Err(AppendError::Full(uplink)) => {
@@ -347,30 +422,21 @@ impl Connection {
             other => other,
         };
         match taken {
-            Ok(ticket) if qos > 0 => self.pending.push_back(Pending {
-                id,
-                first,
-                ticket: Some(ticket),
-            }),
+            Ok(ticket) if qos > 0 => {
+                if qos == 2 {
+                    self.unreleased.lock().insert(id, Some(ticket));
+                }
+                let state = State::Waits(ticket);
+                self.pending.push_back(Pending { id, kind, state });
+            }
             Ok(_) => {}
             Err(_) => return Err(End::Lost("journal")),
         }
-        Ok(())
-    }
-
-    fn uplink(&self, topic: String, payload: Bytes, flags: UplinkFlags, retain: bool) -> Uplink {
-        Uplink {
-            received_at: (self.shared.clock)(),
-            principal: self.principal.id.clone(),
-            epoch: self.epoch,
-            flags: if retain { flags.with_retain() } else { flags },
-            topic,
-            payload,
-        }
+        Ok(Ok(()))
     }
 
     /// Version 5 can say no; in 3.1.1 an acknowledgement would be a lie, so the connection ends (3.1.1 §3.3.5).
-    async fn deny(&mut self, topic: &str, qos: u8, id: u16, first: u8) -> Result<(), End> {
+    async fn deny(&mut self, topic: &str, qos: u8, id: u16, kind: Ack) -> Result<(), End> {
         self.shared.stats.denied.fetch_add(1, Ordering::Relaxed);
         let shown: String = topic.chars().take(100).collect();
         let detail = format!("`{}` may not publish on `{shown}`", self.principal.id);
@@ -378,28 +444,71 @@ impl Connection {
             .notes
             .refused(&self.principal.id, "acl_publish", &detail, topic)
             .await;
-        match self.version {
+        match self.terms.version {
             Version::V4 => Err(End::Lost("acl")),
             Version::V5 => {
                 if qos > 0 {
-                    self.pending.push_back(Pending {
-                        id,
-                        first,
-                        ticket: None,
-                    });
+                    let state = State::Decided(0x87);
+                    self.pending.push_back(Pending { id, kind, state });
                 }
                 Ok(())
             }
         }
     }
 
-    async fn subscribe(&mut self, id: u16, filters: Vec<(String, u8)>) -> Result<(), End> {
+    /// The client has acknowledged what we sent, or releases what it sent.
+    async fn acked(&mut self, kind: Ack, id: u16, reason: u8) -> Result<Result<(), Fault>, End> {
+        let version = self.terms.version;
+        if kind == Ack::PubRel {
+            let is_known = self.unreleased.lock().contains_key(&id);
+            if is_known && let Some(session) = self.session.clone() {
+                let released = self.shared.exchange.release(&session, id).await;
+                released.map_err(|_| End::Session(0x88))?;
+            }
+            self.unreleased.lock().remove(&id);
+            let reason = if is_known { 0 } else { 0x92 };
+            codec::ack(&mut self.out, version, Ack::PubComp, id, reason);
+            return Ok(Ok(()));
+        }
+        let Some(session) = &self.session else {
+            return Ok(Ok(())); // for what an earlier connection was sent
+        };
+        match kind {
+            Ack::PubRec if reason >= 0x80 => session.abandon(id),
+            Ack::PubRec => {
+                if !session.received(id) {
+                    codec::ack(&mut self.out, version, Ack::PubRel, id, 0x92);
+                }
+            }
+            Ack::PubComp => {
+                session.completed(id);
+            }
+            _ => {
+                session.acknowledged(id);
+            }
+        }
+        Ok(Ok(()))
+    }
+
+    async fn subscribe(
+        &mut self,
+        id: u16,
+        filters: Vec<(String, SubscribeOptions)>,
+        number: Option<u32>,
+    ) -> Result<(), End> {
         let mut codes = Vec::with_capacity(filters.len());
-        for (filter, qos) in filters {
-            let count = self.own_filters.len() + self.session.as_ref().map_or(0, Session::len);
-            let code = if !acl::is_filter(&filter) {
+        let mut granted = Vec::new();
+        // what a device hears is meant for itself
+        let is_device = matches!(self.principal.kind, PrincipalKind::Device { .. });
+        for (filter, options) in filters {
+            let shared_filter = exchange::shared(&filter);
+            let inner = shared_filter.map_or(filter.as_str(), |(_, inner)| inner);
+            let is_bad_share = filter.starts_with("$share/") && shared_filter.is_none();
+            let count = self.filters.len();
+            let code = if is_bad_share || !acl::is_filter(inner) {
                 (0x80, 0x8f)
-            } else if !self.principal.may_subscribe(&filter) {
+            } else if !self.principal.may_subscribe(inner) || (shared_filter.is_some() && is_device)
+            {
                 self.shared.stats.denied.fetch_add(1, Ordering::Relaxed);
                 let shown: String = filter.chars().take(100).collect();
                 let detail = format!("`{}` may not subscribe to `{shown}`", self.principal.id);
@@ -408,78 +517,130 @@ impl Connection {
                     .refused(&self.principal.id, "acl_subscribe", &detail, &filter)
                     .await;
                 (0x80, 0x87)
-            } else if count >= self.shared.limits.subscriptions_max {
+            } else if count >= self.shared.limits.subscriptions_max
+                && !self.filters.contains(&filter)
+            {
                 (0x80, 0x97)
             } else {
-                self.grant(filter, qos.min(1)).await?
+                self.filters.insert(filter.clone());
+                granted.push((filter, options));
+                (options.qos, options.qos)
             };
-            codes.push(if self.version == Version::V4 {
+            codes.push(if self.terms.version == Version::V4 {
                 code.0
             } else {
                 code.1
             });
         }
-        codec::suback(&mut self.out, self.version, id, &codes);
+        if !granted.is_empty() {
+            let session = self.session().await?;
+            let done = self.shared.exchange.subscribe(&session, granted, number);
+            done.await.map_err(|_| End::Session(0x88))?;
+        }
+        codec::suback(&mut self.out, self.terms.version, id, &codes);
         Ok(())
     }
 
-    async fn grant(&mut self, filter: String, qos: u8) -> Result<(u8, u8), End> {
-        if matches!(self.principal.kind, PrincipalKind::Device { .. }) {
-            self.own_filters.insert(filter);
-            return Ok((qos, qos));
+    /// The session; one that lasts as long as the connection is made when it is first needed.
+    async fn session(&mut self) -> Result<Arc<Session>, End> {
+        if let Some(session) = &self.session {
+            return Ok(Arc::clone(session));
         }
-        if self.session.is_none() {
-            match self.shared.fanout.attach().await {
-                Ok(session) => self.session = Some(session),
-                Err(e) => {
-                    debug!(error = %e, "fan-out session refused");
-                    return Ok((0x80, 0x97));
-                }
-            }
-        }
-        let Some(session) = &mut self.session else {
-            return Ok((0x80, 0x80));
+        let arrival = Arrival {
+            account: self.principal.id.clone(),
+            client: self.client.clone(),
+            epoch: self.epoch,
+            clean_start: true,
+            expiry_s: 0,
+            will: None,
         };
-        session
-            .subscribe(&filter, qos)
-            .map_err(|_| End::Lost("fan-out"))?;
-        Ok((qos, qos))
+        let attached = self.shared.exchange.attach(arrival).await;
+        let session = attached.map_err(|_| End::Session(0x88))?.session;
+        self.session = Some(Arc::clone(&session));
+        Ok(session)
     }
 
-    fn unsubscribe(&mut self, id: u16, filters: &[String]) {
-        let mut codes = Vec::with_capacity(filters.len());
-        for filter in filters {
-            let was_ours = self.own_filters.remove(filter);
-            let was_there =
-                was_ours || self.session.as_mut().is_some_and(|s| s.unsubscribe(filter));
-            codes.push(if was_there { 0x00 } else { 0x11 });
+    async fn unsubscribe(&mut self, id: u16, filters: Vec<String>) -> Result<(), End> {
+        for filter in &filters {
+            self.filters.remove(filter);
         }
-        if self.session.as_ref().is_some_and(Session::is_empty) {
-            self.session = None;
-        }
-        codec::unsuback(&mut self.out, self.version, id, &codes);
-    }
-
-    fn deliver(&mut self, delivery: &Delivery) {
-        if delivery.payload.len() + delivery.topic.len() + 16 > self.their_packet_bytes_max {
-            return; // MQTT 5.0 §3.1.2.11.4: too large for this client, as if it had been delivered
-        }
-        let id = (delivery.qos > 0).then(|| {
-            while self.next_id == 0 || self.in_flight.contains(&self.next_id) {
-                self.next_id = self.next_id.wrapping_add(1);
+        let codes: Vec<u8> = match self.session.clone() {
+            Some(session) => {
+                let was = self.shared.exchange.unsubscribe(&session, filters).await;
+                let was = was.map_err(|_| End::Session(0x88))?;
+                was.iter().map(|was| if *was { 0 } else { 0x11 }).collect()
             }
-            let id = self.next_id;
-            self.next_id = self.next_id.wrapping_add(1);
-            self.in_flight.insert(id);
-            id
+            None => vec![0x11; filters.len()],
+        };
+        codec::unsuback(&mut self.out, self.terms.version, id, &codes);
+        Ok(())
+    }
+
+    /// Puts what the session is owed into the out buffer, as far as it goes. True when there is more.
+    fn deliver(&mut self) -> Result<bool, End> {
+        let Some(session) = self.session.clone() else {
+            return Ok(false);
+        };
+        let window = usize::from(self.terms.receive_maximum);
+        while self.out.len() < OUT_BYTES {
+            match session.next(self.epoch, window, (self.shared.clock)()) {
+                Next::Wait => return Ok(false),
+                Next::Gone(reason) => return Err(End::Session(reason)),
+                Next::Release(id) => {
+                    codec::ack(&mut self.out, self.terms.version, Ack::PubRel, id, 0);
+                }
+                Next::Deliver(delivery) => self.send(&session, &delivery),
+            }
+        }
+        Ok(true)
+    }
+
+    fn send(&mut self, session: &Session, delivery: &Delivery) {
+        let message = &delivery.message;
+        let left = message.expires_at.map(|at| {
+            let left = at.as_second() - (self.shared.clock)().as_second();
+            u32::try_from(left.max(1)).unwrap_or(u32::MAX)
         });
-        codec::publish(
-            &mut self.out,
-            self.version,
-            &delivery.topic,
-            &delivery.payload,
-            id,
-        );
+        let (topic, alias) = self.alias(&message.topic);
+        let packet = Outgoing {
+            topic: if topic { &message.topic } else { "" },
+            payload: &message.payload,
+            qos: delivery.qos,
+            id: delivery.id,
+            dup: delivery.dup,
+            retain: delivery.retain,
+            expiry_s: left,
+            alias,
+            subscriptions: &delivery.subscriptions,
+            forwarded: &message.forwarded,
+        };
+        if packet.bytes(self.terms.version) > self.terms.packet_bytes_max {
+            // MQTT 5.0 §3.1.2.11.4: too large for this client, as if it had been delivered
+            if let (true, Some(alias)) = (topic, alias) {
+                self.aliases_out.retain(|_, known| *known != alias);
+            }
+            metrics::counter!("hub_listener_too_large_for_client_total").increment(1);
+            session.abandon(delivery.id);
+            return;
+        }
+        codec::publish(&mut self.out, self.terms.version, &packet);
+    }
+
+    /// Whether the topic has to be written out, and the alias for it.
+    fn alias(&mut self, topic: &str) -> (bool, Option<u16>) {
+        let most = self.terms.topic_alias_max.min(ALIASES_OUT_MAX);
+        if most == 0 {
+            return (true, None);
+        }
+        if let Some(alias) = self.aliases_out.get(topic) {
+            return (false, Some(*alias));
+        }
+        let next = u16::try_from(self.aliases_out.len() + 1).unwrap_or(u16::MAX);
+        if next > most {
+            return (true, None);
+        }
+        self.aliases_out.insert(topic.to_owned(), next);
+        (true, Some(next))
     }
 
     /// Puts every acknowledgement whose message is on disk into the out buffer, in order.
@@ -489,15 +650,16 @@ impl Connection {
         }
         let durable = *self.durable.borrow_and_update();
         let mut sent = 0;
-        while let Some(Pending { id, first, ticket }) = self.pending.front() {
-            match ticket {
-                Some(ticket) if durable.cover(*ticket) => {
-                    codec::ack(&mut self.out, *first, *id);
+        while let Some(Pending { id, kind, state }) = self.pending.front() {
+            let reason = match state {
+                State::Waits(ticket) if durable.cover(*ticket) => {
                     sent += 1;
+                    0
                 }
-                Some(_) => break,
-                None => codec::ack_with_reason(&mut self.out, *first, *id, 0x87),
-            }
+                State::Waits(_) => break,
+                State::Decided(reason) => *reason,
+            };
+            codec::ack(&mut self.out, self.terms.version, *kind, *id, reason);
             self.pending.pop_front();
         }
         self.shared
@@ -512,10 +674,14 @@ impl Connection {
             return Ok(());
         }
         let deadline = self.shared.limits.write_deadline;
-        let written = tokio::time::timeout(deadline, self.socket.write_all(&self.out)).await;
+        let written = tokio::time::timeout(deadline, async {
+            self.socket.write_all(&self.out).await?;
+            self.socket.flush().await
+        })
+        .await;
         self.out.clear();
-        if self.out.capacity() > OUT_BYTES {
-            self.out = BytesMut::with_capacity(1024);
+        if self.out.capacity() > READ_BYTES.0 {
+            self.out = BytesMut::new();
         }
         match written {
             Ok(Ok(())) => Ok(()),
@@ -540,19 +706,28 @@ impl Connection {
 async fn read_some(
     socket: &mut Stream,
     buffer: &mut BytesMut,
+    bytes: &mut usize,
     wait: Duration,
 ) -> std::io::Result<usize> {
     if !wait.is_zero() {
         tokio::time::sleep(wait).await;
     }
-    buffer.reserve(4096);
-    socket.read_buf(buffer).await
+    buffer.reserve(*bytes);
+    let read = socket.read_buf(buffer).await?;
+    // an idle client costs a small buffer, a busy one few system calls
+    let next = if read >= *bytes {
+        *bytes * 4
+    } else {
+        read.next_power_of_two() * 2
+    };
+    *bytes = next.clamp(READ_BYTES.0, READ_BYTES.1);
+    Ok(read)
 }
 
-/// The next delivery of a session; without one, never.
-async fn next_delivery(session: &mut Option<Session>) -> Option<Delivery> {
-    match session {
-        Some(session) => session.next().await.ok(),
+/// Waits for the session's bell; without a session, for ever.
+async fn rung(bell: Option<Notified<'_>>) {
+    match bell {
+        Some(bell) => bell.await,
         None => std::future::pending().await,
     }
 }

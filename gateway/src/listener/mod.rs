@@ -1,15 +1,15 @@
 //! The MQTT listener: takes uplinks from devices and acknowledges them when the journal has synced.
 //!
-//! MQTT 3.1.1 and 5.0 over TCP; QoS 0, 1 and 2 in, 0 and 1 out; clean sessions. Dramatis personae: [`serve`] accepts; a *handshake*
-//! turns a socket into an authenticated *connection*; an [`Acl`](Principal) decides what it may say and hear; *notes* are what the
+//! MQTT 3.1.1 and 5.0. Dramatis personae: [`serve`] accepts; a *handshake* turns a socket into an authenticated *connection*, whose
+//! session is the [exchange](crate::exchange)'s; an [`Acl`](Principal) decides what it may say and hear; *notes* are what the
 //! hub journals about it (it came, it went, it was refused); the *pending* window holds what is not yet on disk.
 //!
 //! **Invariant:** a PUBACK or PUBREC leaves only after the journal's watermark covers its message, and in the order of the messages.
 //! **Invariant:** whoever is not known and whatever is not granted is refused; a refusal is journalled, at a bounded rate.
 
-mod acl;
+pub(crate) mod acl;
 mod admission;
-mod codec;
+pub mod codec;
 mod connection;
 mod handshake;
 mod notes;
@@ -30,7 +30,7 @@ use tracing::{debug, error, warn};
 
 pub use acl::{BadPattern, Directory, Pattern, PeerCertificate, Principal, PrincipalKind};
 
-use crate::fanout::FanOut;
+use crate::exchange::Exchange;
 use admission::Admission;
 use notes::Notes;
 use presence::Presence;
@@ -56,6 +56,12 @@ pub struct Limits {
     pub receive_maximum: u16,
     /// Filters that one session may subscribe to.
     pub subscriptions_max: usize,
+    /// Topic aliases that one connection may use (MQTT 5.0 §3.1.2.11.5).
+    pub topic_alias_maximum: u16,
+    /// Longest keepalive; a version 5 client that asks for more, or for none, is told this one. Seconds.
+    pub keep_alive_s_max: u16,
+    /// Longest that a session outlives its connection. Seconds.
+    pub session_expiry_s_max: u32,
     /// Publishes a second that one connection may send for long outside the alarm lane.
     pub publishes_per_second_max: u32,
     /// From the first byte to a whole CONNECT.
@@ -74,6 +80,9 @@ impl Default for Limits {
             topic_levels_max: 16,
             receive_maximum: 256,
             subscriptions_max: 32,
+            topic_alias_maximum: 32,
+            keep_alive_s_max: 300,
+            session_expiry_s_max: 7 * 24 * 3600,
             publishes_per_second_max: 20_000,
             connect_deadline: Duration::from_secs(5),
             write_deadline: Duration::from_secs(10),
@@ -102,8 +111,8 @@ pub struct Deps {
     pub journal: Journal,
     /// Who may come in.
     pub directory: Arc<dyn Directory>,
-    /// Where subscriptions go.
-    pub fanout: FanOut,
+    /// Where sessions and subscriptions are.
+    pub exchange: Exchange,
     /// What is allowed.
     pub limits: Limits,
     /// The hub's clock.
@@ -117,7 +126,7 @@ pub struct Deps {
 struct Shared {
     journal: Journal,
     directory: Arc<dyn Directory>,
-    fanout: FanOut,
+    exchange: Exchange,
     limits: Limits,
     clock: Arc<dyn Fn() -> Timestamp + Send + Sync>,
     stats: Arc<ListenerStats>,
@@ -137,7 +146,7 @@ pub async fn serve(
     let Deps {
         journal,
         directory,
-        fanout,
+        exchange,
         limits,
         clock,
         stats,
@@ -148,7 +157,7 @@ pub async fn serve(
         presence: Presence::new(first_epoch),
         journal,
         directory,
-        fanout,
+        exchange,
         limits,
         clock,
         stats,

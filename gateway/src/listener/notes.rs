@@ -37,6 +37,7 @@ impl Notes {
             flags: UplinkFlags::default(),
             topic,
             payload: payload.into(),
+            extra: None,
         };
         if let Err(e) = self.journal.append(Lane::Alarm, note).await {
             warn!(error = %e, "note not journalled");

@@ -20,7 +20,7 @@ use tracing::info;
 use super::source::{Item, Source};
 use super::stats::Stats;
 use crate::clock::Clock;
-use crate::fanout::FanOut;
+use crate::exchange::Exchange;
 
 /// Name of the cursor in the state database.
 pub const CONSUMER: &str = "detect";
@@ -36,7 +36,7 @@ pub struct Detector {
     /// Where it is written.
     pub state: State,
     /// Who else is told.
-    pub fanout: FanOut,
+    pub exchange: Exchange,
     /// The hub's clock.
     pub clock: Clock,
     /// Counters.
@@ -201,9 +201,9 @@ impl Detector {
         for incident in &committed.opened {
             info!(incident.id = %incident, journal.seq = %work.cursor, "incident opened");
         }
-        if self.fanout.has_subscribers() {
+        if self.exchange.has_listeners() {
             for event in &work.out {
-                self.fanout
+                self.exchange
                     .offer(&topic_of(event), cloud_event(event).into());
             }
         }

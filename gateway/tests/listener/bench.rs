@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use domain::{Seq, Uplink};
-use gateway::fanout::FanOut;
+use gateway::exchange::Exchange;
 use gateway::listener::{
     Deps, Directory, Limits, ListenerStats, PeerCertificate, Principal, PrincipalKind, serve,
 };
@@ -71,12 +71,21 @@ impl Bench {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
         let address = listener.local_addr().expect("bound");
         let (stop, stats) = (CancellationToken::new(), Arc::new(ListenerStats::default()));
+        let clock: Arc<dyn Fn() -> domain::Timestamp + Send + Sync> =
+            Arc::new(domain::Timestamp::now);
+        let (exchange, worker) = Exchange::open(
+            &dir.path().join("sessions.db"),
+            &journal,
+            Arc::clone(&clock),
+        )
+        .expect("opens");
+        std::thread::spawn(move || worker.run());
         let deps = Deps {
             journal: journal.clone(),
             directory: Arc::new(Accounts(vec![device("smoke-1"), device("door-1")])),
-            fanout: FanOut::start().expect("starts"),
+            exchange,
             limits,
-            clock: Arc::new(domain::Timestamp::now),
+            clock,
             stats: Arc::clone(&stats),
             first_epoch: 1,
         };
@@ -110,6 +119,17 @@ impl Bench {
         of_clients
             .map(|u| String::from_utf8_lossy(&u.payload).into_owned())
             .collect()
+    }
+
+    /// Waits until clients, or the hub in their name, have said just this.
+    pub(crate) async fn comes_to_say(&self, expected: &[&str]) {
+        for _ in 0..500 {
+            if self.said() == expected {
+                return;
+            }
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+        panic!("{:?} instead of {expected:?}", self.said());
     }
 
     /// Waits until a note of the hub holds `part`.

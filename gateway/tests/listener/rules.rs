@@ -11,7 +11,6 @@ async fn a_client_comes_in_under_its_own_name_only() {
         ("another's id", "door-1", "smoke-1", "secret", 2),
         ("an id with a slash", "a/b", "smoke-1", "secret", 2),
         ("an id with a wildcard", "+", "smoke-1", "secret", 2),
-        ("no id", "", "smoke-1", "secret", 2),
         ("a wrong secret", "smoke-1", "smoke-1", "guess", 4),
         ("an unknown log-in", "smoke-9", "smoke-9", "secret", 4),
     ] {

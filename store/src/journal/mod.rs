@@ -30,6 +30,7 @@ use parking_lot::Mutex;
 use tokio::sync::watch;
 use tracing::{info, warn};
 
+pub use layout::Glance;
 pub use reader::{ReadError, Reader};
 pub use recover::{Recovery, VerifyReport, verify};
 pub use segment::Damage;

@@ -8,7 +8,7 @@ use tokio::sync::watch;
 use tracing::error;
 
 use super::segment::{Segment, Step, Walker};
-use super::{Shared, Watermarks, layout};
+use super::{Glance, Shared, Watermarks, layout};
 
 /// Why the journal cannot be read.
 #[derive(Debug, thiserror::Error)]
@@ -58,6 +58,16 @@ impl Reader {
         records_max: usize,
         bytes_max: usize,
     ) -> Result<Vec<(Seq, Uplink)>, ReadError> {
+        self.next_matching(records_max, bytes_max, |_| true)
+    }
+
+    /// The same, of the records that `wants` wants; what it does not want costs little. `after` may move with nothing given.
+    pub fn next_matching(
+        &mut self,
+        records_max: usize,
+        bytes_max: usize,
+        mut wants: impl FnMut(Glance<'_>) -> bool,
+    ) -> Result<Vec<(Seq, Uplink)>, ReadError> {
         let durable = self.durable.borrow().seq;
         let (mut batch, mut bytes) = (Vec::new(), 0);
         let mut looked_again = None;
@@ -76,11 +86,15 @@ impl Reader {
                 Step::Record { seq, .. } if seq <= self.after => {}
                 Step::Record { seq, body } => {
                     bytes += body.len();
-                    match layout::decode(body) {
-                        Some(uplink) => batch.push((seq, uplink)),
-                        None => {
-                            error!(journal.seq = %seq, "record has a good checksum and a bad inside, passed over");
-                        }
+                    let wanted = layout::glance(body).map(&mut wants);
+                    match wanted {
+                        Some(false) => {}
+                        _ => match layout::decode(body) {
+                            Some(uplink) => batch.push((seq, uplink)),
+                            None => {
+                                error!(journal.seq = %seq, "record has a good checksum and a bad inside, passed over");
+                            }
+                        },
                     }
                     self.after = seq;
                 }

@@ -26,6 +26,7 @@ fn uplink(n: u64, payload_bytes: usize) -> Uplink {
         flags: UplinkFlags::new(1),
         topic: format!("ssg/v1/q1/device-{n}/evt/fire-smoke"),
         payload: Bytes::from(vec![n as u8; payload_bytes]),
+        extra: None,
     }
 }
 

@@ -27,6 +27,7 @@ fn run(principal: &str, topic: &str, payload: impl AsRef<[u8]>) -> Parsed {
         flags: UplinkFlags::new(1),
         topic: topic.to_owned(),
         payload: Bytes::copy_from_slice(payload.as_ref()),
+        extra: None,
     };
     parse(
         Seq(42),

@@ -63,6 +63,7 @@ async fn what_cannot_be_read_is_kept_and_listed() {
         flags: UplinkFlags::new(1),
         topic: "ssg/v1/q1/smoke-1/evt/fire-smoke".to_owned(),
         payload: bytes::Bytes::from_static(b"\0 no json"),
+        extra: None,
     };
     let row = |seq| QuarantineRow::new(Seq(seq), &uplink, "bad_json", "not JSON at byte 0");
     let rows = Batch {
