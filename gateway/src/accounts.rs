@@ -1,25 +1,34 @@
 //! Who may log in over MQTT, and the commands that make users and accounts.
 //!
-//! Accounts are read from the state database once and kept in memory: authentication costs one hash, ten thousand devices can come
-//! back within a minute. Secrets are random and long, so a salted SHA-256 is enough; they are printed once and kept as hashes.
+//! Accounts are kept in memory and follow the state database within seconds: authentication costs one hash, ten thousand devices can
+//! come back within a minute. Secrets are random and long, so a salted SHA-256 is enough; they are printed once and kept as hashes.
 
 use std::collections::HashMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 use anyhow::{Context as _, bail};
+use arc_swap::ArcSwap;
 use domain::place::{Device, Registry};
 use domain::{DepartmentId, DeviceId, Timestamp, UserId};
 use rand::RngCore as _;
 use store::state::{Credential, CredentialKind, NewUser, Role, State, User};
 use tokio_util::sync::CancellationToken;
+use tracing::{error, info};
 
 use crate::config::Config;
 use crate::hub::Catalogue;
 use crate::listener::{Directory, Pattern, PeerCertificate, Principal, PrincipalKind};
 
-/// The accounts of this run, by log-in name.
+/// How often a running hub looks whether accounts have changed: a revoked client is cut within this and a moment.
+const LOOK_EVERY: Duration = Duration::from_secs(2);
+
+type ByLogin = HashMap<String, (Credential, Arc<Principal>)>;
+
+/// The accounts as they are now, by log-in name.
 pub struct Accounts {
-    by_login: HashMap<String, (Credential, Arc<Principal>)>,
+    by_login: ArcSwap<ByLogin>,
+    registry: Arc<Registry>,
     /// Verified when there is no such account, so that guessing names takes as long as guessing secrets.
     nobody: Credential,
 }
@@ -29,22 +38,87 @@ impl Accounts {
     ///
     /// # Errors
     /// A state database that cannot be read, or an account with a pattern that is none.
-    pub async fn load(state: &State, registry: &Registry) -> anyhow::Result<Self> {
-        let mut by_login = HashMap::new();
-        for credential in state.credentials().await? {
-            let principal = principal(&credential, registry).with_context(|| {
-                format!("the MQTT account `{}` cannot be used", credential.login)
-            })?;
-            by_login.insert(credential.login.clone(), (credential, Arc::new(principal)));
+    pub async fn load(state: &State, registry: Arc<Registry>) -> anyhow::Result<Self> {
+        let accounts = Self {
+            by_login: ArcSwap::default(),
+            registry,
+            nobody: integration_credential("nobody", &random_secret())?,
+        };
+        accounts.reload(state).await?;
+        Ok(accounts)
+    }
+
+    /// Follows what other processes and the API do to accounts until `stop`.
+    ///
+    /// # Errors
+    /// None: a database that cannot be read now is asked again, and the accounts that are known stay.
+    pub async fn follow(
+        self: Arc<Self>,
+        state: State,
+        stop: CancellationToken,
+    ) -> anyhow::Result<()> {
+        let mut known = None;
+        let mut every = tokio::time::interval(LOOK_EVERY);
+        loop {
+            tokio::select! {
+                () = stop.cancelled() => return Ok(()),
+                _ = every.tick() => {}
+            }
+            let looked = async {
+                let version = state.credentials_version().await?;
+                if known != Some(version) {
+                    self.reload(&state).await?;
+                    known = Some(version);
+                }
+                anyhow::Ok(())
+            };
+            if let Err(e) = looked.await {
+                error!(
+                    error = format!("{e:#}"),
+                    "MQTT accounts cannot be read, those that are known stay"
+                );
+            }
         }
-        let nobody = integration_credential("nobody", &random_secret())?;
-        Ok(Self { by_login, nobody })
+    }
+
+    /// Reads the accounts anew; whoever's account is gone or another is cut off.
+    async fn reload(&self, state: &State) -> anyhow::Result<()> {
+        let before = self.by_login.load_full();
+        let mut by_login = ByLogin::new();
+        for credential in state.credentials().await? {
+            let login = credential.login.clone();
+            let same = before.get(&login).filter(|(old, _)| *old == credential);
+            let principal = match same {
+                Some((_, principal)) => Arc::clone(principal),
+                None => Arc::new(
+                    principal(&credential, &self.registry)
+                        .with_context(|| format!("the MQTT account `{login}` cannot be used"))?,
+                ),
+            };
+            by_login.insert(login, (credential, principal));
+        }
+        let after = Arc::new(by_login);
+        self.by_login.store(Arc::clone(&after));
+        for (login, (_, old)) in before.iter() {
+            let stays = after
+                .get(login)
+                .is_some_and(|(_, new)| Arc::ptr_eq(old, new));
+            if !stays {
+                info!(
+                    client.account = login,
+                    "account changed or revoked, its connections end"
+                );
+                old.revoked.cancel();
+            }
+        }
+        Ok(())
     }
 }
 
 impl Directory for Accounts {
     fn authenticate(&self, login: &str, secret: &[u8]) -> Option<Arc<Principal>> {
-        if let Some((credential, principal)) = self.by_login.get(login) {
+        let by_login = self.by_login.load();
+        if let Some((credential, principal)) = by_login.get(login) {
             credential.verify(secret).then(|| Arc::clone(principal))
         } else {
             self.nobody.verify(secret);
@@ -53,7 +127,8 @@ impl Directory for Accounts {
     }
 
     fn of_certificate(&self, certificate: &PeerCertificate) -> Option<Arc<Principal>> {
-        let (_, principal) = self.by_login.get(&certificate.common_name)?;
+        let by_login = self.by_login.load();
+        let (_, principal) = by_login.get(&certificate.common_name)?;
         Some(Arc::clone(principal))
     }
 }
@@ -236,7 +311,8 @@ pub async fn add_user(
     Ok(())
 }
 
-/// `gateway credential add`: the device's secret is made at random and printed once. A running hub knows it after a restart.
+/// `gateway credential add`: the device's secret is made at random and printed once. A running hub knows it within seconds; what was
+/// connected with an older secret is cut off.
 ///
 /// # Errors
 /// A device that is not registered.
@@ -271,6 +347,65 @@ pub async fn add_integration(config: &Config, login: &str) -> anyhow::Result<()>
         .put_credentials(vec![integration_credential(login, &secret)?])
         .await?;
     println!("{secret}");
+    state.close().await;
+    Ok(())
+}
+
+/// `gateway credential add --bridge`: something that speaks for several devices, where the patterns say.
+///
+/// # Errors
+/// A name or a pattern that is none, or no pattern at all.
+pub async fn add_bridge(
+    config: &Config,
+    login: &str,
+    publish: Vec<String>,
+    subscribe: Vec<String>,
+) -> anyhow::Result<()> {
+    if publish.is_empty() && subscribe.is_empty() {
+        bail!("a bridge without a pattern may do nothing (hint: --publish 'zigbee2mqtt/#')");
+    }
+    for pattern in publish.iter().chain(&subscribe) {
+        pattern.parse::<Pattern>()?;
+    }
+    let (_, state) = open(config).await?;
+    let secret = random_secret();
+    let kind = CredentialKind::Bridge;
+    let bridge = Credential::new(login, kind, &secret, publish, subscribe, Timestamp::now())?;
+    state.put_credentials(vec![bridge]).await?;
+    println!("{secret}");
+    state.close().await;
+    Ok(())
+}
+
+/// `gateway credential revoke`: the account is gone, and a running hub cuts its connections within seconds.
+///
+/// # Errors
+/// No such account.
+pub async fn revoke(config: &Config, login: &str) -> anyhow::Result<()> {
+    let (_, state) = open(config).await?;
+    let was = state.revoke_credential(login, Timestamp::now()).await?;
+    state.close().await;
+    if !was {
+        bail!("there is no MQTT account `{login}` (hint: `gateway credential list`)");
+    }
+    Ok(())
+}
+
+/// `gateway credential list`: log-in, kind, and what it may do; never a secret.
+///
+/// # Errors
+/// A state database that cannot be read.
+pub async fn list(config: &Config) -> anyhow::Result<()> {
+    let (_, state) = open(config).await?;
+    for credential in state.credentials().await? {
+        println!(
+            "{}\t{}\tpublish {}\tsubscribe {}",
+            credential.login,
+            credential.kind.as_str(),
+            credential.publish.join(" "),
+            credential.subscribe.join(" "),
+        );
+    }
     state.close().await;
     Ok(())
 }

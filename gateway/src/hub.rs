@@ -240,7 +240,11 @@ pub async fn serve(
         journal,
         ticking(clock),
     )?;
-    let accounts = Accounts::load(state, &catalogue.registry).await?;
+    let accounts = Arc::new(Accounts::load(state, Arc::clone(&catalogue.registry)).await?);
+    life.spawn(
+        "accounts",
+        Arc::clone(&accounts).follow(state.clone(), life.stop()),
+    );
 
     let detected = state.cursor(CONSUMER).await?;
     let projected = events.cursor().await?;
@@ -302,7 +306,7 @@ pub async fn serve(
 
     let deps = listener::Deps {
         journal: journal.clone(),
-        directory: Arc::new(accounts),
+        directory: accounts,
         exchange,
         limits: limits(config),
         clock: ticking(clock),

@@ -1,4 +1,4 @@
-//! The command line: `run`, `demo`, `check`, `journal verify`, `user add`, `credential add`.
+//! The command line: `run`, `demo`, `check`, `journal verify`, `user add`, `credential add|revoke|list`.
 //!
 //! Exit codes: 0 all is well, 1 something failed (with `demo --for`: messages were lost), 64 the configuration is wrong.
 
@@ -100,6 +100,27 @@ enum CredentialCommand {
         /// An integration: may read the hub's canonical events and incidents, and publish nothing.
         #[arg(long)]
         integration: bool,
+        /// A bridge: speaks and hears where the patterns say.
+        #[arg(long, conflicts_with = "integration")]
+        bridge: bool,
+        /// Where a bridge may publish: a topic filter; may be given several times.
+        #[arg(long, requires = "bridge")]
+        publish: Vec<String>,
+        /// What a bridge may subscribe to: a topic filter; may be given several times.
+        #[arg(long, requires = "bridge")]
+        subscribe: Vec<String>,
+    },
+    /// Take an account away; a running hub cuts its connections within seconds.
+    Revoke {
+        #[command(flatten)]
+        file: ConfigFile,
+        /// Device id, or the name of an integration or bridge.
+        login: String,
+    },
+    /// List accounts and what they may do; secrets are not kept and not shown.
+    List {
+        #[command(flatten)]
+        file: ConfigFile,
     },
 }
 
@@ -161,16 +182,8 @@ async fn run(command: Command) -> ExitCode {
             Ok(config) => accounts::add_user(&config, &login, &role, department.as_deref()).await,
             Err(e) => return usage(Err(e)),
         },
-        Command::Credential {
-            command:
-                CredentialCommand::Add {
-                    file,
-                    login,
-                    integration,
-                },
-        } => match config::load(file.config.as_deref()) {
-            Ok(config) if integration => accounts::add_integration(&config, &login).await,
-            Ok(config) => accounts::add_device(&config, &login).await,
+        Command::Credential { command } => match credential(command).await {
+            Ok(outcome) => outcome,
             Err(e) => return usage(Err(e)),
         },
     };
@@ -182,6 +195,32 @@ async fn run(command: Command) -> ExitCode {
             ExitCode::FAILURE
         }
     }
+}
+
+/// The outer error is a configuration that cannot be used.
+async fn credential(command: CredentialCommand) -> anyhow::Result<anyhow::Result<()>> {
+    let load = |file: &ConfigFile| config::load(file.config.as_deref());
+    Ok(match command {
+        CredentialCommand::Add {
+            file,
+            login,
+            integration,
+            bridge,
+            publish,
+            subscribe,
+        } => {
+            let config = load(&file)?;
+            if bridge {
+                accounts::add_bridge(&config, &login, publish, subscribe).await
+            } else if integration {
+                accounts::add_integration(&config, &login).await
+            } else {
+                accounts::add_device(&config, &login).await
+            }
+        }
+        CredentialCommand::Revoke { file, login } => accounts::revoke(&load(&file)?, &login).await,
+        CredentialCommand::List { file } => accounts::list(&load(&file)?).await,
+    })
 }
 
 fn usage(outcome: anyhow::Result<()>) -> ExitCode {

@@ -164,6 +164,32 @@ impl State {
         Ok(tx.commit().await?)
     }
 
+    /// Takes an account away. False when there is none of this name.
+    pub async fn revoke_credential(&self, login: &str, at: Timestamp) -> Result<bool, StateError> {
+        let mut tx = self.begin().await?;
+        let gone = sqlx::query("DELETE FROM credential WHERE login = $1")
+            .bind(login)
+            .execute(&mut *tx)
+            .await?;
+        if gone.rows_affected() == 0 {
+            return Ok(false);
+        }
+        let object = format!("credential:{login}");
+        let line = Entry::admin(at, "revoke_credential", object, String::new());
+        audit::append(&mut tx, vec![line]).await?;
+        tx.commit().await?;
+        Ok(true)
+    }
+
+    /// Changes whenever an account is made, replaced or taken away, by whatever process: cheap to look at.
+    pub async fn credentials_version(&self) -> Result<(i64, i64), StateError> {
+        let version: (i64, i64) =
+            sqlx::query_as("SELECT COUNT(*), COALESCE(MAX(created_at), 0) FROM credential")
+                .fetch_one(&self.shared.read)
+                .await?;
+        Ok(version)
+    }
+
     /// All accounts, by log-in name.
     pub async fn credentials(&self) -> Result<Vec<Credential>, StateError> {
         type Columns = (String, String, String, String, String, String, i64);
