@@ -3,10 +3,12 @@
 
 mod hub;
 mod mosquitto;
+mod mqtt;
 mod tool;
 mod wait;
 
 pub use hub::{Api, Credentials, Demo, Device, Hub, Login, artefacts, bin, repository};
 pub use mosquitto::{Subscriber, publish};
+pub use mqtt::{Hello, Message, Mqtt, Props, Welcome, packet};
 pub use tool::{Outcome, Tool, run};
 pub use wait::{eventually, settles};

@@ -4,6 +4,7 @@ mod api;
 mod bad_input;
 mod browser;
 mod command_line;
+mod conformance;
 mod deploy;
 mod kill9;
 mod restart;

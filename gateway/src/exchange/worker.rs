@@ -106,6 +106,8 @@ pub struct Worker {
     /// Sessions that outlive their connection, by the epoch of it: of them QoS 2 packet ids are kept.
     by_epoch: HashMap<u64, u64>,
     next_session: u64,
+    /// Up to here the journal is of earlier runs.
+    earlier: Seq,
     changes: Vec<Change>,
     unsaved: HashSet<u64>,
     answers: Vec<Answer>,
@@ -126,7 +128,6 @@ impl Worker {
             shared,
             commands,
             store,
-            journal,
             clock,
             index: Index::default(),
             retained: Retained::default(),
@@ -134,6 +135,8 @@ impl Worker {
             by_client: HashMap::new(),
             by_epoch: HashMap::new(),
             next_session: 1,
+            earlier: journal.stats().last_seq,
+            journal,
             changes: Vec::new(),
             unsaved: HashSet::new(),
             answers: Vec::new(),
@@ -303,14 +306,14 @@ impl Worker {
             if batch.is_empty() && self.reader.after() == before {
                 return Ok(());
             }
-            for (_, uplink) in batch {
-                self.route(uplink);
+            for (seq, uplink) in batch {
+                self.route(seq, uplink);
             }
         }
     }
 
     /// One published message: retained, queued for whoever subscribes, known again when it comes again.
-    fn route(&mut self, uplink: Uplink) {
+    fn route(&mut self, seq: Seq, uplink: Uplink) {
         let Uplink {
             received_at,
             epoch,
@@ -334,14 +337,16 @@ impl Worker {
             && let Some(id) = self.by_epoch.get(&epoch)
             && let Some(held) = self.sessions.get(id)
             && held.session.is_persistent()
-            && held
-                .session
-                .unreleased
-                .lock()
-                .contains_key(&extra.packet_id)
         {
-            self.changes
-                .push(Change::PutUnreleased(*id, extra.packet_id));
+            let mut unreleased = held.session.unreleased.lock();
+            // of an earlier run: a release would have moved the cursor past it
+            if seq <= self.earlier {
+                unreleased.insert(extra.packet_id, None);
+            }
+            if unreleased.contains_key(&extra.packet_id) {
+                self.changes
+                    .push(Change::PutUnreleased(*id, extra.packet_id));
+            }
         }
         let expires_at = extra
             .expiry_s
