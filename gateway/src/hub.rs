@@ -23,7 +23,7 @@ use crate::clock::Clock;
 use crate::config::Config;
 use crate::exchange::Exchange;
 use crate::lifecycle::{self, Lifecycle};
-use crate::listener::{self, ListenerStats};
+use crate::listener::{self, Endpoint, Kind, ListenerStats};
 use crate::ops::Ops;
 use crate::pipeline::detect::{CONSUMER, Detector};
 use crate::pipeline::source::Source;
@@ -233,6 +233,10 @@ pub async fn serve(
     let mqtt = bind("mqtt.listen", config.mqtt.listen).await?;
     let http = bind("http.listen", config.http.listen).await?;
     let (mqtt_address, http_address) = (mqtt.local_addr()?, http.local_addr()?);
+    let mqtt = Endpoint {
+        listener: mqtt,
+        kind: Kind::Plain,
+    };
     let stats = Arc::new(Stats::default());
     let listener_stats = Arc::new(ListenerStats::default());
     let (exchange, worker) = Exchange::open(
@@ -315,7 +319,7 @@ pub async fn serve(
     };
     let (closing, stop) = (journal.clone(), life.stop());
     life.spawn("listener", async move {
-        listener::serve(mqtt, deps, stop).await?;
+        listener::serve(vec![mqtt], deps, stop).await?;
         // whoever reads the journal goes on until it has seen the last record, then ends
         closing.close().await.context("closing the journal")
     });

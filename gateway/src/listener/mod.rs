@@ -1,8 +1,8 @@
 //! The MQTT listener: takes uplinks from devices and acknowledges them when the journal has synced.
 //!
-//! MQTT 3.1.1 and 5.0. Dramatis personae: [`serve`] accepts; a *handshake* turns a socket into an authenticated *connection*, whose
-//! session is the [exchange](crate::exchange)'s; an [`Acl`](Principal) decides what it may say and hear; *notes* are what the
-//! hub journals about it (it came, it went, it was refused); the *pending* window holds what is not yet on disk.
+//! MQTT 3.1.1 and 5.0 over TCP, TLS and WebSocket. Dramatis personae: [`serve`] accepts; a *handshake* turns a stream into an
+//! authenticated *connection*, whose session is the [exchange](crate::exchange)'s; an [`Acl`](Principal) decides what it may say and hear; *notes* are
+//! what the hub journals about it (it came, it went, it was refused); the *pending* window holds what is not yet on disk.
 //!
 //! **Invariant:** a PUBACK or PUBREC leaves only after the journal's watermark covers its message, and in the order of the messages.
 //! **Invariant:** whoever is not known and whatever is not granted is refused; a refusal is journalled, at a bounded rate.
@@ -22,19 +22,23 @@ use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use domain::Timestamp;
+use parking_lot::Mutex;
 use store::journal::Journal;
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::TcpStream;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tracing::{debug, error, warn};
 
 pub use acl::{BadPattern, Directory, Pattern, PeerCertificate, Principal, PrincipalKind};
+pub use transport::{
+    BadFile, BadOrigin, ClientCertificates, Endpoint, Kind, Origins, Tls, TlsFiles,
+};
 
 use crate::exchange::Exchange;
 use admission::Admission;
 use notes::Notes;
 use presence::Presence;
-use transport::Peer;
+use transport::Refused;
 
 /// How long connections may take to say good-bye when the hub stops.
 const DRAIN: Duration = Duration::from_secs(5);
@@ -64,7 +68,7 @@ pub struct Limits {
     pub session_expiry_s_max: u32,
     /// Publishes a second that one connection may send for long outside the alarm lane.
     pub publishes_per_second_max: u32,
-    /// From the first byte to a whole CONNECT.
+    /// From the connection to a whole CONNECT, with the handshakes of TLS and WebSocket.
     pub connect_deadline: Duration,
     /// For the other side to take what we write.
     pub write_deadline: Duration,
@@ -134,12 +138,12 @@ struct Shared {
     notes: Notes,
 }
 
-/// Accepts connections until `stop`, then lets them say good-bye.
+/// Accepts connections on all endpoints until `stop`, then lets them say good-bye. Limits and counters are those of all together.
 ///
 /// # Errors
 /// None that a single connection causes; a listening socket that fails for good.
 pub async fn serve(
-    listener: TcpListener,
+    endpoints: Vec<Endpoint>,
     deps: Deps,
     stop: CancellationToken,
 ) -> anyhow::Result<()> {
@@ -162,40 +166,12 @@ pub async fn serve(
         clock,
         stats,
     });
-    let mut admission = Admission::new(limits.connects_per_second_max);
+    let admission = Mutex::new(Admission::new(limits.connects_per_second_max));
     let connections = TaskTracker::new();
-    loop {
-        let (socket, peer) = tokio::select! {
-            () = stop.cancelled() => break,
-            accepted = listener.accept() => match accepted {
-                Ok(accepted) => accepted,
-                Err(e) => {
-                    // out of descriptors, or a peer that was gone at once: neither is a reason to stop
-                    warn!(error = %e, "connection not accepted");
-                    tokio::time::sleep(Duration::from_millis(50)).await;
-                    continue;
-                }
-            },
-        };
-        if connections.len() >= limits.connections_max || !admission.admit(peer.ip()) {
-            shared.refuse("admission");
-            continue;
-        }
-        let (shared, stop) = (Arc::clone(&shared), stop.clone());
-        connections.spawn(async move {
-            let guard = shared.count();
-            let watched = tokio::spawn({
-                let shared = Arc::clone(&shared);
-                async move { run(socket, peer, &shared, stop).await }
-            });
-            if watched.await.is_err() {
-                error!(network.peer = %peer, "connection task panicked: this is a bug");
-                metrics::counter!("hub_listener_panics_total").increment(1);
-            }
-            drop(guard);
-        });
-    }
-    drop(listener);
+    let accepting = endpoints
+        .into_iter()
+        .map(|endpoint| accept(endpoint, &shared, &admission, &connections, &stop));
+    futures::future::join_all(accepting).await;
     connections.close();
     if tokio::time::timeout(DRAIN, connections.wait())
         .await
@@ -209,28 +185,78 @@ pub async fn serve(
     Ok(())
 }
 
-async fn run(socket: TcpStream, peer: SocketAddr, shared: &Arc<Shared>, stop: CancellationToken) {
+async fn accept(
+    endpoint: Endpoint,
+    shared: &Arc<Shared>,
+    admission: &Mutex<Admission>,
+    connections: &TaskTracker,
+    stop: &CancellationToken,
+) {
+    loop {
+        let (socket, peer) = tokio::select! {
+            () = stop.cancelled() => return,
+            accepted = endpoint.listener.accept() => match accepted {
+                Ok(accepted) => accepted,
+                Err(e) => {
+                    // out of descriptors, or a peer that was gone at once: neither is a reason to stop
+                    warn!(error = %e, "connection not accepted");
+                    tokio::time::sleep(Duration::from_millis(50)).await;
+                    continue;
+                }
+            },
+        };
+        if connections.len() >= shared.limits.connections_max || !admission.lock().admit(peer.ip())
+        {
+            shared.refuse("admission");
+            continue;
+        }
+        let (shared, stop, kind) = (Arc::clone(shared), stop.clone(), endpoint.kind.clone());
+        connections.spawn(async move {
+            let guard = shared.count();
+            let watched = tokio::spawn({
+                let shared = Arc::clone(&shared);
+                async move { run(socket, peer, &kind, &shared, stop).await }
+            });
+            if watched.await.is_err() {
+                error!(network.peer = %peer, "connection task panicked: this is a bug");
+                metrics::counter!("hub_listener_panics_total").increment(1);
+            }
+            drop(guard);
+        });
+    }
+}
+
+async fn run(
+    socket: TcpStream,
+    peer: SocketAddr,
+    kind: &Kind,
+    shared: &Arc<Shared>,
+    stop: CancellationToken,
+) {
     // small packets must not wait for each other
     if let Err(e) = socket.set_nodelay(true) {
         debug!(error = %e, "socket option refused");
     }
-    let connected = tokio::time::timeout(
-        shared.limits.connect_deadline,
-        handshake::run(
-            Box::new(socket),
-            Peer {
-                address: peer,
-                certificate: None,
-            },
-            shared,
-        ),
-    )
+    let connected = tokio::time::timeout(shared.limits.connect_deadline, async {
+        match transport::open(socket, peer, kind, shared.limits.packet_bytes_max).await {
+            Ok((stream, peer)) => handshake::run(stream, peer, shared)
+                .await
+                .map_err(|what| ("connect", what)),
+            Err(Refused::Certificate(what)) => {
+                let who = peer.ip().to_string();
+                shared.notes.refused(&who, "certificate", &what, "").await;
+                Err(("certificate", what))
+            }
+            Err(Refused::Tls(what)) => Err(("tls", what)),
+            Err(Refused::WebSocket(what)) => Err(("websocket", what)),
+        }
+    })
     .await;
     match connected {
         Ok(Ok(connection)) => connection.run(stop).await,
-        Ok(Err(reason)) => {
-            debug!(network.peer = %peer, reason, "connection refused");
-            shared.refuse("connect");
+        Ok(Err((reason, what))) => {
+            debug!(network.peer = %peer, reason = what, "connection refused");
+            shared.refuse(reason);
         }
         Err(_) => shared.refuse("connect deadline"),
     }

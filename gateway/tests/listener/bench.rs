@@ -6,7 +6,8 @@ use std::time::Duration;
 use domain::{Seq, Uplink};
 use gateway::exchange::Exchange;
 use gateway::listener::{
-    Deps, Directory, Limits, ListenerStats, PeerCertificate, Principal, PrincipalKind, serve,
+    Deps, Directory, Endpoint, Kind, Limits, ListenerStats, PeerCertificate, Principal,
+    PrincipalKind, serve,
 };
 use store::journal::{Journal, Options};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
@@ -22,8 +23,9 @@ impl Directory for Accounts {
         (secret == b"secret").then(|| Arc::clone(known))
     }
 
-    fn of_certificate(&self, _: &PeerCertificate) -> Option<Arc<Principal>> {
-        None
+    fn of_certificate(&self, certificate: &PeerCertificate) -> Option<Arc<Principal>> {
+        let known = self.0.iter().find(|p| p.id == certificate.common_name)?;
+        Some(Arc::clone(known))
     }
 }
 
@@ -50,6 +52,8 @@ pub(crate) const NOTHING: [u8; 0] = [];
 pub(crate) struct Bench {
     pub(crate) journal: Journal,
     pub(crate) address: std::net::SocketAddr,
+    /// One for each kind that it was started with.
+    pub(crate) addresses: Vec<std::net::SocketAddr>,
     pub(crate) stats: Arc<ListenerStats>,
     stop: CancellationToken,
     served: JoinHandle<anyhow::Result<()>>,
@@ -62,14 +66,22 @@ impl Bench {
     }
 
     pub(crate) async fn with(limits: Limits) -> Self {
+        Self::over(vec![Kind::Plain], limits).await
+    }
+
+    pub(crate) async fn over(kinds: Vec<Kind>, limits: Limits) -> Self {
         let dir = tempfile::tempdir().expect("a directory");
         let options = Options {
             segment_bytes: 1 << 20,
             ..Options::default()
         };
         let (journal, _) = Journal::open(dir.path(), options).expect("opens");
-        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
-        let address = listener.local_addr().expect("bound");
+        let (mut endpoints, mut addresses) = (Vec::new(), Vec::new());
+        for kind in kinds {
+            let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+            addresses.push(listener.local_addr().expect("bound"));
+            endpoints.push(Endpoint { listener, kind });
+        }
         let (stop, stats) = (CancellationToken::new(), Arc::new(ListenerStats::default()));
         let clock: Arc<dyn Fn() -> domain::Timestamp + Send + Sync> =
             Arc::new(domain::Timestamp::now);
@@ -89,10 +101,11 @@ impl Bench {
             stats: Arc::clone(&stats),
             first_epoch: 1,
         };
-        let served = tokio::spawn(serve(listener, deps, stop.clone()));
+        let served = tokio::spawn(serve(endpoints, deps, stop.clone()));
         Self {
             journal,
-            address,
+            address: addresses[0],
+            addresses,
             stats,
             stop,
             served,

@@ -1,5 +1,8 @@
-//! The listener over real TCP, byte by byte, with a real journal behind it.
+//! The listener over real TCP, TLS and WebSocket, byte by byte, with a real journal behind it.
 
+mod authority;
 mod bench;
 mod protocol;
 mod rules;
+mod tls;
+mod websocket;
