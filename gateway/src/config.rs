@@ -7,7 +7,10 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, bail};
-use serde::Deserialize;
+use serde::de::Error as _;
+use serde::{Deserialize, Deserializer};
+
+use crate::listener::{ClientCertificates, Origins};
 
 /// The commented defaults; the reference of all settings.
 pub const DEFAULTS: &str = include_str!("../../deploy/config/gateway.toml");
@@ -24,6 +27,7 @@ pub struct Config {
     pub registry: Folder,
     pub rules: Folder,
     pub mqtt: Mqtt,
+    pub tls: Tls,
     pub http: Http,
     pub journal: Journal,
     pub events: Events,
@@ -54,11 +58,40 @@ pub struct Folder {
 #[expect(missing_docs, reason = "as above")]
 pub struct Mqtt {
     pub listen: SocketAddr,
+    #[serde(deserialize_with = "address_or_off")]
+    pub tls_listen: Option<SocketAddr>,
+    #[serde(deserialize_with = "address_or_off")]
+    pub ws_listen: Option<SocketAddr>,
+    #[serde(deserialize_with = "address_or_off")]
+    pub wss_listen: Option<SocketAddr>,
+    pub ws_origins: Vec<String>,
     pub connections_max: usize,
     pub connects_per_second_max: u32,
     pub packet_bytes_max: usize,
     pub receive_maximum: u16,
     pub publishes_per_second_max: u32,
+}
+
+/// An address, or nothing for the empty text.
+fn address_or_off<'de, D: Deserializer<'de>>(from: D) -> Result<Option<SocketAddr>, D::Error> {
+    let text = String::deserialize(from)?;
+    if text.is_empty() {
+        return Ok(None);
+    }
+    let wrong = |e| D::Error::custom(format!("`{text}`: {e} (hint: as in 0.0.0.0:8883)"));
+    text.parse().map(Some).map_err(wrong)
+}
+
+/// `[tls]`
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[expect(missing_docs, reason = "as above")]
+pub struct Tls {
+    pub certificate_file: PathBuf,
+    pub key_file: PathBuf,
+    pub client_certificates: ClientCertificates,
+    pub client_ca_file: PathBuf,
+    pub crl_file: PathBuf,
 }
 
 /// `[http]`
@@ -145,7 +178,9 @@ pub fn load(file: Option<&Path>) -> anyhow::Result<Config> {
     let environment = config::Environment::with_prefix("JIMING")
         .prefix_separator("__")
         .separator("__")
-        .try_parsing(true);
+        .try_parsing(true)
+        .list_separator(",")
+        .with_list_parse_key("mqtt.ws_origins");
     for (name, _) in std::env::vars_os() {
         if let Some(key) = name.to_str().and_then(|n| n.strip_prefix("JIMING__")) {
             let key = key.to_lowercase().replace("__", ".");
@@ -282,12 +317,44 @@ fn check(config: &Config) -> anyhow::Result<()> {
         36_500,
     )?;
     in_range("shutdown.deadline_s", config.shutdown.deadline_s, 1, 600)?;
+    check_tls(config)?;
     if !config.influx.url.is_empty() && config.influx.token_file.as_os_str().is_empty() {
         bail!(
             "`influx.url` is set and `influx.token_file` is not (hint: a file, mode 0600, with the API token)"
         );
     }
     Ok(())
+}
+
+/// What the settings of TLS and WebSocket say of each other; the files are read later.
+fn check_tls(config: &Config) -> anyhow::Result<()> {
+    let (mqtt, tls) = (&config.mqtt, &config.tls);
+    Origins::new(&mqtt.ws_origins).context("`mqtt.ws_origins`")?;
+    for (setting, address) in [
+        ("mqtt.tls_listen", mqtt.tls_listen),
+        ("mqtt.wss_listen", mqtt.wss_listen),
+    ] {
+        for (file, path) in [
+            ("tls.certificate_file", &tls.certificate_file),
+            ("tls.key_file", &tls.key_file),
+        ] {
+            if address.is_some() && path.as_os_str().is_empty() {
+                bail!("`{setting}` is set and `{file}` is not (hint: TLS needs both files)");
+            }
+        }
+    }
+    let has_authorities = !tls.client_ca_file.as_os_str().is_empty();
+    let has_list = !tls.crl_file.as_os_str().is_empty();
+    match tls.client_certificates {
+        // whoever names authorities wants certificates to be asked for
+        ClientCertificates::Off if has_authorities || has_list => bail!(
+            "`tls.client_ca_file` or `tls.crl_file` is set and `tls.client_certificates` is off (hint: \"optional\" or \"required\")"
+        ),
+        ClientCertificates::Optional | ClientCertificates::Required if !has_authorities => bail!(
+            "`tls.client_certificates` is on and `tls.client_ca_file` is not set (hint: the authorities of client certificates)"
+        ),
+        _ => Ok(()),
+    }
 }
 
 #[cfg(test)]
@@ -329,6 +396,23 @@ mod tests {
             ("[http]\nlisten = \"here\"", "listen"),
             ("[mqtt]\nreceive_maximum = 0", "mqtt.receive_maximum"),
             ("[http", "in configuration"),
+            ("[mqtt]\nws_listen = \"here\"", "hint: as in 0.0.0.0:8883"),
+            (
+                "[mqtt]\nws_origins = [\"https://a.example/x\"]",
+                "`mqtt.ws_origins`: `https://a.example/x` is not an origin",
+            ),
+            (
+                "[mqtt]\ntls_listen = \"127.0.0.1:1\"\n[tls]\nkey_file = \"k\"",
+                "`mqtt.tls_listen` is set and `tls.certificate_file` is not",
+            ),
+            (
+                "[tls]\nclient_certificates = \"required\"",
+                "`tls.client_ca_file` is not set",
+            ),
+            (
+                "[tls]\nclient_ca_file = \"ca\"",
+                "`tls.client_certificates` is off",
+            ),
             (
                 "[influx]\nurl = \"http://127.0.0.1:1\"",
                 "influx.token_file",

@@ -23,7 +23,7 @@ use crate::clock::Clock;
 use crate::config::Config;
 use crate::exchange::Exchange;
 use crate::lifecycle::{self, Lifecycle};
-use crate::listener::{self, Endpoint, Kind, ListenerStats};
+use crate::listener::{self, Endpoint, Kind, ListenerStats, Origins, Tls, TlsFiles};
 use crate::ops::Ops;
 use crate::pipeline::detect::{CONSUMER, Detector};
 use crate::pipeline::source::Source;
@@ -33,6 +33,8 @@ use crate::{embedded, feed};
 
 /// How often the journal is told what nobody needs any more.
 const RELEASE_EVERY: Duration = Duration::from_secs(5);
+/// How often the files of TLS are looked at.
+const TLS_LOOK_EVERY: Duration = Duration::from_secs(5);
 
 /// Configuration, registry or rules are wrong: starting again will not help.
 #[derive(Debug, thiserror::Error)]
@@ -214,10 +216,65 @@ pub struct Running {
     pub listener: Arc<ListenerStats>,
 }
 
+/// The TLS of the MQTT ports, if one of them wants it.
+///
+/// # Errors
+/// [`Misconfigured`]: a file is missing or bad, or they do not fit together.
+pub fn tls(config: &Config) -> anyhow::Result<Option<Arc<Tls>>> {
+    if config.mqtt.tls_listen.or(config.mqtt.wss_listen).is_none() {
+        return Ok(None);
+    }
+    let settings = &config.tls;
+    let if_set = |path: &Path| (!path.as_os_str().is_empty()).then(|| path.to_owned());
+    let files = TlsFiles {
+        certificate: settings.certificate_file.clone(),
+        key: settings.key_file.clone(),
+        client_certificates: settings.client_certificates,
+        client_ca: if_set(&settings.client_ca_file),
+        crl: if_set(&settings.crl_file),
+    };
+    let tls = Tls::load(files).map_err(|e| Misconfigured::new(&e))?;
+    Ok(Some(Arc::new(tls)))
+}
+
+/// Binds the ports that devices connect to; the plain one is the first.
+async fn endpoints(config: &Config, tls: Option<&Arc<Tls>>) -> anyhow::Result<Vec<Endpoint>> {
+    let mqtt = &config.mqtt;
+    let origins = Origins::new(&mqtt.ws_origins).map_err(|e| Misconfigured::new(&e))?;
+    let origins = Arc::new(origins);
+    let ports = [
+        ("mqtt.listen", Some(mqtt.listen), Some(Kind::Plain)),
+        (
+            "mqtt.tls_listen",
+            mqtt.tls_listen,
+            tls.map(|tls| Kind::Tls(Arc::clone(tls))),
+        ),
+        (
+            "mqtt.ws_listen",
+            mqtt.ws_listen,
+            Some(Kind::WebSocket(Arc::clone(&origins))),
+        ),
+        (
+            "mqtt.wss_listen",
+            mqtt.wss_listen,
+            tls.map(|tls| Kind::SecureWebSocket(Arc::clone(tls), Arc::clone(&origins))),
+        ),
+    ];
+    let mut endpoints = Vec::new();
+    for (setting, address, kind) in ports {
+        if let (Some(address), Some(kind)) = (address, kind) {
+            let listener = bind(setting, address).await?;
+            info!(setting, mqtt.address = %listener.local_addr()?, "devices may connect");
+            endpoints.push(Endpoint { listener, kind });
+        }
+    }
+    Ok(endpoints)
+}
+
 /// Binds the ports and starts every part of the hub within `life`.
 ///
 /// # Errors
-/// A port that cannot be bound, or a cursor that cannot be read.
+/// [`Misconfigured`] before a port opens: files of TLS that cannot be used. A port that cannot be bound, or a cursor that cannot be read.
 pub async fn serve(
     config: &Config,
     stores: &Stores,
@@ -230,13 +287,11 @@ pub async fn serve(
         events,
         clock,
     } = stores;
-    let mqtt = bind("mqtt.listen", config.mqtt.listen).await?;
+    let tls = tls(config)?;
+    let endpoints = endpoints(config, tls.as_ref()).await?;
+    let mqtt_address = endpoints[0].listener.local_addr()?;
     let http = bind("http.listen", config.http.listen).await?;
-    let (mqtt_address, http_address) = (mqtt.local_addr()?, http.local_addr()?);
-    let mqtt = Endpoint {
-        listener: mqtt,
-        kind: Kind::Plain,
-    };
+    let http_address = http.local_addr()?;
     let stats = Arc::new(Stats::default());
     let listener_stats = Arc::new(ListenerStats::default());
     let (exchange, worker) = Exchange::open(
@@ -317,9 +372,12 @@ pub async fn serve(
         stats: Arc::clone(&listener_stats),
         first_epoch: u64::try_from(clock.now().as_microsecond()).unwrap_or(1),
     };
+    if let Some(tls) = tls {
+        life.spawn("tls files", tls.watch(TLS_LOOK_EVERY, life.stop()));
+    }
     let (closing, stop) = (journal.clone(), life.stop());
     life.spawn("listener", async move {
-        listener::serve(vec![mqtt], deps, stop).await?;
+        listener::serve(endpoints, deps, stop).await?;
         // whoever reads the journal goes on until it has seen the last record, then ends
         closing.close().await.context("closing the journal")
     });

@@ -236,6 +236,7 @@ fn usage(outcome: anyhow::Result<()>) -> ExitCode {
 fn check(file: &ConfigFile) -> anyhow::Result<()> {
     let config = config::load(file.config.as_deref())?;
     let catalogue = hub::Catalogue::load(&config)?;
+    hub::tls(&config)?;
     println!(
         "configuration is good: {} sites, {} zones, {} devices, {} rules",
         catalogue.registry.sites.len(),
@@ -243,18 +244,32 @@ fn check(file: &ConfigFile) -> anyhow::Result<()> {
         catalogue.registry.devices.len(),
         catalogue.book.len(),
     );
-    for (name, address) in [("mqtt", config.mqtt.listen), ("http", config.http.listen)] {
-        warn_if_open(name, address);
+    // the ports with TLS are not among them
+    let open = [
+        ("mqtt.listen", Some(config.mqtt.listen)),
+        ("mqtt.ws_listen", config.mqtt.ws_listen),
+        ("http.listen", Some(config.http.listen)),
+    ];
+    for (setting, address) in open {
+        if let Some(address) = address {
+            warn_if_open(setting, address);
+        }
     }
     Ok(())
 }
 
-fn warn_if_open(name: &str, address: SocketAddr) {
-    if !address.ip().is_loopback() {
-        println!(
-            "note: {name}.listen {address} is reachable from other machines without TLS (hint: put a TLS proxy in front)"
-        );
+fn warn_if_open(setting: &str, address: SocketAddr) {
+    if address.ip().is_loopback() {
+        return;
     }
+    let hint = match setting {
+        "mqtt.listen" => "set mqtt.tls_listen and bind this one to 127.0.0.1",
+        "mqtt.ws_listen" => "use mqtt.wss_listen instead",
+        _ => "put a TLS proxy in front",
+    };
+    println!(
+        "note: {setting} {address} is reachable from other machines without TLS (hint: {hint})"
+    );
 }
 
 fn verify(dir: &std::path::Path) -> anyhow::Result<()> {

@@ -439,3 +439,22 @@ async fn the_deadline_of_connect_covers_the_handshakes_below() {
     }
     bench.stop().await;
 }
+
+#[test]
+fn a_bad_file_of_tls_is_a_misconfiguration_and_without_a_port_none_is_read() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let path = dir.path().join("gateway.toml");
+    let loaded = |port: &str| {
+        let text = format!(
+            "[mqtt]\n{port} = \"127.0.0.1:0\"\n[tls]\ncertificate_file = \"/nowhere/hub.pem\"\nkey_file = \"/nowhere/hub.key\"\n"
+        );
+        std::fs::write(&path, text).expect("written");
+        let config = gateway::config::load(Some(&path)).expect("good settings");
+        gateway::hub::tls(&config)
+    };
+    for port in ["tls_listen", "wss_listen"] {
+        let error = loaded(port).map(|_| ()).expect_err("no such file");
+        assert!(error.is::<gateway::hub::Misconfigured>(), "{error:#}");
+    }
+    assert!(loaded("ws_listen").expect("no TLS wanted").is_none());
+}
