@@ -15,7 +15,6 @@ use arc_swap::ArcSwap;
 use parking_lot::Mutex;
 use sha2::{Digest as _, Sha256};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
-use tokio::net::TcpStream;
 use tokio_rustls::rustls::{self, ServerConfig};
 use tokio_rustls::{TlsAcceptor, server::TlsStream};
 use tokio_util::sync::{CancellationToken, WaitForCancellationFutureOwned};
@@ -135,10 +134,10 @@ impl Tls {
     }
 
     /// The server's part of the handshake.
-    pub(super) async fn accept(
+    pub(super) async fn accept<S: AsyncRead + AsyncWrite + Unpin>(
         self: &Arc<Self>,
-        socket: TcpStream,
-    ) -> Result<(Session, Option<PeerCertificate>), Refused> {
+        socket: S,
+    ) -> Result<(Session<S>, Option<PeerCertificate>), Refused> {
         let acceptor = TlsAcceptor::from(self.config.load_full());
         let stream = acceptor.accept(socket).await.map_err(|e| {
             let of_tls = e.get_ref().and_then(|e| e.downcast_ref::<rustls::Error>());
@@ -223,14 +222,14 @@ impl Drop for Cut {
 }
 
 /// A TLS connection that ends with an error when its certificate is revoked.
-pub(super) struct Session {
-    stream: TlsStream<TcpStream>,
+pub(super) struct Session<S: AsyncRead + AsyncWrite + Unpin> {
+    stream: TlsStream<S>,
     cut: Option<Cut>,
     /// Whether the socket has all that was written: TLS takes bytes that the socket does not take yet, and nobody above flushes.
     is_flushed: bool,
 }
 
-impl Session {
+impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
     fn flush_on(&mut self, cx: &mut Context<'_>) -> io::Result<()> {
         if !self.is_flushed
             && let Poll::Ready(flushed) = Pin::new(&mut self.stream).poll_flush(cx)
@@ -249,7 +248,7 @@ fn revoked() -> io::Error {
     )
 }
 
-impl AsyncRead for Session {
+impl<S: AsyncRead + AsyncWrite + Unpin> AsyncRead for Session<S> {
     fn poll_read(
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
@@ -269,7 +268,7 @@ impl AsyncRead for Session {
     }
 }
 
-impl AsyncWrite for Session {
+impl<S: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Session<S> {
     fn poll_write(
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
@@ -295,10 +294,65 @@ impl AsyncWrite for Session {
     }
 }
 
-impl Drop for Session {
+impl<S: AsyncRead + AsyncWrite + Unpin> Drop for Session<S> {
     fn drop(&mut self) {
         // says good-bye if the socket takes it at once
         let mut cx = Context::from_waker(Waker::noop());
         let _ = Pin::new(&mut self.stream).poll_shutdown(&mut cx);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::PermissionsExt as _;
+
+    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+    use tokio_rustls::TlsConnector;
+    use tokio_rustls::rustls::crypto::ring;
+    use tokio_rustls::rustls::{ClientConfig, RootCertStore};
+
+    use super::super::certificates::ClientCertificates;
+    use super::*;
+
+    #[tokio::test]
+    async fn what_was_written_leaves_while_the_other_side_is_read() {
+        let dir = tempfile::tempdir().expect("a directory");
+        let signed = rcgen::generate_simple_self_signed(vec!["hub.test".to_owned()]);
+        let signed = signed.expect("signed");
+        let (certificate, key) = (dir.path().join("hub.pem"), dir.path().join("hub.key"));
+        std::fs::write(&certificate, signed.cert.pem()).expect("written");
+        std::fs::write(&key, signed.signing_key.serialize_pem()).expect("written");
+        let private = std::fs::Permissions::from_mode(0o600);
+        std::fs::set_permissions(&key, private).expect("set");
+        let files = TlsFiles {
+            certificate,
+            key,
+            client_certificates: ClientCertificates::Off,
+            client_ca: None,
+            crl: None,
+        };
+        let tls = Arc::new(Tls::load(files).expect("good files"));
+        let mut roots = RootCertStore::empty();
+        roots.add(signed.cert.der().clone()).expect("a certificate");
+        let config = ClientConfig::builder_with_provider(Arc::new(ring::default_provider()))
+            .with_safe_default_protocol_versions()
+            .expect("versions")
+            .with_root_certificates(roots)
+            .with_no_client_auth();
+
+        // takes far less than is written at once
+        let (ours, theirs) = tokio::io::duplex(512);
+        let name = "hub.test".try_into().expect("a name");
+        let connector = TlsConnector::from(Arc::new(config));
+        let (accepted, connected) = tokio::join!(tls.accept(ours), connector.connect(name, theirs));
+        let (mut session, _) = accepted.expect("accepted");
+        let mut client = connected.expect("connected");
+        session.write_all(&[7; 8000]).await.expect("taken");
+        tokio::spawn(async move { session.read(&mut [0; 16]).await });
+        let mut all = vec![0; 8000];
+        let read = client.read_exact(&mut all);
+        let read = tokio::time::timeout(Duration::from_secs(20), read).await;
+        read.expect("in time").expect("reads");
+        assert!(all.iter().all(|b| *b == 7));
     }
 }

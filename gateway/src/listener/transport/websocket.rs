@@ -274,3 +274,35 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Drop for MessageStream<S> {
         let _ = Pin::new(&mut self.socket).poll_close(&mut cx);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use futures::StreamExt as _;
+    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+    use tokio_tungstenite::tungstenite::client::IntoClientRequest as _;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn what_was_written_leaves_while_the_other_side_is_read() {
+        // takes far less than is written at once
+        let (ours, theirs) = tokio::io::duplex(512);
+        let mut request = "ws://hub.test/mqtt".into_client_request().expect("a URL");
+        let mqtt = HeaderValue::from_static("mqtt");
+        request.headers_mut().insert(SEC_WEBSOCKET_PROTOCOL, mqtt);
+        let origins = Origins::default();
+        let (accepted, connected) = tokio::join!(
+            accept(ours, &origins, 1024),
+            tokio_tungstenite::client_async(request, theirs)
+        );
+        let mut stream = accepted.map_err(|_| "refused").expect("accepted");
+        let (mut client, _) = connected.expect("connected");
+        stream.write_all(&[7; 8000]).await.expect("taken");
+        tokio::spawn(async move { stream.read(&mut [0; 16]).await });
+        let next = tokio::time::timeout(Duration::from_secs(20), client.next()).await;
+        let message = next.expect("in time").expect("open").expect("good");
+        assert_eq!(message.into_data(), vec![7; 8000]);
+    }
+}
