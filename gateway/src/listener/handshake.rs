@@ -168,10 +168,21 @@ async fn admit(
     if connect.wants_auth {
         return Err((BAD_METHOD, "an authentication method".to_owned()));
     }
-    let by_certificate = peer
-        .certificate
-        .as_ref()
-        .and_then(|certificate| shared.directory.of_certificate(certificate));
+    let by_certificate = match &peer.certificate {
+        None => None,
+        Some(certificate) => {
+            let Some(principal) = shared.directory.of_certificate(certificate) else {
+                let who = peer.address.ip().to_string();
+                let what = format!(
+                    "a good certificate in the name of `{}`, which has no account",
+                    certificate.common_name
+                );
+                shared.notes.refused(&who, "certificate", &what, "").await;
+                return Err((NOT_AUTHORISED, what));
+            };
+            Some(principal)
+        }
+    };
     let address = peer.address.ip().to_string();
     let principal = match (&connect.login, &connect.secret, by_certificate) {
         (None, None, Some(principal)) => principal,

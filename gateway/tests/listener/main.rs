@@ -2,6 +2,7 @@
 
 mod authority;
 mod bench;
+mod matrix;
 mod protocol;
 mod rules;
 mod tls;
