@@ -1,15 +1,15 @@
-//! Twenty power cuts under load: nothing that was acknowledged is lost, and nothing is there twice.
+//! Two hundred kills under load: nothing that was acknowledged is lost, and nothing is there twice.
 
 use std::time::{Duration, Instant};
 
 use blackbox::{Hub, Tool, eventually, run};
 use serde_json::Value;
 
-const KILLS: usize = 20;
+const KILLS: usize = 200;
 /// Acknowledged in each life of the hub before it is killed, so that every kill falls into real traffic.
 const ACKNOWLEDGED_BEFORE_KILL: u64 = 500;
 /// One run of the generator; there are as many as the kills need, which is one on any machine worth the name.
-const LOAD_SECONDS: &str = "22";
+const LOAD_SECONDS: &str = "230";
 /// The promise is about 1,000 a second with all the downtime in it, so ask for more.
 const RATE: &str = "2500";
 const RATE_MIN: f64 = 1000.0;
@@ -23,7 +23,7 @@ async fn acknowledged(hub: &Hub) -> u64 {
 }
 
 #[tokio::test]
-async fn twenty_kills_under_load_lose_nothing_and_double_nothing() {
+async fn two_hundred_kills_under_load_lose_nothing_and_double_nothing() {
     let began = Instant::now();
     let dir = tempfile::tempdir().expect("a directory");
     let alone = ["--devices", "0"];
@@ -87,7 +87,7 @@ async fn twenty_kills_under_load_lose_nothing_and_double_nothing() {
             hub = Hub::start_again(dir.path(), &demo, &alone).await;
             assert_eq!(hub.demo.http, demo.http, "on the same port");
         }
-        let outcome = load.finish(Duration::from_mins(1)).await;
+        let outcome = load.finish(Duration::from_mins(5)).await;
         assert_eq!(outcome.code, Some(0), "{}", outcome.stderr);
         eprintln!("{}", outcome.stdout.trim());
         legs.push((acked, report));
@@ -137,7 +137,8 @@ async fn twenty_kills_under_load_lose_nothing_and_double_nothing() {
         "the kills were felt: {reconnects} reconnects"
     );
     assert!(hub.stop().await.success());
-    let took = began.elapsed();
-    eprintln!("{kills} kills, {reconnects} reconnects, {took:?}");
-    assert!(took < Duration::from_mins(1), "it took {took:?}");
+    eprintln!(
+        "{kills} kills, {reconnects} reconnects, {:?}",
+        began.elapsed()
+    );
 }

@@ -7,6 +7,7 @@ mod command_line;
 mod conformance;
 mod deploy;
 mod kill9;
+mod power_cut;
 mod restart;
 mod scenarios;
 mod smoke_alarm;

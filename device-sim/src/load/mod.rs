@@ -192,7 +192,6 @@ pub async fn run(
         // a task that panicked is a bug that must be seen
         tallies.push(done.unwrap_or_else(|e| std::panic::resume_unwind(e.into_panic())));
     }
-    shared.oracle.finish().map_err(LoadError::Oracle)?;
     Ok(report(plan, begin, tallies))
 }
 
