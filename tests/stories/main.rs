@@ -12,3 +12,4 @@ mod restart;
 mod scenarios;
 mod smoke_alarm;
 mod tidy;
+mod unbrickable;
