@@ -150,7 +150,13 @@ impl Hub {
 
     /// Starts `gateway demo` on free ports over `dir` with further arguments, and waits until it is ready.
     pub async fn start_with(dir: &Path, arguments: &[&str]) -> Self {
-        Self::start_at(dir, ["127.0.0.1:0", "127.0.0.1:0"], arguments).await
+        Self::start_at(dir, ["127.0.0.1:0", "127.0.0.1:0"], arguments, &[]).await
+    }
+
+    /// Starts `gateway demo --devices 0` with settings as the environment gives them: `("JIMING__JOURNAL__SEGMENT_BYTES", "1048576")`.
+    pub async fn start_set(dir: &Path, settings: &[(&str, &str)]) -> Self {
+        let free = ["127.0.0.1:0", "127.0.0.1:0"];
+        Self::start_at(dir, free, &["--devices", "0"], settings).await
     }
 
     /// Starts it where the last hub over this directory was: on the same ports.
@@ -162,10 +168,15 @@ impl Hub {
                 .to_owned()
         };
         let (mqtt, http) = (address(&demo.mqtt), address(&demo.http));
-        Self::start_at(dir, [&mqtt, &http], arguments).await
+        Self::start_at(dir, [&mqtt, &http], arguments, &[]).await
     }
 
-    async fn start_at(dir: &Path, [mqtt, http]: [&str; 2], arguments: &[&str]) -> Self {
+    async fn start_at(
+        dir: &Path,
+        [mqtt, http]: [&str; 2],
+        arguments: &[&str],
+        settings: &[(&str, &str)],
+    ) -> Self {
         let told = dir.join("demo.json");
         let _ = std::fs::remove_file(&told);
         let log = std::fs::OpenOptions::new()
@@ -177,6 +188,7 @@ impl Hub {
             .args(["demo", "--mqtt", mqtt, "--http", http, "--data"])
             .arg(dir)
             .args(arguments)
+            .envs(settings.iter().copied())
             .stdin(Stdio::null())
             .stdout(log.try_clone().expect("a second handle"))
             .stderr(log)

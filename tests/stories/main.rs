@@ -6,6 +6,7 @@ mod browser;
 mod command_line;
 mod conformance;
 mod deploy;
+mod disk_faults;
 mod kill9;
 mod power_cut;
 mod restart;
