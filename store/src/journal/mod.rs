@@ -12,6 +12,7 @@ mod mark;
 mod queue;
 mod reader;
 mod recover;
+mod room;
 mod segment;
 mod writer;
 
@@ -24,6 +25,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
 
 use domain::{Lane, Seq, Uplink};
 use parking_lot::Mutex;
@@ -54,6 +56,8 @@ pub struct Options {
     pub batch_bytes_max: usize,
     /// What every reader has passed is kept up to this size.
     pub retain_bytes: u64,
+    /// Room that is taken from the file system in advance, for alarms on the day on which it is full.
+    pub reserve_bytes: u64,
 }
 
 impl Default for Options {
@@ -64,6 +68,7 @@ impl Default for Options {
             telemetry_queue_bytes: 32 << 20,
             batch_bytes_max: 4 << 20,
             retain_bytes: 1 << 30,
+            reserve_bytes: 256 << 20,
         }
     }
 }
@@ -104,6 +109,9 @@ pub enum AppendError {
     /// The lane's budget is used up; the uplink comes back.
     #[error("the journal's queue is full")]
     Full(Box<Uplink>),
+    /// It is telemetry, and what room is left on the disk is kept for alarms.
+    #[error("the disk has no more room for telemetry")]
+    NoRoom,
     /// The uplink is larger than a record may be.
     #[error("the message is larger than the journal takes")]
     TooLarge,
@@ -131,6 +139,32 @@ pub enum OpenError {
     InUse(PathBuf),
 }
 
+/// Whether the journal takes telemetry.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Room {
+    /// The file system has no room for the next segment and the reserve.
+    is_full: bool,
+    /// The owner has said that what is left is for alarms.
+    is_kept_for_alarms: bool,
+}
+
+impl Room {
+    /// Telemetry is refused, alarms are taken.
+    pub fn refuses_telemetry(self) -> bool {
+        self.is_full || self.is_kept_for_alarms
+    }
+
+    /// The file system has no room for the next segment and the reserve.
+    pub fn is_full(self) -> bool {
+        self.is_full
+    }
+
+    /// True when it was another before.
+    fn set_full(&mut self, is_full: bool) -> bool {
+        std::mem::replace(&mut self.is_full, is_full) != is_full
+    }
+}
+
 /// Figures for metrics.
 #[derive(Debug, Clone)]
 pub struct Stats {
@@ -144,6 +178,8 @@ pub struct Stats {
     pub segments: usize,
     /// Bytes of all segment files.
     pub bytes: u64,
+    /// How long the sync that is under way has been, if one is.
+    pub syncing_for: Option<Duration>,
     /// Why the disk failed, if it did.
     pub failure: Option<String>,
 }
@@ -154,6 +190,8 @@ struct Shared {
     options: Options,
     segments: Mutex<Vec<Segment>>,
     failure: Mutex<Option<String>>,
+    room: watch::Sender<Room>,
+    syncing_since: Mutex<Option<Instant>>,
     last_seq: AtomicU64,
     records: AtomicU64,
     syncs: AtomicU64,
@@ -221,10 +259,13 @@ impl Journal {
             options,
             segments: Mutex::new(segments),
             failure: Mutex::new(None),
+            room: watch::Sender::default(),
+            syncing_since: Mutex::new(None),
             last_seq: AtomicU64::new(report.last_seq.0),
             records: AtomicU64::new(0),
             syncs: AtomicU64::new(0),
         });
+        let room = room::Room::keep(dir, Arc::clone(&shared)).map_err(fail("keep room"))?;
         let writer = Writer {
             dir: dir.to_owned(),
             journal,
@@ -237,7 +278,7 @@ impl Journal {
             sync,
             batch_bytes_max: options.batch_bytes_max,
             segment_bytes,
-            spare: None,
+            room,
         };
         let thread = std::thread::Builder::new()
             .name("journal".to_owned())
@@ -255,18 +296,36 @@ impl Journal {
 
     /// Takes an uplink if its lane has room. It is durable when the watermarks cover the ticket.
     pub fn try_append(&self, lane: Lane, uplink: Uplink) -> Result<Ticket, AppendError> {
-        if !layout::fits(&uplink) {
-            return Err(AppendError::TooLarge);
-        }
+        self.admit(lane, &uplink)?;
         self.shared.queue.try_put(lane, uplink)
     }
 
     /// The same, waiting for room: this is how a slow disk slows its senders.
     pub async fn append(&self, lane: Lane, uplink: Uplink) -> Result<Ticket, AppendError> {
-        if !layout::fits(&uplink) {
+        self.admit(lane, &uplink)?;
+        self.shared.queue.put_when_free(lane, uplink).await
+    }
+
+    fn admit(&self, lane: Lane, uplink: &Uplink) -> Result<(), AppendError> {
+        if !layout::fits(uplink) {
             return Err(AppendError::TooLarge);
         }
-        self.shared.queue.put_when_free(lane, uplink).await
+        if lane == Lane::Telemetry && self.shared.room.borrow().refuses_telemetry() {
+            return Err(AppendError::NoRoom);
+        }
+        Ok(())
+    }
+
+    /// Moves when telemetry is refused, and when it is taken again.
+    pub fn room(&self) -> watch::Receiver<Room> {
+        self.shared.room.subscribe()
+    }
+
+    /// From now on what room is left is for alarms, or for everything again.
+    pub fn keep_for_alarms(&self, is_kept: bool) {
+        self.shared.room.send_if_modified(|room| {
+            std::mem::replace(&mut room.is_kept_for_alarms, is_kept) != is_kept
+        });
     }
 
     /// The same, waiting until it is on disk.
@@ -293,11 +352,13 @@ impl Journal {
         let gone = {
             let mut segments = self.shared.segments.lock();
             let mut bytes: u64 = segments.iter().map(|s| s.bytes).sum();
+            let retain_bytes = if self.shared.room.borrow().refuses_telemetry() {
+                0 // room for what is to come is worth more than what everybody has
+            } else {
+                self.shared.options.retain_bytes
+            };
             let mut gone = Vec::new();
-            while segments.len() > 1
-                && segments[1].first.0 <= upto.0 + 1
-                && bytes > self.shared.options.retain_bytes
-            {
+            while segments.len() > 1 && segments[1].first.0 <= upto.0 + 1 && bytes > retain_bytes {
                 let segment = segments.remove(0);
                 bytes -= segment.bytes;
                 gone.push(segment);
@@ -332,6 +393,11 @@ impl Journal {
             syncs: self.shared.syncs.load(Ordering::Relaxed),
             segments,
             bytes,
+            syncing_for: self
+                .shared
+                .syncing_since
+                .lock()
+                .map(|since| since.elapsed()),
             failure: self.shared.failure.lock().clone(),
         }
     }

@@ -175,6 +175,11 @@ impl Queue {
         Some(taken)
     }
 
+    /// Nothing more is taken in.
+    pub(super) fn is_closing(&self) -> bool {
+        self.waiting.lock().closing
+    }
+
     /// Takes nothing more in; what waits is still written.
     pub(super) fn close(&self) {
         self.waiting.lock().closing = true;

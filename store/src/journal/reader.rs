@@ -73,7 +73,7 @@ impl Reader {
         let mut looked_again = None;
         while self.after < durable && batch.len() < records_max && bytes < bytes_max {
             if self.walker.is_none() && !self.open()? {
-                break;
+                continue;
             }
             let Some((segment, walker)) = &mut self.walker else {
                 break;
@@ -149,7 +149,7 @@ impl Reader {
         Ok(batch)
     }
 
-    /// Opens the segment that holds the record after `after`. False when there is none.
+    /// Opens the segment that holds the record after `after`. False when it cannot be read: `after` has moved past it.
     fn open(&mut self) -> Result<bool, ReadError> {
         let segment = {
             let segments = self.shared.segments.lock();
@@ -160,6 +160,8 @@ impl Reader {
             holds.or_else(|| segments.first()).cloned()
         };
         let Some(segment) = segment else {
+            error!("the journal has no segment");
+            self.after = self.durable.borrow().seq;
             return Ok(false);
         };
         if segment.first.0 > self.after.0 + 1 {
@@ -185,12 +187,12 @@ impl Reader {
                 .iter()
                 .map(|s| s.first)
                 .find(|first| *first > segment.first);
-            error!(journal.segment = %segment.path.display(), "segment has no readable header, passed over");
+            error!(journal.segment = %segment.path.display(), "not a segment of this journal, passed over");
             match next {
                 Some(first) => self.after = Seq(first.0 - 1),
-                None => return Ok(false),
+                None => self.after = self.durable.borrow().seq,
             }
-            Ok(self.walker.is_some())
+            Ok(false)
         }
     }
 }

@@ -27,6 +27,8 @@ pub struct Recovery {
     pub damage: Vec<Damage>,
     /// Positions that had been acknowledged and that the log does not have at its end: first and last.
     pub lost: Option<(Seq, Seq)>,
+    /// Segments whose header cannot be read; their records are.
+    pub headless: Vec<String>,
     /// Files in the directory that are not the journal's; left alone.
     pub foreign: Vec<String>,
 }
@@ -56,18 +58,28 @@ pub(super) fn recover(dir: &Path, options: &Options) -> io::Result<Recovered> {
             .file_name()
             .map(|n| n.to_string_lossy().into_owned())
             .unwrap_or_default();
-        let header = Walker::open(&found)?.map(|(_, header)| header);
-        match header {
-            Some(header) if journal.is_none_or(|ours| ours == header.journal) => {
+        let verdict = match Walker::open(&found)? {
+            None => Err("is not whole, or has the header of another"),
+            Some((_, Some(header))) if journal.is_none_or(|ours| ours == header.journal) => {
                 journal = Some(header.journal);
-                segments.push(found);
+                Ok(())
             }
-            other => {
-                let why = if other.is_some() {
-                    "belongs to another journal"
-                } else {
-                    "has no readable header"
-                };
+            Some((_, Some(_))) => Err("belongs to another journal"),
+            Some((mut walker, None)) => match walker.step()? {
+                Step::Record { .. } | Step::Damaged(_) => {
+                    warn!(
+                        journal.segment = name,
+                        "header cannot be read, records are taken by the name of the file"
+                    );
+                    report.headless.push(name.clone());
+                    Ok(())
+                }
+                Step::End { .. } => Err("has no readable header and no record"),
+            },
+        };
+        match verdict {
+            Ok(()) => segments.push(found),
+            Err(why) => {
                 let aside = format!("{name}.damaged");
                 warn!(journal.segment = name, reason = why, "segment put aside");
                 std::fs::rename(&found.path, dir.join(&aside))?;
@@ -171,6 +183,8 @@ pub struct VerifyReport {
     pub damage: Vec<Damage>,
     /// The highest acknowledged position, if it is behind the end of the log: what lies between is lost.
     pub acknowledged_beyond: Option<Seq>,
+    /// Segments whose header cannot be read; their records are.
+    pub headless: Vec<String>,
     /// Files that are not the journal's.
     pub foreign: Vec<String>,
 }
@@ -202,6 +216,12 @@ impl std::fmt::Display for VerifyReport {
             write!(
                 f,
                 "\nlost: position {seq} was acknowledged and is not there"
+            )?;
+        }
+        for name in &self.headless {
+            write!(
+                f,
+                "\ndamage: the header of {name} cannot be read; its records are read all the same"
             )?;
         }
         if !self.foreign.is_empty() {
@@ -251,7 +271,7 @@ pub fn verify(dir: &Path) -> io::Result<VerifyReport> {
                 last,
             });
         }
-        let Some((mut walker, _)) = Walker::open(found)? else {
+        let Some((mut walker, header)) = Walker::open(found)? else {
             let last = next_first.map_or(found.first, |next| Seq(next.0 - 1));
             report.damage.push(Damage {
                 file: name(),
@@ -262,6 +282,9 @@ pub fn verify(dir: &Path) -> io::Result<VerifyReport> {
             report.last = Some(last);
             continue;
         };
+        if header.is_none() {
+            report.headless.push(name());
+        }
         loop {
             match walker.step()? {
                 Step::Record { seq, body } => {

@@ -8,9 +8,8 @@ use std::path::{Path, PathBuf};
 use domain::Seq;
 
 use super::layout::{self, ALIGN, Found, HEADER_BYTES, Header};
+use super::room::{is_room_file, make_spare, spare_path};
 
-/// Zeros are written in pieces of this size.
-const PIECE_BYTES: usize = 1 << 20;
 /// The walker reads so much at a time.
 const WINDOW_BYTES: usize = 1 << 20;
 
@@ -40,10 +39,7 @@ pub(super) fn list(dir: &Path) -> io::Result<Listing> {
     for entry in std::fs::read_dir(dir)? {
         let entry = entry?;
         let name = entry.file_name().to_string_lossy().into_owned();
-        if matches!(
-            name.as_str(),
-            super::LOCK_FILE | super::mark::FILE | SPARE_FILE
-        ) {
+        if matches!(name.as_str(), super::LOCK_FILE | super::mark::FILE) || is_room_file(&name) {
             continue;
         }
         let first = name
@@ -64,29 +60,6 @@ pub(super) fn list(dir: &Path) -> io::Result<Listing> {
     Ok(listing)
 }
 
-/// A file of zeros that will become the next segment.
-const SPARE_FILE: &str = "spare.tmp";
-
-/// Writes the next segment's zeros ahead of time: syncing a pre-written file does not touch its metadata.
-pub(super) fn prepare_spare(dir: &Path, bytes: u64) -> io::Result<()> {
-    let path = dir.join(SPARE_FILE);
-    let file = File::options()
-        .write(true)
-        .create(true)
-        .truncate(true)
-        .open(path)?;
-    let zeros = vec![0; PIECE_BYTES];
-    let mut at = 0;
-    while at < bytes {
-        let piece = usize::try_from(bytes - at)
-            .unwrap_or(PIECE_BYTES)
-            .min(PIECE_BYTES);
-        file.write_all_at(&zeros[..piece], at)?;
-        at += piece as u64;
-    }
-    file.sync_all()
-}
-
 /// Turns the spare file into the segment that starts with `first`. When this returns, a power cut cannot undo it.
 pub(super) fn birth(
     dir: &Path,
@@ -94,10 +67,8 @@ pub(super) fn birth(
     first: Seq,
     bytes: u64,
 ) -> io::Result<(File, Segment)> {
-    let spare = dir.join(SPARE_FILE);
-    if std::fs::metadata(&spare).map_or(0, |m| m.len()) != bytes {
-        prepare_spare(dir, bytes)?;
-    }
+    make_spare(dir, bytes)?;
+    let spare = spare_path(dir);
     let file = File::options().read(true).write(true).open(&spare)?;
     file.write_all_at(&Header { journal, first }.encode(), 0)?;
     file.sync_all()?;
@@ -173,17 +144,19 @@ pub(super) enum Step<'a> {
 }
 
 impl Walker {
-    /// Opens a segment; none when its header is not that of this journal's segment `first`.
-    pub(super) fn open(segment: &Segment) -> io::Result<Option<(Self, Header)>> {
+    /// Opens a segment; none when it is too short for one, or its header is that of another. A header that cannot be read does not
+    /// take its records with it: name and records say what it would.
+    pub(super) fn open(segment: &Segment) -> io::Result<Option<(Self, Option<Header>)>> {
         let file = File::open(&segment.path)?;
         let mut head = [0; HEADER_BYTES];
         if segment.bytes < HEADER_BYTES as u64 {
             return Ok(None);
         }
         file.read_exact_at(&mut head, 0)?;
-        let Some(header) = Header::decode(&head).filter(|h| h.first == segment.first) else {
+        let header = Header::decode(&head);
+        if header.is_some_and(|h| h.first != segment.first) {
             return Ok(None);
-        };
+        }
         let name = segment
             .path
             .file_name()

@@ -15,6 +15,7 @@ const SMALL: Options = Options {
     telemetry_queue_bytes: 1 << 16,
     batch_bytes_max: 1 << 12,
     retain_bytes: 0,
+    reserve_bytes: 2 * 4096,
 };
 
 fn uplink(n: u64, payload_bytes: usize) -> Uplink {
@@ -242,14 +243,171 @@ async fn segments_go_when_everybody_has_passed_them_and_no_earlier() {
     assert_eq!(left.len() as u64, 40 - first.0 + 1);
 }
 
-/// While true, the disk of `a_failed_sync_is_final…` fails; no other test uses it.
+/// Thirty records over several segments, closed; the segment files in order.
+async fn sealed(dir: &Path) -> Vec<segment::Segment> {
+    let (journal, _) = open(dir);
+    for n in 0..30 {
+        put(&journal, n, 300).await;
+    }
+    journal.close().await.expect("closes");
+    drop(journal);
+    let segments = segment::list(dir).expect("lists").segments;
+    assert!(segments.len() > 2, "{segments:?}");
+    segments
+}
+
+/// The positions of `sealed` that a hub started on this directory cannot serve, after it has taken one record more.
+async fn missing_after_restart(dir: &Path) -> (Vec<u64>, Recovery) {
+    let (journal, recovery) = open(dir);
+    put(&journal, 99, 10).await;
+    let read = all(&journal);
+    let (last, _) = read.last().expect("the new record at least");
+    assert_eq!(*last, Seq(31), "it follows what was acknowledged");
+    for (seq, uplink) in &read[..read.len() - 1] {
+        assert_eq!(uplink.epoch, seq.0 - 1, "nothing altered is served");
+    }
+    let missing = (1..=30)
+        .filter(|n| read.iter().all(|(seq, _)| seq.0 != *n))
+        .collect();
+    (missing, recovery)
+}
+
+/// The positions that the verifier names as lost.
+fn named(report: &VerifyReport) -> Vec<u64> {
+    let damaged = report.damage.iter().flat_map(|d| d.first.0..=d.last.0);
+    let beyond = report.acknowledged_beyond.map_or(0..0, |marked| {
+        report.last.map_or(0, |last| last.0) + 1..marked.0 + 1
+    });
+    damaged.chain(beyond).collect()
+}
+
+#[tokio::test]
+async fn a_bit_flipped_in_any_block_costs_that_record_at_most_and_is_reported() {
+    const BLOCK_BYTES: usize = 512;
+    let dir = tempfile::tempdir().expect("a directory");
+    let segments = sealed(dir.path()).await;
+    let mut costs = 0;
+    for (number, segment) in segments.iter().enumerate() {
+        let whole = std::fs::read(&segment.path).expect("reads");
+        for block in 0..whole.len() / BLOCK_BYTES {
+            // another place in each block: header, lengths, checksums, text, payload, padding
+            let at = block * BLOCK_BYTES + (number * 8 + block) * 37 % BLOCK_BYTES;
+            let copy = tempfile::tempdir().expect("a directory");
+            for entry in std::fs::read_dir(dir.path()).expect("lists") {
+                let entry = entry.expect("an entry");
+                std::fs::copy(entry.path(), copy.path().join(entry.file_name())).expect("copied");
+            }
+            let mut flipped = whole.clone();
+            flipped[at] ^= 1 << (block % 8);
+            let name = segment.path.file_name().expect("a name");
+            std::fs::write(copy.path().join(name), &flipped).expect("writes");
+
+            let hit = record_at(&whole, at).map(|n| segment.first.0 + n);
+            let report = verify(copy.path()).expect("verifies");
+            let (missing, recovery) = missing_after_restart(copy.path()).await;
+            let context = format!("byte {at} of {}: {report}", name.display());
+            assert_eq!(missing, hit.into_iter().collect::<Vec<_>>(), "{context}");
+            assert_eq!(named(&report), missing, "{context}");
+            let is_in_header = at < layout::HEADER_BYTES;
+            assert_eq!(report.headless.is_empty(), !is_in_header, "{context}");
+            assert_eq!(recovery.headless, report.headless, "{context}");
+            costs += missing.len();
+        }
+    }
+    // the rest fell into headers, padding, or behind the last record of a segment
+    assert!(costs > 12, "{costs} flips hit a record");
+}
+
+/// Which record of a segment holds a byte, padding not counted.
+fn record_at(segment: &[u8], at: usize) -> Option<u64> {
+    let mut offset = layout::HEADER_BYTES;
+    for number in 0.. {
+        let layout::Found::Record { body, bytes, .. } = layout::look(&segment[offset..]) else {
+            return None;
+        };
+        let whole = layout::PREFIX_BYTES + body.len();
+        if (offset..offset + whole).contains(&at) {
+            return Some(number);
+        }
+        offset += bytes;
+    }
+    None
+}
+
+#[tokio::test]
+async fn a_segment_that_is_cut_emptied_taken_away_or_foreign_is_told_and_costs_itself_at_most() {
+    type Harm = fn(&Path);
+    let harms: [(&str, Harm); 4] = [
+        ("cut", |path| {
+            let file = File::options().write(true).open(path).expect("opens");
+            file.set_len(700).expect("cut");
+        }),
+        ("emptied", |path| std::fs::write(path, "").expect("writes")),
+        ("taken away", |path| {
+            std::fs::remove_file(path).expect("removed");
+        }),
+        ("foreign", |path| {
+            std::fs::write(path, [7; 4096]).expect("writes");
+        }),
+    ];
+    for (what, harm) in harms {
+        for is_last in [false, true] {
+            let dir = tempfile::tempdir().expect("a directory");
+            let segments = sealed(dir.path()).await;
+            let at = if is_last { segments.len() - 1 } else { 1 };
+            let until = segments.get(at + 1).map_or(31, |next| next.first.0);
+            harm(&segments[at].path);
+            let report = verify(dir.path()).expect("verifies");
+            assert!(!report.is_sound(), "{what}: {report}");
+            let (missing, recovery) = missing_after_restart(dir.path()).await;
+            assert!(!missing.is_empty(), "{what} costs something");
+            assert_eq!(named(&report), missing, "{what}: {report}");
+            let own = segments[at].first.0..until;
+            assert!(
+                missing.iter().all(|n| own.contains(n)),
+                "{what}: {missing:?}"
+            );
+            assert_eq!(recovery.lost.is_some(), is_last, "{what}: {recovery:?}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_journal_whose_segments_are_all_gone_is_not_taken_for_a_new_one() {
+    let dir = tempfile::tempdir().expect("a directory");
+    for segment in sealed(dir.path()).await {
+        std::fs::remove_file(segment.path).expect("removed");
+    }
+    let (missing, recovery) = missing_after_restart(dir.path()).await;
+    assert_eq!(recovery.lost, Some((Seq(1), Seq(30))));
+    assert_eq!(missing.len(), 30);
+}
+
+#[tokio::test]
+async fn telemetry_is_refused_while_room_is_kept_for_alarms() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let (journal, _) = open(dir.path());
+    let mut room = journal.room();
+    journal.keep_for_alarms(true);
+    assert!(room.has_changed().expect("open") && room.borrow_and_update().refuses_telemetry());
+    let telemetry = journal.append(Lane::Telemetry, uplink(1, 10)).await;
+    assert!(matches!(telemetry, Err(AppendError::NoRoom)));
+    put(&journal, 2, 10).await;
+    journal.keep_for_alarms(false);
+    let telemetry = journal.append_durable(Lane::Telemetry, uplink(3, 10)).await;
+    telemetry.expect("taken again");
+    let read: Vec<_> = all(&journal).into_iter().map(|(_, u)| u.epoch).collect();
+    assert_eq!(read, [2, 3]);
+}
+
+/// While true, the next sync of the disk of `a_failed_sync_is_final…` fails, and only that one, as a kernel does it; no other test uses it.
 static BROKEN: AtomicBool = AtomicBool::new(false);
 
 #[tokio::test]
 async fn a_failed_sync_is_final_and_acknowledges_nothing() {
     let dir = tempfile::tempdir().expect("a directory");
     let sync: SyncFn = |file| {
-        if BROKEN.load(Ordering::SeqCst) {
+        if BROKEN.swap(false, Ordering::SeqCst) {
             Err(io::Error::other("worn out"))
         } else {
             file.sync_data()
@@ -261,7 +419,6 @@ async fn a_failed_sync_is_final_and_acknowledges_nothing() {
     BROKEN.store(true, Ordering::SeqCst);
     let refused = journal.append_durable(Lane::Alarm, uplink(2, 10)).await;
     assert!(matches!(refused, Err(AppendError::Failed)));
-    BROKEN.store(false, Ordering::SeqCst);
     assert!(matches!(
         journal.append_durable(Lane::Alarm, uplink(3, 10)).await,
         Err(AppendError::Failed)

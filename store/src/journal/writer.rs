@@ -10,7 +10,7 @@ use std::os::unix::fs::FileExt as _;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use std::thread::JoinHandle;
+use std::time::Instant;
 
 use domain::{EventId, Seq};
 use tokio::sync::watch;
@@ -18,6 +18,7 @@ use tracing::{debug, error, trace};
 
 use super::mark::Mark;
 use super::queue::Taken;
+use super::room::Room;
 use super::{Shared, Watermarks, layout, segment};
 
 /// How a batch reaches the disk; another one stands in for a failing disk in tests.
@@ -35,25 +36,22 @@ pub(super) struct Writer {
     pub(super) sync: SyncFn,
     pub(super) batch_bytes_max: usize,
     pub(super) segment_bytes: u64,
-    /// Writes the zeros of the next segment; joined before they are used.
-    pub(super) spare: Option<JoinHandle<()>>,
+    /// Where segments come from.
+    pub(super) room: Room,
 }
 
 impl Writer {
     /// Writes until the queue is closed and empty, or the disk fails. The watch channel closes with this thread.
     pub(super) fn run(mut self) {
         let mut buffer = Vec::with_capacity(self.batch_bytes_max + (1 << 16));
-        self.prepare_ahead();
         while let Some(taken) = self.shared.queue.take(self.batch_bytes_max) {
             if let Err(e) = self.commit(&taken, &mut buffer) {
                 error!(error = %e, journal.seq = %self.next, "journal cannot write, nothing more is acknowledged");
                 *self.shared.failure.lock() = Some(e.to_string());
                 self.shared.queue.close();
-                self.join_spare();
                 return;
             }
         }
-        self.join_spare();
         if let Err(e) = self.mark.seal() {
             error!(error = %e, "journal mark cannot be written");
         }
@@ -93,7 +91,10 @@ impl Writer {
             return Ok(());
         }
         self.file.write_all_at(buffer, self.offset)?;
-        (self.sync)(&self.file)?;
+        *self.shared.syncing_since.lock() = Some(Instant::now());
+        let synced = (self.sync)(&self.file);
+        *self.shared.syncing_since.lock() = None;
+        synced?;
         self.offset += buffer.len() as u64;
         self.shared.syncs.fetch_add(1, Ordering::Relaxed);
         buffer.clear();
@@ -102,47 +103,20 @@ impl Writer {
 
     /// Starts the next segment, large enough for a record of `need` bytes.
     fn roll(&mut self, need: u64) -> io::Result<()> {
-        self.join_spare();
         let bytes = self
             .shared
             .options
             .segment_bytes
             .max(need + layout::HEADER_BYTES as u64);
-        let (file, segment) = segment::birth(&self.dir, self.journal, self.next, bytes)?;
+        let (file, segment) = self
+            .room
+            .take(|| segment::birth(&self.dir, self.journal, self.next, bytes))?;
         debug!(journal.first = %segment.first, "segment born");
         self.file = file;
         self.offset = layout::HEADER_BYTES as u64;
         self.segment_bytes = segment.bytes;
         self.shared.segments.lock().push(segment);
-        self.prepare_ahead();
         Ok(())
-    }
-
-    /// Writes the zeros of the next segment meanwhile, so that rolling does not have to. A failure shows when it is needed.
-    fn prepare_ahead(&mut self) {
-        let (dir, bytes) = (self.dir.clone(), self.shared.options.segment_bytes);
-        let spawned = std::thread::Builder::new()
-            .name("journal-spare".to_owned())
-            .spawn(move || {
-                if let Err(e) = segment::prepare_spare(&dir, bytes) {
-                    debug!(error = %e, "spare segment not prepared");
-                }
-            });
-        match spawned {
-            Ok(thread) => self.spare = Some(thread),
-            Err(e) => debug!(error = %e, "no thread for the spare segment"),
-        }
-    }
-
-    /// The spare file is renamed into place: nobody may still be writing zeros to it by then.
-    fn join_spare(&mut self) {
-        if self
-            .spare
-            .take()
-            .is_some_and(|thread| thread.join().is_err())
-        {
-            error!("the thread of the spare segment panicked");
-        }
     }
 }
 
