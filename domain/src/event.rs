@@ -209,7 +209,8 @@ kinds! {
     DeviceConfigChanged = "device.config_changed", DeviceTimeSync = "device.time_sync",
     DeviceAlarmInput = "device.alarm_input", DeviceEndOfLife = "device.end_of_life",
     GatewayRejected = "gateway.rejected", GatewayClockSkew = "gateway.clock_skew", GatewayFlood = "gateway.flood",
-    GatewayStorage = "gateway.storage", GatewayCommand = "gateway.command",
+    GatewayStorage = "gateway.storage", GatewayCommand = "gateway.command", GatewayRestarted = "gateway.restarted",
+    GatewayRefused = "gateway.refused",
 }
 
 impl Kind {

@@ -10,12 +10,13 @@ use std::time::Duration;
 use anyhow::{Context as _, bail};
 use arc_swap::ArcSwap;
 use domain::place::{Device, Registry};
-use domain::{DepartmentId, DeviceId, Timestamp, UserId};
+use domain::{DepartmentId, DeviceId, Timestamp, UserId, uplink};
 use rand::RngCore as _;
 use store::state::{Credential, CredentialKind, NewUser, Role, State, User};
 use tokio_util::sync::CancellationToken;
 use tracing::{error, info};
 
+use crate::adapters::hub::PROBE;
 use crate::config::Config;
 use crate::hub::Catalogue;
 use crate::listener::{Directory, Pattern, PeerCertificate, Principal, PrincipalKind};
@@ -31,21 +32,32 @@ pub struct Accounts {
     registry: Arc<Registry>,
     /// Verified when there is no such account, so that guessing names takes as long as guessing secrets.
     nobody: Credential,
+    /// The hub's own client: it may go the way of an alarm and hear nothing. Its secret lives as long as this run.
+    probe: (Credential, Arc<Principal>),
 }
 
 impl Accounts {
-    /// Reads every account. An account of a device that is no longer registered stays: what it says goes to quarantine, not to waste.
+    /// Reads every account, and makes up the secret of the hub's own. An account of a device that is no longer registered stays: what it says goes to quarantine, not to waste.
     ///
     /// # Errors
     /// A state database that cannot be read, or an account with a pattern that is none.
-    pub async fn load(state: &State, registry: Arc<Registry>) -> anyhow::Result<Self> {
+    pub async fn load(state: &State, registry: Arc<Registry>) -> anyhow::Result<(Self, String)> {
+        let secret = random_secret();
+        let probe = Principal {
+            id: uplink::HUB.to_owned(),
+            kind: PrincipalKind::Integration,
+            publish: vec![PROBE.parse()?],
+            subscribe: Vec::new(),
+            revoked: CancellationToken::new(),
+        };
         let accounts = Self {
+            probe: (integration_credential("probe", &secret)?, Arc::new(probe)),
             by_login: ArcSwap::default(),
             registry,
             nobody: integration_credential("nobody", &random_secret())?,
         };
         accounts.reload(state).await?;
-        Ok(accounts)
+        Ok((accounts, secret))
     }
 
     /// Follows what other processes and the API do to accounts until `stop`.
@@ -118,7 +130,12 @@ impl Accounts {
 impl Directory for Accounts {
     fn authenticate(&self, login: &str, secret: &[u8]) -> Option<Arc<Principal>> {
         let by_login = self.by_login.load();
-        if let Some((credential, principal)) = by_login.get(login) {
+        let found = if login == uplink::HUB {
+            Some(&self.probe)
+        } else {
+            by_login.get(login)
+        };
+        if let Some((credential, principal)) = found {
             credential.verify(secret).then(|| Arc::clone(principal))
         } else {
             self.nobody.verify(secret);

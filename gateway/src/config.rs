@@ -33,6 +33,7 @@ pub struct Config {
     pub events: Events,
     pub influx: Influx,
     pub log: Log,
+    pub probe: Probe,
     pub shutdown: Shutdown,
 }
 
@@ -42,6 +43,8 @@ pub struct Config {
 #[expect(missing_docs, reason = "as above")]
 pub struct Data {
     pub dir: PathBuf,
+    pub budget_bytes: u64,
+    pub reserve_bytes: u64,
 }
 
 /// `[registry]` and `[rules]`: a directory, or empty for what is built in.
@@ -112,6 +115,7 @@ pub struct Journal {
     pub alarm_queue_bytes: usize,
     pub telemetry_queue_bytes: usize,
     pub retain_bytes: u64,
+    pub reserve_bytes: u64,
 }
 
 /// `[events]`
@@ -150,6 +154,14 @@ pub enum LogFormat {
     Text,
     /// One JSON object a line.
     Json,
+}
+
+/// `[probe]`
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[expect(missing_docs, reason = "as above")]
+pub struct Probe {
+    pub every_s: u64,
 }
 
 /// `[shutdown]`
@@ -311,11 +323,18 @@ fn check(config: &Config) -> anyhow::Result<()> {
         1 << 32,
     )?;
     in_range(
+        "journal.reserve_bytes",
+        config.journal.reserve_bytes,
+        0,
+        config.journal.segment_bytes * 1024,
+    )?;
+    in_range(
         "events.retention_days",
         config.events.retention_days.into(),
         1,
         36_500,
     )?;
+    in_range("probe.every_s", config.probe.every_s, 0, 3600)?;
     in_range("shutdown.deadline_s", config.shutdown.deadline_s, 1, 600)?;
     check_tls(config)?;
     if !config.influx.url.is_empty() && config.influx.token_file.as_os_str().is_empty() {

@@ -6,9 +6,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context as _, bail};
-use domain::Seq;
 use domain::place::Registry;
 use domain::rule::{Engine, RuleBook, RuleSet};
+use domain::{Lane, Seq};
+use serde_json::json;
 use store::events::EventStore;
 use store::events::influx::{self, InfluxEvents, Pace, Target};
 use store::events::sqlite::SqliteEvents;
@@ -19,15 +20,19 @@ use tokio::sync::watch;
 use tracing::{info, warn};
 
 use crate::accounts::Accounts;
+use crate::adapters::{self, hub::RESTARTED};
 use crate::clock::Clock;
 use crate::config::Config;
+use crate::disk::Disk;
 use crate::exchange::Exchange;
 use crate::lifecycle::{self, Lifecycle};
 use crate::listener::{self, Endpoint, Kind, ListenerStats, Origins, Tls, TlsFiles};
+use crate::marker::{Marker, Said};
 use crate::ops::Ops;
 use crate::pipeline::detect::{CONSUMER, Detector};
 use crate::pipeline::source::Source;
 use crate::pipeline::{Stats, project};
+use crate::probe::Probe;
 use crate::screen::Screen;
 use crate::{embedded, feed};
 
@@ -146,6 +151,9 @@ pub struct Stores {
     pub events: Arc<dyn EventStore>,
     /// The hub's clock, not before the last receive time in the journal.
     pub clock: Clock,
+    marker: Marker,
+    /// What the last run left, if nobody asked it to end.
+    left: Option<Said>,
 }
 
 impl Stores {
@@ -161,6 +169,7 @@ impl Stores {
             alarm_queue_bytes: config.journal.alarm_queue_bytes,
             telemetry_queue_bytes: config.journal.telemetry_queue_bytes,
             retain_bytes: config.journal.retain_bytes,
+            reserve_bytes: config.journal.reserve_bytes,
             ..journal::Options::default()
         };
         let (journal, recovery) =
@@ -184,13 +193,43 @@ impl Stores {
                 .last_received_at
                 .unwrap_or(domain::Timestamp::UNIX_EPOCH),
         );
+        let (marker, left) =
+            Marker::put(dir, clock.now()).context("leaving a mark that the hub runs")?;
         Ok(Self {
             catalogue,
             journal,
             state,
             events,
             clock,
+            marker,
+            left,
         })
+    }
+
+    /// The run is over: the next start is told if it did not end as it was asked to.
+    pub fn ended(&self, outcome: &anyhow::Result<()>) {
+        match outcome {
+            Ok(()) => self.marker.take_away(),
+            Err(e) => self.marker.fail(&format!("{e:#}")),
+        }
+    }
+
+    /// Journals that the last run ended unasked, so that it becomes an alarm.
+    async fn tell_of_restart(&self) {
+        let Some(left) = &self.left else {
+            return;
+        };
+        let reason = left
+            .reason
+            .as_deref()
+            .unwrap_or("killed, or the machine lost power");
+        warn!(reason, started_at = %left.started_at, "the last run ended although nobody asked it to");
+        let payload = json!({"reason": reason, "started_at": left.started_at});
+        let (topic, payload) = (RESTARTED.to_owned(), payload.to_string().into_bytes());
+        let note = adapters::hub::note(self.clock.now(), topic, 0, payload);
+        if let Err(e) = self.journal.append(Lane::Alarm, note).await {
+            warn!(error = %e, "note not journalled");
+        }
     }
 }
 
@@ -286,6 +325,7 @@ pub async fn serve(
         state,
         events,
         clock,
+        ..
     } = stores;
     let tls = tls(config)?;
     let endpoints = endpoints(config, tls.as_ref()).await?;
@@ -299,7 +339,8 @@ pub async fn serve(
         journal,
         ticking(clock),
     )?;
-    let accounts = Arc::new(Accounts::load(state, Arc::clone(&catalogue.registry)).await?);
+    let (accounts, probe_secret) = Accounts::load(state, Arc::clone(&catalogue.registry)).await?;
+    let accounts = Arc::new(accounts);
     life.spawn(
         "accounts",
         Arc::clone(&accounts).follow(state.clone(), life.stop()),
@@ -398,6 +439,29 @@ pub async fn serve(
         behind_https: config.http.behind_https,
     };
     life.spawn("dashboard", dashboard_api::serve(http, deps, life.stop()));
+    let disk = Disk::new(
+        &config.data.dir,
+        config.data.budget_bytes,
+        config.data.reserve_bytes,
+        journal.clone(),
+        clock.clone(),
+    );
+    life.spawn("disk", disk.watch(life.stop()));
+    stores.tell_of_restart().await;
+    if config.probe.every_s > 0 {
+        let probe = Probe {
+            mqtt: mqtt_address,
+            http: http_address,
+            secret: probe_secret,
+            every: Duration::from_secs(config.probe.every_s),
+            journal: journal.clone(),
+            stats: Arc::clone(&stats),
+            marker: stores.marker.clone(),
+        };
+        probe
+            .start(life.stop())
+            .context("starting the self-probe")?;
+    }
     info!(mqtt.address = %mqtt_address, http.address = %http_address, "hub serves");
     Ok(Running {
         mqtt: mqtt_address,
@@ -486,10 +550,13 @@ pub async fn run(config: &Config) -> anyhow::Result<()> {
     let catalogue = Catalogue::load(config)?;
     let stores = Stores::open(config, catalogue).await?;
     let mut life = Lifecycle::default();
-    serve(config, &stores, &mut life).await?;
-    life.run(
-        lifecycle::signal(),
-        Duration::from_secs(config.shutdown.deadline_s),
-    )
-    .await
+    let outcome = match serve(config, &stores, &mut life).await {
+        Ok(_) => {
+            let deadline = Duration::from_secs(config.shutdown.deadline_s);
+            life.run(lifecycle::signal(), deadline).await
+        }
+        Err(e) => Err(e),
+    };
+    stores.ended(&outcome);
+    outcome
 }

@@ -5,14 +5,17 @@ pub mod adapters;
 pub mod clock;
 pub mod config;
 pub mod demo;
+pub mod disk;
 pub mod exchange;
 pub mod feed;
 pub mod hub;
 pub mod lifecycle;
 pub mod listener;
 pub mod logging;
+pub mod marker;
 pub mod ops;
 pub mod pipeline;
+pub mod probe;
 mod screen;
 
 /// What is built into the executable.

@@ -48,8 +48,15 @@ impl dashboard_api::Ops for Ops {
         let detect = behind(Stats::get(&self.stats.detected_seq));
         let project = behind(Stats::get(&self.stats.projected_seq));
         let why = journal.failure.clone().unwrap_or_default();
+        let room = *self.journal.room().borrow();
+        let told = if room.refuses_telemetry() {
+            "what room is left is for alarms: telemetry is refused (hint: free space on the disk of `data.dir`)"
+        } else {
+            ""
+        };
         vec![
             ("journal", journal.failure.is_none(), why),
+            ("room", !room.refuses_telemetry(), told.to_owned()),
             (
                 "detect",
                 detect <= BEHIND_MAX,
@@ -78,6 +85,8 @@ impl dashboard_api::Ops for Ops {
         metrics::counter!("hub_listener_publishes_total").absolute(publishes);
         let acknowledged = self.listener.acknowledged.load(Ordering::Relaxed);
         metrics::counter!("hub_listener_acknowledged_total").absolute(acknowledged);
+        let shed = self.listener.shed.load(Ordering::Relaxed);
+        metrics::counter!("hub_listener_shed_total").absolute(shed);
         self.prometheus.render()
     }
 
@@ -97,6 +106,7 @@ impl dashboard_api::Ops for Ops {
                 "acknowledged": self.listener.acknowledged.load(Ordering::Relaxed),
                 "denied": self.listener.denied.load(Ordering::Relaxed),
                 "refused": self.listener.refused.load(Ordering::Relaxed),
+                "shed": self.listener.shed.load(Ordering::Relaxed),
             },
             "uplinks": {
                 "received": get(&stats.received), "committed": get(&stats.committed), "duplicates": get(&stats.duplicates),

@@ -236,6 +236,11 @@ impl Hub {
         self.child.wait().expect("gone");
     }
 
+    /// Whether the process is there.
+    pub fn is_running(&mut self) -> bool {
+        self.child.try_wait().expect("a child").is_none()
+    }
+
     /// Waits until it ends by itself, as with `--for`.
     pub async fn ended(mut self, patience: Duration) -> ExitStatus {
         eventually("the hub ends by itself", patience, || {

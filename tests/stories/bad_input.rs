@@ -113,6 +113,8 @@ async fn what_a_device_may_not_do_is_refused_and_told() {
         },
     )
     .await;
+    let incident = api.incident_of("X5").await;
+    assert_eq!(incident["device"], door.id, "it is about who tried");
     let forged = api
         .items("/api/v1/events?kind=fire.smoke")
         .await
@@ -129,4 +131,47 @@ async fn what_a_device_may_not_do_is_refused_and_told() {
     );
     assert!(out.status.success());
     api.incident_of("S1").await;
+}
+
+#[tokio::test]
+async fn somebody_who_guesses_is_slowed_and_told_of_and_the_device_is_not_locked_out() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let hub = Hub::start(dir.path()).await;
+    let door = hub.demo.device("access").clone();
+    let mut guesser = door.clone();
+    guesser.password = "guessed".to_owned();
+    let topic = door.event_topic("access.granted");
+    let opened = json!({"id": "1", "kind": "access.granted"}).to_string();
+    let began = std::time::Instant::now();
+    let guesses = async {
+        loop {
+            let out = publish(&hub.demo, &guesser, &topic, b"{}", 1, "mqttv311");
+            assert!(!out.status.success());
+            tokio::time::sleep(Duration::from_millis(200)).await;
+        }
+    };
+    let api = hub.api("administrator");
+    let told = eventually("the guesses ring", Duration::from_mins(1), || async {
+        let path = "/api/v1/incidents?state=active&limit=200";
+        let items = api.items(path).await.ok()?;
+        items.into_iter().find(|i| i["rule"] == "HUB4")
+    });
+    let incident =
+        tokio::select! { () = guesses => unreachable!("it goes on"), told = told => told };
+    println!("told after {:?}", began.elapsed());
+    assert!(
+        incident["subject"].to_string().contains("127.0.0.1"),
+        "{incident}"
+    );
+    // the right secret is let in at once, also from where somebody guesses
+    let out = publish(&hub.demo, &door, &topic, opened.as_bytes(), 1, "mqttv311");
+    assert!(out.status.success());
+    let before = std::time::Instant::now();
+    let out = publish(&hub.demo, &guesser, &topic, b"{}", 1, "mqttv311");
+    assert!(!out.status.success());
+    assert!(
+        before.elapsed() >= Duration::from_secs(2),
+        "by now a guess costs seconds: {:?}",
+        before.elapsed()
+    );
 }

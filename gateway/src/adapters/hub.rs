@@ -1,6 +1,10 @@
-//! What the hub says about itself: who connected, who left, who was refused. Journalled by the listener under `$hub/…`.
+//! What the hub says about itself, journalled under `$hub/…`: who connected, who left, who was refused, how full the disk is, that it
+//! came back after an end that nobody asked for. Only the hub itself writes there: the listener grants `$hub/probe` to its own probe.
 
-use domain::{Attrs, ClockSource, DeviceId, Event, EventId, Kind, Phase, Seq, Uplink};
+use domain::{
+    Attrs, ClockSource, DeviceClass, DeviceId, Event, EventId, Kind, Phase, Seq, SiteId, Timestamp,
+    Uplink, UplinkFlags, uplink,
+};
 use serde::Deserialize;
 
 use super::{Adapter, Context, Parsed, Reject};
@@ -18,6 +22,7 @@ struct Presence {
 struct Security {
     what: String,
     detail: String,
+    principal: String,
 }
 
 impl Adapter for Hub {
@@ -30,20 +35,128 @@ impl Adapter for Hub {
             return presence(seq, uplink, device, context);
         }
         if uplink.topic.starts_with("$hub/security/") {
-            let detail = match serde_json::from_slice::<Security>(&uplink.payload) {
-                Ok(note) => format!("{}: {}", note.what, note.detail),
-                Err(e) => format!("the listener's own note does not parse: {e}"),
-            };
-            return Parsed {
-                events: Vec::new(),
-                reject: Some(Reject::new(REFUSED, detail)),
-            };
+            return security(seq, uplink, context);
+        }
+        match uplink.topic.as_str() {
+            PROBE => return Parsed::default(),
+            STORAGE => return about_itself(seq, uplink, context, Kind::GatewayStorage),
+            RESTARTED => return about_itself(seq, uplink, context, Kind::GatewayRestarted),
+            _ => {}
         }
         let detail = format!("the hub has no note `{}`", uplink.topic);
         Parsed {
             events: Vec::new(),
             reject: Some(Reject::new("unknown_topic", detail)),
         }
+    }
+}
+
+/// The self-probe's way through the hub: nothing comes of it.
+pub const PROBE: &str = "$hub/probe";
+/// How full the disk is: `{"level": "ok" | "filling" | "full", "used_percent": 84, …}`.
+pub const STORAGE: &str = "$hub/storage";
+/// The hub is back after an end that nobody asked for: `{"reason": "…"}`.
+pub const RESTARTED: &str = "$hub/restarted";
+
+/// A note of the hub as it is journalled.
+pub fn note(at: Timestamp, topic: String, epoch: u64, payload: Vec<u8>) -> Uplink {
+    Uplink {
+        received_at: at,
+        principal: uplink::HUB.to_owned(),
+        epoch,
+        flags: UplinkFlags::default(),
+        topic,
+        payload: payload.into(),
+        extra: None,
+    }
+}
+
+/// An event about the hub itself, which stands in no zone. A `level` of `ok` is the end of what another level began.
+fn about_itself(seq: Seq, uplink: &Uplink, context: &Context<'_>, kind: Kind) -> Parsed {
+    let text = String::from_utf8_lossy(&uplink.payload).into_owned();
+    let attrs = serde_json::value::RawValue::from_string(text)
+        .map_or_else(|_| Attrs::empty(), Attrs::from_raw);
+    let phase = match (kind, attrs.to_value()["level"].as_str()) {
+        (Kind::GatewayStorage, Some("ok")) => Phase::Cleared,
+        (Kind::GatewayStorage, _) => Phase::Raised,
+        _ => Phase::Instant,
+    };
+    let mut parsed = Parsed::default();
+    parsed
+        .events
+        .extend(event_of_hub(seq, uplink, context, kind, phase, attrs));
+    parsed
+}
+
+/// The hub stands in no zone; its site is the first one.
+fn event_of_hub(
+    seq: Seq,
+    uplink: &Uplink,
+    context: &Context<'_>,
+    kind: Kind,
+    phase: Phase,
+    attrs: Attrs,
+) -> Option<Event> {
+    let site: SiteId = match context.registry.sites.keys().next() {
+        Some(first) => first.clone(),
+        None => uplink::HUB.parse().ok()?,
+    };
+    Some(Event {
+        id: EventId::of_uplink(uplink.received_at, seq, 0),
+        seq,
+        site,
+        device: uplink::HUB.parse::<DeviceId>().ok()?,
+        class: DeviceClass::Gateway,
+        component: None,
+        kind,
+        phase,
+        dedupe_key: format!("#{seq}"),
+        occurred_at: uplink.received_at,
+        received_at: uplink.received_at,
+        clock: ClockSource::Gateway,
+        attrs,
+    })
+}
+
+/// What was refused stays readable in the quarantine, and is an event: about the device that tried, or about the hub when nobody knows who
+/// it was; `from` is the account, or the address.
+fn security(seq: Seq, uplink: &Uplink, context: &Context<'_>) -> Parsed {
+    let note = match serde_json::from_slice::<Security>(&uplink.payload) {
+        Ok(note) => note,
+        Err(e) => {
+            let detail = format!("the listener's own note does not parse: {e}");
+            return Parsed {
+                events: Vec::new(),
+                reject: Some(Reject::new(REFUSED, detail)),
+            };
+        }
+    };
+    let attrs =
+        serde_json::json!({"what": note.what, "detail": note.detail, "from": note.principal});
+    let attrs = Attrs::from_value(&attrs);
+    let mut event = event_of_hub(
+        seq,
+        uplink,
+        context,
+        Kind::GatewayRefused,
+        Phase::Instant,
+        attrs,
+    );
+    let device = note.principal.parse::<DeviceId>().ok();
+    if let (Some(event), Some(device)) = (
+        &mut event,
+        device.and_then(|id| context.registry.devices.get(&id)),
+    ) {
+        event.site = device.site.clone();
+        event.device = device.id.clone();
+        event.class = device.class;
+    }
+    Parsed {
+        events: event.into_iter().collect(),
+        reject: Some(Reject::new(
+            REFUSED,
+            format!("{}: {}", note.what, note.detail),
+        )),
     }
 }
 

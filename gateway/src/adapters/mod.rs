@@ -64,6 +64,7 @@ pub fn parse(seq: Seq, uplink: &Uplink, context: &Context<'_>) -> Parsed {
     };
     let mut parsed = adapter.parse(seq, uplink, context);
     if let Some(reject) = &parsed.reject
+        && reject.code != hub::REFUSED
         && parsed.events.is_empty()
         && lane_of(&uplink.topic) == Lane::Alarm
     {

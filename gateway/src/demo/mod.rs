@@ -110,6 +110,7 @@ pub async fn run(options: Options) -> anyhow::Result<()> {
     let outcome = life
         .run(until, Duration::from_secs(config.shutdown.deadline_s))
         .await;
+    stores.ended(&outcome);
     let fleet = finished.await.unwrap_or_default();
     let report = Report::make(&fleet, &before, &stores, &running).await?;
     if let Some(path) = &options.report {

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use bytes::BytesMut;
 use domain::{Lane, Uplink, UplinkExtra, UplinkFlags};
-use store::journal::{AppendError, Ticket, Watermarks};
+use store::journal::{AppendError, Room, Ticket, Watermarks};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::sync::futures::Notified;
 use tokio::sync::watch;
@@ -103,6 +103,8 @@ pub(super) struct Connection {
     /// The client changed it when it said good-bye.
     last_expiry_s: Option<u32>,
     bucket: Bucket,
+    /// It was owed no acknowledgement for telemetry that there was no room for, and cannot be told so in 3.1.1: this moves when there is.
+    unanswered: Option<watch::Receiver<Room>>,
 }
 
 impl Connection {
@@ -149,6 +151,7 @@ impl Connection {
             aliases_out: HashMap::new(),
             last_expiry_s: None,
             bucket,
+            unanswered: None,
         }
     }
 
@@ -243,6 +246,8 @@ impl Connection {
                     }
                 }
                 () = rung(bell) => {}
+                // it comes back, and sends again what was not acknowledged
+                () = has_room_again(self.unanswered.as_mut()) => return End::Lost("room"),
                 () = &mut silence, if !self.terms.patience.is_zero() => {
                     let due = heard + self.terms.patience;
                     if due <= Instant::now() {
@@ -430,9 +435,31 @@ impl Connection {
                 self.pending.push_back(Pending { id, kind, state });
             }
             Ok(_) => {}
+            Err(AppendError::NoRoom) => self.no_room(qos, id, kind).await,
             Err(_) => return Err(End::Lost("journal")),
         }
         Ok(Ok(()))
+    }
+
+    /// What room the disk has left is for alarms. Version 5 is told; in 3.1.1 the message stays unacknowledged, so the client keeps it.
+    async fn no_room(&mut self, qos: u8, id: u16, kind: Ack) {
+        self.shared.stats.shed.fetch_add(1, Ordering::Relaxed);
+        let detail = format!("telemetry of `{}`: the disk is full", self.principal.id);
+        self.shared
+            .notes
+            .refused(&self.principal.id, "no_room", &detail, "")
+            .await;
+        match self.terms.version {
+            _ if qos == 0 => {}
+            Version::V4 => {
+                let room = self.shared.journal.room();
+                self.unanswered.get_or_insert(room);
+            }
+            Version::V5 => {
+                let state = State::Decided(0x97);
+                self.pending.push_back(Pending { id, kind, state });
+            }
+        }
     }
 
     /// Version 5 can say no; in 3.1.1 an acknowledgement would be a lie, so the connection ends (3.1.1 §3.3.5).
@@ -722,6 +749,18 @@ async fn read_some(
     };
     *bytes = next.clamp(READ_BYTES.0, READ_BYTES.1);
     Ok(read)
+}
+
+/// Waits until telemetry is taken; without somebody who waits for it, for ever.
+async fn has_room_again(room: Option<&mut watch::Receiver<Room>>) {
+    let is_over = match room {
+        Some(room) => room.wait_for(|r| !r.refuses_telemetry()).await.is_ok(),
+        None => false,
+    };
+    if !is_over {
+        // nobody waits, or the journal is closed, which the watermarks tell
+        std::future::pending::<()>().await;
+    }
 }
 
 /// Waits for the session's bell; without a session, for ever.

@@ -1,7 +1,7 @@
 //! From a socket to an authenticated connection: the first packet, and the answer to it.
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use bytes::BytesMut;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
@@ -13,8 +13,6 @@ use super::connection::{Connection, Terms};
 use super::transport::{Peer, Stream};
 use crate::exchange::{Arrival, Session};
 
-/// Whoever guesses waits this long for each answer.
-const REFUSAL_DELAY: Duration = Duration::from_millis(250);
 /// Longest client id of a client that is no device.
 const CLIENT_ID_BYTES_MAX: usize = 64;
 
@@ -189,7 +187,8 @@ async fn admit(
         (Some(login), secret, by_certificate) => {
             let secret = secret.as_deref().unwrap_or_default();
             let Some(principal) = shared.directory.authenticate(login, secret) else {
-                tokio::time::sleep(REFUSAL_DELAY).await;
+                let delay = shared.guesses.wrong(peer.address.ip(), Instant::now());
+                tokio::time::sleep(delay).await;
                 let login: String = login.chars().take(64).filter(|c| !c.is_control()).collect();
                 let what = format!("wrong log-in or secret for `{login}` from {address}");
                 shared.notes.refused(&address, "auth", &what, "").await;

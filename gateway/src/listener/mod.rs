@@ -11,6 +11,7 @@ pub(crate) mod acl;
 mod admission;
 pub mod codec;
 mod connection;
+mod guesses;
 mod handshake;
 mod notes;
 mod presence;
@@ -36,6 +37,7 @@ pub use transport::{
 
 use crate::exchange::Exchange;
 use admission::Admission;
+use guesses::Guesses;
 use notes::Notes;
 use presence::Presence;
 use transport::Refused;
@@ -107,6 +109,8 @@ pub struct ListenerStats {
     pub denied: AtomicU64,
     /// Connections that were turned away, or ended for a broken protocol.
     pub refused: AtomicU64,
+    /// Telemetry that was not taken because what room is left on the disk is for alarms.
+    pub shed: AtomicU64,
 }
 
 /// What the listener works with.
@@ -136,6 +140,7 @@ struct Shared {
     stats: Arc<ListenerStats>,
     presence: Presence,
     notes: Notes,
+    guesses: Guesses,
 }
 
 /// Accepts connections on all endpoints until `stop`, then lets them say good-bye. Limits and counters are those of all together.
@@ -159,6 +164,7 @@ pub async fn serve(
     let shared = Arc::new(Shared {
         notes: Notes::new(journal.clone(), Arc::clone(&clock)),
         presence: Presence::new(first_epoch),
+        guesses: Guesses::default(),
         journal,
         directory,
         exchange,

@@ -5,11 +5,13 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use domain::{Lane, Timestamp, Uplink, UplinkFlags, uplink};
+use domain::{Lane, Timestamp};
 use parking_lot::Mutex;
 use serde_json::json;
 use store::journal::Journal;
 use tracing::warn;
+
+use crate::adapters::hub;
 
 /// Clients whose last refusal is remembered; when there are more, all are forgotten.
 const REMEMBERED_MAX: usize = 10_000;
@@ -30,15 +32,7 @@ impl Notes {
     }
 
     async fn write(&self, topic: String, epoch: u64, payload: Vec<u8>) {
-        let note = Uplink {
-            received_at: (self.clock)(),
-            principal: uplink::HUB.to_owned(),
-            epoch,
-            flags: UplinkFlags::default(),
-            topic,
-            payload: payload.into(),
-            extra: None,
-        };
+        let note = hub::note((self.clock)(), topic, epoch, payload);
         if let Err(e) = self.journal.append(Lane::Alarm, note).await {
             warn!(error = %e, "note not journalled");
         }

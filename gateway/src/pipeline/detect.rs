@@ -110,9 +110,11 @@ impl Detector {
                 ));
             }
             for event in item.parsed.events {
-                work.touch(&event);
-                // what is said about a device is no word of its own
-                if event.kind != Kind::DeviceOffline {
+                // what is said about a device is no word of its own, least of all what somebody tried in its name
+                if event.kind != Kind::GatewayRefused {
+                    work.touch(&event);
+                }
+                if !matches!(event.kind, Kind::DeviceOffline | Kind::GatewayRefused) {
                     self.engine.seen(&event.device, event.received_at);
                 }
                 if !self.engine.interested(event.kind) {

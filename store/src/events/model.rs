@@ -341,6 +341,16 @@ pub enum EventsError {
 }
 
 impl EventsError {
+    /// There is no room on the disk: nothing is lost, and it may go well later.
+    pub fn is_disk_full(&self) -> bool {
+        match self {
+            Self::Directory { source, .. } => source.kind() == std::io::ErrorKind::StorageFull,
+            Self::Sqlite { source, .. } => {
+                source.sqlite_error_code() == Some(rusqlite::ErrorCode::DiskFull)
+            }
+            _ => false,
+        }
+    }
     pub(super) fn sqlite(doing: &'static str) -> impl Fn(rusqlite::Error) -> Self {
         move |source| Self::Sqlite { doing, source }
     }

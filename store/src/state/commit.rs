@@ -2,11 +2,13 @@
 
 use std::collections::BTreeSet;
 use std::sync::atomic::Ordering;
+use std::time::Duration;
 
 use domain::rule::RuleBook;
 use domain::rule::WindowChange;
 use domain::{DeviceId, IncidentId, Revision, Seq, Timestamp};
 use sqlx::{QueryBuilder, Sqlite, SqliteConnection};
+use tracing::error;
 
 use super::batch::{Batch, Committed, QuarantineRow};
 use super::chunks::chunks;
@@ -19,13 +21,15 @@ use super::query::quarantine_item;
 use super::view::IncidentItem;
 use super::{State, device, seen};
 
+/// How often a full disk is tried again.
+const LOOK_AGAIN: Duration = Duration::from_millis(500);
 /// Quarantined uplinks of one batch that are told of; a sender gone mad must not push everything else out of the feed.
 const QUARANTINE_TOLD_MAX: usize = 50;
 /// Quarantined uplinks that are kept; the oldest go first.
 const QUARANTINE_ROWS_MAX: i64 = 10_000;
 
 impl State {
-    /// Commits a batch. A batch that ends before the cursor has been committed before and changes nothing; findings at positions that
+    /// Commits a batch; while the disk is full it waits for room. A batch that ends before the cursor has been committed before and changes nothing; findings at positions that
     /// have been committed are left out, so that a batch may safely be committed twice.
     ///
     /// # Errors
@@ -33,6 +37,26 @@ impl State {
     pub async fn commit_batch(
         &self,
         batch: Batch,
+        book: &RuleBook,
+    ) -> Result<Committed, StateError> {
+        let mut waited = 0;
+        loop {
+            match self.try_commit_batch(&batch, book).await {
+                Err(e) if e.is_disk_full() => {
+                    if waited % 20 == 0 {
+                        error!(error = %e, journal.seq = %batch.cursor, "no room for what was detected, waiting (hint: free space on the disk of `data.dir`)");
+                    }
+                    waited += 1;
+                    tokio::time::sleep(LOOK_AGAIN).await;
+                }
+                done => return done,
+            }
+        }
+    }
+
+    async fn try_commit_batch(
+        &self,
+        batch: &Batch,
         book: &RuleBook,
     ) -> Result<Committed, StateError> {
         let mut tx = self.begin().await?;
@@ -58,11 +82,11 @@ impl State {
             }
         }
 
-        let now = latest(&batch);
+        let now = latest(batch);
         let touched = self
             .shared
             .devices
-            .plan(batch.devices, &self.shared.registry);
+            .plan(batch.devices.clone(), &self.shared.registry);
         touched.write(&mut tx).await?;
         let devices: BTreeSet<DeviceId> = touched
             .tell

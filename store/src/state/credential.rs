@@ -5,7 +5,7 @@
 
 use std::fmt;
 
-use domain::Timestamp;
+use domain::{Timestamp, uplink};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 use subtle::ConstantTimeEq as _;
@@ -89,6 +89,11 @@ impl Credential {
         {
             return Err(StateError::invalid(format!(
                 "a log-in name has 1 to {LOGIN_BYTES_MAX} bytes of text"
+            )));
+        }
+        if login == uplink::HUB {
+            return Err(StateError::invalid(format!(
+                "`{login}` is the hub's own name (hint: choose another)"
             )));
         }
         if secret.len() < SECRET_BYTES_MIN {

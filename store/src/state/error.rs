@@ -48,6 +48,13 @@ pub enum StateError {
 }
 
 impl StateError {
+    /// There is no room on the disk: nothing has happened, and it may go well later (`SQLITE_FULL`).
+    pub fn is_disk_full(&self) -> bool {
+        match self {
+            Self::Database(sqlx::Error::Database(e)) => e.code().is_some_and(|code| code == "13"),
+            _ => false,
+        }
+    }
     pub(super) fn damaged(what: impl std::fmt::Display) -> Self {
         Self::Damaged {
             what: what.to_string(),

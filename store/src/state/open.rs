@@ -101,7 +101,16 @@ impl State {
 
     /// A transaction that may write from its first statement on; nobody else writes meanwhile.
     pub(super) async fn begin(&self) -> Result<Transaction<'static, Sqlite>, StateError> {
-        Ok(self.shared.write.begin_with("BEGIN IMMEDIATE").await?)
+        const BEGIN: &str = "BEGIN IMMEDIATE";
+        match self.shared.write.begin_with(BEGIN).await {
+            // On a full disk SQLite rolls back by itself, and the connection goes on counting a transaction that is no more.
+            Err(sqlx::Error::BeginFailed | sqlx::Error::InvalidSavePointStatement) => {
+                let connection = self.shared.write.acquire().await?;
+                connection.close().await?;
+                Ok(self.shared.write.begin_with(BEGIN).await?)
+            }
+            begun => Ok(begun?),
+        }
     }
 
     /// Several reads of one and the same state.

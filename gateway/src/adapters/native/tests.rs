@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 use domain::place::Registry;
-use domain::{ClockSource, Kind, Seq, Uplink, UplinkFlags};
+use domain::{ClockSource, Kind, Phase, Seq, Uplink, UplinkFlags};
 
 use crate::adapters::{Context, Parsed, parse};
 
@@ -248,11 +248,54 @@ fn what_the_listener_refused_is_told() {
     let parsed = run(
         "hub",
         "$hub/security/smoke-1",
-        r#"{"what":"acl_publish","detail":"`smoke-1` may not publish `烟感/01`"}"#,
+        r#"{"what":"acl_publish","detail":"`smoke-1` may not publish `烟感/01`","principal":"smoke-1","topic":"烟感/01"}"#,
     );
     let reject = parsed.reject.expect("goes to quarantine");
     assert_eq!(reject.code, crate::adapters::hub::REFUSED);
     assert!(reject.detail.contains("acl_publish"));
+    let told: Vec<_> = parsed
+        .events
+        .iter()
+        .map(|e| (e.kind, e.device.as_str()))
+        .collect();
+    assert_eq!(told, [(Kind::GatewayRefused, "smoke-1")]);
+    let stranger = run(
+        "hub",
+        "$hub/security/192.0.2.7",
+        r#"{"what":"auth","detail":"wrong secret","principal":"192.0.2.7","topic":""}"#,
+    );
+    let told: Vec<_> = stranger.events.iter().map(|e| e.device.as_str()).collect();
+    assert_eq!(told, ["hub"], "nobody knows who it was");
+}
+
+#[test]
+fn what_the_hub_says_of_itself_is_an_event_about_the_hub() {
+    let full = run(
+        "hub",
+        "$hub/storage",
+        r#"{"level":"full","used_percent":97}"#,
+    );
+    let [event] = &full.events[..] else {
+        panic!("one event: {full:?}");
+    };
+    assert_eq!(
+        (event.kind, event.phase),
+        (Kind::GatewayStorage, Phase::Raised)
+    );
+    let over = run("hub", "$hub/storage", r#"{"level":"ok"}"#);
+    assert_eq!(over.events[0].phase, Phase::Cleared);
+    let back = run("hub", "$hub/restarted", r#"{"reason":"killed"}"#);
+    assert_eq!(back.events[0].kind, Kind::GatewayRestarted);
+    let probe = run("hub", "$hub/probe", "");
+    assert!(probe.events.is_empty() && probe.reject.is_none());
+    let device = run("smoke-1", "$hub/storage", r#"{"level":"ok"}"#);
+    assert!(
+        device
+            .events
+            .iter()
+            .all(|e| e.kind == Kind::GatewayRejected),
+        "only the hub speaks for the hub"
+    );
 }
 
 proptest::proptest! {

@@ -8,9 +8,11 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::num::NonZeroU32;
 use std::sync::Arc;
+use std::time::Duration;
 
 use domain::{Event, Seq};
 use tokio::sync::{mpsc, oneshot};
+use tracing::error;
 
 use super::catalogue::Catalogue;
 use super::day::Day;
@@ -21,6 +23,9 @@ use crate::events::{Appended, EventsError};
 
 /// Days whose files stay open for writing: today, and yesterday for what is delivered again across midnight.
 const OPEN_MAX: usize = 2;
+
+/// How often a full disk is tried again.
+const LOOK_AGAIN: Duration = Duration::from_millis(500);
 
 /// A batch and where its answer goes.
 pub(super) struct Append {
@@ -60,19 +65,39 @@ impl Writer {
             answer,
         }) = waiting.blocking_recv()
         {
-            let result = self.append(upto, events);
+            let result = self.append(upto, events, || waiting.is_closed());
             // A caller that has gone away finds out by the cursor.
             let _ = answer.send(result);
         }
     }
 
-    fn append(&mut self, upto: Seq, events: Vec<Event>) -> Result<Appended, EventsError> {
+    /// While the disk is full it waits for room, unless nobody waits for it any more.
+    fn append(
+        &mut self,
+        upto: Seq,
+        events: Vec<Event>,
+        is_over: impl Fn() -> bool,
+    ) -> Result<Appended, EventsError> {
         let batch = self.sort_out(upto, events)?;
         if upto <= self.catalogue.cursor() {
             return Ok(Appended::default());
         }
         let newest = self.catalogue.newest();
-        let result = self.store(upto, batch);
+        let mut waited = 0;
+        let result = loop {
+            match self.store(upto, &batch) {
+                Err(e) if e.is_disk_full() && !is_over() => {
+                    // as below: closing rolls back
+                    self.open.clear();
+                    if waited % 20 == 0 {
+                        error!(error = %e, journal.seq = %upto, "no room for history, waiting (hint: free space on the disk of `data.dir`)");
+                    }
+                    waited += 1;
+                    std::thread::park_timeout(LOOK_AGAIN);
+                }
+                done => break done,
+            }
+        };
         if result.is_err() {
             // Closing rolls back, and what we remember of the files may be of the lost transaction.
             self.open.clear();
@@ -112,10 +137,10 @@ impl Writer {
         Ok(batch)
     }
 
-    fn store(&mut self, upto: Seq, batch: Batch) -> Result<Appended, EventsError> {
+    fn store(&mut self, upto: Seq, batch: &Batch) -> Result<Appended, EventsError> {
         let mut done = Appended::default();
         let last = batch.last_key_value().map(|(day, _)| *day);
-        for (day, events) in batch {
+        for (&day, events) in batch {
             self.open_day(day)?;
             for neighbour in [day.before(), day.after()] {
                 if self.catalogue.has(neighbour) {
@@ -123,7 +148,7 @@ impl Writer {
                 }
             }
             let mut file = self.open.remove(&day).ok_or(EventsError::Closed)?;
-            let part = self.store_day(&mut file, day, &events)?;
+            let part = self.store_day(&mut file, day, events)?;
             done.stored += part.stored;
             done.duplicates += part.duplicates;
             if Some(day) == last {
