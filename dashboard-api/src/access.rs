@@ -65,6 +65,13 @@ pub const ROUTES: &[(&str, &str, Callers)] = &[
     ("GET", "/api/v1/counts", EVERYBODY),
     ("GET", "/api/v1/devices", EVERYBODY),
     (
+        "POST",
+        "/api/v1/devices/{id}/invitation",
+        Callers::Roles(&[PropertyManager, Administrator]),
+    ),
+    // the token is what it comes with
+    ("POST", "/api/v1/enrol", Callers::Anybody),
+    (
         "GET",
         "/api/v1/quarantine",
         Callers::Roles(&[

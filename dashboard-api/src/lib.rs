@@ -34,6 +34,7 @@ use utoipa::OpenApi as _;
 use utoipa_axum::router::OpenApiRouter;
 
 pub use problem::Problem;
+pub use routes::enrolment::EnrolError;
 pub use ui::{Asset, Ui};
 
 /// Largest request body, in bytes.
@@ -53,6 +54,49 @@ pub trait Ops: Send + Sync {
     fn status(&self) -> serde_json::Value;
 }
 
+/// What an enrolled device gets: a password, or a certificate.
+#[derive(Debug, Clone, serde::Serialize, serde::Deserialize, utoipa::ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Enrolled {
+    /// MQTT user name.
+    pub username: String,
+    /// MQTT password. It cannot be read again.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub password: Option<String>,
+    /// Until then a password that the device had before is good as well.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>)]
+    pub previous_until: Option<Timestamp>,
+    /// The client certificate, PEM.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub certificate: Option<String>,
+    /// The authority that signed it, PEM.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub authority: Option<String>,
+    /// The certificate's end.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>)]
+    pub not_after: Option<Timestamp>,
+}
+
+/// Gives devices their credentials.
+#[async_trait::async_trait]
+pub trait Enrolment: Send + Sync {
+    /// Whether a device may be invited.
+    fn knows(&self, device: &str) -> bool;
+    /// An invited device comes with its token, and perhaps with a signing request in PEM.
+    ///
+    /// # Errors
+    /// See [`EnrolError`].
+    async fn enrol(
+        &self,
+        device: &str,
+        token: &str,
+        request: Option<&str>,
+        now: Timestamp,
+    ) -> Result<Enrolled, EnrolError>;
+}
+
 /// What the API works with.
 #[derive(Clone)]
 pub struct Deps {
@@ -66,6 +110,8 @@ pub struct Deps {
     pub rules: Arc<RuleBook>,
     /// The hub itself.
     pub ops: Arc<dyn Ops>,
+    /// Credentials of devices.
+    pub enrolment: Arc<dyn Enrolment>,
     /// The dashboard's files.
     pub ui: Arc<dyn Ui>,
     /// The hub's clock.
@@ -95,7 +141,7 @@ struct Api {
 struct Document;
 
 fn api() -> OpenApiRouter<Api> {
-    use routes::{devices, events, incidents, live, meta, session};
+    use routes::{devices, enrolment, events, incidents, live, meta, session};
     use utoipa_axum::routes;
     OpenApiRouter::with_openapi(Document::openapi())
         .routes(routes!(session::log_in, session::who, session::log_out))
@@ -108,6 +154,8 @@ fn api() -> OpenApiRouter<Api> {
         .routes(routes!(events::counts))
         .routes(routes!(devices::list))
         .routes(routes!(devices::quarantine))
+        .routes(routes!(enrolment::invite))
+        .routes(routes!(enrolment::enrol))
         .routes(routes!(live::live))
 }
 

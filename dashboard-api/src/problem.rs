@@ -64,6 +64,15 @@ impl Problem {
         Self::new(StatusCode::TOO_MANY_REQUESTS, "too_many_requests", detail)
             .with("retry_after_s", retry_after_s)
     }
+    /// The hub's own fault, in words for its log.
+    pub(crate) fn broken(what: &str) -> Self {
+        error!(error = what, "request failed");
+        Self::new(
+            StatusCode::INTERNAL_SERVER_ERROR,
+            "internal",
+            "the hub could not do it; its log says why",
+        )
+    }
     fn internal(what: &dyn std::error::Error) -> Self {
         let mut chain = what.to_string();
         let mut source = what.source();
@@ -71,12 +80,7 @@ impl Problem {
             chain = format!("{chain}: {cause}");
             source = cause.source();
         }
-        error!(error = chain, "request failed");
-        Self::new(
-            StatusCode::INTERNAL_SERVER_ERROR,
-            "internal",
-            "the hub could not do it; its log says why",
-        )
+        Self::broken(&chain)
     }
 }
 

@@ -3,7 +3,7 @@
 //! Accounts are kept in memory and follow the state database within seconds: authentication costs one hash, ten thousand devices can
 //! come back within a minute. Secrets are random and long, so a salted SHA-256 is enough; they are printed once and kept as hashes.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -29,6 +29,8 @@ type ByLogin = HashMap<String, (Credential, Arc<Principal>)>;
 /// The accounts as they are now, by log-in name.
 pub struct Accounts {
     by_login: ArcSwap<ByLogin>,
+    /// Fingerprints of certificates that are revoked: known here before the revocation list is written and read.
+    revoked: ArcSwap<HashSet<String>>,
     registry: Arc<Registry>,
     /// Verified when there is no such account, so that guessing names takes as long as guessing secrets.
     nobody: Credential,
@@ -53,6 +55,7 @@ impl Accounts {
         let accounts = Self {
             probe: (integration_credential("probe", &secret)?, Arc::new(probe)),
             by_login: ArcSwap::default(),
+            revoked: ArcSwap::default(),
             registry,
             nobody: integration_credential("nobody", &random_secret())?,
         };
@@ -99,7 +102,9 @@ impl Accounts {
         let mut by_login = ByLogin::new();
         for credential in state.credentials().await? {
             let login = credential.login.clone();
-            let same = before.get(&login).filter(|(old, _)| *old == credential);
+            let same = before
+                .get(&login)
+                .filter(|(old, _)| *old == credential || credential.continues(old));
             let principal = match same {
                 Some((_, principal)) => Arc::clone(principal),
                 None => Arc::new(
@@ -109,6 +114,12 @@ impl Accounts {
             };
             by_login.insert(login, (credential, principal));
         }
+        let certificates = state.certificates().await?;
+        let revoked = certificates
+            .into_iter()
+            .filter(|row| row.revoked_at.is_some())
+            .map(|row| row.fingerprint);
+        self.revoked.store(Arc::new(revoked.collect()));
         let after = Arc::new(by_login);
         self.by_login.store(Arc::clone(&after));
         for (login, (_, old)) in before.iter() {
@@ -136,14 +147,19 @@ impl Directory for Accounts {
             by_login.get(login)
         };
         if let Some((credential, principal)) = found {
-            credential.verify(secret).then(|| Arc::clone(principal))
+            credential
+                .verify(secret, Timestamp::now())
+                .then(|| Arc::clone(principal))
         } else {
-            self.nobody.verify(secret);
+            self.nobody.verify(secret, Timestamp::now());
             None
         }
     }
 
     fn of_certificate(&self, certificate: &PeerCertificate) -> Option<Arc<Principal>> {
+        if self.revoked.load().contains(&certificate.fingerprint) {
+            return None;
+        }
         let by_login = self.by_login.load();
         let (_, principal) = by_login.get(&certificate.common_name)?;
         Some(Arc::clone(principal))
@@ -390,6 +406,24 @@ pub async fn add_bridge(
     let bridge = Credential::new(login, kind, &secret, publish, subscribe, Timestamp::now())?;
     state.put_credentials(vec![bridge]).await?;
     println!("{secret}");
+    state.close().await;
+    Ok(())
+}
+
+/// `gateway credential invite`: prints a token with which the device enrols over HTTP, once and within 15 minutes.
+///
+/// # Errors
+/// A device that is not registered.
+pub async fn invite(config: &Config, login: &str) -> anyhow::Result<()> {
+    let (catalogue, state) = open(config).await?;
+    let id = login.parse::<DeviceId>().ok();
+    if id.is_none_or(|id| !catalogue.registry.devices.contains_key(&id)) {
+        bail!("device `{login}` is not in the registry (hint: add it to a device file first)");
+    }
+    let (token, _) = state
+        .invite(login, "command line", Timestamp::now())
+        .await?;
+    println!("{token}");
     state.close().await;
     Ok(())
 }

@@ -95,6 +95,7 @@ pub struct Tls {
     pub client_certificates: ClientCertificates,
     pub client_ca_file: PathBuf,
     pub crl_file: PathBuf,
+    pub own_authority: bool,
 }
 
 /// `[http]`
@@ -362,15 +363,21 @@ fn check_tls(config: &Config) -> anyhow::Result<()> {
             }
         }
     }
-    let has_authorities = !tls.client_ca_file.as_os_str().is_empty();
+    let has_files = !tls.client_ca_file.as_os_str().is_empty();
+    let has_authorities = has_files || tls.own_authority;
+    if tls.own_authority && (has_files || !tls.crl_file.as_os_str().is_empty()) {
+        bail!(
+            "`tls.own_authority` is on and `tls.client_ca_file` or `tls.crl_file` is set (hint: one or the other; the hub keeps the files of its own)"
+        );
+    }
     let has_list = !tls.crl_file.as_os_str().is_empty();
     match tls.client_certificates {
         // whoever names authorities wants certificates to be asked for
         ClientCertificates::Off if has_authorities || has_list => bail!(
-            "`tls.client_ca_file` or `tls.crl_file` is set and `tls.client_certificates` is off (hint: \"optional\" or \"required\")"
+            "`tls.client_ca_file`, `tls.crl_file` or `tls.own_authority` is set and `tls.client_certificates` is off (hint: \"optional\" or \"required\")"
         ),
         ClientCertificates::Optional | ClientCertificates::Required if !has_authorities => bail!(
-            "`tls.client_certificates` is on and `tls.client_ca_file` is not set (hint: the authorities of client certificates)"
+            "`tls.client_certificates` is on and `tls.client_ca_file` is not set (hint: the authorities of client certificates, or `tls.own_authority`)"
         ),
         _ => Ok(()),
     }

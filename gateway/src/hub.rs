@@ -21,9 +21,11 @@ use tracing::{info, warn};
 
 use crate::accounts::Accounts;
 use crate::adapters::{self, hub::RESTARTED};
+use crate::authority::{self, Authority};
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::disk::Disk;
+use crate::enrolment::Enrolment;
 use crate::exchange::Exchange;
 use crate::lifecycle::{self, Lifecycle};
 use crate::listener::{self, Endpoint, Kind, ListenerStats, Origins, Tls, TlsFiles};
@@ -265,12 +267,22 @@ pub fn tls(config: &Config) -> anyhow::Result<Option<Arc<Tls>>> {
     }
     let settings = &config.tls;
     let if_set = |path: &Path| (!path.as_os_str().is_empty()).then(|| path.to_owned());
+    let (client_ca, crl) = if settings.own_authority {
+        let data = &config.data.dir;
+        let files = (
+            authority::certificate_file(data),
+            authority::list_file(data),
+        );
+        (Some(files.0), Some(files.1))
+    } else {
+        (if_set(&settings.client_ca_file), if_set(&settings.crl_file))
+    };
     let files = TlsFiles {
         certificate: settings.certificate_file.clone(),
         key: settings.key_file.clone(),
         client_certificates: settings.client_certificates,
-        client_ca: if_set(&settings.client_ca_file),
-        crl: if_set(&settings.crl_file),
+        client_ca,
+        crl,
     };
     let tls = Tls::load(files).map_err(|e| Misconfigured::new(&e))?;
     Ok(Some(Arc::new(tls)))
@@ -327,6 +339,13 @@ pub async fn serve(
         clock,
         ..
     } = stores;
+    let authority = if config.tls.own_authority {
+        let opened = Authority::open(&config.data.dir, clock.now());
+        let opened = opened.context("opening the hub's own authority")?;
+        Some(Arc::new(opened))
+    } else {
+        None
+    };
     let tls = tls(config)?;
     let endpoints = endpoints(config, tls.as_ref()).await?;
     let mqtt_address = endpoints[0].listener.local_addr()?;
@@ -413,6 +432,10 @@ pub async fn serve(
         stats: Arc::clone(&listener_stats),
         first_epoch: u64::try_from(clock.now().as_microsecond()).unwrap_or(1),
     };
+    if let Some(authority) = &authority {
+        let keeping = Arc::clone(authority).keep_list(state.clone(), ticking(clock), life.stop());
+        life.spawn("revocation list", keeping);
+    }
     if let Some(tls) = tls {
         life.spawn("tls files", tls.watch(TLS_LOOK_EVERY, life.stop()));
     }
@@ -434,6 +457,11 @@ pub async fn serve(
         registry: Arc::clone(&catalogue.registry),
         rules: Arc::clone(&catalogue.book),
         ops: Arc::new(ops),
+        enrolment: Arc::new(Enrolment {
+            state: state.clone(),
+            registry: Arc::clone(&catalogue.registry),
+            authority,
+        }),
         ui: Arc::new(Screen),
         clock: ticking(clock),
         behind_https: config.http.behind_https,

@@ -2,10 +2,12 @@
 
 pub mod accounts;
 pub mod adapters;
+pub mod authority;
 pub mod clock;
 pub mod config;
 pub mod demo;
 pub mod disk;
+pub mod enrolment;
 pub mod exchange;
 pub mod feed;
 pub mod hub;

@@ -1,4 +1,4 @@
-//! The command line: `run`, `demo`, `check`, `journal verify`, `user add`, `credential add|revoke|list`.
+//! The command line: `run`, `demo`, `check`, `journal verify`, `user add`, `credential add|invite|revoke|list`.
 //!
 //! Exit codes: 0 all is well, 1 something failed (with `demo --for`: messages were lost), 64 the configuration is wrong.
 
@@ -110,6 +110,13 @@ enum CredentialCommand {
         #[arg(long, requires = "bridge")]
         subscribe: Vec<String>,
     },
+    /// Invite a registered device: prints a token with which it gets its credentials from `POST /api/v1/enrol`, once, within 15 minutes.
+    Invite {
+        #[command(flatten)]
+        file: ConfigFile,
+        /// Device id.
+        login: String,
+    },
     /// Take an account away; a running hub cuts its connections within seconds.
     Revoke {
         #[command(flatten)]
@@ -218,6 +225,7 @@ async fn credential(command: CredentialCommand) -> anyhow::Result<anyhow::Result
                 accounts::add_device(&config, &login).await
             }
         }
+        CredentialCommand::Invite { file, login } => accounts::invite(&load(&file)?, &login).await,
         CredentialCommand::Revoke { file, login } => accounts::revoke(&load(&file)?, &login).await,
         CredentialCommand::List { file } => accounts::list(&load(&file)?).await,
     })
@@ -236,7 +244,15 @@ fn usage(outcome: anyhow::Result<()>) -> ExitCode {
 fn check(file: &ConfigFile) -> anyhow::Result<()> {
     let config = config::load(file.config.as_deref())?;
     let catalogue = hub::Catalogue::load(&config)?;
-    hub::tls(&config)?;
+    let is_to_be_made = config.tls.own_authority
+        && !gateway::authority::certificate_file(&config.data.dir).exists();
+    if is_to_be_made {
+        println!(
+            "note: the hub's own authority is made at its first start; the files of TLS are read then"
+        );
+    } else {
+        hub::tls(&config)?;
+    }
     println!(
         "configuration is good: {} sites, {} zones, {} devices, {} rules",
         catalogue.registry.sites.len(),

@@ -8,6 +8,7 @@ mod conformance;
 mod deploy;
 mod disk_faults;
 mod disk_full;
+mod enrolment;
 mod kill9;
 mod power_cut;
 mod restart;

@@ -1,6 +1,7 @@
 //! The handlers, one file a subject.
 
 pub(crate) mod devices;
+pub(crate) mod enrolment;
 pub(crate) mod events;
 pub(crate) mod incidents;
 pub(crate) mod live;

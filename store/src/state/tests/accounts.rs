@@ -2,9 +2,12 @@
 
 use jiff::SignedDuration;
 
+use domain::Timestamp;
+
 use super::fixture::{Hub, at};
 use crate::state::{
-    Credential, CredentialKind, NewUser, Role, SESSION_IDLE, SESSION_LIFE, StateError, User,
+    CertificateRow, Credential, CredentialKind, Enrolled, NewUser, Role, SESSION_IDLE,
+    SESSION_LIFE, StateError, User,
 };
 
 fn li() -> User {
@@ -196,7 +199,7 @@ async fn an_mqtt_account_comes_back_with_its_patterns_and_without_its_secret() {
     let hub = hub.crash().await;
     let kept = hub.state.credentials().await.expect("reads");
     assert_eq!(kept, [made]);
-    assert!(kept[0].verify(secret.as_bytes()) && !kept[0].verify(b"another"));
+    assert!(kept[0].verify(secret.as_bytes(), at(0)) && !kept[0].verify(b"another", at(0)));
     assert!(!format!("{:?}", kept[0]).contains("hash"), "{:?}", kept[0]);
     // a new secret replaces the old one
     let renewed = account("fedcba9876543210").expect("made");
@@ -205,5 +208,154 @@ async fn an_mqtt_account_comes_back_with_its_patterns_and_without_its_secret() {
         .await
         .expect("kept");
     let kept = hub.state.credentials().await.expect("reads");
-    assert!(kept.len() == 1 && !kept[0].verify(secret.as_bytes()));
+    assert!(kept.len() == 1 && !kept[0].verify(secret.as_bytes(), at(0)));
+}
+
+fn device(secret: &str, at: Timestamp) -> Enrolled {
+    let publish = vec!["ssg/v1/q1/smoke-1/evt/+".to_owned()];
+    let kind = CredentialKind::Device;
+    Enrolled {
+        credential: Credential::new("smoke-1", kind, secret, publish, Vec::new(), at)
+            .expect("made"),
+        certificate: None,
+    }
+}
+
+#[tokio::test]
+async fn an_invitation_is_good_once_for_one_device_and_for_minutes() {
+    let hub = Hub::start().await;
+    let state = &hub.state;
+    let secret = "0123456789abcdef";
+    let (token, until) = state.invite("smoke-1", "admin", at(0)).await.expect("made");
+    assert_eq!(until, at(15 * 60));
+    let come = |token: &str, second| {
+        let (token, device) = (token.to_owned(), device(secret, at(second)));
+        async move {
+            state
+                .enrol(&token, device, at(second))
+                .await
+                .expect("asked")
+        }
+    };
+    assert!(!come("guess", 1).await);
+    assert_eq!(state.credentials().await.expect("reads"), []);
+    assert!(come(&token, 2).await);
+    assert!(!come(&token, 3).await, "it is used up");
+    assert_eq!(state.credentials().await.expect("reads").len(), 1);
+
+    let (token, _) = state
+        .invite("smoke-1", "admin", at(10))
+        .await
+        .expect("made");
+    assert!(!come(&token, 10 + 15 * 60).await, "too late");
+    assert!(!come(&token, 20).await, "and void");
+
+    let (token, _) = state
+        .invite("smoke-1", "admin", at(30))
+        .await
+        .expect("made");
+    for second in 31..36 {
+        assert!(!come("guess", second).await);
+    }
+    assert!(!come(&token, 37).await, "five wrong ones have voided it");
+
+    let (first, _) = state
+        .invite("smoke-1", "admin", at(40))
+        .await
+        .expect("made");
+    let (second, _) = state
+        .invite("smoke-1", "admin", at(41))
+        .await
+        .expect("made");
+    assert!(!come(&first, 42).await, "the later invitation counts");
+    assert!(come(&second, 43).await);
+    assert!(state.verify_audit().await.expect("reads").broken.is_none());
+}
+
+#[tokio::test]
+async fn a_rotation_leaves_the_secret_before_good_for_a_day() {
+    let hub = Hub::start().await;
+    let (old, new) = ("0123456789abcdef", "fedcba9876543210");
+    for (secret, second) in [(old, 0), (new, 10)] {
+        let (token, _) = hub
+            .state
+            .invite("smoke-1", "admin", at(second))
+            .await
+            .expect("made");
+        let enrolled = device(secret, at(second));
+        assert!(
+            hub.state
+                .enrol(&token, enrolled, at(second))
+                .await
+                .expect("asked")
+        );
+    }
+    let before = device(old, at(0)).credential;
+    let kept = hub.state.credentials().await.expect("reads").remove(0);
+    let day = 24 * 3600;
+    for (secret, second, is_good) in [
+        (old, 11, true),
+        (new, 11, true),
+        (old, 9 + day, true),
+        (old, 10 + day, false),
+        (new, 10 + day, true),
+        ("another-0123456789", 11, false),
+    ] {
+        assert_eq!(
+            kept.verify(secret.as_bytes(), at(second)),
+            is_good,
+            "{secret} at {second}"
+        );
+    }
+    assert!(!kept.continues(&before), "that one has another salt");
+    // whoever makes the account anew means it: nothing of before opens
+    hub.state
+        .put_credentials(vec![device(new, at(20)).credential])
+        .await
+        .expect("kept");
+    let kept = hub.state.credentials().await.expect("reads").remove(0);
+    assert!(!kept.verify(old.as_bytes(), at(21)));
+}
+
+#[tokio::test]
+async fn an_account_that_is_taken_away_takes_its_certificates_along() {
+    let hub = Hub::start().await;
+    let (token, _) = hub
+        .state
+        .invite("smoke-1", "admin", at(0))
+        .await
+        .expect("made");
+    let row = CertificateRow {
+        serial: "2a".to_owned(),
+        login: "smoke-1".to_owned(),
+        fingerprint: "ff".to_owned(),
+        issued_at: at(0),
+        not_after: at(1000),
+        revoked_at: None,
+    };
+    let enrolled = Enrolled {
+        certificate: Some(row.clone()),
+        ..device("0123456789abcdef", at(0))
+    };
+    assert!(
+        hub.state
+            .enrol(&token, enrolled, at(0))
+            .await
+            .expect("asked")
+    );
+    assert_eq!(
+        hub.state.certificates().await.expect("reads"),
+        std::slice::from_ref(&row)
+    );
+    assert!(
+        hub.state
+            .revoke_credential("smoke-1", at(5))
+            .await
+            .expect("done")
+    );
+    let revoked = CertificateRow {
+        revoked_at: Some(at(5)),
+        ..row
+    };
+    assert_eq!(hub.state.certificates().await.expect("reads"), [revoked]);
 }
