@@ -17,6 +17,7 @@ use store::journal::{self, Journal};
 use store::state::State;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
+use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
 use crate::accounts::Accounts;
@@ -42,6 +43,9 @@ use crate::{embedded, feed};
 const RELEASE_EVERY: Duration = Duration::from_secs(5);
 /// How often the files of TLS are looked at.
 const TLS_LOOK_EVERY: Duration = Duration::from_secs(5);
+
+/// How long devices have after a start until those that have not come back are offline (reliability goal G7: 20 s).
+const GONE_AFTER: Duration = Duration::from_secs(15);
 
 /// Configuration, registry or rules are wrong: starting again will not help.
 #[derive(Debug, thiserror::Error)]
@@ -423,6 +427,17 @@ pub async fn serve(
         forward_to_influx(config, events, life)?;
     }
 
+    let first_epoch = u64::try_from(clock.now().as_microsecond()).unwrap_or(1);
+    life.spawn(
+        "presence of before",
+        tell_of_the_gone(
+            state.clone(),
+            journal.clone(),
+            clock.clone(),
+            first_epoch,
+            life.stop(),
+        ),
+    );
     let deps = listener::Deps {
         journal: journal.clone(),
         directory: accounts,
@@ -430,7 +445,7 @@ pub async fn serve(
         limits: limits(config),
         clock: ticking(clock),
         stats: Arc::clone(&listener_stats),
-        first_epoch: u64::try_from(clock.now().as_microsecond()).unwrap_or(1),
+        first_epoch,
     };
     if let Some(authority) = &authority {
         let keeping = Arc::clone(authority).keep_list(state.clone(), ticking(clock), life.stop());
@@ -497,6 +512,41 @@ pub async fn serve(
         stats,
         listener: listener_stats,
     })
+}
+
+/// Devices that were connected when the last run ended and have not come back are offline: nobody else would say so. They get a while to
+/// come back first. What is told carries the epoch of the connection of before, so one that comes back meanwhile stays online.
+async fn tell_of_the_gone(
+    state: State,
+    journal: Journal,
+    clock: Clock,
+    first_epoch: u64,
+    stop: CancellationToken,
+) -> anyhow::Result<()> {
+    tokio::select! {
+        () = stop.cancelled() => return Ok(()),
+        () = tokio::time::sleep(GONE_AFTER) => {}
+    }
+    let gone = state.online_since_before(first_epoch);
+    if !gone.is_empty() {
+        info!(
+            devices = gone.len(),
+            "devices have not come back since the last run"
+        );
+    }
+    for (device, epoch) in gone {
+        let payload = json!({"state": "offline", "epoch": epoch, "reason": "hub restarted"});
+        let (topic, payload) = (
+            format!("$hub/presence/{device}"),
+            payload.to_string().into_bytes(),
+        );
+        let note = adapters::hub::note(clock.now(), topic, epoch, payload);
+        if let Err(e) = journal.append(Lane::Alarm, note).await {
+            warn!(error = %e, "note not journalled");
+        }
+    }
+    stop.cancelled().await;
+    Ok(())
 }
 
 /// History goes to InfluxDB 2 besides: from the event store, with a cursor of its own, however long the server was away.

@@ -5,7 +5,7 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use blackbox::{Hub, Subscriber, eventually, publish};
+use blackbox::{Device, Hello, Hub, Mqtt, Props, Subscriber, eventually, publish};
 use futures::StreamExt as _;
 use serde_json::{Value, json};
 
@@ -260,4 +260,56 @@ async fn a_request_that_never_ends_does_not_keep_it_to_the_deadline() {
     let took = asked.elapsed();
     assert!(status.success(), "{status}");
     assert!(took < Duration::from_secs(6), "of 10 s: {took:?}");
+}
+
+async fn connected(hub: &Hub, device: &Device) -> Mqtt {
+    let (host, port) = hub.demo.mqtt_address();
+    let hello = Hello {
+        version: 4,
+        client: device.id.clone(),
+        clean: true,
+        keep_alive_s: 60,
+        login: Some((device.username.clone(), device.password.clone())),
+        will: None,
+        props: Props::default(),
+    };
+    let (client, welcome) = Mqtt::connect(&format!("{host}:{port}"), &hello).await;
+    assert_eq!(welcome.expect("an answer").code, 0);
+    client
+}
+
+async fn online(hub: &Hub, device: &Device) -> Value {
+    let items = hub.api("operator").items("/api/v1/devices").await;
+    let items = items.expect("devices");
+    let item = items.into_iter().find(|item| item["id"] == device.id);
+    item.expect("it is registered")["online"].clone()
+}
+
+#[tokio::test]
+async fn who_does_not_come_back_after_a_crash_is_offline_and_who_does_is_not() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let hub = Hub::start(dir.path()).await;
+    let demo = hub.demo.clone();
+    let (stays, goes) = (demo.device("access"), demo.device("fire_sensor"));
+    let _connections = (connected(&hub, stays).await, connected(&hub, goes).await);
+    eventually("both are online", Duration::from_secs(10), || async {
+        let both = (online(&hub, stays).await, online(&hub, goes).await);
+        (both == (json!(true), json!(true))).then_some(())
+    })
+    .await;
+    hub.kill9();
+    let hub = Hub::start_again(dir.path(), &demo, &["--devices", "0"]).await;
+    let _back = connected(&hub, stays).await;
+    assert_eq!(
+        online(&hub, goes).await,
+        true,
+        "it has a while to come back"
+    );
+    eventually(
+        "the one that is gone is offline",
+        Duration::from_secs(40),
+        || async { (online(&hub, goes).await == false).then_some(()) },
+    )
+    .await;
+    assert_eq!(online(&hub, stays).await, true);
 }

@@ -227,18 +227,21 @@ struct Work {
 impl Work {
     /// Notes that a device spoke, and what it said of itself.
     fn touch(&mut self, event: &Event) {
+        // that it is gone is no word of its own
+        let seen_at = match event.kind {
+            Kind::DeviceOffline => Timestamp::UNIX_EPOCH,
+            _ => event.received_at,
+        };
         let touch = self
             .devices
             .entry(event.device.clone())
-            .or_insert_with(|| DeviceTouch::new(event.device.clone(), event.received_at));
-        touch.last_seen = touch.last_seen.max(event.received_at);
+            .or_insert_with(|| DeviceTouch::new(event.device.clone(), seen_at));
+        touch.last_seen = touch.last_seen.max(seen_at);
         match event.kind {
             Kind::DeviceOnline | Kind::DeviceOffline => {
-                let epoch = event.attrs.to_value()["epoch"].as_u64();
-                let told = epoch.map(|epoch| (epoch, event.kind == Kind::DeviceOnline));
-                // the end of an older connection may be told after the beginning of a newer one: the epoch decides
-                if told.map(|(epoch, _)| epoch) >= touch.presence.map(|(epoch, _)| epoch) {
-                    touch.presence = told;
+                // a will has no epoch: the hub's own note of the same end does
+                if let Some(epoch) = event.attrs.to_value()["epoch"].as_u64() {
+                    touch.connection(epoch, event.kind == Kind::DeviceOnline);
                 }
             }
             Kind::DeviceTelemetry => {

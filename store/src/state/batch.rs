@@ -80,6 +80,13 @@ impl DeviceTouch {
             battery_percent: None,
         }
     }
+
+    /// A connection of the device began or ended. Word of several connections may come in any order; of one, its beginning comes first.
+    pub fn connection(&mut self, epoch: u64, stands: bool) {
+        if self.presence.is_none_or(|(known, _)| epoch >= known) {
+            self.presence = Some((epoch, stands));
+        }
+    }
 }
 
 /// What a batch came to.

@@ -237,6 +237,18 @@ fn state_of(
 }
 
 impl State {
+    /// Devices whose newest connection stands although it is older than `epoch`: nobody has told of its end.
+    pub fn online_since_before(&self, epoch: u64) -> Vec<(DeviceId, u64)> {
+        let known = self.shared.devices.known.lock();
+        let mut left: Vec<_> = known
+            .iter()
+            .filter(|(_, known)| known.online == Some(true) && known.epoch < epoch)
+            .map(|(id, known)| (id.clone(), known.epoch))
+            .collect();
+        left.sort();
+        left
+    }
+
     /// All registered devices as they are at `now`.
     pub async fn devices(&self, now: Timestamp) -> Result<Page<DeviceItem>, StateError> {
         let mut snapshot = self.snapshot().await?;
@@ -285,5 +297,167 @@ impl State {
                 )
             })
             .collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::VecDeque;
+
+    use proptest::prelude::*;
+
+    use super::*;
+
+    /// What happens to one device and the hub.
+    #[derive(Debug, Clone, Copy)]
+    enum Act {
+        /// It connects; a connection that stands is taken over.
+        Connect,
+        /// Its connection ends: a farewell, silence, or a broken line.
+        End,
+        /// The will of its connection arrives as a message of its own.
+        Will,
+        /// One of the words that are on their way reaches the journal: of which connection, the number says.
+        Arrive(usize),
+        /// What is in the journal is read and committed.
+        Commit,
+        /// The hub is killed and starts again: connections end without a word, words on their way are lost, memory is what was written.
+        Crash,
+        /// The hub looks for connections of before that nobody has told the end of.
+        Sweep,
+    }
+
+    fn act() -> impl Strategy<Value = Act> {
+        prop_oneof![
+            4 => Just(Act::Connect),
+            3 => Just(Act::End),
+            1 => Just(Act::Will),
+            6 => (0usize..8).prop_map(Act::Arrive),
+            3 => Just(Act::Commit),
+            1 => Just(Act::Crash),
+            1 => Just(Act::Sweep),
+        ]
+    }
+
+    struct World {
+        registry: Registry,
+        id: DeviceId,
+        presence: Presence,
+        disk: HashMap<DeviceId, Known>,
+        /// Of each connection, its words in their order.
+        on_the_way: Vec<VecDeque<(u64, bool)>>,
+        journal: Vec<Option<(u64, bool)>>,
+        live: Option<u64>,
+        next_epoch: u64,
+        run_began: u64,
+    }
+
+    impl World {
+        fn new() -> Self {
+            Self {
+                registry: Registry::default(),
+                id: "smoke-1".parse().expect("an id"),
+                presence: Presence {
+                    known: Mutex::default(),
+                },
+                disk: HashMap::new(),
+                on_the_way: Vec::new(),
+                journal: Vec::new(),
+                live: None,
+                next_epoch: 1,
+                run_began: 1,
+            }
+        }
+
+        fn end(&mut self) {
+            if let Some(epoch) = self.live.take() {
+                let words = self
+                    .on_the_way
+                    .iter_mut()
+                    .find(|words| words.back().is_some_and(|(e, _)| *e == epoch));
+                match words {
+                    Some(words) => words.push_back((epoch, false)),
+                    None => self.on_the_way.push([(epoch, false)].into()),
+                }
+            }
+        }
+
+        fn act(&mut self, act: Act) {
+            match act {
+                Act::Connect => {
+                    self.end();
+                    let epoch = self.next_epoch;
+                    self.next_epoch += 1;
+                    self.on_the_way.push([(epoch, true)].into());
+                    self.live = Some(epoch);
+                }
+                Act::End => self.end(),
+                Act::Will => self.journal.push(None),
+                Act::Arrive(_) if self.on_the_way.is_empty() => {}
+                Act::Arrive(which) => {
+                    let which = which % self.on_the_way.len();
+                    let word = self.on_the_way[which].pop_front();
+                    self.journal.extend(word.map(Some));
+                    self.on_the_way.retain(|words| !words.is_empty());
+                }
+                Act::Commit => {
+                    let mut touch = DeviceTouch::new(self.id.clone(), Timestamp::UNIX_EPOCH);
+                    for (epoch, stands) in self.journal.drain(..).flatten() {
+                        touch.connection(epoch, stands);
+                    }
+                    let touched = self.presence.plan(vec![touch], &self.registry);
+                    for id in &touched.write {
+                        self.disk.insert(id.clone(), touched.all[id].clone());
+                    }
+                    self.presence.commit(touched);
+                }
+                Act::Crash => {
+                    self.live = None;
+                    self.on_the_way.clear();
+                    *self.presence.known.lock() = self.disk.clone();
+                    self.next_epoch += 1000;
+                    self.run_began = self.next_epoch;
+                }
+                Act::Sweep => {
+                    let known = self.presence.known.lock();
+                    let left = known
+                        .get(&self.id)
+                        .filter(|known| known.online == Some(true) && known.epoch < self.run_began);
+                    self.journal
+                        .extend(left.map(|known| Some((known.epoch, false))));
+                }
+            }
+        }
+
+        /// Every word arrives, is read, and the hub looks for what nobody told.
+        fn settle(&mut self) {
+            while !self.on_the_way.is_empty() {
+                self.act(Act::Arrive(0));
+            }
+            for act in [Act::Commit, Act::Sweep, Act::Commit] {
+                self.act(act);
+            }
+        }
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(10_000))]
+
+        #[test]
+        fn however_connections_and_their_words_interleave_the_end_is_the_truth(acts in proptest::collection::vec(act(), 1..60)) {
+            let mut world = World::new();
+            let connects = acts.iter().any(|act| matches!(act, Act::Connect));
+            for act in acts {
+                world.act(act);
+            }
+            world.settle();
+            let known = world.presence.known.lock().get(&world.id).and_then(|known| known.online);
+            match world.live {
+                Some(_) => prop_assert_eq!(known, Some(true)),
+                // a connection whose every word was lost in a crash was never known
+                None if connects => prop_assert_ne!(known, Some(true)),
+                None => prop_assert_eq!(known, None),
+            }
+        }
     }
 }
