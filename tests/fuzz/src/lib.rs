@@ -1,0 +1,9 @@
+//! What the fuzz targets do with their bytes. Each panics when something is not as it must be.
+
+mod codec;
+mod files;
+mod session;
+
+pub use codec::{codec_v4, codec_v5, native};
+pub use files::{config, journal};
+pub use session::session;
