@@ -28,7 +28,7 @@ const OUT_BYTES: usize = 16 << 10;
 /// Reading stops while so much lies undecoded because the window is full.
 const IN_BYTES_MAX: usize = 256 << 10;
 /// One read takes at least, and at most, so much; in between it follows what the client sends.
-const READ_BYTES: (usize, usize) = (1 << 10, 64 << 10);
+const READ_BYTES: (usize, usize) = (256, 64 << 10);
 /// Topics that get an alias towards a client that takes some.
 const ALIASES_OUT_MAX: u16 = 32;
 
@@ -160,9 +160,14 @@ impl Connection {
         self.leave(Departure::Lost).await;
     }
 
-    /// Serves it until it ends, and journals that it did.
+    /// Serves it until it ends, and journals that it did. Of ten thousand connections most are idle, so whatever is not waiting for the next
+    /// byte has its state on the heap, for as long as it takes.
     pub(super) async fn run(mut self, stop: CancellationToken) {
         let end = self.serve(&stop).await;
+        Box::pin(self.end(end)).await;
+    }
+
+    async fn end(mut self, end: End) {
         let (reason, goodbye, departure) = match end {
             End::Clean => ("disconnect", None, Departure::Goodbye),
             End::CleanWithWill => ("disconnect", None, Departure::Lost),
@@ -210,7 +215,9 @@ impl Connection {
             let session = self.session.clone();
             let bell = session.as_ref().map(|session| session.woken());
             // everything that is there, then one write
-            if let Err(end) = self.decode().await {
+            if !self.buffer.is_empty()
+                && let Err(end) = Box::pin(self.decode()).await
+            {
                 return end;
             }
             let was_full = !self.has_room();
@@ -229,7 +236,7 @@ impl Connection {
             let is_window_open = self.has_room() && self.buffer.len() < IN_BYTES_MAX;
             tokio::select! {
                 () = stop.cancelled() => {
-                    self.finish().await;
+                    Box::pin(self.finish()).await;
                     return End::Shutdown;
                 }
                 () = self.gone.cancelled() => return End::Takeover,

@@ -33,7 +33,7 @@ pub(super) async fn run(
     peer: Peer,
     shared: &Arc<Shared>,
 ) -> Result<Connection, String> {
-    let mut buffer = BytesMut::with_capacity(1024);
+    let mut buffer = BytesMut::with_capacity(256);
     let connect = loop {
         match codec::decode(&mut buffer, None, shared.limits.packet_bytes_max) {
             Ok(Some(Packet::Connect(connect))) => break connect,

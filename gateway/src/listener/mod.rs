@@ -18,11 +18,13 @@ mod presence;
 mod transport;
 
 use std::net::SocketAddr;
+use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use domain::Timestamp;
+use futures::FutureExt as _;
 use parking_lot::Mutex;
 use store::journal::Journal;
 use tokio::net::TcpStream;
@@ -218,16 +220,13 @@ async fn accept(
         }
         let (shared, stop, kind) = (Arc::clone(shared), stop.clone(), endpoint.kind.clone());
         connections.spawn(async move {
-            let guard = shared.count();
-            let watched = tokio::spawn({
-                let shared = Arc::clone(&shared);
-                async move { run(socket, peer, &kind, &shared, stop).await }
-            });
-            if watched.await.is_err() {
-                error!(network.peer = %peer, "connection task panicked: this is a bug");
+            let _counted = shared.count();
+            // what a panic leaves half done is this connection's own
+            let served = AssertUnwindSafe(run(socket, peer, &kind, &shared, stop));
+            if served.catch_unwind().await.is_err() {
+                error!(network.peer = %peer, "a connection panicked: this is a bug");
                 metrics::counter!("hub_listener_panics_total").increment(1);
             }
-            drop(guard);
         });
     }
 }
@@ -243,7 +242,8 @@ async fn run(
     if let Err(e) = socket.set_nodelay(true) {
         debug!(error = %e, "socket option refused");
     }
-    let connected = tokio::time::timeout(shared.limits.connect_deadline, async {
+    // on the heap, and gone with the handshake: it would be most of what an idle connection costs
+    let connecting = Box::pin(async {
         match transport::open(socket, peer, kind, shared.limits.packet_bytes_max).await {
             Ok((stream, peer)) => handshake::run(stream, peer, shared)
                 .await
@@ -256,9 +256,8 @@ async fn run(
             Err(Refused::Tls(what)) => Err(("tls", what)),
             Err(Refused::WebSocket(what)) => Err(("websocket", what)),
         }
-    })
-    .await;
-    match connected {
+    });
+    match tokio::time::timeout(shared.limits.connect_deadline, connecting).await {
         Ok(Ok(connection)) => connection.run(stop).await,
         Ok(Err((reason, what))) => {
             debug!(network.peer = %peer, reason = what, "connection refused");
