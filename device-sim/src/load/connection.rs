@@ -165,7 +165,7 @@ impl Connection {
             let mut stream = TcpStream::connect((host.as_str(), *port)).await?;
             stream.set_nodelay(true)?;
             let mut connect = Connect::new(&self.account.client_id);
-            connect.keep_alive = 0;
+            connect.keep_alive = 600; // longer than any run: rumqttd refuses 0
             if let Some((username, password)) = &self.account.login {
                 connect.set_login(username, password);
             }
