@@ -24,6 +24,10 @@ fn meta(rule: &str, lead: &str, co: &[&str]) -> RuleMeta {
         sop_zh: Vec::new(),
         sop_en: Vec::new(),
         clocks: None,
+        mode: crate::rule::Mode::default(),
+        verify: false,
+        silent: false,
+        suppresses: None,
     }
 }
 

@@ -38,6 +38,62 @@ impl Clocks {
     }
 }
 
+/// What a finding of a rule leads to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Mode {
+    /// An alarm and an incident: the station is told and deals with it.
+    #[default]
+    Annunciate,
+    /// An alarm without an incident: whoever caused it is reminded, nobody is sent.
+    Notice,
+    /// Recorded and shown to whoever tries the rule; nobody is told.
+    Shadow,
+}
+
+impl Mode {
+    /// The words of rule files.
+    pub const WORDS: &'static [(&'static str, Self)] = &[
+        ("annunciate", Self::Annunciate),
+        ("notice", Self::Notice),
+        ("shadow", Self::Shadow),
+    ];
+}
+
+/// How far around its own place a rule's alarm holds others back.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Reach {
+    /// The same device.
+    Device,
+    /// The same zone.
+    Zone,
+    /// The same building.
+    Building,
+    /// The same quarter.
+    Site,
+}
+
+impl Reach {
+    /// The words of rule files.
+    pub const WORDS: &'static [(&'static str, Self)] = &[
+        ("device", Self::Device),
+        ("zone", Self::Zone),
+        ("building", Self::Building),
+        ("site", Self::Site),
+    ];
+}
+
+/// ISA-18.2's suppression by design: while an alarm of this rule is active, new alarms of those rules around it are recorded with
+/// it as their cause and open no incident of their own.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Suppression {
+    /// Whose alarms are held back.
+    pub rules: Vec<RuleId>,
+    /// How far.
+    pub within: Reach,
+}
+
 /// One rule as the station sees it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RuleMeta {
@@ -63,6 +119,14 @@ pub struct RuleMeta {
     pub sop_en: Vec<String>,
     /// Clocks that differ from [`Clocks::default_for`] the severity.
     pub clocks: Option<Clocks>,
+    /// What a finding leads to.
+    pub mode: Mode,
+    /// A person looks first: the incident is dispatched only once somebody has verified it. Never holds back P1.
+    pub verify: bool,
+    /// Nothing at the place itself may sound or show it (duress, a wanted plate at the gate).
+    pub silent: bool,
+    /// Which alarms it holds back while it is active.
+    pub suppresses: Option<Suppression>,
 }
 
 impl RuleMeta {

@@ -130,10 +130,12 @@ pub(super) struct ReadRule {
     pub(super) id: RuleId,
     /// Rules that it absorbs, each with its line.
     pub(super) absorbs: Vec<(RuleId, usize)>,
+    /// Rules that it suppresses, each with its line.
+    pub(super) suppressed: Vec<(RuleId, usize)>,
     pub(super) rule: Option<Rule>,
 }
 
-/// Ids are unique over all files, and what is absorbed exists.
+/// Ids are unique over all files, and what is absorbed or suppressed exists.
 fn check_names(read: &[ReadRule], errors: &mut Vec<RuleError>) {
     let mut first: BTreeMap<&RuleId, &ReadRule> = BTreeMap::new();
     for rule in read {
@@ -151,22 +153,28 @@ fn check_names(read: &[ReadRule], errors: &mut Vec<RuleError>) {
         }
     }
     for rule in read {
-        for (absorbed, line) in &rule.absorbs {
-            let what = if *absorbed == rule.id {
-                "a rule cannot absorb itself".to_owned()
-            } else if first.contains_key(absorbed) {
+        let absorbed = rule
+            .absorbs
+            .iter()
+            .map(|named| ("absorbs", "absorb", named));
+        let suppressed = rule.suppressed.iter();
+        let suppressed = suppressed.map(|named| ("suppresses.rules", "suppress", named));
+        for (field, verb, (named, line)) in absorbed.chain(suppressed) {
+            let what = if *named == rule.id {
+                format!("a rule cannot {verb} itself")
+            } else if first.contains_key(named) {
                 continue;
             } else {
-                format!("unknown rule `{absorbed}`")
+                format!("unknown rule `{named}`")
             };
             errors.push(RuleError {
                 file: rule.file.clone(),
                 line: *line,
                 rule: Some(rule.id.to_string()),
-                field: "absorbs".to_owned(),
+                field: field.to_owned(),
                 what,
                 hint: Some(nearest_hint(
-                    absorbed.as_str(),
+                    named.as_str(),
                     first
                         .keys()
                         .filter(|id| ***id != rule.id)

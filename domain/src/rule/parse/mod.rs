@@ -11,7 +11,7 @@ use jiff::civil::Time;
 use toml::de::DeTable;
 
 use self::when::{WITH_NEWS, condition, key, matcher, path};
-use super::book::{Clocks, RuleMeta};
+use super::book::{Clocks, Mode, Reach, RuleMeta, Suppression};
 use super::case::{self, Case};
 use super::condition::{Condition, Hours, Urgency};
 use super::error::{RuleError, nearest_hint};
@@ -160,6 +160,13 @@ fn rule(
         .iter()
         .filter_map(|at| Some((at.parse(file)?, file.line_of(at.offset))))
         .collect();
+    let mode = fields
+        .text_if("mode", 20)
+        .map_or(Some(Mode::default()), |at| {
+            at.one_of(file, "mode", Mode::WORDS)
+        });
+    let (verify, silent) = (fields.yes_if("verify"), fields.yes_if("silent"));
+    let (suppresses, suppressed) = suppression(file, fields);
     let (sop_zh, sop_en) = (steps(fields, "sop_zh"), steps(fields, "sop_en"));
     if sop_zh.len() != sop_en.len() {
         fields.fail(
@@ -216,6 +223,10 @@ fn rule(
                 sop_zh,
                 sop_en,
                 clocks: clocks_read.flatten(),
+                mode: mode?,
+                verify: verify.unwrap_or(false),
+                silent: silent.unwrap_or(false),
+                suppresses,
             },
             urgency,
             subject: subject?,
@@ -229,9 +240,37 @@ fn rule(
         line,
         id,
         absorbs,
+        suppressed,
         rule,
     };
     Some((read, cases))
+}
+
+/// `[rule.suppresses]`, and the rules that it names, each with its line.
+fn suppression(
+    file: &File<'_>,
+    fields: &Fields<'_, '_>,
+) -> (Option<Suppression>, Vec<(RuleId, usize)>) {
+    let Some(table) = fields.table_if("suppresses") else {
+        return (None, Vec::new());
+    };
+    let rules: Vec<(RuleId, usize)> = table
+        .texts("rules")
+        .iter()
+        .filter_map(|at| Some((at.parse(file)?, file.line_of(at.offset))))
+        .collect();
+    if rules.is_empty() {
+        table.fail("rules", "names no rule", "as in `rules = [\"S7\"]`");
+    }
+    let within = table
+        .text("within", 20, "\"building\"")
+        .and_then(|at| at.one_of(file, "reach", Reach::WORDS));
+    table.done();
+    let suppresses = within.map(|within| Suppression {
+        rules: rules.iter().map(|(id, _)| id.clone()).collect(),
+        within,
+    });
+    (suppresses, rules)
 }
 
 /// What is right by itself and makes no sense together.

@@ -89,6 +89,10 @@ fn rule(id: &str, lead: &str, co: &[&str], latched: bool, absorbs: &[&str]) -> R
         sop_zh: Vec::new(),
         sop_en: Vec::new(),
         clocks: None,
+        mode: domain::rule::Mode::default(),
+        verify: false,
+        silent: false,
+        suppresses: None,
     }
 }
 
