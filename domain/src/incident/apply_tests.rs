@@ -28,6 +28,7 @@ fn meta(rule: &str, lead: &str, co: &[&str]) -> RuleMeta {
         verify: false,
         silent: false,
         suppresses: None,
+        reports: None,
     }
 }
 

@@ -94,6 +94,59 @@ pub struct Suppression {
     pub within: Reach,
 }
 
+/// What a person reports, as the forms of the grid workers and residents offer it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ReportType {
+    /// Something that can burn, or an exit that is not free.
+    FireHazard,
+    /// Noise and smells that disturb others.
+    Noise,
+    /// A vehicle that stands in the way.
+    Parking,
+    /// Selling without a licence, or bad goods.
+    IllegalTrade,
+    /// Something shared is broken: a lamp, a lift, a pipe.
+    Facility,
+    /// A quarrel between people.
+    Dispute,
+    /// An old person or a child is missing, or was found alone.
+    LostPerson,
+    /// Anything else.
+    Other,
+}
+
+impl ReportType {
+    /// The words of rule files and of the API.
+    pub const WORDS: &'static [(&'static str, Self)] = &[
+        ("fire_hazard", Self::FireHazard),
+        ("noise", Self::Noise),
+        ("parking", Self::Parking),
+        ("illegal_trade", Self::IllegalTrade),
+        ("facility", Self::Facility),
+        ("dispute", Self::Dispute),
+        ("lost_person", Self::LostPerson),
+        ("other", Self::Other),
+    ];
+
+    /// The word as it stands in files and the API.
+    pub fn as_str(self) -> &'static str {
+        Self::WORDS
+            .iter()
+            .find(|(_, about)| *about == self)
+            .map_or("other", |(word, _)| word)
+    }
+}
+
+/// What people's reports lead to under this rule.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ReportPlan {
+    /// Of which types.
+    pub types: Vec<ReportType>,
+    /// How urgent they are until somebody has looked.
+    pub severity: Severity,
+}
+
 /// One rule as the station sees it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RuleMeta {
@@ -127,6 +180,8 @@ pub struct RuleMeta {
     pub silent: bool,
     /// Which alarms it holds back while it is active.
     pub suppresses: Option<Suppression>,
+    /// For a rule about what people report; none for one about devices.
+    pub reports: Option<ReportPlan>,
 }
 
 impl RuleMeta {
@@ -138,3 +193,11 @@ impl RuleMeta {
 
 /// All rules by id.
 pub type RuleBook = BTreeMap<RuleId, RuleMeta>;
+
+/// The rule with whose plan a report of this type opens; each type belongs to at most one rule.
+pub fn rule_for_report(book: &RuleBook, about: ReportType) -> Option<&RuleMeta> {
+    book.values().find(|meta| {
+        let reports = meta.reports.as_ref();
+        reports.is_some_and(|plan| plan.types.contains(&about))
+    })
+}

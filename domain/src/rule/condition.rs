@@ -5,6 +5,7 @@
 use jiff::civil::Time;
 use jiff::tz::TimeZone;
 
+use super::book::ReportType;
 use super::key::Key;
 use crate::place::ZoneKind;
 use crate::{DeviceClass, Kind, Phase, Severity};
@@ -91,6 +92,9 @@ pub enum Condition {
         /// How many of its heartbeats a device may miss.
         heartbeats: u32,
     },
+    /// A person reports something of these types. No event of a device is one: the engine has nothing to do, the incident
+    /// machine opens the incident with this rule's plan.
+    Report(Vec<ReportType>),
 }
 
 impl Condition {
@@ -100,7 +104,7 @@ impl Condition {
             Self::Match(matcher)
             | Self::Count { matcher, .. }
             | Self::Independent { matcher, .. } => Some(matcher),
-            Self::Absence { .. } => None,
+            Self::Absence { .. } | Self::Report(_) => None,
         }
     }
 }

@@ -17,7 +17,9 @@ mod set;
 mod shipped_tests;
 mod view;
 
-pub use book::{Clocks, Mode, Reach, RuleBook, RuleMeta, Suppression};
+pub use book::{
+    Clocks, Mode, Reach, ReportPlan, ReportType, RuleBook, RuleMeta, Suppression, rule_for_report,
+};
 pub use case::CaseFailure;
 pub use condition::{AttrTest, Condition, Hours, Matcher, Scalar, Test, Urgency, time_zone};
 pub use engine::{Engine, LATE_S, Limits, REFRESH_S};

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::book::{RuleBook, RuleMeta};
+use super::book::{ReportType, RuleBook, RuleMeta};
 use super::case::{CaseFailure, Cases};
 use super::condition::{Condition, Matcher, Urgency};
 use super::error::{RuleError, nearest_hint};
@@ -152,6 +152,7 @@ fn check_names(read: &[ReadRule], errors: &mut Vec<RuleError>) {
             first.insert(&rule.id, rule);
         }
     }
+    check_reports(read, errors);
     for rule in read {
         let absorbed = rule
             .absorbs
@@ -179,6 +180,30 @@ fn check_names(read: &[ReadRule], errors: &mut Vec<RuleError>) {
                         .keys()
                         .filter(|id| ***id != rule.id)
                         .map(|id| id.as_str()),
+                )),
+            });
+        }
+    }
+}
+
+/// Each type of report belongs to one rule, so that it is clear whose plan it opens with.
+fn check_reports(read: &[ReadRule], errors: &mut Vec<RuleError>) {
+    let mut taken: BTreeMap<ReportType, &ReadRule> = BTreeMap::new();
+    for rule in read {
+        let plan = rule.rule.as_ref().and_then(|r| r.meta.reports.as_ref());
+        for about in plan.iter().flat_map(|plan| &plan.types) {
+            let Some(other) = taken.insert(*about, rule) else {
+                continue;
+            };
+            errors.push(RuleError {
+                file: rule.file.clone(),
+                line: rule.line,
+                rule: Some(rule.id.to_string()),
+                field: "when.types".to_owned(),
+                what: format!("`{}` belongs to two rules", about.as_str()),
+                hint: Some(format!(
+                    "the other is {} at {}:{}",
+                    other.id, other.file, other.line
                 )),
             });
         }

@@ -1,6 +1,8 @@
 //! The rules that ship with the hub, read from where they ship.
 
-use super::RuleSet;
+use std::collections::BTreeSet;
+
+use super::{ReportType, RuleSet, rule_for_report};
 use crate::place::Registry;
 
 /// Every file of a folder under `deploy/config`, in the order of names.
@@ -49,7 +51,23 @@ fn the_rules_of_the_first_release_all_ship_with_cases() {
     for id in ["S1", "S2", "S7", "B1", "A1", "A4", "A4c", "C1", "HUB1"] {
         assert!(ids.contains(&id), "{id} does not ship");
     }
-    assert!(set.case_count() >= 2 * ids.len());
+    let of_devices = set.rules().iter().filter(|r| r.meta.reports.is_none());
+    assert!(set.case_count() >= 2 * of_devices.count());
+}
+
+#[test]
+fn every_type_of_report_opens_with_a_plan_of_its_own() {
+    let set = shipped();
+    let plans: BTreeSet<&str> = ReportType::WORDS
+        .iter()
+        .map(|(word, about)| {
+            let meta = rule_for_report(set.book(), *about);
+            meta.unwrap_or_else(|| panic!("no rule for `{word}`"))
+                .id
+                .as_str()
+        })
+        .collect();
+    assert_eq!(plans.len(), ReportType::WORDS.len());
 }
 
 #[test]

@@ -106,9 +106,10 @@ impl Slot {
     pub(super) fn blank(condition: &Condition) -> Self {
         let memory = match condition {
             Condition::Count { .. } => Memory::Hits(Vec::new()),
-            Condition::Match(_) | Condition::Independent { .. } | Condition::Absence { .. } => {
-                Memory::Sources(Vec::new())
-            }
+            Condition::Match(_)
+            | Condition::Independent { .. }
+            | Condition::Absence { .. }
+            | Condition::Report(_) => Memory::Sources(Vec::new()),
         };
         Self { open: None, memory }
     }
@@ -302,7 +303,7 @@ impl Slot {
             Condition::Count { at_least, .. } | Condition::Independent { at_least, .. } => {
                 self.weight(rule) >= *at_least
             }
-            Condition::Absence { .. } => false,
+            Condition::Absence { .. } | Condition::Report(_) => false,
         }
     }
 
@@ -322,7 +323,9 @@ impl Slot {
 fn linger(rule: &Rule) -> SignedDuration {
     let seconds = match &rule.condition {
         Condition::Count { within_s, .. } | Condition::Independent { within_s, .. } => *within_s,
-        Condition::Match(_) | Condition::Absence { .. } => rule.meta.dedupe_s,
+        Condition::Match(_) | Condition::Absence { .. } | Condition::Report(_) => {
+            rule.meta.dedupe_s
+        }
     };
     SignedDuration::from_secs(i64::from(seconds))
 }

@@ -54,7 +54,7 @@ pub(super) fn detail(
         put("component", foreign(component));
     }
     let count = match rule.condition {
-        Condition::Match(_) | Condition::Absence { .. } => open.count,
+        Condition::Match(_) | Condition::Absence { .. } | Condition::Report(_) => open.count,
         Condition::Count { .. } | Condition::Independent { .. } => slot.weight(rule) as u64,
     };
     put("count", count.to_string());

@@ -11,7 +11,7 @@ use jiff::civil::Time;
 use toml::de::DeTable;
 
 use self::when::{WITH_NEWS, condition, key, matcher, path};
-use super::book::{Clocks, Mode, Reach, RuleMeta, Suppression};
+use super::book::{Clocks, Mode, Reach, ReportPlan, RuleMeta, Suppression};
 use super::case::{self, Case};
 use super::condition::{Condition, Hours, Urgency};
 use super::error::{RuleError, nearest_hint};
@@ -209,7 +209,14 @@ fn rule(
     let id = id?;
     let line = file.line_of(fields.offset());
     let rule = (|| {
-        let urgency = urgency?;
+        let (urgency, condition) = (urgency?, condition?);
+        let reports = match &condition {
+            Condition::Report(types) => Some(ReportPlan {
+                types: types.clone(),
+                severity: urgency.always,
+            }),
+            _ => None,
+        };
         Some(Rule {
             meta: RuleMeta {
                 id: id.clone(),
@@ -227,10 +234,11 @@ fn rule(
                 verify: verify.unwrap_or(false),
                 silent: silent.unwrap_or(false),
                 suppresses,
+                reports,
             },
             urgency,
             subject: subject?,
-            condition: condition?,
+            condition,
             clear: clear.flatten(),
             detail,
         })
@@ -298,6 +306,13 @@ fn check_together(
             "clear",
             "an absence ends when the device speaks",
             "leave `[rule.clear]` out",
+        );
+    }
+    if matches!(condition, Some(Condition::Report(_))) && fields.has("case") {
+        fields.fail(
+            "case",
+            "no event of a device is a report",
+            "leave the cases out; what reports lead to is the incident machine's",
         );
     }
     let watches = condition

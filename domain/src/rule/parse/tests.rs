@@ -1,6 +1,7 @@
 //! What is said to somebody who made a mistake in a rule file.
 
 use super::super::{FILE_BYTES_MAX, RuleSet};
+use crate::Severity;
 use crate::place::Registry;
 
 const GOOD: &str = r#"[[rule]]
@@ -297,5 +298,42 @@ mod garbage {
             let _ = parse(&[("g.toml", &format!("{}{with}{}", &GOOD[..at], &GOOD[at..]))]);
             let _ = parse(&[("g.toml", &GOOD[..at])]);
         }
+    }
+}
+
+#[test]
+fn a_report_has_types_no_cases_and_one_rule_each() {
+    let report = GOOD.replace(
+        "is = \"match\"\nkinds = [\"fire.smoke\"]",
+        "is = \"report\"\ntypes = [\"noise\"]",
+    );
+    let set = parse(&[("t.toml", &report)]).expect("no mistake");
+    let plan = set.rules()[0].meta.reports.as_ref().expect("a plan");
+    assert_eq!((plan.types.len(), plan.severity), (1, Severity::P2));
+
+    let second = report.replace("T1", "T2");
+    for (files, expect) in [
+        (
+            vec![("t.toml", report.replace("noise", "nois"))],
+            "t.toml:14: rule T1: field `when.types`: unknown type of report `nois` (hint: did you mean `noise`?)",
+        ),
+        (
+            vec![("t.toml", report.replace("types = [\"noise\"]", ""))],
+            "t.toml:12: rule T1: field `when.types`: is missing (hint: as in `types = [\"fire_hazard\"]`)",
+        ),
+        (
+            vec![("t.toml", report.clone()), ("u.toml", second)],
+            "u.toml:1: rule T2: field `when.types`: `noise` belongs to two rules (hint: the other is T1 at t.toml:1)",
+        ),
+        (
+            vec![(
+                "t.toml",
+                format!("{report}[[rule.case]]\nname = \"n\"\nexpect = []\n"),
+            )],
+            "t.toml:15: rule T1: field `case`: no event of a device is a report (hint: leave the cases out; what reports lead to is the incident machine's)",
+        ),
+    ] {
+        let files: Vec<(&str, &str)> = files.iter().map(|(n, t)| (*n, t.as_str())).collect();
+        assert_eq!(parse(&files).expect_err("a mistake"), expect);
     }
 }

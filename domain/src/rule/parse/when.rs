@@ -3,6 +3,7 @@
 use toml::Spanned;
 use toml::de::DeValue;
 
+use super::super::book::ReportType;
 use super::super::condition::{AttrTest, Condition, Matcher, Scalar, Test};
 use super::super::error::nearest_hint;
 use super::super::fields::{At, Fields, File, number};
@@ -43,12 +44,14 @@ enum Sort {
     Count,
     Independent,
     Absence,
+    Report,
 }
 const SORTS: &[(&str, Sort)] = &[
     ("match", Sort::Match),
     ("count", Sort::Count),
     ("independent", Sort::Independent),
     ("absence", Sort::Absence),
+    ("report", Sort::Report),
 ];
 
 /// Phases that count unless a rule says otherwise: for counting, news of what goes on is no new event.
@@ -139,6 +142,18 @@ pub(super) fn condition(fields: &Fields<'_, '_>) -> Option<Condition> {
                 classes,
                 heartbeats,
             })
+        }
+        Some(Sort::Report) => {
+            let hint = "as in `types = [\"fire_hazard\"]`";
+            if !fields.has("types") {
+                fields.fail("types", "is missing", hint);
+            }
+            let types: Vec<ReportType> = fields
+                .texts("types")
+                .iter()
+                .filter_map(|at| at.one_of(file, "type of report", ReportType::WORDS))
+                .collect();
+            Some(Condition::Report(types))
         }
     };
     fields.done();

@@ -93,6 +93,7 @@ fn rule(id: &str, lead: &str, co: &[&str], latched: bool, absorbs: &[&str]) -> R
         verify: false,
         silent: false,
         suppresses: None,
+        reports: None,
     }
 }
 
