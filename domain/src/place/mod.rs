@@ -1,0 +1,22 @@
+//! The registry: which places, departments, people and devices there are, and how they hang together.
+//!
+//! Read from a folder of files: any number of `*.toml` with tables `[community]`, `[[department]]`, `[[committee]]`, `[[grid]]`,
+//! `[[person]]`, `[[site]]`, `[[building]]`, `[[zone]]`, `[[watch]]`, and `*.csv` with one device a line. The folder is read by
+//! the caller; here its texts are parsed and checked as a whole, and *all* mistakes are listed, each with its file.
+
+mod check;
+mod device;
+mod load;
+mod organisation;
+mod plan;
+mod registry;
+#[cfg(test)]
+mod tests;
+mod watch;
+
+pub use device::Device;
+pub use load::RegistryError;
+pub use organisation::{Committee, Community, Department, Grid, Person};
+pub use plan::{Building, Rect, Site, Zone, ZoneKind};
+pub use registry::Registry;
+pub use watch::{WatchEntry, normal_plate};
