@@ -109,6 +109,10 @@ slug!(
     PersonId
 );
 slug!(
+    /// A household (户) of the registry.
+    HouseholdId
+);
+slug!(
     /// A user of dashboard and API (the log-in name).
     UserId
 );

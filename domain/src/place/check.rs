@@ -2,8 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use super::{Registry, RegistryError};
-use crate::DeviceId;
+use super::household::is_language_tag;
+use super::{Registry, RegistryError, ZoneKind};
+use crate::{DeviceId, ZoneId};
 
 impl Registry {
     pub(super) fn check_references(
@@ -95,12 +96,68 @@ impl Registry {
                 }
             }
         }
+        self.check_people(&mut missing);
+        self.check_flats(&mut missing);
         for entry in self.watch.values() {
             if !self.people.contains_key(&entry.owner) {
                 missing(format!(
                     "a watched plate names owner `{}`, who is not among the people",
                     entry.owner
                 ));
+            }
+        }
+    }
+
+    /// A log-in is one person's.
+    fn check_people(&self, missing: &mut impl FnMut(String)) {
+        let mut logins = BTreeMap::new();
+        for person in self.people.values() {
+            let Some(login) = &person.login else { continue };
+            if let Some(other) = logins.insert(login, &person.id) {
+                missing(format!(
+                    "person `{}` has login `{login}`, which is `{other}`'s (hint: a login is one person's)",
+                    person.id
+                ));
+            }
+        }
+    }
+
+    /// Households and declarations stand in flats, and say what can be.
+    fn check_flats(&self, missing: &mut impl FnMut(String)) {
+        let in_no_flat = |zone: &ZoneId| match self.zones.get(zone) {
+            None => Some(format!("names zone `{zone}`, which does not exist")),
+            Some(z) if z.kind != ZoneKind::Unit => Some(format!(
+                "names zone `{zone}`, which is no flat (hint: a zone of kind `unit`)"
+            )),
+            Some(_) => None,
+        };
+        for household in self.households.values() {
+            let mut fail = |what: &str| missing(format!("household `{}` {what}", household.id));
+            if let Some(what) = in_no_flat(&household.zone) {
+                fail(&what);
+            }
+            if household.residents == 0 {
+                fail("has no residents (hint: an empty flat has no household)");
+            }
+            if household.elder_alone && household.residents > 1 {
+                fail("has `elder_alone` and more than one resident (hint: one of them is wrong)");
+            }
+            if !is_language_tag(&household.language) {
+                fail("has a `language` that is no language tag (hint: such as `zh` or `en`)");
+            }
+        }
+        for rental in self.rentals.values().flatten() {
+            let mut fail = |what: &str| {
+                missing(format!(
+                    "the declaration of {} for zone `{}` {what}",
+                    rental.declared_on, rental.zone
+                ));
+            };
+            if let Some(what) = in_no_flat(&rental.zone) {
+                fail(&what);
+            }
+            if rental.until < rental.from {
+                fail("ends before it begins (hint: `until` is its last day)");
             }
         }
     }

@@ -6,12 +6,11 @@ use std::collections::btree_map::Entry;
 use serde::Deserialize;
 
 use super::{
-    Building, Committee, Community, Department, Device, Grid, Person, Registry, Site, WatchEntry,
-    Zone, normal_plate,
+    Building, Committee, Community, Department, Device, Grid, Household, Person, Registry, Rental,
+    Site, WatchEntry, Zone, normal_plate,
 };
 use crate::DeviceId;
 
-/// One mistake in a registry file.
 /// One mistake in a registry file.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{file}: {what}")]
@@ -40,6 +39,10 @@ struct File {
     building: Vec<Building>,
     #[serde(default)]
     zone: Vec<Zone>,
+    #[serde(default)]
+    household: Vec<Household>,
+    #[serde(default)]
+    rental: Vec<Rental>,
     #[serde(default)]
     watch: Vec<WatchEntry>,
 }
@@ -143,12 +146,34 @@ impl Registry {
         );
         put(&mut self.zones, file.zone, "zone", |v| v.id.clone(), fail);
         put(
+            &mut self.households,
+            file.household,
+            "household",
+            |v| v.id.clone(),
+            fail,
+        );
+        for rental in file.rental {
+            self.add_rental(rental, fail);
+        }
+        put(
             &mut self.watch,
             file.watch,
             "watched plate",
             |v| normal_plate(&v.plate),
             fail,
         );
+    }
+
+    fn add_rental(&mut self, rental: Rental, fail: &mut impl FnMut(String)) {
+        let declared = self.rentals.entry(rental.zone.clone()).or_default();
+        let key = |r: &Rental| (r.declared_on, r.from);
+        match declared.binary_search_by_key(&key(&rental), key) {
+            Err(at) => declared.insert(at, rental),
+            Ok(_) => fail(format!(
+                "zone `{}` has two declarations of {} from {} on (hint: keep the one that holds)",
+                rental.zone, rental.declared_on, rental.from
+            )),
+        }
     }
 
     fn add_devices(

@@ -1,11 +1,13 @@
 //! The registry: which places, departments, people and devices there are, and how they hang together.
 //!
 //! Read from a folder of files: any number of `*.toml` with tables `[community]`, `[[department]]`, `[[committee]]`, `[[grid]]`,
-//! `[[person]]`, `[[site]]`, `[[building]]`, `[[zone]]`, `[[watch]]`, and `*.csv` with one device a line. The folder is read by
+//! `[[person]]`, `[[site]]`, `[[building]]`, `[[zone]]`, `[[household]]`, `[[rental]]`, `[[watch]]`, and `*.csv` with one device a line. The folder is read by
 //! the caller; here its texts are parsed and checked as a whole, and *all* mistakes are listed, each with its file.
 
 mod check;
+mod contact;
 mod device;
+mod household;
 mod load;
 mod organisation;
 mod plan;
@@ -14,7 +16,9 @@ mod registry;
 mod tests;
 mod watch;
 
+pub use contact::Contact;
 pub use device::Device;
+pub use household::{Household, Rental};
 pub use load::RegistryError;
 pub use organisation::{Committee, Community, Department, Grid, Person};
 pub use plan::{Building, Rect, Site, Zone, ZoneKind};

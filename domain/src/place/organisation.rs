@@ -2,8 +2,9 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::DepartmentId;
+use super::Contact;
 use crate::id::{CommitteeId, GridId, PersonId};
+use crate::{DepartmentId, UserId};
 
 /// The whole the station looks after.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -70,4 +71,10 @@ pub struct Person {
     /// The department they serve in, if any.
     #[serde(default)]
     pub department: Option<DepartmentId>,
+    /// The name with which they log in to the dashboard, if they do.
+    #[serde(default)]
+    pub login: Option<UserId>,
+    /// How to reach them; shown only to those who need it.
+    #[serde(default)]
+    pub contact: Option<Contact>,
 }

@@ -75,6 +75,14 @@ pub enum ZoneKind {
     BikeShed,
     /// Open ground.
     Outdoor,
+    /// A household's flat (户).
+    Unit,
+    /// A shop (商铺) with a frontage on the street.
+    Shop,
+    /// A door of an escape route, which must open in a fire and must never be locked or blocked.
+    FireDoor,
+    /// What nobody should climb: an outer wall, a roof.
+    Perimeter,
 }
 
 /// Where a device stands.

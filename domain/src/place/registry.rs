@@ -2,10 +2,13 @@
 
 use std::collections::BTreeMap;
 
+use jiff::civil::Date;
+
 use super::{
-    Building, Committee, Community, Department, Device, Grid, Person, Site, WatchEntry, Zone,
+    Building, Committee, Community, Department, Device, Grid, Household, Person, Rental, Site,
+    WatchEntry, Zone,
 };
-use crate::id::{BuildingId, CommitteeId, GridId, PersonId};
+use crate::id::{BuildingId, CommitteeId, GridId, HouseholdId, PersonId};
 use crate::{DepartmentId, DeviceId, SiteId, ZoneId};
 
 /// Everything, looked up by id.
@@ -29,6 +32,10 @@ pub struct Registry {
     pub zones: BTreeMap<ZoneId, Zone>,
     /// Devices by id.
     pub devices: BTreeMap<DeviceId, Device>,
+    /// Households by id.
+    pub households: BTreeMap<HouseholdId, Household>,
+    /// Declarations by flat, oldest declaration first.
+    pub rentals: BTreeMap<ZoneId, Vec<Rental>>,
     /// Watched plates by normalised plate.
     pub watch: BTreeMap<String, WatchEntry>,
 }
@@ -37,5 +44,33 @@ impl Registry {
     /// The zone that a device stands in.
     pub fn zone_of(&self, device: &DeviceId) -> Option<&Zone> {
         self.zones.get(&self.devices.get(device)?.zone)
+    }
+
+    /// The micro-grid that a zone belongs to.
+    pub fn grid_of(&self, zone: &ZoneId) -> Option<&Grid> {
+        self.grids.get(&self.zones.get(zone)?.grid)
+    }
+
+    /// The captain of the micro-grid that a zone belongs to.
+    pub fn captain_of(&self, zone: &ZoneId) -> Option<&Person> {
+        self.people.get(&self.grid_of(zone)?.captain)
+    }
+
+    /// The self-governance committee that a zone belongs to.
+    pub fn committee_of(&self, zone: &ZoneId) -> Option<&Committee> {
+        self.committees.get(&self.grid_of(zone)?.committee)
+    }
+
+    /// The households of a flat, by id.
+    pub fn households_in(&self, zone: &ZoneId) -> impl Iterator<Item = &Household> {
+        self.households.values().filter(move |h| h.zone == *zone)
+    }
+
+    /// How many tenants are registered in a flat on a day; nothing where no declaration counts.
+    pub fn registered_on(&self, zone: &ZoneId, day: Date) -> Option<u16> {
+        let declared = self.rentals.get(zone)?;
+        // the last of those that count is the one that was declared last
+        let rental = declared.iter().rev().find(|r| r.counts_on(day))?;
+        Some(rental.registered)
     }
 }

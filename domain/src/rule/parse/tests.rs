@@ -157,7 +157,7 @@ fn each_mistake_names_file_line_rule_field_and_what_to_write() {
     check(
         "",
         "zone_kind = \"elevator\"",
-        "t.toml:15: rule T1: field `when.zone_kind`: unknown kind of zone `elevator` (hint: known are `fire_compartment`, `gate_lane`, `lift`, `stair`, `door`, `fire_lane`, `bike_shed`, `outdoor`)",
+        "t.toml:15: rule T1: field `when.zone_kind`: unknown kind of zone `elevator` (hint: known are `fire_compartment`, `gate_lane`, `lift`, `stair`, `door`, `fire_lane`, `bike_shed`, `outdoor`, `unit`, `shop`, `fire_door`, `perimeter`)",
     );
     check(
         "",

@@ -37,6 +37,10 @@ pub(in crate::rule) const ZONE_KINDS: &[(&str, ZoneKind)] = &[
     ("fire_lane", ZoneKind::FireLane),
     ("bike_shed", ZoneKind::BikeShed),
     ("outdoor", ZoneKind::Outdoor),
+    ("unit", ZoneKind::Unit),
+    ("shop", ZoneKind::Shop),
+    ("fire_door", ZoneKind::FireDoor),
+    ("perimeter", ZoneKind::Perimeter),
 ];
 #[derive(Clone, Copy)]
 enum Sort {
