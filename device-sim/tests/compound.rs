@@ -125,6 +125,34 @@ fn fires_can_be_confirmed_and_silence_can_be_seen() {
 }
 
 #[test]
+fn flats_shops_escape_doors_and_perimeters_have_devices() {
+    let registry = compound();
+    for (kind, class, at_least) in [
+        (ZoneKind::Unit, DeviceClass::Access, 10),
+        (ZoneKind::Shop, DeviceClass::Camera, 4),
+        (ZoneKind::FireDoor, DeviceClass::Access, 3),
+        (ZoneKind::Perimeter, DeviceClass::Camera, 3),
+    ] {
+        let devices = registry.devices.values().filter(|d| {
+            d.class == class && registry.zone_of(&d.id).is_some_and(|z| z.kind == kind)
+        });
+        assert!(devices.count() >= at_least, "{kind:?}");
+    }
+    for device in registry.devices.values() {
+        let is_escape = registry
+            .zone_of(&device.id)
+            .is_some_and(|z| z.kind == ZoneKind::FireDoor);
+        // the simulator keeps ordinary life off them by this
+        assert_eq!(
+            is_escape,
+            device.id.as_str().starts_with("exit-"),
+            "{}",
+            device.id
+        );
+    }
+}
+
+#[test]
 fn the_scenarios_play_with_devices_of_the_compound_in_the_right_places() {
     let registry = compound();
     for name in Scenario::names() {
