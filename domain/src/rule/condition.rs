@@ -6,6 +6,7 @@ use jiff::civil::Time;
 use jiff::tz::TimeZone;
 
 use super::book::ReportType;
+use super::expr::Expr;
 use super::key::Key;
 use crate::place::ZoneKind;
 use crate::{DeviceClass, Kind, Phase, Severity};
@@ -25,6 +26,8 @@ pub struct Matcher {
     pub attrs: Vec<AttrTest>,
     /// The plate in `attrs.plate` must be on the registry's watch list, its entry not expired.
     pub watch_list: bool,
+    /// What must hold besides; asked last.
+    pub expr: Option<Expr>,
 }
 
 /// One test on one attribute. Numbers compare as numbers; nothing is converted.

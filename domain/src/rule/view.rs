@@ -1,13 +1,14 @@
 //! One event as rules look at it: beside the registry, with what is costly (attributes, watch list, time of day) made once
 //! and only when a rule asks.
 
-use std::cell::OnceCell;
+use std::cell::{Cell, OnceCell};
 
 use jiff::civil;
 use jiff::tz::TimeZone;
 use serde_json::Value;
 
 use super::condition::{AttrTest, Matcher, Scalar, Test, Urgency};
+use super::expr::{Expr, Facts, Made};
 use crate::place::{Registry, WatchEntry, Zone, normal_plate};
 use crate::{Event, Severity};
 
@@ -22,6 +23,9 @@ pub(super) struct View<'a> {
     plate: OnceCell<Option<String>>,
     watched: OnceCell<Option<&'a WatchEntry>>,
     local: OnceCell<civil::DateTime>,
+    made: OnceCell<Made>,
+    /// Expressions that could not be answered.
+    expr_errors: Cell<u64>,
 }
 
 impl<'a> View<'a> {
@@ -40,6 +44,8 @@ impl<'a> View<'a> {
             plate: OnceCell::new(),
             watched: OnceCell::new(),
             local: OnceCell::new(),
+            made: OnceCell::new(),
+            expr_errors: Cell::new(0),
         }
     }
 
@@ -102,6 +108,31 @@ impl<'a> View<'a> {
             && self.stands_where(matcher)
             && matcher.attrs.iter().all(|test| self.passes(test))
             && (!matcher.watch_list || self.watched().is_some())
+            && matcher.expr.as_ref().is_none_or(|expr| self.holds(expr))
+    }
+
+    /// An expression that cannot be answered does not hold, and is counted.
+    fn holds(&self, expr: &Expr) -> bool {
+        let attrs = self.attrs.get_or_init(|| self.event.attrs.to_value());
+        let facts = Facts {
+            event: self.event,
+            zone: self.zone,
+            attrs,
+            local: self.local(),
+            plate: self.plate(),
+            watched: self.watched().is_some(),
+            made: self.made.get_or_init(Made::default),
+        };
+        let answer = expr.holds(&facts);
+        if answer.is_none() {
+            self.expr_errors.set(self.expr_errors.get() + 1);
+        }
+        answer.unwrap_or(false)
+    }
+
+    /// How many expressions could not be answered: an attribute was missing or of another type.
+    pub(super) fn expr_errors(&self) -> u64 {
+        self.expr_errors.get()
     }
 
     fn passes(&self, AttrTest { path, test }: &AttrTest) -> bool {

@@ -83,6 +83,7 @@ pub struct Engine {
     dirty: HashSet<(u16, Arc<str>)>,
     orphans: Vec<String>,
     evicted: u64,
+    expr_errors: u64,
 }
 
 impl Engine {
@@ -131,6 +132,7 @@ impl Engine {
             dirty: HashSet::new(),
             orphans: Vec::new(),
             evicted: 0,
+            expr_errors: 0,
             rules,
             registry,
         }
@@ -210,6 +212,7 @@ impl Engine {
                 Role::Clear => work.clear(&view),
             }
         }
+        self.expr_errors += view.expr_errors();
         findings
     }
 
@@ -276,6 +279,11 @@ impl Engine {
     /// How many subjects and sources had to be forgotten because a limit was reached, since the start.
     pub fn evicted(&self) -> u64 {
         self.evicted
+    }
+
+    /// How many expressions could not be answered since the start: an event lacked an attribute or had it of another type.
+    pub fn expr_errors(&self) -> u64 {
+        self.expr_errors
     }
 
     /// How many subjects are remembered, over all rules that gather events.

@@ -172,7 +172,7 @@ fn each_mistake_names_file_line_rule_field_and_what_to_write() {
     check(
         "",
         "at_least = 3",
-        "t.toml:15: rule T1: field `when.at_least`: unknown field (hint: known are `is`, `kinds`, `phases`, `class`, `zone_kind`, `where`, `watch_list`)",
+        "t.toml:15: rule T1: field `when.at_least`: unknown field (hint: known are `is`, `kinds`, `phases`, `class`, `zone_kind`, `where`, `watch_list`, `expr`)",
     );
     check(
         "is = \"match\"",
@@ -197,9 +197,64 @@ fn each_mistake_names_file_line_rule_field_and_what_to_write() {
     );
     check(
         "",
+        "expr = \"attrs.level > 3 && zone.flor == 1\"",
+        "t.toml:15: rule T1: field `when.expr`: `zone` has no field `flor` (hint: did you mean `floor`?)",
+    );
+    check(
+        "",
+        "expr = \"attrs.level >\"",
+        "t.toml:15: rule T1: field `when.expr`: is not an expression, at its column 14: mismatched input '<EOF>' (hint: as in `attrs.confidence > 0.8 && zone.floor >= 3`)",
+    );
+    check(
+        "dedupe_s = 60",
+        "dedupe_s = 60\nmode = \"notify\"",
+        "t.toml:8: rule T1: field `mode`: unknown mode `notify` (hint: did you mean `notice`?)",
+    );
+    check(
+        "dedupe_s = 60",
+        "dedupe_s = 60\nverify = \"yes\"\nsilent = 1",
+        "t.toml:8: rule T1: field `verify`: `yes` is not true or false (hint: as in `verify = true`)\n\
+         t.toml:9: rule T1: field `silent`: `1` is not true or false (hint: as in `silent = true`)",
+    );
+    check(
+        "",
+        "[rule.suppresses]\nrules = [\"T1\", \"T9\"]\nwithin = \"floor\"",
+        "t.toml:16: rule T1: field `suppresses.rules`: a rule cannot suppress itself (hint: there is none yet)\n\
+         t.toml:16: rule T1: field `suppresses.rules`: unknown rule `T9` (hint: there is none yet)\n\
+         t.toml:17: rule T1: field `suppresses.within`: unknown reach `floor` (hint: known are `device`, `zone`, `building`, `site`)",
+    );
+    check(
+        "",
+        "[rule.suppresses]\nwithin = \"site\"",
+        "t.toml:15: rule T1: field `suppresses.rules`: names no rule (hint: as in `rules = [\"S7\"]`)",
+    );
+    check(
+        "",
         "[[rules]]\nid = \"T2\"",
         "t.toml:15: field `rules`: unknown field (hint: did you mean `rule`?)",
     );
+}
+
+#[test]
+fn what_a_finding_leads_to_is_read() {
+    use super::super::{Mode, Reach};
+    let second = GOOD.replace("T1", "T2").replace(
+        "lead",
+        "mode = \"shadow\"\nverify = true\nsilent = true\nlead",
+    );
+    let text =
+        format!("{GOOD}{second}[rule.suppresses]\nrules = [\"T1\"]\nwithin = \"building\"\n");
+    let set = parse(&[("t.toml", &text)]).expect("no mistake");
+    let [plain, told] = set.rules() else {
+        panic!("two rules");
+    };
+    assert_eq!(plain.meta.mode, Mode::Annunciate);
+    assert!(!plain.meta.verify && !plain.meta.silent && plain.meta.suppresses.is_none());
+    assert_eq!(told.meta.mode, Mode::Shadow);
+    assert!(told.meta.verify && told.meta.silent);
+    let suppresses = told.meta.suppresses.as_ref().expect("it was read");
+    assert_eq!(suppresses.within, Reach::Building);
+    assert_eq!(suppresses.rules, std::slice::from_ref(&plain.meta.id));
 }
 
 #[test]

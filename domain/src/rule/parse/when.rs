@@ -6,6 +6,7 @@ use toml::de::DeValue;
 use super::super::book::ReportType;
 use super::super::condition::{AttrTest, Condition, Matcher, Scalar, Test};
 use super::super::error::nearest_hint;
+use super::super::expr::{EXPR_BYTES_MAX, Expr, Mistake};
 use super::super::fields::{At, Fields, File, number};
 use super::super::key::Key;
 use super::SECONDS_MAX;
@@ -42,6 +43,12 @@ pub(in crate::rule) const ZONE_KINDS: &[(&str, ZoneKind)] = &[
     ("fire_door", ZoneKind::FireDoor),
     ("perimeter", ZoneKind::Perimeter),
 ];
+/// The word of a kind of zone.
+pub(in crate::rule) fn zone_word(kind: ZoneKind) -> &'static str {
+    let known = ZONE_KINDS.iter().find(|(_, known)| *known == kind);
+    known.map_or("", |(word, _)| word)
+}
+
 #[derive(Clone, Copy)]
 enum Sort {
     Match,
@@ -199,6 +206,13 @@ pub(super) fn matcher(fields: &Fields<'_, '_>, phases: &[Phase]) -> Option<Match
         }
     }
     let watch_list = fields.yes_if("watch_list").unwrap_or(false);
+    let expr = fields
+        .text_if("expr", EXPR_BYTES_MAX)
+        .map(|at| expression(file, &at));
+    let expr = match expr {
+        Some(expr) => Some(expr?),
+        None => None,
+    };
     (!kinds.is_empty()).then_some(Matcher {
         kinds,
         phases: if phases_given.is_empty() {
@@ -210,7 +224,18 @@ pub(super) fn matcher(fields: &Fields<'_, '_>, phases: &[Phase]) -> Option<Match
         zone_kinds,
         attrs,
         watch_list,
+        expr,
     })
+}
+
+fn expression(file: &File<'_>, at: &At<'_, &str>) -> Option<Expr> {
+    match Expr::compile(at.value) {
+        Ok(expr) => Some(expr),
+        Err(Mistake { what, hint }) => {
+            file.note(at.offset, &at.field, what, Some(hint));
+            None
+        }
+    }
 }
 
 /// The tests on one attribute: `"door" = "open"`, `["a", "b"]`, `{ at_least = 0.8 }`, `{ not = "x" }`.
