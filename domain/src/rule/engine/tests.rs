@@ -2,13 +2,13 @@
 //! rule files; here is what a rule file cannot say.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
 use jiff::SignedDuration;
 use proptest::prelude::*;
 
 use super::super::shipped_tests::shipped;
-use super::super::{Finding, FindingKind, RuleSet, WindowChange, WindowRow};
+use super::super::{Condition, Finding, FindingKind, RuleSet, WindowChange, WindowRow};
 use super::{Engine, Limits};
 use crate::place::Registry;
 use crate::{
@@ -155,8 +155,19 @@ impl Rows {
     }
     fn without_silences(&self) -> BTreeMap<&str, &str> {
         let rows = self.0.iter().map(|(k, v)| (k.as_str(), v.as_str()));
-        rows.filter(|(key, _)| !key.starts_with("S7|")).collect()
+        rows.filter(|(key, _)| !is_of_silence(key)).collect()
     }
+}
+
+/// Whether a rule's id, or the row key that begins with one, is that of a rule about silence.
+fn is_of_silence(key: &str) -> bool {
+    static RULES: LazyLock<BTreeSet<String>> = LazyLock::new(|| {
+        let rules = shipped();
+        let silences = rules.rules().iter();
+        let silences = silences.filter(|r| matches!(r.condition, Condition::Absence { .. }));
+        silences.map(|r| r.meta.id.to_string()).collect()
+    });
+    RULES.contains(key.split('|').next().unwrap_or_default())
 }
 
 fn rules_of(findings: &[Finding]) -> Vec<String> {
@@ -436,13 +447,14 @@ fn happen(engine: &mut Engine, now: i64, number: usize, what: &Happening) -> Vec
     }
 }
 
-/// Devices whose silence is open after these findings.
+/// Silences, by rule and device, that are open after these findings.
 fn silent(findings: &[Finding]) -> BTreeSet<String> {
     let mut silent = BTreeSet::new();
-    for finding in findings.iter().filter(|f| f.rule.as_str() == "S7") {
+    for finding in findings.iter().filter(|f| is_of_silence(f.rule.as_str())) {
+        let which = format!("{} {}", finding.rule, finding.subject);
         match finding.what {
-            FindingKind::Raised => silent.insert(finding.subject.clone()),
-            FindingKind::Cleared => silent.remove(&finding.subject),
+            FindingKind::Raised => silent.insert(which),
+            FindingKind::Cleared => silent.remove(&which),
         };
     }
     silent
@@ -489,7 +501,7 @@ proptest! {
         }
         let (mut engine, mut rows) = restarted.expect("the cut is inside the story");
         let others = |list: &[Finding]| -> Vec<Finding> {
-            list.iter().filter(|f| f.rule.as_str() != "S7").cloned().collect()
+            list.iter().filter(|f| !is_of_silence(f.rule.as_str())).cloned().collect()
         };
         prop_assert_eq!(others(&all), others(&again));
         prop_assert_eq!(steady_rows.without_silences(), rows.without_silences());
