@@ -13,10 +13,11 @@ use jiff::{SignedDuration, Timestamp, civil};
 use super::engine::Engine;
 use super::fields::{Fields, json};
 use super::parse::SEVERITIES;
-use super::parse::when::{CLASSES, PHASES, ZONE_KINDS};
+use super::parse::matcher::{CLASSES, PHASES, ZONE_KINDS};
 use super::set::RuleSet;
 use super::{Finding, FindingKind};
-use crate::place::{Community, Device, Registry, WatchEntry, Zone, ZoneKind, normal_plate};
+use crate::id::{BuildingId, GridId};
+use crate::place::{Community, Device, Registry, Rental, WatchEntry, Zone, ZoneKind, normal_plate};
 use crate::{
     Attrs, ClockSource, DeviceClass, DeviceId, Event, EventId, Kind, Phase, RuleId, Seq, Severity,
     SiteId,
@@ -24,6 +25,8 @@ use crate::{
 
 /// Longest case in seconds: a month.
 const CASE_SECONDS_MAX: i64 = 31 * 24 * 3600;
+/// Most events of a case.
+const STEPS_MAX: usize = 2_000;
 /// The engine is ticked at least this often, as the hub would (it does so every second).
 const STEP: SignedDuration = SignedDuration::from_secs(20);
 
@@ -144,20 +147,28 @@ impl Stage {
             let heartbeat_s = fields
                 .whole_if("heartbeat_s", 1, CASE_SECONDS_MAX)
                 .unwrap_or(60);
+            let building = fields
+                .text_if("building", 64)
+                .and_then(|at| at.parse::<BuildingId>(file));
+            let grid = match fields.text_if("grid", 64) {
+                Some(at) => at.parse::<GridId>(file),
+                None => "g1".parse().ok(),
+            };
+            let floor = fields.whole_if("floor", -20, 200);
             fields.done();
-            if let (Some(id), Some(class), Some(site), Some(zone), Some(kind)) =
-                (id, class, site, zone, zone_kind)
+            if let (Some(id), Some(class), Some(site), Some(zone), Some(kind), Some(grid)) =
+                (id, class, site, zone, zone_kind, grid)
             {
                 registry.zones.insert(
                     zone.clone(),
                     Zone {
                         id: zone.clone(),
                         site: site.clone(),
-                        building: None,
-                        floor: None,
+                        building,
+                        floor: floor.and_then(|n| i16::try_from(n).ok()),
                         kind,
                         name: zone.to_string(),
-                        grid: "g1".parse().expect("a slug"),
+                        grid,
                     },
                 );
                 registry.devices.insert(
@@ -197,6 +208,23 @@ impl Stage {
                 );
             }
         }
+        for fields in top.tables("test_rental") {
+            let zone = fields
+                .text("zone", 64, "\"flat-601\"")
+                .and_then(|at| at.parse::<crate::ZoneId>(file));
+            let registered = fields.whole("registered", 0, 1000, "7");
+            fields.done();
+            if let (Some(zone), Some(registered)) = (zone, registered) {
+                let rental = Rental {
+                    zone: zone.clone(),
+                    registered: u16::try_from(registered).unwrap_or(0),
+                    from: civil::Date::MIN,
+                    until: civil::Date::MAX,
+                    declared_on: civil::Date::MIN,
+                };
+                registry.rentals.entry(zone).or_default().push(rental);
+            }
+        }
         Self {
             registry: Arc::new(registry),
         }
@@ -221,8 +249,15 @@ pub(super) fn read_cases(
         let steps: Vec<Option<Step>> = case
             .tables("events")
             .iter()
-            .map(|f| step(f, stage))
+            .flat_map(|f| repeated(f, stage))
             .collect();
+        if steps.len() > STEPS_MAX {
+            case.fail(
+                "events",
+                format!("{} events are more than {STEPS_MAX}", steps.len()),
+                "fewer show the same",
+            );
+        }
         let expect: Vec<Option<Expected>> = case.tables("expect").iter().map(expected).collect();
         if !case.has("expect") {
             case.fail(
@@ -259,6 +294,27 @@ pub(super) fn read_cases(
         }
     }
     cases
+}
+
+/// One line of events: once, or `times` times every `every_s` seconds.
+fn repeated(fields: &Fields<'_, '_>, stage: &Stage) -> Vec<Option<Step>> {
+    let times = fields.whole_if("times", 1, STEPS_MAX as i64);
+    let every_s = match times {
+        Some(times) if times > 1 => fields.whole("every_s", 1, CASE_SECONDS_MAX, "60"),
+        _ => Some(0),
+    };
+    let (Some(first), Some(every_s)) = (step(fields, stage), every_s) else {
+        return vec![None];
+    };
+    let again = |n: i64| {
+        let mut step = first.clone();
+        step.at_s += n * every_s;
+        if let Some(said) = &mut step.event {
+            said.occurred_s += n * every_s;
+        }
+        Some(step)
+    };
+    (0..times.unwrap_or(1)).map(again).collect()
 }
 
 fn step(fields: &Fields<'_, '_>, stage: &Stage) -> Option<Step> {

@@ -9,13 +9,15 @@ use super::book::ReportType;
 use super::expr::Expr;
 use super::key::Key;
 use crate::place::ZoneKind;
-use crate::{DeviceClass, Kind, Phase, Severity};
+use crate::{DeviceClass, Kind, Phase, RuleId, Severity};
 
 /// Which events concern a rule: all that is said must hold, what is left empty asks nothing.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Matcher {
-    /// Kinds of event, at least one.
+    /// Kinds of event; none when it listens to rules.
     pub kinds: Vec<Kind>,
+    /// Rules whose findings it listens to instead of events.
+    pub rules: Vec<RuleId>,
     /// Phases that count.
     pub phases: Vec<Phase>,
     /// Classes of device.
@@ -28,6 +30,8 @@ pub struct Matcher {
     pub watch_list: bool,
     /// What must hold besides; asked last.
     pub expr: Option<Expr>,
+    /// Only an event in which this attribute differs from the last one of the same part of the same device is news.
+    pub edge: Option<Vec<String>>,
 }
 
 /// One test on one attribute. Numbers compare as numbers; nothing is converted.
@@ -88,6 +92,64 @@ pub enum Condition {
         /// A device that cleared still counts this long after it raised, in seconds.
         within_s: u32,
     },
+    /// What began goes on for a time without being over.
+    Held {
+        /// What begins.
+        matcher: Matcher,
+        /// How long, in seconds.
+        for_s: u32,
+        /// An `instant` goes on only while it is repeated at least this often, in seconds; without it, until it is cleared.
+        repeat_within_s: Option<u32>,
+    },
+    /// A number beyond a limit, for a time.
+    Threshold {
+        /// Which events carry the number.
+        matcher: Matcher,
+        /// Where it stands in their attributes.
+        reading: Vec<String>,
+        /// What is too little or too much.
+        limit: Limit,
+        /// How long it must stay beyond, in seconds; 0: the first one counts.
+        for_s: u32,
+    },
+    /// Raised and over again within a moment, and nobody else in the zone saw it.
+    Fleeting {
+        /// What is raised.
+        matcher: Matcher,
+        /// The moment, in seconds.
+        within_s: u32,
+    },
+    /// Several different things in one subject, in an order or not.
+    Sequence {
+        /// The things.
+        steps: Vec<Step>,
+        /// From the first to the last, in seconds.
+        within_s: u32,
+        /// Whether they must come in the order in which they are written.
+        ordered: bool,
+    },
+    /// A part of all devices of a place.
+    Share {
+        /// What each of them says; its classes are those of all devices.
+        matcher: Matcher,
+        /// The part, from 0 to 1.
+        share: f64,
+        /// Within how long, in seconds.
+        within_s: u32,
+    },
+    /// Many on several days: counted per day of the community's calendar.
+    Days {
+        /// Which events count.
+        matcher: Matcher,
+        /// How many make a day count.
+        at_least: u32,
+        /// More registered tenants than this make a day count as well, in the flat where the device stands.
+        registered_over: Option<u16>,
+        /// How many days.
+        days: u32,
+        /// Of how many, today among them.
+        of_days: u32,
+    },
     /// A device says nothing.
     Absence {
         /// Classes of device that are expected to speak.
@@ -100,36 +162,119 @@ pub enum Condition {
     Report(Vec<ReportType>),
 }
 
-impl Condition {
-    /// Which events concern it; none for a condition that hears only whether a device speaks.
-    pub fn matcher(&self) -> Option<&Matcher> {
+/// One thing of a sequence.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Step {
+    /// Which events are it.
+    pub matcher: Matcher,
+    /// It must be going on, whenever it began.
+    pub active: bool,
+}
+
+/// What is too little or too much, and from where on it is well again.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Limit {
+    /// Too little.
+    Below {
+        /// Less than this.
+        limit: f64,
+        /// Well from here up.
+        clear: f64,
+    },
+    /// Too much.
+    Above {
+        /// More than this.
+        limit: f64,
+        /// Well from here down.
+        clear: f64,
+    },
+}
+
+impl Limit {
+    /// Beyond the limit (yes), well again (no), or between the two.
+    pub(super) fn beyond(self, number: f64) -> Option<bool> {
         match self {
-            Self::Match(matcher)
-            | Self::Count { matcher, .. }
-            | Self::Independent { matcher, .. } => Some(matcher),
-            Self::Absence { .. } | Self::Report(_) => None,
+            Self::Below { limit, .. } if number < limit => Some(true),
+            Self::Below { clear, .. } if number >= clear => Some(false),
+            Self::Above { limit, .. } if number > limit => Some(true),
+            Self::Above { clear, .. } if number <= clear => Some(false),
+            Self::Below { .. } | Self::Above { .. } => None,
         }
     }
 }
 
-/// How urgent an alarm is.
+impl Condition {
+    /// Which events concern it; none for a condition that hears only whether somebody speaks.
+    pub fn matchers(&self) -> Vec<&Matcher> {
+        match self {
+            Self::Match(matcher)
+            | Self::Count { matcher, .. }
+            | Self::Independent { matcher, .. }
+            | Self::Held { matcher, .. }
+            | Self::Threshold { matcher, .. }
+            | Self::Fleeting { matcher, .. }
+            | Self::Share { matcher, .. }
+            | Self::Days { matcher, .. } => vec![matcher],
+            Self::Sequence { steps, .. } => steps.iter().map(|step| &step.matcher).collect(),
+            Self::Absence { .. } | Self::Report(_) => Vec::new(),
+        }
+    }
+
+    /// The matcher of a step; all but sequences have one step.
+    pub(super) fn matcher(&self, step: u8) -> Option<&Matcher> {
+        match self {
+            Self::Sequence { steps, .. } => steps.get(usize::from(step)).map(|s| &s.matcher),
+            Self::Match(matcher)
+            | Self::Count { matcher, .. }
+            | Self::Independent { matcher, .. }
+            | Self::Held { matcher, .. }
+            | Self::Threshold { matcher, .. }
+            | Self::Fleeting { matcher, .. }
+            | Self::Share { matcher, .. }
+            | Self::Days { matcher, .. } => Some(matcher),
+            Self::Absence { .. } | Self::Report(_) => None,
+        }
+    }
+
+    /// Whether a plate is looked up on the watch list.
+    pub(super) fn watches(&self) -> bool {
+        self.matchers().iter().any(|m| m.watch_list)
+    }
+}
+
+/// How urgent an alarm is: by the hour, and more urgent than that where place, number or plate say so.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Urgency {
     /// Outside the hours below.
     pub always: Severity,
     /// At these hours of the community's clock, the first that fits.
     pub hours: Vec<(Hours, Severity)>,
+    /// In zones of these kinds, if that is more urgent.
+    pub zones: Vec<(ZoneKind, Severity)>,
+    /// From this many on, if that is more urgent.
+    pub counts: Vec<(u64, Severity)>,
     /// When the watched plate is flagged violent, if that is more urgent.
     pub violent: Option<Severity>,
 }
 
 impl Urgency {
-    /// How urgent at a time of day, which is asked for only if it matters.
-    pub fn at(&self, time: impl Fn() -> Time) -> Severity {
-        self.hours
+    /// How urgent in a place, with so many, at a time of day, which is asked for only if it matters.
+    pub(super) fn at(
+        &self,
+        time: impl Fn() -> Time,
+        zone: Option<ZoneKind>,
+        count: u64,
+    ) -> Severity {
+        let by_hour = self
+            .hours
             .iter()
             .find(|(hours, _)| hours.contain(time()))
-            .map_or(self.always, |(_, severity)| *severity)
+            .map_or(self.always, |(_, severity)| *severity);
+        let by_zone = self.zones.iter().filter(|(kind, _)| Some(*kind) == zone);
+        let by_count = self.counts.iter().filter(|(from, _)| count >= *from);
+        let by_zone = by_zone.map(|(_, severity)| *severity);
+        let by_count = by_count.map(|(_, severity)| *severity);
+        by_zone.chain(by_count).fold(by_hour, Severity::min)
     }
 }
 

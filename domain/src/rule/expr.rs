@@ -16,7 +16,7 @@ use jiff::civil;
 use serde_json::Value;
 
 use super::error::nearest_hint;
-use super::parse::when::zone_word;
+use super::parse::matcher::zone_word;
 use crate::Event;
 use crate::place::Zone;
 

@@ -12,6 +12,7 @@ use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
 use super::error::{RuleError, nearest_hint};
+use crate::RuleId;
 
 /// One file while it is read, with the mistakes found so far.
 pub(super) struct File<'a> {
@@ -20,6 +21,8 @@ pub(super) struct File<'a> {
     rule: RefCell<Option<String>>,
     errors: RefCell<Vec<RuleError>>,
     muted: Cell<bool>,
+    /// Rules that the rule being read listens to, each with its place.
+    listens: RefCell<Vec<(RuleId, usize, String)>>,
 }
 
 impl<'a> File<'a> {
@@ -30,6 +33,7 @@ impl<'a> File<'a> {
             rule: RefCell::new(None),
             errors: RefCell::default(),
             muted: Cell::new(false),
+            listens: RefCell::default(),
         }
     }
     pub(super) fn name(&self) -> &'a str {
@@ -42,6 +46,21 @@ impl<'a> File<'a> {
     /// While muted nothing is noted: the part being read has a syntax error, which was noted already.
     pub(super) fn mute(&self, muted: bool) {
         self.muted.set(muted);
+    }
+    /// The rule being read listens to these.
+    pub(super) fn listens(&self, words: &[At<'_, &str>]) {
+        let known = words
+            .iter()
+            .filter_map(|at| Some((at.value.parse().ok()?, at.offset, at.field.to_string())));
+        self.listens.borrow_mut().extend(known);
+    }
+    /// What the rule being read listens to: each with its line and field.
+    pub(super) fn take_listens(&self) -> Vec<(RuleId, usize, String)> {
+        let mut listens = self.listens.take();
+        for (_, place, _) in &mut listens {
+            *place = self.line_of(*place);
+        }
+        listens
     }
     pub(super) fn line_of(&self, offset: usize) -> usize {
         let before = self.text.char_indices().take_while(|(at, _)| *at < offset);
@@ -283,6 +302,16 @@ impl<'f, 't> Fields<'f, 't> {
                 None
             }
         }
+    }
+
+    /// A number, whole or with a fraction.
+    pub(super) fn number_if(&self, field: &'static str) -> Option<f64> {
+        let value = self.raw(field)?;
+        let read = number(value.get_ref());
+        if read.is_none() {
+            self.mismatch(field, value, "a number", &format!("{field} = 20"));
+        }
+        read
     }
 
     /// A whole number that must be there.

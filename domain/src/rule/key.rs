@@ -4,6 +4,7 @@ use std::fmt::Write as _;
 
 use super::view::View;
 use crate::Kind;
+use crate::place::{Zone, ZoneKind};
 
 /// Longest subject in bytes, as [`Finding::subject`](super::Finding) promises.
 pub const SUBJECT_BYTES_MAX: usize = 200;
@@ -19,8 +20,18 @@ pub enum Key {
     Door,
     /// `zone:{zone}`; none while the device's zone is unknown.
     Zone,
+    /// `building:{building}`; none where the device stands in none.
+    Building,
     /// `site:{site}`.
     Site,
+    /// `grid:{grid}`: the micro-grid of the zone.
+    Grid,
+    /// `household:{zone}`; none where the zone is no flat.
+    Household,
+    /// `rule:{rule}@{grid}`: for a rule that listens to rules, each of them in each micro-grid.
+    RuleGrid,
+    /// Several at once, `zone:lane-1,plate:浙G12345@q1`; none when one of them is.
+    All(Vec<Key>),
     /// `plate:{attrs.plate, normalised}@{site}`.
     Plate,
     /// `{last word of the path}:{value}@{site}` of an attribute.
@@ -33,7 +44,11 @@ impl Key {
         ("device", Key::Device),
         ("door", Key::Door),
         ("zone", Key::Zone),
+        ("building", Key::Building),
         ("site", Key::Site),
+        ("grid", Key::Grid),
+        ("household", Key::Household),
+        ("rule@grid", Key::RuleGrid),
         ("plate@site", Key::Plate),
     ];
 
@@ -56,6 +71,41 @@ impl Key {
             .then_some(Self::Attr(path))
     }
 
+    /// What it is made of: itself, or the parts of a list.
+    pub(super) fn parts(&self) -> &[Key] {
+        match self {
+            Self::All(keys) => keys,
+            one => std::slice::from_ref(one),
+        }
+    }
+
+    /// Whether it is a place: what one device says there, another cannot take back.
+    pub(super) fn is_place(&self) -> bool {
+        matches!(
+            self,
+            Self::Device
+                | Self::Door
+                | Self::Zone
+                | Self::Building
+                | Self::Site
+                | Self::Grid
+                | Self::Household
+                | Self::RuleGrid
+        )
+    }
+
+    /// The subject that a zone belongs to, for keys that are places.
+    pub(super) fn of_zone(&self, zone: &Zone) -> Option<String> {
+        Some(match self {
+            Self::Zone => format!("zone:{}", zone.id),
+            Self::Building => format!("building:{}", zone.building.as_ref()?),
+            Self::Site => format!("site:{}", zone.site),
+            Self::Grid => format!("grid:{}", zone.grid),
+            Self::Household if zone.kind == ZoneKind::Unit => format!("household:{}", zone.id),
+            _ => return None,
+        })
+    }
+
     /// The subject of this event, or nothing when the event lacks what it is made of.
     pub(super) fn of(&self, view: &View<'_>) -> Option<String> {
         let event = view.event;
@@ -72,8 +122,15 @@ impl Key {
                     None => format!("door:{}", event.device),
                 }
             }
-            Self::Zone => format!("zone:{}", view.zone?.id),
+            Self::Zone | Self::Building | Self::Grid | Self::Household => {
+                self.of_zone(view.zone?)?
+            }
             Self::Site => format!("site:{}", event.site),
+            Self::RuleGrid => format!("rule:{}@{}", view.heard?.rule, view.zone?.grid),
+            Self::All(keys) => {
+                let parts: Option<Vec<String>> = keys.iter().map(|key| key.of(view)).collect();
+                parts?.join(",")
+            }
             Self::Plate => format!("plate:{}@{}", foreign(view.plate()?), event.site),
             Self::Attr(path) => {
                 let value = view.attr_text(path)?;

@@ -22,10 +22,12 @@ pub use book::{
     Clocks, Mode, Reach, ReportPlan, ReportType, RuleBook, RuleMeta, Suppression, rule_for_report,
 };
 pub use case::CaseFailure;
-pub use condition::{AttrTest, Condition, Hours, Matcher, Scalar, Test, Urgency, time_zone};
+pub use condition::{
+    AttrTest, Condition, Hours, Limit, Matcher, Scalar, Step, Test, Urgency, time_zone,
+};
 pub use engine::{Engine, LATE_S, Limits, REFRESH_S};
 pub use error::RuleError;
 pub use expr::{EXPR_BYTES_MAX, Expr};
 pub use finding::{Finding, FindingKind, WindowChange, WindowRow};
 pub use key::{Key, SUBJECT_BYTES_MAX};
-pub use set::{FILE_BYTES_MAX, RULES_MAX, Rule, RuleSet};
+pub use set::{CHAIN_MAX, FILE_BYTES_MAX, RULES_MAX, Rule, RuleSet};

@@ -16,6 +16,9 @@ pub const RULES_MAX: usize = 500;
 /// Longest rule file in bytes.
 pub const FILE_BYTES_MAX: usize = 1024 * 1024;
 
+/// How deep rules may listen to rules.
+pub const CHAIN_MAX: usize = 8;
+
 /// One rule as the engine sees it; what the station needs to know of it is its [`RuleMeta`].
 #[derive(Debug, Clone, PartialEq)]
 pub struct Rule {
@@ -29,6 +32,8 @@ pub struct Rule {
     pub condition: Condition,
     /// Events that return the alarm to normal, besides a `cleared` of what raised it.
     pub clear: Option<Matcher>,
+    /// How long it must be over before the alarm ends, in seconds.
+    pub off_delay_s: u32,
     /// Attributes that go into a finding's detail.
     pub detail: Vec<Vec<String>>,
 }
@@ -74,6 +79,7 @@ impl RuleSet {
             cases.extend(file_cases);
         }
         check_names(&read, &mut errors);
+        check_chains(&read, &mut errors);
         if read.len() > RULES_MAX {
             errors.push(RuleError {
                 file: files.last().map(|f| f.0.clone()).unwrap_or_default(),
@@ -132,7 +138,60 @@ pub(super) struct ReadRule {
     pub(super) absorbs: Vec<(RuleId, usize)>,
     /// Rules that it suppresses, each with its line.
     pub(super) suppressed: Vec<(RuleId, usize)>,
+    /// Rules that it listens to, each with its line and field.
+    pub(super) listens: Vec<(RuleId, usize, String)>,
     pub(super) rule: Option<Rule>,
+}
+
+/// Rules listen in no circle, and not too deep.
+fn check_chains(read: &[ReadRule], errors: &mut Vec<RuleError>) {
+    let by_id: BTreeMap<&RuleId, &ReadRule> = read.iter().map(|rule| (&rule.id, rule)).collect();
+    // how deep the rules listen that are known to be in no circle
+    let mut depths: BTreeMap<&RuleId, usize> = BTreeMap::new();
+    for start in read {
+        let mut way: Vec<(&ReadRule, usize)> = vec![(start, 0)];
+        while let Some((rule, next)) = way.last_mut() {
+            let rule = *rule;
+            let Some((heard, line, field)) = rule.listens.get(*next) else {
+                let heard = rule.listens.iter().filter_map(|(id, ..)| depths.get(id));
+                let depth = heard.max().map_or(0, |deepest| deepest + 1);
+                if depths.insert(&rule.id, depth).is_none() && depth > CHAIN_MAX {
+                    errors.push(RuleError {
+                        file: rule.file.clone(),
+                        line: rule.line,
+                        rule: Some(rule.id.to_string()),
+                        field: "when.rules".to_owned(),
+                        what: format!("listens more than {CHAIN_MAX} rules deep"),
+                        hint: Some("listen to the first ones directly".to_owned()),
+                    });
+                }
+                way.pop();
+                continue;
+            };
+            *next += 1;
+            if let Some(from) = way.iter().position(|(on_way, _)| on_way.id == *heard) {
+                // a rule that listens to itself has been told so
+                if way.len() - from > 1 {
+                    let circle = way[from..].iter().map(|(rule, _)| rule.id.as_str());
+                    let circle: Vec<&str> = circle.chain([heard.as_str()]).collect();
+                    errors.push(RuleError {
+                        file: rule.file.clone(),
+                        line: *line,
+                        rule: Some(rule.id.to_string()),
+                        field: field.clone(),
+                        what: format!("rules listen in a circle: {}", circle.join(" → ")),
+                        hint: Some("one of them must listen to devices".to_owned()),
+                    });
+                    // said once, not once for each rule in it
+                    return;
+                }
+            } else if !depths.contains_key(heard)
+                && let Some(heard) = by_id.get(heard)
+            {
+                way.push((heard, 0));
+            }
+        }
+    }
 }
 
 /// Ids are unique over all files, and what is absorbed or suppressed exists.
@@ -154,13 +213,14 @@ fn check_names(read: &[ReadRule], errors: &mut Vec<RuleError>) {
     }
     check_reports(read, errors);
     for rule in read {
-        let absorbed = rule
-            .absorbs
-            .iter()
-            .map(|named| ("absorbs", "absorb", named));
-        let suppressed = rule.suppressed.iter();
-        let suppressed = suppressed.map(|named| ("suppresses.rules", "suppress", named));
-        for (field, verb, (named, line)) in absorbed.chain(suppressed) {
+        let absorbs = rule.absorbs.iter();
+        let absorbs = absorbs.map(|(named, line)| ("absorbs", "absorb", named, line));
+        let suppresses = rule.suppressed.iter();
+        let suppresses =
+            suppresses.map(|(named, line)| ("suppresses.rules", "suppress", named, line));
+        let listens = rule.listens.iter();
+        let listens = listens.map(|(named, line, field)| (&**field, "listen to", named, line));
+        for (field, verb, named, line) in absorbs.chain(suppresses).chain(listens) {
             let what = if *named == rule.id {
                 format!("a rule cannot {verb} itself")
             } else if first.contains_key(named) {

@@ -10,14 +10,33 @@ use serde_json::Value;
 use super::condition::{AttrTest, Matcher, Scalar, Test, Urgency};
 use super::expr::{Expr, Facts, Made};
 use crate::place::{Registry, WatchEntry, Zone, normal_plate};
-use crate::{Event, Severity};
+use crate::{Event, RuleId, Severity};
+
+/// The finding of another rule that stands behind an event which a rule hears.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Heard<'a> {
+    pub(super) rule: &'a RuleId,
+    /// Its subject.
+    pub(super) subject: &'a str,
+    /// Time alone made it: no event did.
+    pub(super) by_time: bool,
+}
+
+impl Heard<'_> {
+    /// Who says it, as sources keep it.
+    pub(super) fn origin(&self) -> String {
+        format!("{}|{}", self.rule, self.subject)
+    }
+}
 
 /// The event and what the registry says about it.
 pub(super) struct View<'a> {
     pub(super) event: &'a Event,
     /// Where the device stands, if that is known.
     pub(super) zone: Option<&'a Zone>,
-    registry: &'a Registry,
+    /// The finding that the event stands for, if it does for one.
+    pub(super) heard: Option<Heard<'a>>,
+    pub(super) registry: &'a Registry,
     time_zone: &'a TimeZone,
     attrs: OnceCell<Value>,
     plate: OnceCell<Option<String>>,
@@ -32,12 +51,14 @@ impl<'a> View<'a> {
     pub(super) fn new(
         event: &'a Event,
         zone: Option<&'a Zone>,
+        heard: Option<Heard<'a>>,
         registry: &'a Registry,
         time_zone: &'a TimeZone,
     ) -> Self {
         Self {
             event,
             zone,
+            heard,
             registry,
             time_zone,
             attrs: OnceCell::new(),
@@ -87,7 +108,8 @@ impl<'a> View<'a> {
         })
     }
 
-    fn local(&self) -> civil::DateTime {
+    /// When the hub took it, on the community's clock.
+    pub(super) fn local(&self) -> civil::DateTime {
         *self
             .local
             .get_or_init(|| self.time_zone.to_datetime(self.event.received_at))
@@ -147,9 +169,10 @@ impl<'a> View<'a> {
         }
     }
 
-    /// How urgent the event is, by the hour at which the hub took it.
-    pub(super) fn severity(&self, urgency: &Urgency) -> Severity {
-        let severity = urgency.at(|| self.local().time());
+    /// How urgent the event is with so many of them, by the hour at which the hub took it.
+    pub(super) fn severity(&self, urgency: &Urgency, count: u64) -> Severity {
+        let zone = self.zone.map(|z| z.kind);
+        let severity = urgency.at(|| self.local().time(), zone, count);
         match urgency.violent {
             Some(violent) if self.watched().is_some_and(|entry| entry.violent) => {
                 severity.min(violent)

@@ -10,15 +10,16 @@ use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 
 use jiff::SignedDuration;
-use jiff::tz::TimeZone;
 use serde::{Deserialize, Serialize};
 
 use super::super::condition::Condition;
 use super::super::set::{Rule, RuleSet};
 use super::super::{Finding, FindingKind};
+use super::chain::Out;
 use super::slot::{Open, after};
+use super::world::World;
 use crate::place::Registry;
-use crate::{DeviceId, Timestamp};
+use crate::{DeviceId, Kind, Phase, Timestamp};
 
 /// Ticks further apart than this mean that the hub was not listening.
 const GAP: SignedDuration = SignedDuration::from_mins(1);
@@ -131,11 +132,10 @@ impl Silences {
     pub(super) fn on_tick(
         &mut self,
         now: Timestamp,
-        rules: &RuleSet,
-        registry: &Registry,
-        time_zone: &TimeZone,
+        world: &World,
         dirty: &mut HashSet<(u16, Arc<str>)>,
-    ) -> Vec<Finding> {
+        out: &mut Out,
+    ) {
         let went_on = self
             .last_tick
             .is_some_and(|last| now.duration_since(last) <= GAP);
@@ -153,35 +153,39 @@ impl Silences {
             self.ears[number].1.queued = None;
             numbers.insert(number);
         }
-        let mut findings = Vec::new();
         for number in numbers {
             let (device, ear) = &mut self.ears[number];
-            let rule = &rules.rules()[usize::from(ear.rule)];
+            let rule = world.rule(ear.rule);
             let Some(heard_at) = ear.heard_at else {
                 continue;
             };
             let due = after(heard_at.max(listening_since), ear.allowed);
             if let Some(open) = ear.open.take() {
                 if heard_at >= open.since {
-                    findings.push(finding(rule, ear, FindingKind::Cleared, &open, now));
+                    let finding = finding(rule, ear, FindingKind::Cleared, &open, now);
+                    out.tell(finding, ear.rule, Phase::Cleared, open.kind);
                 } else {
                     ear.open = Some(open);
                     continue;
                 }
             } else if due <= now {
-                let known = registry.devices.get(device);
+                let known = world.registry.devices.get(device);
                 let Some(known) = known else { continue };
+                let zone = world.zone_of(device).map(|z| z.kind);
+                let time = || world.time_zone.to_datetime(now).time();
                 let open = Open {
-                    severity: rule.urgency.at(|| time_zone.to_datetime(now).time()),
+                    severity: rule.urgency.at(time, zone, 1),
                     site: known.site.clone(),
                     class: known.class,
                     zone: Some(known.zone.clone()),
                     device: device.clone(),
+                    kind: Kind::DeviceOffline,
                     since: now,
                     told_at: now,
                     count: 1,
                 };
-                findings.push(finding(rule, ear, FindingKind::Raised, &open, now));
+                let finding = finding(rule, ear, FindingKind::Raised, &open, now);
+                out.tell(finding, ear.rule, Phase::Raised, open.kind);
                 ear.open = Some(open);
             } else {
                 queue(&mut self.ears[number].1, &mut self.due, number, due);
@@ -198,7 +202,6 @@ impl Silences {
                 );
             }
         }
-        findings
     }
 
     pub(super) fn next_due(&self) -> Option<Timestamp> {

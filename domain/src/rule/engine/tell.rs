@@ -9,7 +9,8 @@ use super::super::key::foreign;
 use super::super::set::Rule;
 use super::super::view::View;
 use super::super::{Finding, FindingKind};
-use super::slot::{Open, Slot};
+use super::slot::{Memory, Open, Slot};
+use super::source::Source;
 use crate::Timestamp;
 
 /// An event that is older than this when the hub takes it says so in its finding (`late`), in seconds.
@@ -34,13 +35,41 @@ pub(super) fn ended(rule: &Rule, subject: &str, open: &Open, now: Timestamp) -> 
     }
 }
 
-/// Words for texts.
-pub(super) fn detail(
+/// Time alone raises the alarm.
+pub(super) fn ripened(
     rule: &Rule,
-    view: &View<'_>,
-    slot: &Slot,
+    subject: &str,
+    source: &Source,
     open: &Open,
-) -> BTreeMap<String, String> {
+    now: Timestamp,
+) -> Finding {
+    let mut detail = source
+        .told
+        .as_ref()
+        .map(|told| told.detail.clone())
+        .unwrap_or_default();
+    let held = now.duration_since(source.since());
+    detail.insert("held_s".to_owned(), held.as_secs().to_string());
+    detail.insert("count".to_owned(), open.count.to_string());
+    Finding {
+        rule: rule.meta.id.clone(),
+        subject: subject.to_owned(),
+        what: FindingKind::Raised,
+        severity: open.severity,
+        site: open.site.clone(),
+        class: open.class,
+        zone: open.zone.clone(),
+        device: Some(open.device.clone()),
+        at: now,
+        occurred_at: now,
+        event: None,
+        seq: None,
+        detail,
+    }
+}
+
+/// Words for texts that one event gives.
+pub(super) fn facts(rule: &Rule, view: &View<'_>) -> BTreeMap<String, String> {
     let event = view.event;
     let mut detail = BTreeMap::new();
     let mut put = |key: &str, value: String| detail.insert(key.to_owned(), value);
@@ -50,15 +79,45 @@ pub(super) fn detail(
         }
     }
     put("kind", event.kind.as_str().to_owned());
+    if let Some(heard) = view.heard {
+        put("rule", heard.rule.to_string());
+    }
     if let Some(component) = &event.component {
         put("component", foreign(component));
     }
-    let count = match rule.condition {
-        Condition::Match(_) | Condition::Absence { .. } | Condition::Report(_) => open.count,
-        Condition::Count { .. } | Condition::Independent { .. } => slot.weight(rule) as u64,
-    };
+    if let Condition::Threshold { reading, .. } = &rule.condition
+        && let (Some(key), Some(value)) = (reading.last(), view.attr_text(reading))
+    {
+        put(key, foreign(&value));
+    }
+    if let Some(entry) = view.watched().filter(|_| rule.condition.watches()) {
+        put("plate", entry.plate.clone());
+        put("watch_reason", foreign(&entry.reason));
+        put("watch_owner", entry.owner.to_string());
+    }
+    let age = event.received_at.duration_since(event.occurred_at);
+    if age > SignedDuration::from_secs(LATE_S) {
+        put("late", "true".to_owned());
+    }
+    detail
+}
+
+/// Words for texts.
+pub(super) fn detail(
+    rule: &Rule,
+    view: &View<'_>,
+    slot: &Slot,
+    open: &Open,
+) -> BTreeMap<String, String> {
+    let mut detail = facts(rule, view);
+    let mut put = |key: &str, value: String| detail.insert(key.to_owned(), value);
+    let count = slot.number(rule).unwrap_or(open.count);
     put("count", count.to_string());
-    if matches!(rule.condition, Condition::Independent { .. }) {
+    let several = matches!(
+        rule.condition,
+        Condition::Independent { .. } | Condition::Sequence { .. } | Condition::Share { .. }
+    );
+    if several {
         const SHOWN_MAX: usize = 8;
         let devices = slot.devices();
         let mut list: Vec<&str> = devices.iter().take(SHOWN_MAX).map(|d| d.as_str()).collect();
@@ -67,15 +126,8 @@ pub(super) fn detail(
         }
         put("devices", list.join(" "));
     }
-    let watches = rule.condition.matcher().is_some_and(|m| m.watch_list);
-    if let Some(entry) = view.watched().filter(|_| watches) {
-        put("plate", entry.plate.clone());
-        put("watch_reason", foreign(&entry.reason));
-        put("watch_owner", entry.owner.to_string());
-    }
-    let age = event.received_at.duration_since(event.occurred_at);
-    if age > SignedDuration::from_secs(LATE_S) {
-        put("late", "true".to_owned());
+    if let Memory::Share { of, .. } = &slot.memory {
+        put("of", of.to_string());
     }
     detail
 }

@@ -1,19 +1,22 @@
 //! From the text of a rule file to rules. The words of a rule are here, those of its condition in `when.rs`; what they mean is
 //! said in `condition.rs`.
 
+pub(super) mod matcher;
 #[cfg(test)]
 mod tests;
-pub(super) mod when;
+mod urgency;
+mod when;
 
 use std::collections::BTreeSet;
 
-use jiff::civil::Time;
 use toml::de::DeTable;
 
-use self::when::{WITH_NEWS, condition, key, matcher, path};
+use self::matcher::{Defaults, ENDS, WITH_NEWS, matcher, path};
+use self::urgency::urgency;
+use self::when::{condition, subject};
 use super::book::{Clocks, Mode, Reach, ReportPlan, RuleMeta, Suppression};
 use super::case::{self, Case};
-use super::condition::{Condition, Hours, Urgency};
+use super::condition::{Condition, Urgency};
 use super::error::{RuleError, nearest_hint};
 use super::fields::{At, Fields, File};
 use super::key::Key;
@@ -118,9 +121,8 @@ fn rule(
     let title_zh = fields.text("title_zh", TITLE_CHARS_MAX, "\"烟感报警\"");
     let title_en = fields.text("title_en", TITLE_CHARS_MAX, "\"Smoke detector in alarm\"");
     let urgency = urgency(fields);
-    let subject = fields
-        .text("subject", 100, "\"device\"")
-        .and_then(|word| key(file, &word));
+    let subject = subject(fields);
+    let off_delay_s = fields.whole_if("off_delay_s", 0, SECONDS_MAX);
     let dedupe_s = fields.whole("dedupe_s", 0, SECONDS_MAX, "300");
     let department = |at: &At<'_, &str>| -> Option<DepartmentId> {
         let id: DepartmentId = at.parse(file)?;
@@ -193,7 +195,11 @@ fn rule(
     let condition = when.as_ref().and_then(condition);
     let clear_fields = fields.table_if("clear");
     let clear = clear_fields.as_ref().map(|fields| {
-        let clear = matcher(fields, WITH_NEWS);
+        let defaults = Defaults {
+            heard: ENDS,
+            ..Defaults::of(WITH_NEWS)
+        };
+        let clear = matcher(fields, defaults);
         fields.done();
         clear
     });
@@ -240,6 +246,7 @@ fn rule(
             subject: subject?,
             condition,
             clear: clear.flatten(),
+            off_delay_s: off_delay_s.and_then(|n| u32::try_from(n).ok()).unwrap_or(0),
             detail,
         })
     })();
@@ -249,6 +256,7 @@ fn rule(
         id,
         absorbs,
         suppressed,
+        listens: file.take_listens(),
         rule,
     };
     Some((read, cases))
@@ -299,6 +307,28 @@ fn check_together(
             "several devices have no device in common",
             "write `subject = \"zone\"` or `subject = \"site\"`",
         ),
+        (Some(Condition::Share { .. }), Some(subject))
+            if !matches!(
+                subject,
+                Key::Building | Key::Site | Key::Zone | Key::Grid | Key::Household
+            ) =>
+        {
+            fields.fail(
+                "subject",
+                "a share is of the devices of a place",
+                "write `subject = \"building\"`, `\"site\"`, `\"zone\"`, `\"grid\"` or `\"household\"`",
+            );
+        }
+        (Some(condition), Some(subject))
+            if subject.parts().contains(&Key::RuleGrid)
+                && condition.matchers().iter().any(|m| m.rules.is_empty()) =>
+        {
+            fields.fail(
+                "subject",
+                "no rule is listened to",
+                "`rule@grid` needs `rules` in `[rule.when]`",
+            );
+        }
         _ => {}
     }
     if matches!(condition, Some(Condition::Absence { .. })) && fields.has("clear") {
@@ -315,9 +345,7 @@ fn check_together(
             "leave the cases out; what reports lead to is the incident machine's",
         );
     }
-    let watches = condition
-        .and_then(Condition::matcher)
-        .is_some_and(|m| m.watch_list);
+    let watches = condition.is_some_and(Condition::watches);
     if !watches && urgency.is_some_and(|u| u.violent.is_some()) {
         fields.fail(
             "severity_violent",
@@ -325,73 +353,6 @@ fn check_together(
             "it needs `watch_list = true` in `[rule.when]`",
         );
     }
-}
-
-fn severity(file: &File<'_>, at: &At<'_, &str>) -> Option<Severity> {
-    at.one_of(file, "severity", SEVERITIES)
-}
-
-fn urgency(fields: &Fields<'_, '_>) -> Option<Urgency> {
-    let file = fields.file;
-    let always = fields
-        .text("severity", 8, "\"P2\"")
-        .and_then(|at| severity(file, &at));
-    let violent = fields
-        .text_if("severity_violent", 8)
-        .and_then(|at| severity(file, &at));
-    let mut hours = Vec::new();
-    if let Some(table) = fields.table_if("severity_hours") {
-        for (span, offset, value) in table.open_entries() {
-            let field = format!("severity_hours.{span}");
-            let severity = value.get_ref().as_str().map_or_else(
-                || {
-                    file.note(
-                        offset,
-                        &field,
-                        "is not a severity".to_owned(),
-                        Some("as in `\"23:00-06:00\" = \"P2\"`".to_owned()),
-                    );
-                    None
-                },
-                |value| {
-                    let at = At {
-                        value,
-                        offset,
-                        field: field.as_str().into(),
-                    };
-                    severity(file, &at)
-                },
-            );
-            match (read_hours(span), severity) {
-                (Some(span), Some(severity)) => hours.push((span, severity)),
-                (None, _) => file.note(
-                    offset,
-                    &field,
-                    format!("`{span}` is not a part of the day"),
-                    Some("as in `\"23:00-06:00\"`, from the first minute up to the second".into()),
-                ),
-                (_, None) => {}
-            }
-        }
-    }
-    Some(Urgency {
-        always: always?,
-        hours,
-        violent,
-    })
-}
-
-fn read_hours(text: &str) -> Option<Hours> {
-    let (from, to) = text.split_once('-')?;
-    let time = |text: &str| {
-        let (hour, minute) = text.trim().split_once(':')?;
-        Time::new(hour.parse().ok()?, minute.parse().ok()?, 0, 0).ok()
-    };
-    let hours = Hours {
-        from: time(from)?,
-        to: time(to)?,
-    };
-    (hours.from != hours.to).then_some(hours)
 }
 
 fn steps(fields: &Fields<'_, '_>, name: &'static str) -> Vec<String> {

@@ -172,12 +172,12 @@ fn each_mistake_names_file_line_rule_field_and_what_to_write() {
     check(
         "",
         "at_least = 3",
-        "t.toml:15: rule T1: field `when.at_least`: unknown field (hint: known are `is`, `kinds`, `phases`, `class`, `zone_kind`, `where`, `watch_list`, `expr`)",
+        "t.toml:15: rule T1: field `when.at_least`: unknown field (hint: known are `is`, `rules`, `kinds`, `phases`, `class`, `zone_kind`, `where`, `watch_list`, `expr`, `edge`)",
     );
     check(
         "is = \"match\"",
-        "is = \"count\"\nat_least = 1\nwithin_s = 0",
-        "t.toml:14: rule T1: field `when.at_least`: `1` is not a whole number from 2 to 200\n\
+        "is = \"count\"\nat_least = 0\nwithin_s = 0",
+        "t.toml:14: rule T1: field `when.at_least`: `0` is not a whole number from 1 to 200\n\
          t.toml:15: rule T1: field `when.within_s`: `0` is not a whole number from 1 to 31622400",
     );
     check(
@@ -223,6 +223,82 @@ fn each_mistake_names_file_line_rule_field_and_what_to_write() {
          t.toml:16: rule T1: field `suppresses.rules`: unknown rule `T9` (hint: there is none yet)\n\
          t.toml:17: rule T1: field `suppresses.within`: unknown reach `floor` (hint: known are `device`, `zone`, `building`, `site`)",
     );
+    let when = "is = \"match\"\nkinds = [\"fire.smoke\"]";
+    check(
+        when,
+        "is = \"match\"\nrules = [\"T9\", \"T1\"]",
+        "t.toml:14: rule T1: field `when.rules`: unknown rule `T9` (hint: there is none yet)\n\
+         t.toml:14: rule T1: field `when.rules`: a rule cannot listen to itself (hint: there is none yet)",
+    );
+    check(
+        when,
+        "is = \"match\"\nrules = [\"T2\"]\nkinds = [\"fire.smoke\"]",
+        "t.toml:14: rule T1: field `when.rules`: unknown rule `T2` (hint: there is none yet)\n\
+         t.toml:15: rule T1: field `when.kinds`: stands beside `rules` (hint: a rule listens to devices or to other rules; two steps of a `sequence` may differ)",
+    );
+    check(
+        when,
+        "is = \"threshold\"\nreading = \"level\"\nbelow = 20\nclear_above = 10",
+        "t.toml:16: rule T1: field `when.clear_above`: lies below the limit itself (hint: it is well again above the limit, or there)",
+    );
+    check(
+        when,
+        "is = \"threshold\"\nreading = \"level\"\nabove = \"20\"",
+        "t.toml:15: rule T1: field `when.above`: `20` is not a number (hint: as in `above = 20`)",
+    );
+    check(
+        when,
+        "is = \"threshold\"\nreading = \"level\"\nabove = 20\nbelow = 10",
+        "t.toml:16: rule T1: field `when.below`: there must be one limit, `below` or `above` (hint: as in `below = 20`)",
+    );
+    check(
+        when,
+        "is = \"held\"\nkinds = [\"fire.smoke\"]",
+        "t.toml:12: rule T1: field `when.for_s`: is missing (hint: as in `for_s = 300`)",
+    );
+    check(
+        when,
+        "is = \"sequence\"\nwithin_s = 60\n[[rule.when.step]]\nkinds = [\"fire.smoke\"]",
+        "t.toml:15: rule T1: field `when.step`: 1 steps are not 2 to 8 (hint: each is a table `[[rule.when.step]]` with its kinds or rules)",
+    );
+    check(
+        when,
+        "is = \"sequence\"\nwithin_s = 60\n[[rule.when.step]]\nkinds = [\"fire.smoke\"]\n[[rule.when.step]]\nkinds = [\"fire.smok\"]\nactiv = true",
+        "t.toml:18: rule T1: field `when.step.kinds`: unknown kind `fire.smok` (hint: did you mean `fire.smoke`?)\n\
+         t.toml:19: rule T1: field `when.step.activ`: unknown field (hint: did you mean `active`?)",
+    );
+    check(
+        when,
+        "is = \"share\"\nkinds = [\"fire.smoke\"]\nwithin_s = 60\nshare = 30",
+        "t.toml:16: rule T1: field `when.share`: is not from 0.01 to 1 (hint: 0.3 is 30 % of the devices)",
+    );
+    check(
+        when,
+        "is = \"share\"\nkinds = [\"fire.smoke\"]\nwithin_s = 60\nshare = 0.3",
+        "t.toml:6: rule T1: field `subject`: a share is of the devices of a place (hint: write `subject = \"building\"`, `\"site\"`, `\"zone\"`, `\"grid\"` or `\"household\"`)",
+    );
+    check(
+        when,
+        "is = \"days\"\nkinds = [\"fire.smoke\"]\nat_least = 3\ndays = 8\nof_days = 7",
+        "t.toml:16: rule T1: field `when.days`: is more than `of_days` (hint: as in `days = 3`, `of_days = 7`)",
+    );
+    check(
+        "severity = \"P2\"",
+        "severity = \"P2\"\nseverity_zone = { fire_dor = \"P1\" }\nseverity_count = { \"0\" = \"P1\", \"2\" = \"P7\" }",
+        "t.toml:6: rule T1: field `severity_zone.fire_dor`: unknown kind of zone `fire_dor` (hint: did you mean `fire_door`?)\n\
+         t.toml:7: rule T1: field `severity_count.0`: `0` is not a number from 1 up (hint: as in `\"3\" = \"P3\"`: from the third on)\n\
+         t.toml:7: rule T1: field `severity_count.2`: unknown severity `P7` (hint: known are `P1`, `P2`, `P3`, `P4`)",
+    );
+    check(
+        "subject = \"device\"",
+        "subject = [\"zone\", \"plate@site\"]",
+        "t.toml:6: rule T1: field `subject`: has a plate that does not stand first (hint: as in `subject = [\"plate@site\", \"zone\"]`)",
+    );
+    check(
+        "subject = \"device\"",
+        "subject = \"rule@grid\"",
+        "t.toml:6: rule T1: field `subject`: no rule is listened to (hint: `rule@grid` needs `rules` in `[rule.when]`)",
+    );
     check(
         "",
         "[rule.suppresses]\nwithin = \"site\"",
@@ -232,6 +308,35 @@ fn each_mistake_names_file_line_rule_field_and_what_to_write() {
         "",
         "[[rules]]\nid = \"T2\"",
         "t.toml:15: field `rules`: unknown field (hint: did you mean `rule`?)",
+    );
+}
+
+#[test]
+fn rules_that_listen_in_a_circle_or_too_deep_are_named() {
+    let listening = |id: &str, to: &str| {
+        let rules = format!("rules = [\"{to}\"]");
+        GOOD.replace("T1", id)
+            .replace("kinds = [\"fire.smoke\"]", &rules)
+    };
+    let text = [
+        listening("T1", "T2"),
+        listening("T2", "T3"),
+        listening("T3", "T4"),
+        listening("T4", "T2"),
+    ];
+    assert_eq!(
+        parse(&[("t.toml", &text.concat())]).expect_err("a circle"),
+        "t.toml:56: rule T4: field `when.rules`: rules listen in a circle: T2 → T3 → T4 → T2 (hint: one of them must listen to devices)",
+    );
+    let chain = |depth: usize| {
+        let rules = (1..=depth).map(|n| listening(&format!("T{}", n + 1), &format!("T{n}")));
+        GOOD.to_owned() + &rules.rev().collect::<String>()
+    };
+    parse(&[("t.toml", &chain(8))]).expect("eight are good");
+    let said = parse(&[("t.toml", &chain(9))]).expect_err("nine are too many");
+    assert!(
+        said.ends_with("rule T10: field `when.rules`: listens more than 8 rules deep (hint: listen to the first ones directly)"),
+        "{said}"
     );
 }
 

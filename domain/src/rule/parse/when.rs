@@ -1,59 +1,32 @@
-//! The words of `[rule.when]` and `[rule.clear]`: sorts of condition, which events concern them, tests on attributes.
-
-use toml::Spanned;
-use toml::de::DeValue;
+//! The words of `[rule.when]`: the sorts of condition, each with its numbers. What concerns a rule is read in `matcher.rs`.
 
 use super::super::book::ReportType;
-use super::super::condition::{AttrTest, Condition, Matcher, Scalar, Test};
+use super::super::condition::{Condition, Limit, Step};
 use super::super::error::nearest_hint;
-use super::super::expr::{EXPR_BYTES_MAX, Expr, Mistake};
-use super::super::fields::{At, Fields, File, number};
+use super::super::fields::{At, Fields, File};
 use super::super::key::Key;
 use super::SECONDS_MAX;
-use crate::place::ZoneKind;
+use super::matcher::{CLASSES, Defaults, ONCE, WITH_NEWS, attr_path, matcher};
 use crate::{DeviceClass, Kind, Phase};
 
 /// Most events or devices that a condition may ask for.
 const AT_LEAST_MAX: i64 = 200;
-pub(in crate::rule) const PHASES: &[(&str, Phase)] = &[
-    ("instant", Phase::Instant),
-    ("raised", Phase::Raised),
-    ("updated", Phase::Updated),
-    ("cleared", Phase::Cleared),
-];
-pub(in crate::rule) const CLASSES: &[(&str, DeviceClass)] = &[
-    ("fire_sensor", DeviceClass::FireSensor),
-    ("barrier", DeviceClass::Barrier),
-    ("access", DeviceClass::Access),
-    ("camera", DeviceClass::Camera),
-    ("panel", DeviceClass::Panel),
-    ("gateway", DeviceClass::Gateway),
-];
-pub(in crate::rule) const ZONE_KINDS: &[(&str, ZoneKind)] = &[
-    ("fire_compartment", ZoneKind::FireCompartment),
-    ("gate_lane", ZoneKind::GateLane),
-    ("lift", ZoneKind::Lift),
-    ("stair", ZoneKind::Stair),
-    ("door", ZoneKind::Door),
-    ("fire_lane", ZoneKind::FireLane),
-    ("bike_shed", ZoneKind::BikeShed),
-    ("outdoor", ZoneKind::Outdoor),
-    ("unit", ZoneKind::Unit),
-    ("shop", ZoneKind::Shop),
-    ("fire_door", ZoneKind::FireDoor),
-    ("perimeter", ZoneKind::Perimeter),
-];
-/// The word of a kind of zone.
-pub(in crate::rule) fn zone_word(kind: ZoneKind) -> &'static str {
-    let known = ZONE_KINDS.iter().find(|(_, known)| *known == kind);
-    known.map_or("", |(word, _)| word)
-}
+/// Most steps of a sequence.
+const STEPS_MAX: usize = 8;
+/// Most days that are counted.
+const DAYS_MAX: i64 = 366;
 
 #[derive(Clone, Copy)]
 enum Sort {
     Match,
     Count,
     Independent,
+    Held,
+    Threshold,
+    Fleeting,
+    Sequence,
+    Share,
+    Days,
     Absence,
     Report,
 }
@@ -61,15 +34,50 @@ const SORTS: &[(&str, Sort)] = &[
     ("match", Sort::Match),
     ("count", Sort::Count),
     ("independent", Sort::Independent),
+    ("held", Sort::Held),
+    ("threshold", Sort::Threshold),
+    ("fleeting", Sort::Fleeting),
+    ("sequence", Sort::Sequence),
+    ("share", Sort::Share),
+    ("days", Sort::Days),
     ("absence", Sort::Absence),
     ("report", Sort::Report),
 ];
 
-/// Phases that count unless a rule says otherwise: for counting, news of what goes on is no new event.
-const ONCE: &[Phase] = &[Phase::Instant, Phase::Raised];
-pub(super) const WITH_NEWS: &[Phase] = &[Phase::Instant, Phase::Raised, Phase::Updated];
+/// A subject: one word, or several in a list.
+pub(super) fn subject(fields: &Fields<'_, '_>) -> Option<Key> {
+    let file = fields.file;
+    if !fields.has("subject") {
+        fields.text("subject", 100, "\"device\"");
+        return None;
+    }
+    let words = fields.texts("subject");
+    let keys: Option<Vec<Key>> = words.iter().map(|at| key(file, at)).collect();
+    let mut keys = keys?;
+    if keys.len() > 4 {
+        fields.fail(
+            "subject",
+            "has more than 4 parts",
+            "one alarm is about one thing",
+        );
+        return None;
+    }
+    // screens mask a plate where it stands first
+    if keys.iter().skip(1).any(|key| *key == Key::Plate) {
+        fields.fail(
+            "subject",
+            "has a plate that does not stand first",
+            "as in `subject = [\"plate@site\", \"zone\"]`",
+        );
+        return None;
+    }
+    if keys.len() > 1 {
+        return Some(Key::All(keys));
+    }
+    keys.pop()
+}
 
-pub(super) fn key(file: &File<'_>, at: &At<'_, &str>) -> Option<Key> {
+fn key(file: &File<'_>, at: &At<'_, &str>) -> Option<Key> {
     let key = Key::from_word(at.value);
     if key.is_none() {
         let words = Key::WORDS
@@ -86,74 +94,24 @@ pub(super) fn key(file: &File<'_>, at: &At<'_, &str>) -> Option<Key> {
     key
 }
 
-pub(super) fn path(text: &str) -> Vec<String> {
-    text.split('.').map(str::to_owned).collect()
-}
-
 pub(super) fn condition(fields: &Fields<'_, '_>) -> Option<Condition> {
     let file = fields.file;
     let sort = fields
         .text("is", 20, "\"match\"")
         .and_then(|at| at.one_of(file, "sort of condition", SORTS));
-    let seconds = |name| {
-        fields
-            .whole(name, 1, SECONDS_MAX, "300")
-            .and_then(|n| u32::try_from(n).ok())
-    };
-    let many = |min| {
-        fields
-            .whole("at_least", min, AT_LEAST_MAX, "2")
-            .and_then(|n| usize::try_from(n).ok())
-    };
     let condition = match sort {
         // what fields there should be is not known: complaining about them would only mislead
         None => return None,
-        Some(Sort::Match) => matcher(fields, WITH_NEWS).map(Condition::Match),
-        Some(Sort::Count) => {
-            let (matcher, at_least, within_s) =
-                (matcher(fields, ONCE), many(2), seconds("within_s"));
-            let wanted = fields.text_if("distinct", 100);
-            let distinct = wanted.as_ref().map(|at| key(file, at));
-            (|| {
-                Some(Condition::Count {
-                    matcher: matcher?,
-                    at_least: at_least?,
-                    within_s: within_s?,
-                    distinct: match distinct {
-                        Some(key) => Some(key?),
-                        None => None,
-                    },
-                })
-            })()
-        }
-        Some(Sort::Independent) => {
-            let (matcher, at_least, within_s) =
-                (matcher(fields, WITH_NEWS), many(2), seconds("within_s"));
-            (|| {
-                Some(Condition::Independent {
-                    matcher: matcher?,
-                    at_least: at_least?,
-                    within_s: within_s?,
-                })
-            })()
-        }
-        Some(Sort::Absence) => {
-            let classes: Vec<DeviceClass> = fields
-                .texts("class")
-                .iter()
-                .filter_map(|at| at.one_of(file, "device class", CLASSES))
-                .collect();
-            if !fields.has("class") {
-                fields.fail("class", "is missing", "as in `class = \"fire_sensor\"`");
-            }
-            let heartbeats = fields
-                .whole("heartbeats", 1, 1000, "2")
-                .and_then(|n| u32::try_from(n).ok());
-            heartbeats.map(|heartbeats| Condition::Absence {
-                classes,
-                heartbeats,
-            })
-        }
+        Some(Sort::Match) => matcher(fields, Defaults::of(WITH_NEWS)).map(Condition::Match),
+        Some(Sort::Count) => count(fields),
+        Some(Sort::Independent) => independent(fields),
+        Some(Sort::Held) => held(fields),
+        Some(Sort::Threshold) => threshold(fields),
+        Some(Sort::Fleeting) => fleeting(fields),
+        Some(Sort::Sequence) => sequence(fields),
+        Some(Sort::Share) => share(fields),
+        Some(Sort::Days) => days(fields),
+        Some(Sort::Absence) => absence(fields),
         Some(Sort::Report) => {
             let hint = "as in `types = [\"fire_hazard\"]`";
             if !fields.has("types") {
@@ -171,136 +129,219 @@ pub(super) fn condition(fields: &Fields<'_, '_>) -> Option<Condition> {
     condition
 }
 
-pub(super) fn matcher(fields: &Fields<'_, '_>, phases: &[Phase]) -> Option<Matcher> {
-    let file = fields.file;
-    let kinds_known: Vec<(&str, Kind)> = Kind::ALL.iter().map(|k| (k.as_str(), *k)).collect();
-    let words = fields.texts("kinds");
-    if !fields.has("kinds") {
-        fields.fail("kinds", "is missing", "as in `kinds = [\"fire.smoke\"]`");
-    } else if words.is_empty() {
-        fields.fail("kinds", "names no kind", "as in `kinds = [\"fire.smoke\"]`");
-    }
-    let kinds: Vec<Kind> = words
-        .iter()
-        .filter_map(|at| at.one_of(file, "kind", &kinds_known))
-        .collect();
-    let phases_given: Vec<Phase> = fields
-        .texts("phases")
-        .iter()
-        .filter_map(|at| at.one_of(file, "phase", PHASES))
-        .collect();
-    let classes = fields
-        .texts("class")
-        .iter()
-        .filter_map(|at| at.one_of(file, "device class", CLASSES))
-        .collect();
-    let zone_kinds = fields
-        .texts("zone_kind")
-        .iter()
-        .filter_map(|at| at.one_of(file, "kind of zone", ZONE_KINDS))
-        .collect();
-    let mut attrs = Vec::new();
-    if let Some(table) = fields.table_if("where") {
-        for (name, offset, value) in table.open_entries() {
-            attr_tests(file, name, offset, value, &mut attrs);
-        }
-    }
-    let watch_list = fields.yes_if("watch_list").unwrap_or(false);
-    let expr = fields
-        .text_if("expr", EXPR_BYTES_MAX)
-        .map(|at| expression(file, &at));
-    let expr = match expr {
-        Some(expr) => Some(expr?),
-        None => None,
-    };
-    (!kinds.is_empty()).then_some(Matcher {
-        kinds,
-        phases: if phases_given.is_empty() {
-            phases.to_vec()
-        } else {
-            phases_given
+fn seconds(fields: &Fields<'_, '_>, name: &'static str, min: i64) -> Option<u32> {
+    let number = fields.whole(name, min, SECONDS_MAX, "300")?;
+    u32::try_from(number).ok()
+}
+
+fn many(fields: &Fields<'_, '_>, name: &'static str, min: i64, max: i64) -> Option<u32> {
+    let number = fields.whole(name, min, max, "2")?;
+    u32::try_from(number).ok()
+}
+
+fn count(fields: &Fields<'_, '_>) -> Option<Condition> {
+    let matcher = matcher(fields, Defaults::of(ONCE));
+    let at_least = many(fields, "at_least", 1, AT_LEAST_MAX);
+    let within_s = seconds(fields, "within_s", 1);
+    let wanted = fields.text_if("distinct", 100);
+    let distinct = wanted.as_ref().map(|at| key(fields.file, at));
+    Some(Condition::Count {
+        matcher: matcher?,
+        at_least: at_least? as usize,
+        within_s: within_s?,
+        distinct: match distinct {
+            Some(key) => Some(key?),
+            None => None,
         },
-        classes,
-        zone_kinds,
-        attrs,
-        watch_list,
-        expr,
     })
 }
 
-fn expression(file: &File<'_>, at: &At<'_, &str>) -> Option<Expr> {
-    match Expr::compile(at.value) {
-        Ok(expr) => Some(expr),
-        Err(Mistake { what, hint }) => {
-            file.note(at.offset, &at.field, what, Some(hint));
+fn independent(fields: &Fields<'_, '_>) -> Option<Condition> {
+    let matcher = matcher(fields, Defaults::of(WITH_NEWS));
+    let at_least = many(fields, "at_least", 2, AT_LEAST_MAX);
+    let within_s = seconds(fields, "within_s", 1);
+    Some(Condition::Independent {
+        matcher: matcher?,
+        at_least: at_least? as usize,
+        within_s: within_s?,
+    })
+}
+
+fn held(fields: &Fields<'_, '_>) -> Option<Condition> {
+    let matcher = matcher(fields, Defaults::of(WITH_NEWS));
+    let for_s = seconds(fields, "for_s", 1);
+    let repeat = fields.has("repeat_within_s");
+    let repeat_within_s = fields.whole_if("repeat_within_s", 1, SECONDS_MAX);
+    if repeat && repeat_within_s.is_none() {
+        return None;
+    }
+    Some(Condition::Held {
+        matcher: matcher?,
+        for_s: for_s?,
+        repeat_within_s: repeat_within_s.and_then(|n| u32::try_from(n).ok()),
+    })
+}
+
+fn threshold(fields: &Fields<'_, '_>) -> Option<Condition> {
+    let defaults = Defaults {
+        kinds: &[Kind::DeviceTelemetry],
+        ..Defaults::of(WITH_NEWS)
+    };
+    let matcher = matcher(fields, defaults);
+    let reading = fields.text("reading", 100, "\"battery_percent\"");
+    let (below, above) = (fields.number_if("below"), fields.number_if("above"));
+    let clear_above = fields.number_if("clear_above");
+    let clear_below = fields.number_if("clear_below");
+    let for_s = if fields.has("for_s") {
+        seconds(fields, "for_s", 0)
+    } else {
+        Some(0)
+    };
+    let limit = match (below, above) {
+        (Some(limit), None) => {
+            if fields.has("clear_below") {
+                fields.fail("clear_below", "belongs to `above`", "write `clear_above`");
+            }
+            let clear = clear_above.unwrap_or(limit);
+            if clear < limit {
+                fields.fail(
+                    "clear_above",
+                    "lies below the limit itself",
+                    "it is well again above the limit, or there",
+                );
+            }
+            Some(Limit::Below { limit, clear })
+        }
+        (None, Some(limit)) => {
+            if fields.has("clear_above") {
+                fields.fail("clear_above", "belongs to `below`", "write `clear_below`");
+            }
+            let clear = clear_below.unwrap_or(limit);
+            if clear > limit {
+                fields.fail(
+                    "clear_below",
+                    "lies above the limit itself",
+                    "it is well again below the limit, or there",
+                );
+            }
+            Some(Limit::Above { limit, clear })
+        }
+        (None, None) if fields.has("below") || fields.has("above") => None,
+        _ => {
+            fields.fail(
+                "below",
+                "there must be one limit, `below` or `above`",
+                "as in `below = 20`",
+            );
             None
         }
-    }
+    };
+    Some(Condition::Threshold {
+        matcher: matcher?,
+        reading: attr_path(reading?.value),
+        limit: limit?,
+        for_s: for_s?,
+    })
 }
 
-/// The tests on one attribute: `"door" = "open"`, `["a", "b"]`, `{ at_least = 0.8 }`, `{ not = "x" }`.
-fn attr_tests(
-    file: &File<'_>,
-    name: &str,
-    offset: usize,
-    value: &Spanned<DeValue<'_>>,
-    into: &mut Vec<AttrTest>,
-) {
-    let field = format!("where.{name}");
-    let mut add = |test| {
-        into.push(AttrTest {
-            path: path(name),
-            test,
-        });
-    };
-    let wrong = |what: &str| {
-        file.note(
-            offset,
-            &field,
-            what.to_owned(),
-            Some(
-                "a text, number or yes/no, a list of them, or `{ at_least = 1, at_most = 2, not = \"x\" }`; \
-                 a path is written in quotes, `\"panel.system\"`"
-                    .to_owned(),
-            ),
+fn fleeting(fields: &Fields<'_, '_>) -> Option<Condition> {
+    const BEGINS: &[Phase] = &[Phase::Raised];
+    let matcher = matcher(fields, Defaults::of(BEGINS));
+    let within_s = seconds(fields, "within_s", 1);
+    Some(Condition::Fleeting {
+        matcher: matcher?,
+        within_s: within_s?,
+    })
+}
+
+fn sequence(fields: &Fields<'_, '_>) -> Option<Condition> {
+    let tables = fields.tables("step");
+    if !(2..=STEPS_MAX).contains(&tables.len()) {
+        fields.fail(
+            "step",
+            format!("{} steps are not 2 to {STEPS_MAX}", tables.len()),
+            "each is a table `[[rule.when.step]]` with its kinds or rules",
         );
-    };
-    let DeValue::Table(table) = value.get_ref() else {
-        match scalars(value.get_ref()) {
-            Some(list) => add(Test::OneOf(list)),
-            None => wrong("cannot be compared with"),
-        }
-        return;
-    };
-    if table.is_empty() {
-        wrong("tests nothing");
     }
-    for (word, value) in table {
-        let value = value.get_ref();
-        let test = match word.get_ref().as_ref() {
-            "at_least" => number(value).map(Test::AtLeast),
-            "at_most" => number(value).map(Test::AtMost),
-            "not" => scalars(value).map(Test::NoneOf),
-            _ => None,
-        };
-        match test {
-            Some(test) => add(test),
-            None => wrong(&format!("unknown or wrong test `{}`", word.get_ref())),
-        }
-    }
+    let steps: Vec<Option<Step>> = tables
+        .iter()
+        .map(|table| {
+            let active = table.yes_if("active").unwrap_or(false);
+            let phases = if active { WITH_NEWS } else { ONCE };
+            let matcher = matcher(table, Defaults::of(phases));
+            table.done();
+            Some(Step {
+                matcher: matcher?,
+                active,
+            })
+        })
+        .collect();
+    let within_s = seconds(fields, "within_s", 1);
+    let ordered = fields.yes_if("ordered").unwrap_or(false);
+    let steps: Option<Vec<Step>> = steps.into_iter().collect();
+    Some(Condition::Sequence {
+        steps: steps.filter(|steps| (2..=STEPS_MAX).contains(&steps.len()))?,
+        within_s: within_s?,
+        ordered,
+    })
 }
 
-fn scalars(value: &DeValue<'_>) -> Option<Vec<Scalar>> {
-    let scalar = |value: &DeValue<'_>| match value {
-        DeValue::String(s) => Some(Scalar::Text(s.to_string())),
-        DeValue::Boolean(b) => Some(Scalar::Truth(*b)),
-        other => number(other).map(Scalar::Number),
-    };
-    match value {
-        DeValue::Array(items) => {
-            let list: Option<Vec<_>> = items.iter().map(|v| scalar(v.get_ref())).collect();
-            list.filter(|list| !list.is_empty())
-        }
-        one => scalar(one).map(|s| vec![s]),
+fn share(fields: &Fields<'_, '_>) -> Option<Condition> {
+    let matcher = matcher(fields, Defaults::of(WITH_NEWS));
+    let within_s = seconds(fields, "within_s", 1);
+    let share = fields.number_if("share");
+    if !fields.has("share") {
+        fields.fail("share", "is missing", "as in `share = 0.3`");
     }
+    if share.is_some_and(|share| !(0.01..=1.0).contains(&share)) {
+        fields.fail(
+            "share",
+            "is not from 0.01 to 1",
+            "0.3 is 30 % of the devices",
+        );
+        return None;
+    }
+    Some(Condition::Share {
+        matcher: matcher?,
+        share: share?,
+        within_s: within_s?,
+    })
+}
+
+fn days(fields: &Fields<'_, '_>) -> Option<Condition> {
+    let matcher = matcher(fields, Defaults::of(ONCE));
+    let at_least = many(fields, "at_least", 1, 1_000_000);
+    let days = many(fields, "days", 1, DAYS_MAX);
+    let of_days = many(fields, "of_days", 1, DAYS_MAX);
+    if days > of_days && of_days.is_some() {
+        fields.fail(
+            "days",
+            "is more than `of_days`",
+            "as in `days = 3`, `of_days = 7`",
+        );
+    }
+    let registered_over = fields.whole_if("registered_over", 0, 1000);
+    Some(Condition::Days {
+        matcher: matcher?,
+        at_least: at_least?,
+        registered_over: registered_over.and_then(|n| u16::try_from(n).ok()),
+        days: days?,
+        of_days: of_days?,
+    })
+}
+
+fn absence(fields: &Fields<'_, '_>) -> Option<Condition> {
+    let classes: Vec<DeviceClass> = fields
+        .texts("class")
+        .iter()
+        .filter_map(|at| at.one_of(fields.file, "device class", CLASSES))
+        .collect();
+    if !fields.has("class") {
+        fields.fail("class", "is missing", "as in `class = \"fire_sensor\"`");
+    }
+    let heartbeats = many(fields, "heartbeats", 1, 1000);
+    Some(Condition::Absence {
+        classes,
+        heartbeats: heartbeats?,
+    })
 }
