@@ -17,6 +17,8 @@ pub(crate) struct Cli {
 pub(crate) enum Command {
     /// Play a scenario with simulated devices against a running hub.
     Run(RunArgs),
+    /// List the scenarios and the rules that they make ring; with --rules, exit code 1 when a rule has no scenario.
+    Scenarios(ScenariosArgs),
     /// Publish as fast as asked, and write down what was acknowledged.
     Load(LoadArgs),
     /// Check that every acknowledged message is in the hub's store exactly once; exit code 1 when not.
@@ -46,6 +48,13 @@ pub(crate) struct RunArgs {
     /// Write what was done to this file, as JSON.
     #[arg(long)]
     pub(crate) report: Option<PathBuf>,
+}
+
+#[derive(Args)]
+pub(crate) struct ScenariosArgs {
+    /// A directory with rule files, such as deploy/config/rules: list its rules, each with the scenarios that make it ring.
+    #[arg(long)]
+    pub(crate) rules: Option<PathBuf>,
 }
 
 #[derive(Args)]

@@ -1,7 +1,8 @@
-//! `device-sim`: simulated devices against a running hub (`run`), a load generator (`load`), and the check of its oracle
-//! against the hub's store (`verify`).
+//! `device-sim`: simulated devices against a running hub (`run`), what they can play (`scenarios`), a load generator (`load`), and
+//! the check of its oracle against the hub's store (`verify`).
 
 mod args;
+mod coverage;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -29,6 +30,7 @@ async fn main() -> ExitCode {
         .init();
     let done = match Cli::parse().command {
         Command::Run(args) => run(args).await,
+        Command::Scenarios(args) => coverage::list(args.rules.as_deref()),
         Command::Load(args) => load(args).await,
         Command::Verify(args) => check(args).await,
     };

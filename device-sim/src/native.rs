@@ -34,6 +34,20 @@ pub enum Say {
     },
     /// Readings: QoS 0, lost when the device is not connected.
     Telemetry(Fields),
+    /// What came of a command: QoS 1.
+    Response {
+        /// Which command, such as `raise`.
+        command: String,
+        /// Its fields.
+        fields: Fields,
+    },
+    /// Bytes on a topic, as a broken or taken-over device would send them: QoS 0, nobody waits for an answer.
+    Raw {
+        /// Where to, whoever it belongs to.
+        topic: String,
+        /// What.
+        payload: String,
+    },
 }
 
 /// A message ready to be published.
@@ -92,6 +106,16 @@ pub fn encode(device: &SimDevice, say: &Say, id: String, at: Timestamp) -> Messa
         Say::Telemetry(fields) => Message {
             acknowledged: false,
             ..Message::report(format!("{root}/tele"), &stamped(fields, at), false)
+        },
+        Say::Response { command, fields } => {
+            Message::report(format!("{root}/rsp/{command}"), &stamped(fields, at), false)
+        }
+        Say::Raw { topic, payload } => Message {
+            topic: topic.clone(),
+            payload: payload.clone().into_bytes(),
+            acknowledged: false,
+            retain: false,
+            id: None,
         },
     }
 }
@@ -201,6 +225,20 @@ mod tests {
         let state = encode(&smoke(), &state, String::new(), at);
         assert_eq!(state.topic, "ssg/v1/q1/smoke-1/state/door-1");
         assert!(state.acknowledged && state.retain);
+        let response = Say::Response {
+            command: "open-door".to_owned(),
+            fields: Fields::new(),
+        };
+        let response = encode(&smoke(), &response, String::new(), at);
+        assert_eq!(response.topic, "ssg/v1/q1/smoke-1/rsp/open-door");
+        assert!(response.acknowledged && !response.retain);
+        let raw = Say::Raw {
+            topic: "a/b".to_owned(),
+            payload: "{".to_owned(),
+        };
+        let raw = encode(&smoke(), &raw, String::new(), at);
+        assert_eq!((raw.topic.as_str(), &raw.payload[..]), ("a/b", &b"{"[..]));
+        assert!(!raw.acknowledged && !raw.retain);
         assert!(online(&smoke(), "b", at).retain);
     }
 }

@@ -125,3 +125,31 @@ async fn verify_ends_with_1_when_something_is_lost_and_with_0_when_nothing_is() 
         "an empty oracle proves nothing"
     );
 }
+
+#[test]
+fn scenarios_are_listed_and_a_rule_without_one_is_an_exit_code() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let output = device_sim(folder.path(), &["scenarios"]);
+    assert!(output.status.success(), "{}", words(&output));
+    assert!(words(&output).contains("forced-door"), "{}", words(&output));
+
+    let shipped = Path::new(env!("CARGO_MANIFEST_DIR")).join("../deploy/config/rules");
+    let shipped = shipped.display().to_string();
+    let output = device_sim(folder.path(), &["scenarios", "--rules", &shipped]);
+    assert!(output.status.success(), "{}", words(&output));
+    assert!(words(&output).contains("blacklisted-plate"));
+
+    let rules = std::fs::read_to_string(format!("{shipped}/hub.toml")).expect("ships");
+    let other = rules.replace("id = \"HUB1\"", "id = \"OTHER\"").replace(
+        "kinds = [\"gateway.rejected\"]",
+        "kinds = [\"env.water_leak\"]",
+    );
+    std::fs::write(folder.path().join("other.toml"), other).expect("writes");
+    let output = device_sim(folder.path(), &["scenarios", "--rules", "."]);
+    assert_eq!(output.status.code(), Some(1), "{}", words(&output));
+    assert!(
+        words(&output).contains("1 rules have no scenario"),
+        "{}",
+        words(&output)
+    );
+}

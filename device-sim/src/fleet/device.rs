@@ -30,11 +30,18 @@ const PAUSE_MAX: Duration = Duration::from_secs(10);
 /// Largest packet in bytes, both ways.
 const PACKET_BYTES_MAX: usize = 64 * 1024;
 
-/// Something for a device to say.
+/// Something for a device to do.
 #[derive(Debug)]
-pub(super) struct Order {
-    pub(super) message: Message,
-    pub(super) at: Timestamp,
+pub(super) enum Order {
+    /// Say this.
+    Say {
+        /// What.
+        message: Message,
+        /// When it was made.
+        at: Timestamp,
+    },
+    /// Lose the connection, and find none for so long.
+    Offline(Duration),
 }
 
 struct Waiting {
@@ -52,6 +59,8 @@ pub(super) struct Device {
     ledger: Arc<Ledger>,
     /// No more orders will come; when the outbox is empty the device leaves.
     closing: bool,
+    /// Its network is gone until then.
+    offline_until: Option<Instant>,
 }
 
 /// How a connection ended.
@@ -60,6 +69,8 @@ enum End {
     Left,
     /// It was cut off, or never came to be.
     Lost(ConnectionError),
+    /// It was cut on purpose, without a good-bye: its will is published.
+    Cut,
 }
 
 impl Device {
@@ -87,6 +98,7 @@ impl Device {
             outbox: Outbox::new(WINDOW, OUTBOX_MAX),
             ledger,
             closing: false,
+            offline_until: None,
         }
     }
 
@@ -103,7 +115,12 @@ impl Device {
                     self.ledger.disconnected();
                     self.outbox.restart();
                 }
+                End::Cut => {
+                    self.ledger.disconnected();
+                    self.outbox.restart();
+                }
             }
+            self.wait_for_network(&mut orders).await;
             // a connection that held for a while was a good one
             failures = if begun.elapsed() > PAUSE_MAX {
                 0
@@ -129,6 +146,20 @@ impl Device {
         }
     }
 
+    /// As long as the network is gone; a device that is to leave does not wait for it.
+    async fn wait_for_network(&mut self, orders: &mut mpsc::Receiver<Order>) {
+        while let Some(until) = self.offline_until {
+            if self.closing || until <= Instant::now() {
+                self.offline_until = None;
+                return;
+            }
+            tokio::select! {
+                () = sleep_until(until) => {}
+                order = orders.recv() => self.take(order, None),
+            }
+        }
+    }
+
     async fn connection(&mut self, orders: &mut mpsc::Receiver<Order>) -> End {
         let (client, mut eventloop) = AsyncClient::new(self.options.clone(), REQUESTS_MAX);
         let mut connected = false;
@@ -142,6 +173,9 @@ impl Device {
                         event = &mut poll => break event,
                         order = orders.recv(), if !self.closing => {
                             self.take(order, connected.then_some(&client));
+                            if self.offline_until.is_some() {
+                                return End::Cut;
+                            }
                         }
                     }
                 }
@@ -178,7 +212,11 @@ impl Device {
 
     /// Puts an order where it belongs: readings go out now or never, the rest into the outbox.
     fn take(&mut self, order: Option<Order>, client: Option<&AsyncClient>) {
-        let Some(Order { message, at }) = order else {
+        if let Some(Order::Offline(span)) = order {
+            self.offline_until = Some(Instant::now() + span);
+            return;
+        }
+        let Some(Order::Say { message, at }) = order else {
             self.closing = true;
             let now = Timestamp::now();
             self.keep(native::offline(&self.who, &self.boot, now), now);

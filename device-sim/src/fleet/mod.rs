@@ -202,15 +202,20 @@ impl Fleet {
         if let Some(say) = line.say {
             counters[line.device] += 1;
             let id = format!("{}-{}", self.config.run, counters[line.device]);
-            let message = native::encode(device, &say, id, now);
+            let clock = now.checked_add(line.clock_off).unwrap_or(now);
+            let message = native::encode(device, &say, id, clock);
             let is_event = message.id.is_some();
             event_id.clone_from(&message.id);
-            let order = Order { message, at: now };
+            let order = Order::Say { message, at: now };
             match orders[line.device].try_send(order) {
                 Ok(()) if is_event => self.ledger.published(),
                 Err(_) if is_event => self.ledger.refused(),
                 _ => {}
             }
+        }
+        if let Some(span) = line.offline {
+            // a device whose queue is full has other troubles
+            let _ = orders[line.device].try_send(Order::Offline(span));
         }
         if let Some(rule) = line.expect {
             tracing::info!(rule.id = %rule, device.id = %device.id, "scenario event");

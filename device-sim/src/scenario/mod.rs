@@ -5,6 +5,8 @@
 //!
 //! ```toml
 //! title = "Smoke in one flat"
+//! # the rules that it makes ring: these and no others
+//! fires = ["S1"]
 //! # who plays: a device id, or a pattern with `*` of which one device is drawn for each round
 //! cast = { kitchen = "smoke-q1-*" }
 //! # ordinary life over the whole fleet; who has a part in the steps keeps away from it
@@ -15,13 +17,22 @@
 //! [[step]]
 //! at = "5s"                 # from the start of the round
 //! device = "kitchen"        # a name of the cast, or a device id
-//! kind = "fire.smoke"       # an event; or state = "door-1" with fields = {…}; or silent_for = "2m"
+//! kind = "fire.smoke"       # an event; or one of those below
 //! phase = "raised"          # instant (default), raised, updated, cleared
 //! attrs = { level = 8.4 }   # the kind's own fields; component = "door-1" where it has parts
 //! times = 3                 # optional, with
 //! every = "2s"
-//! expect = "S1"             # the rule that must open an incident after the last time
+//! clock_off = "-40s"        # optional: how wrong the device's clock is
+//! expect = "S1"             # the rule that must ring after the last time
 //! ```
+//!
+//! Instead of a `kind`, a step has one of: `state = "door-1"` with `fields = {…}`; `telemetry = {…}`; `response = "raise"` with
+//! `fields = {…}`, what came of a command; `raw = "a/topic"` with `payload = "…"`, bytes that no sound device sends;
+//! `silent_for = "2m"`, a device that hangs; `offline_for = "2m"`, a device whose connection is cut.
+//!
+//! `[[include]]` with `scenario = "forced-door"` and `at = "3m"` plays another scenario that ships within this one.
+//! `hour = "02:30"` says when in the day its rules ring, `lasts = "24h"` how long it takes; both matter only to tests that play
+//! it in virtual time.
 
 mod nearest;
 mod parse;
@@ -31,48 +42,68 @@ use std::path::Path;
 use std::time::Duration;
 
 use domain::{Kind, Phase, RuleId};
+use jiff::SignedDuration;
+use jiff::civil::Time;
 
 use crate::native::Fields;
 
+macro_rules! embed {
+    ($name:literal) => {
+        (
+            $name,
+            include_str!(concat!("../../scenarios/", $name, ".toml")),
+        )
+    };
+}
+
 /// The scenarios that come with the simulator: name and text.
 const EMBEDDED: &[(&str, &str)] = &[
-    ("demo", include_str!("../../scenarios/demo.toml")),
-    ("quiet-day", include_str!("../../scenarios/quiet-day.toml")),
-    (
-        "smoke-in-one-flat",
-        include_str!("../../scenarios/smoke-in-one-flat.toml"),
-    ),
-    (
-        "confirmed-fire",
-        include_str!("../../scenarios/confirmed-fire.toml"),
-    ),
-    (
-        "blacklisted-plate",
-        include_str!("../../scenarios/blacklisted-plate.toml"),
-    ),
-    (
-        "forced-door",
-        include_str!("../../scenarios/forced-door.toml"),
-    ),
-    (
-        "e-bike-in-lift",
-        include_str!("../../scenarios/e-bike-in-lift.toml"),
-    ),
-    (
-        "detector-goes-silent",
-        include_str!("../../scenarios/detector-goes-silent.toml"),
-    ),
-    (
-        "refused-card",
-        include_str!("../../scenarios/refused-card.toml"),
-    ),
+    embed!("demo"),
+    embed!("quiet-day"),
+    embed!("smoke-in-one-flat"),
+    embed!("confirmed-fire"),
+    embed!("blacklisted-plate"),
+    embed!("forced-door"),
+    embed!("e-bike-in-lift"),
+    embed!("detector-goes-silent"),
+    embed!("refused-card"),
+    embed!("barrier-damage"),
+    embed!("barrier-stuck"),
+    embed!("broken-firmware"),
+    embed!("cameras-lost"),
+    embed!("clutter"),
+    embed!("controller-trouble"),
+    embed!("copied-card"),
+    embed!("detector-faults"),
+    embed!("door-held-open"),
+    embed!("duress"),
+    embed!("falling-object"),
+    embed!("fight"),
+    embed!("lost-card"),
+    embed!("low-batteries"),
+    embed!("shed-fire"),
+    embed!("shop-kitchen"),
+    embed!("street-vendor"),
+    embed!("taken-over-device"),
 ];
+
+/// Whether a scenario neither repeats nor includes others; unknown ones count as such.
+fn is_plain(name: &str) -> bool {
+    let text = EMBEDDED.iter().find(|(known, _)| *known == name);
+    text.is_none_or(|(_, text)| {
+        !text
+            .lines()
+            .any(|line| line.starts_with("[[include]]") || line.starts_with("repeat"))
+    })
+}
 
 /// A scenario, checked.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Scenario {
     /// One line for people.
     pub title: String,
+    /// The rules that it makes ring, and no others.
+    pub fires: Vec<RuleId>,
     /// Who plays: name in the steps → device id, or a pattern with `*` of which one device is drawn in each round.
     pub cast: BTreeMap<String, String>,
     /// Ordinary life.
@@ -81,6 +112,10 @@ pub struct Scenario {
     pub steps: Vec<Step>,
     /// Whether it happens again.
     pub repeat: Option<Repeat>,
+    /// The hour in the compound at which its rules ring, where that matters: it is played then in virtual time.
+    pub hour: Option<Time>,
+    /// How long it has to be played, where that is longer than its steps tell.
+    pub lasts: Option<Duration>,
 }
 
 /// Ordinary life: how often, over the whole fleet, in events per minute.
@@ -118,7 +153,9 @@ pub struct Step {
     pub times: u32,
     /// Between two times.
     pub every: Duration,
-    /// The rule that must open an incident when the last time is over.
+    /// How far ahead of the true time the device's clock is.
+    pub clock_off: SignedDuration,
+    /// The rule that must ring when the last time is over.
     pub expect: Option<RuleId>,
 }
 
@@ -143,8 +180,26 @@ pub enum Action {
         /// Its fields.
         fields: Fields,
     },
+    /// Sends its readings.
+    Telemetry(Fields),
+    /// Tells what came of a command.
+    Response {
+        /// Which command.
+        command: String,
+        /// Its fields.
+        fields: Fields,
+    },
+    /// Sends bytes that no sound device sends.
+    Raw {
+        /// Where to.
+        topic: String,
+        /// What.
+        payload: String,
+    },
     /// Keeps its connection and says nothing of its own accord.
     Silence(Duration),
+    /// Loses its connection and says nothing until it is back.
+    Offline(Duration),
 }
 
 /// Why a scenario cannot be played.
@@ -206,6 +261,19 @@ impl Scenario {
         Self::parse(name_or_path, &text)
     }
 
+    /// How long one round takes until everything has happened that its steps tell of.
+    pub fn length(&self) -> Duration {
+        let end = |step: &Step| {
+            let span = match step.action {
+                Action::Silence(span) | Action::Offline(span) => span,
+                _ => Duration::ZERO,
+            };
+            step.at + step.every * (step.times - 1) + span
+        };
+        let steps = self.steps.iter().map(end).max().unwrap_or_default();
+        steps.max(self.lasts.unwrap_or_default())
+    }
+
     /// The device ids that must be in the fleet: those named without a `*`.
     pub fn required_devices(&self) -> impl Iterator<Item = &str> {
         self.steps
@@ -251,6 +319,16 @@ mod tests {
             let scenario = Scenario::named(name).unwrap_or_else(|e| panic!("{e}"));
             let expects = scenario.steps.iter().filter(|s| s.expect.is_some()).count();
             assert_eq!(expects == 0, name == "quiet-day", "{name}");
+        }
+    }
+
+    #[test]
+    fn every_file_of_the_folder_is_built_in() {
+        let folder = std::fs::read_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/scenarios"));
+        for file in folder.expect("the folder is there") {
+            let path = file.expect("a file").path();
+            let name = path.file_stem().and_then(|s| s.to_str()).expect("a name");
+            assert!(Scenario::names().any(|known| known == name), "{name}");
         }
     }
 

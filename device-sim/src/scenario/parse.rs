@@ -1,6 +1,6 @@
 //! Scenario files: TOML → [`Scenario`], with every mistake listed by file and step.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use domain::{Kind, Phase, RuleId};
@@ -12,7 +12,9 @@ use super::{Action, Background, Repeat, Scenario, ScenarioError, Step};
 use crate::native::Fields;
 
 /// Longest offset, pause and silence.
-const SPAN_MAX: Duration = Duration::from_hours(24);
+const SPAN_MAX: Duration = Duration::from_hours(62 * 24);
+/// Longest topic and payload of raw bytes.
+const RAW_BYTES_MAX: usize = 1024;
 /// Most steps of a scenario.
 const STEPS_MAX: usize = 500;
 /// Most repetitions of a step.
@@ -26,13 +28,25 @@ const FIELDS_BYTES_MAX: usize = 4096;
 #[serde(deny_unknown_fields)]
 struct RawScenario {
     title: String,
+    fires: Option<Vec<String>>,
     #[serde(default)]
     cast: BTreeMap<String, String>,
     #[serde(default)]
     background: RawBackground,
     #[serde(default)]
     step: Vec<RawStep>,
+    #[serde(default)]
+    include: Vec<RawInclude>,
     repeat: Option<RawRepeat>,
+    hour: Option<String>,
+    lasts: Option<String>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RawInclude {
+    scenario: String,
+    at: String,
 }
 
 #[derive(Deserialize, Default)]
@@ -67,7 +81,13 @@ struct RawStep {
     attrs: Option<Fields>,
     state: Option<String>,
     fields: Option<Fields>,
+    telemetry: Option<Fields>,
+    response: Option<String>,
+    raw: Option<String>,
+    payload: Option<String>,
     silent_for: Option<String>,
+    offline_for: Option<String>,
+    clock_off: Option<String>,
     times: Option<u32>,
     every: Option<String>,
     expect: Option<String>,
@@ -130,13 +150,92 @@ impl Reader<'_> {
                 self.wrong("cast", format!("`{name}` has no part in any step"));
             }
         }
-        Scenario {
+        let hour = raw.hour.as_ref().and_then(|hour| {
+            let time = hour.parse().ok();
+            if time.is_none() {
+                self.wrong(
+                    "hour",
+                    format!("`{hour}` is no time of day (hint: \"02:30\")"),
+                );
+            }
+            time
+        });
+        let mut scenario = Scenario {
+            fires: self.fires(raw.fires.as_deref(), &steps),
             title: raw.title,
             background: self.background(&raw.background),
-            repeat: raw.repeat.map(|repeat| self.repeat(&repeat, &steps)),
+            repeat: None,
+            hour,
+            lasts: raw
+                .lasts
+                .as_ref()
+                .map(|lasts| self.span("lasts", "lasts", lasts)),
             cast: raw.cast,
             steps,
+        };
+        for (at, include) in raw.include.iter().take(STEPS_MAX).enumerate() {
+            self.include(&format!("include {}", at + 1), include, &mut scenario);
         }
+        if scenario.steps.len() > STEPS_MAX {
+            self.wrong("include", format!("more than {STEPS_MAX} steps in all"));
+        }
+        scenario.repeat = raw
+            .repeat
+            .map(|repeat| self.repeat(&repeat, &scenario.steps));
+        scenario
+    }
+
+    /// Adds another scenario's steps and cast; its background and its hour stay behind.
+    fn include(&mut self, place: &str, raw: &RawInclude, into: &mut Scenario) {
+        let at = self.span(place, "at", &raw.at);
+        // an included one is parsed anew; that none includes others keeps this from going on for ever
+        let other = if super::is_plain(&raw.scenario) {
+            Scenario::named(&raw.scenario)
+        } else {
+            let what = format!("`{}` repeats or includes others itself", raw.scenario);
+            self.wrong(place, what);
+            return;
+        };
+        let other = match other {
+            Ok(other) => other,
+            Err(error) => return self.wrong(place, error),
+        };
+        let inner = |name: &str| format!("{place}/{name}");
+        for (name, pattern) in &other.cast {
+            into.cast.insert(inner(name), pattern.clone());
+        }
+        for mut step in other.steps {
+            if other.cast.contains_key(&step.device) {
+                step.device = inner(&step.device);
+            }
+            step.at += at;
+            into.steps.push(step);
+        }
+        into.fires.extend(other.fires);
+        into.fires.sort();
+        into.fires.dedup();
+    }
+
+    /// The rules that it makes ring: what its steps expect, or that and what else comes of it.
+    fn fires(&mut self, words: Option<&[String]>, steps: &[Step]) -> Vec<RuleId> {
+        let expected: BTreeSet<&RuleId> = steps.iter().filter_map(|s| s.expect.as_ref()).collect();
+        let Some(words) = words else {
+            return expected.into_iter().cloned().collect();
+        };
+        let fires: BTreeSet<RuleId> = words.iter().filter_map(|word| word.parse().ok()).collect();
+        if fires.len() < words.len() {
+            self.wrong(
+                "fires",
+                "is not a list of different rules (hint: [\"S1\", \"S2\"])",
+            );
+        }
+        for rule in expected.into_iter().filter(|rule| !fires.contains(rule)) {
+            self.wrong(
+                "fires",
+                format!("a step expects `{rule}`, which is not among them"),
+            );
+        }
+        fires.into_iter().collect()
     }
 
     fn background(&mut self, raw: &RawBackground) -> Background {
@@ -204,6 +303,10 @@ impl Reader<'_> {
                 .as_ref()
                 .map_or(Duration::ZERO, |every| self.span(place, "every", every)),
             action: self.action(place, &raw),
+            clock_off: raw
+                .clock_off
+                .as_ref()
+                .map_or(SignedDuration::ZERO, |off| self.clock_off(place, off)),
             device: raw.device,
             times,
             expect,
@@ -214,19 +317,24 @@ impl Reader<'_> {
         let given = [
             raw.kind.is_some(),
             raw.state.is_some(),
+            raw.telemetry.is_some(),
+            raw.response.is_some(),
+            raw.raw.is_some(),
             raw.silent_for.is_some(),
+            raw.offline_for.is_some(),
         ];
         if given.into_iter().filter(|&is| is).count() != 1 {
             self.wrong(
                 place,
-                "a step has exactly one of `kind`, `state`, `silent_for`",
+                "a step has exactly one of `kind`, `state`, `telemetry`, `response`, `raw`, `silent_for`, `offline_for`",
             );
         }
         let of_kind = raw.phase.is_some() || raw.attrs.is_some() || raw.component.is_some();
         if raw.kind.is_none() && of_kind {
             self.wrong(place, "`phase`, `component` and `attrs` belong to a `kind`");
         }
-        for component in raw.state.iter().chain(&raw.component) {
+        let components = raw.state.iter().chain(&raw.component).chain(&raw.response);
+        for component in components {
             if component.parse::<domain::DeviceId>().is_err() {
                 self.wrong(
                     place,
@@ -234,11 +342,39 @@ impl Reader<'_> {
                 );
             }
         }
-        if raw.state.is_none() && raw.fields.is_some() {
-            self.wrong(place, "`fields` belong to a `state`");
+        if raw.state.is_none() && raw.response.is_none() && raw.fields.is_some() {
+            self.wrong(place, "`fields` belong to a `state` or a `response`");
+        }
+        if raw.raw.is_none() && raw.payload.is_some() {
+            self.wrong(place, "a `payload` belongs to a `raw` topic");
         }
         if let Some(span) = &raw.silent_for {
             return Action::Silence(self.span(place, "silent_for", span));
+        }
+        if let Some(span) = &raw.offline_for {
+            return Action::Offline(self.span(place, "offline_for", span));
+        }
+        if let Some(fields) = &raw.telemetry {
+            return Action::Telemetry(self.fields(place, Some(fields)));
+        }
+        if let Some(command) = &raw.response {
+            return Action::Response {
+                command: command.clone(),
+                fields: self.fields(place, raw.fields.as_ref()),
+            };
+        }
+        if let Some(topic) = &raw.raw {
+            let payload = raw.payload.clone().unwrap_or_default();
+            if topic.is_empty() || topic.len() + payload.len() > RAW_BYTES_MAX {
+                self.wrong(
+                    place,
+                    format!("`raw` and `payload` have 1 to {RAW_BYTES_MAX} bytes"),
+                );
+            }
+            return Action::Raw {
+                topic: topic.clone(),
+                payload,
+            };
         }
         if let Some(component) = &raw.state {
             return Action::State {
@@ -280,11 +416,23 @@ impl Reader<'_> {
         fields
     }
 
+    fn clock_off(&mut self, place: &str, text: &str) -> SignedDuration {
+        let off = text.parse::<SignedDuration>().ok();
+        off.filter(|off| off.unsigned_abs() <= SPAN_MAX)
+            .unwrap_or_else(|| {
+                self.wrong(
+                    place,
+                    format!("`clock_off` is `{text}`, which is no time (hint: 40s, -6m)"),
+                );
+                SignedDuration::ZERO
+            })
+    }
+
     fn span(&mut self, place: &str, name: &str, text: &str) -> Duration {
         match span(text) {
             Some(span) if span <= SPAN_MAX => span,
             _ => {
-                self.wrong(place, format!("`{name}` is `{text}`, which is no time of at most a day (hint: 500ms, 12s, 3m)"));
+                self.wrong(place, format!("`{name}` is `{text}`, which is no time of at most 62 days (hint: 500ms, 12s, 3m)"));
                 Duration::ZERO
             }
         }

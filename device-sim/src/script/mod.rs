@@ -11,6 +11,7 @@ use std::collections::{BTreeMap, BinaryHeap};
 use std::time::Duration;
 
 use domain::{DeviceClass, RuleId};
+use jiff::SignedDuration;
 use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
 
@@ -35,6 +36,10 @@ pub struct Line {
     pub device: usize,
     /// What it says; nothing when a silence begins.
     pub say: Option<Say>,
+    /// How far ahead of the true time its clock is.
+    pub clock_off: SignedDuration,
+    /// How long its connection is cut from now on.
+    pub offline: Option<Duration>,
     /// The rule that must open an incident because of it.
     pub expect: Option<RuleId>,
 }
@@ -225,15 +230,30 @@ impl Script {
                 component: component.clone(),
                 fields: fields.clone(),
             }),
-            Action::Silence(span) => {
+            Action::Telemetry(fields) => Some(Say::Telemetry(fields.clone())),
+            Action::Response { command, fields } => Some(Say::Response {
+                command: command.clone(),
+                fields: fields.clone(),
+            }),
+            Action::Raw { topic, payload } => Some(Say::Raw {
+                topic: topic.clone(),
+                payload: payload.clone(),
+            }),
+            Action::Silence(span) | Action::Offline(span) => {
                 self.silent_until[device] = now + *span;
                 None
             }
+        };
+        let offline = match step.action {
+            Action::Offline(span) => Some(span),
+            _ => None,
         };
         Line {
             at: now,
             device,
             say,
+            clock_off: step.clock_off,
+            offline,
             expect: step.expect.clone().filter(|_| nth + 1 == step.times),
         }
     }
@@ -272,6 +292,8 @@ impl Iterator for Script {
                     at,
                     device,
                     say: Some(say),
+                    clock_off: SignedDuration::ZERO,
+                    offline: None,
                     expect: None,
                 });
             }

@@ -152,3 +152,26 @@ fn what_a_small_fleet_cannot_play_is_left_out_on_request() {
     assert_eq!(scenario.steps.len(), 1);
     assert!(missing(&devices, &scenario).is_empty());
 }
+
+#[test]
+fn a_device_whose_connection_is_cut_says_nothing_meanwhile() {
+    let steps = "[[step]]\nat = \"10s\"\ndevice = \"smoke-1\"\noffline_for = \"60s\"\n";
+    let lines: Vec<_> = Script::new(&compound(), scenario_without_cast(steps), 3)
+        .take_while(|line| line.at < Duration::from_secs(90))
+        .filter(|line| line.device == 0)
+        .collect();
+    let cut: Vec<_> = lines.iter().filter_map(|line| line.offline).collect();
+    assert_eq!(cut, [Duration::from_mins(1)]);
+    let said = lines.iter().filter(|line| line.say.is_some());
+    let at: Vec<_> = said.map(|line| line.at.as_secs()).collect();
+    assert!(
+        at.iter().any(|s| *s < 10) && at.iter().any(|s| *s >= 70),
+        "{at:?}"
+    );
+    assert!(!at.iter().any(|s| (10..70).contains(s)), "{at:?}");
+}
+
+fn scenario_without_cast(steps: &str) -> Scenario {
+    let text = format!("title = \"t\"\nbackground = {{ telemetry = true }}\n{steps}");
+    Scenario::parse("t.toml", &text).unwrap_or_else(|e| panic!("{e}"))
+}
