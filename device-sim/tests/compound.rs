@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use common::folder;
 use device_sim::Scenario;
 use device_sim::scenario::Action;
-use domain::place::{Building, Registry, ZoneKind};
+use domain::place::{Building, Household, Registry, ZoneKind};
 use domain::{DeviceClass, DeviceId, Kind};
 
 fn compound() -> Registry {
@@ -150,6 +150,31 @@ fn flats_shops_escape_doors_and_perimeters_have_devices() {
             device.id
         );
     }
+}
+
+#[test]
+fn elders_live_alone_with_and_without_consent_and_flats_are_let() {
+    let registry = compound();
+    let elders = registry.households.values().filter(|h| h.elder_alone);
+    let (watched, not): (Vec<&Household>, Vec<&Household>) =
+        elders.partition(|h| h.is_in_elder_care());
+    assert!(watched.len() >= 5 && not.len() >= 3);
+    let has_door = |zone: &domain::ZoneId| registry.devices.values().any(|d| d.zone == *zone);
+    // somebody who agreed and somebody who did not have a contact at the door
+    assert!(watched.iter().any(|h| has_door(&h.zone)));
+    assert!(not.iter().any(|h| has_door(&h.zone)));
+    let quarters: std::collections::BTreeSet<_> = registry
+        .households
+        .values()
+        .map(|h| &registry.zones[&h.zone].site)
+        .collect();
+    assert_eq!(quarters.len(), 9);
+    let crowded = registry.rentals.values().flatten();
+    assert!(crowded.filter(|r| r.registered > 6).count() >= 1);
+    let flat = "q3-b1-501".parse().expect("an id");
+    let registered = |day: &str| registry.registered_on(&flat, day.parse().expect("a day"));
+    assert_eq!(registered("2026-01-31"), Some(4));
+    assert_eq!(registered("2026-02-01"), Some(6), "declared anew");
 }
 
 #[test]

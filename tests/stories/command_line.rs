@@ -129,12 +129,10 @@ async fn mistakes_in_registry_and_rules_are_listed_with_file_and_line() {
     let q1 = registry.join("q1.toml").display().to_string();
     let devices = registry.join("devices.csv").display().to_string();
     for part in [
-        format!("{q1}:"),
-        format!("line {kind}"),
+        format!("{q1}:{kind}: "),
         "`fire_compartmnt`".to_owned(),
-        format!("{devices}:"),
-        format!("line: {class}"),
-        "`fire_sensr`".to_owned(),
+        format!("{devices}:{class}: column `class`: unknown word `fire_sensr`"),
+        "did you mean `fire_sensor`?".to_owned(),
     ] {
         assert!(outcome.stderr.contains(&part), "{part}: {}", outcome.stderr);
     }
@@ -152,7 +150,9 @@ async fn mistakes_in_registry_and_rules_are_listed_with_file_and_line() {
     );
     let outcome = check().await;
     assert_eq!(outcome.code, USAGE);
-    let told = format!("{devices}:{zone}: device `gate-q1-0101` names zone `q1-gate-inn`");
+    let told = format!(
+        "{devices}:{zone}: column `zone`: device `gate-q1-0101` names zone `q1-gate-inn`, which does not exist (hint: did you mean `q1-gate-in`?)"
+    );
     assert!(outcome.stderr.contains(&told), "{told}: {}", outcome.stderr);
 
     copy(&shipped.join("compound"), &registry);

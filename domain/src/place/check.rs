@@ -1,164 +1,144 @@
 //! Mistakes that show only when everything has been read: names of what does not exist, places that contradict each other.
 
 use std::collections::BTreeMap;
+use std::fmt::Display;
 
 use super::household::is_language_tag;
-use super::{Registry, RegistryError, ZoneKind};
-use crate::{DeviceId, ZoneId};
+use super::mistake::Report;
+use super::table::Record as _;
+use super::{Registry, ZoneKind};
+use crate::ZoneId;
+use crate::rule::nearest_hint;
+
+/// Notes a name that stands for nothing, with the nearest one that does.
+fn must_be<K: Ord + Display, V>(
+    report: &mut Report<'_>,
+    of: (&'static str, &str),
+    (column, name): (&str, &K),
+    known: &BTreeMap<K, V>,
+) -> bool {
+    let is_known = known.contains_key(name);
+    if !is_known {
+        let names: Vec<String> = known.keys().map(ToString::to_string).collect();
+        let hint = nearest_hint(&name.to_string(), names.iter().map(String::as_str));
+        let what = format!("names {column} `{name}`, which does not exist");
+        report.note(of, column, what, Some(hint));
+    }
+    is_known
+}
 
 impl Registry {
-    pub(super) fn check_references(
-        &self,
-        lines: &BTreeMap<DeviceId, String>,
-        errors: &mut Vec<RegistryError>,
-    ) {
+    /// Notes everything that does not fit together.
+    pub(super) fn check(&self, report: &mut Report<'_>) {
+        self.check_devices(report);
+        self.check_organisation(report);
+        self.check_plan(report);
+        self.check_flats(report);
+        for (plate, entry) in &self.watch {
+            let of = ("watched plate", plate.as_str());
+            must_be(report, of, ("owner", &entry.owner), &self.people);
+        }
+    }
+
+    fn check_devices(&self, report: &mut Report<'_>) {
         for device in self.devices.values() {
-            let what = match self.zones.get(&device.zone) {
-                None => format!(
-                    "device `{}` names zone `{}`, which does not exist",
-                    device.id, device.zone
-                ),
-                Some(z) if z.site != device.site => format!(
-                    "device `{}` is in site `{}` but its zone in `{}`",
-                    device.id, device.site, z.site
-                ),
-                Some(_) => continue,
-            };
-            let file = lines.get(&device.id).cloned().unwrap_or_default();
-            errors.push(RegistryError { file, what });
-        }
-        let mut missing = |what: String| {
-            errors.push(RegistryError {
-                file: "registry".to_owned(),
-                what,
-            });
-        };
-        for grid in self.grids.values() {
-            if !self.committees.contains_key(&grid.committee) {
-                missing(format!(
-                    "grid `{}` names committee `{}`, which does not exist",
-                    grid.id, grid.committee
-                ));
+            let of = ("device", device.id.as_str());
+            if !must_be(report, of, ("zone", &device.zone), &self.zones) {
+                continue;
             }
-            if !self.people.contains_key(&grid.captain) {
-                missing(format!(
-                    "grid `{}` names captain `{}`, who is not among the people",
-                    grid.id, grid.captain
-                ));
-            }
-        }
-        for person in self.people.values() {
-            if let Some(department) = person
-                .department
-                .as_ref()
-                .filter(|d| !self.departments.contains_key(*d))
-            {
-                missing(format!(
-                    "person `{}` names department `{department}`, which does not exist",
-                    person.id
-                ));
-            }
-        }
-        for building in self.buildings.values() {
-            if !self.sites.contains_key(&building.site) {
-                missing(format!(
-                    "building `{}` names site `{}`, which does not exist",
-                    building.id, building.site
-                ));
-            }
-        }
-        for zone in self.zones.values() {
-            if !self.sites.contains_key(&zone.site) {
-                missing(format!(
-                    "zone `{}` names site `{}`, which does not exist",
-                    zone.id, zone.site
-                ));
-            }
-            if !self.grids.contains_key(&zone.grid) {
-                missing(format!(
-                    "zone `{}` names grid `{}`, which does not exist",
-                    zone.id, zone.grid
-                ));
-            }
-            if let Some(building) = zone.building.as_ref() {
-                match self.buildings.get(building) {
-                    None => missing(format!(
-                        "zone `{}` names building `{building}`, which does not exist",
-                        zone.id
-                    )),
-                    Some(b) if b.site != zone.site => {
-                        missing(format!(
-                            "zone `{}` is in site `{}` but its building in `{}`",
-                            zone.id, zone.site, b.site
-                        ));
-                    }
-                    Some(_) => {}
-                }
-            }
-        }
-        self.check_people(&mut missing);
-        self.check_flats(&mut missing);
-        for entry in self.watch.values() {
-            if !self.people.contains_key(&entry.owner) {
-                missing(format!(
-                    "a watched plate names owner `{}`, who is not among the people",
-                    entry.owner
-                ));
+            let zone = &self.zones[&device.zone];
+            if zone.site != device.site {
+                let what = format!(
+                    "is in site `{}` but its zone in `{}`",
+                    device.site, zone.site
+                );
+                report.note(of, "site", what, None);
             }
         }
     }
 
-    /// A log-in is one person's.
-    fn check_people(&self, missing: &mut impl FnMut(String)) {
+    fn check_organisation(&self, report: &mut Report<'_>) {
+        for grid in self.grids.values() {
+            let of = ("grid", grid.id.as_str());
+            must_be(report, of, ("committee", &grid.committee), &self.committees);
+            must_be(report, of, ("captain", &grid.captain), &self.people);
+        }
         let mut logins = BTreeMap::new();
         for person in self.people.values() {
+            let of = ("person", person.id.as_str());
+            if let Some(department) = &person.department {
+                must_be(report, of, ("department", department), &self.departments);
+            }
             let Some(login) = &person.login else { continue };
             if let Some(other) = logins.insert(login, &person.id) {
-                missing(format!(
-                    "person `{}` has login `{login}`, which is `{other}`'s (hint: a login is one person's)",
-                    person.id
-                ));
+                let hint = "a login is one person's".to_owned();
+                let what = format!("has login `{login}`, which is `{other}`'s");
+                report.note(of, "login", what, Some(hint));
+            }
+        }
+    }
+
+    fn check_plan(&self, report: &mut Report<'_>) {
+        for building in self.buildings.values() {
+            let of = ("building", building.id.as_str());
+            must_be(report, of, ("site", &building.site), &self.sites);
+        }
+        for zone in self.zones.values() {
+            let of = ("zone", zone.id.as_str());
+            must_be(report, of, ("site", &zone.site), &self.sites);
+            must_be(report, of, ("grid", &zone.grid), &self.grids);
+            let Some(building) = &zone.building else {
+                continue;
+            };
+            if must_be(report, of, ("building", building), &self.buildings) {
+                let site = &self.buildings[building].site;
+                if *site != zone.site {
+                    let what = format!("is in site `{}` but its building in `{site}`", zone.site);
+                    report.note(of, "building", what, None);
+                }
             }
         }
     }
 
     /// Households and declarations stand in flats, and say what can be.
-    fn check_flats(&self, missing: &mut impl FnMut(String)) {
-        let in_no_flat = |zone: &ZoneId| match self.zones.get(zone) {
-            None => Some(format!("names zone `{zone}`, which does not exist")),
-            Some(z) if z.kind != ZoneKind::Unit => Some(format!(
-                "names zone `{zone}`, which is no flat (hint: a zone of kind `unit`)"
-            )),
-            Some(_) => None,
-        };
+    fn check_flats(&self, report: &mut Report<'_>) {
         for household in self.households.values() {
-            let mut fail = |what: &str| missing(format!("household `{}` {what}", household.id));
-            if let Some(what) = in_no_flat(&household.zone) {
-                fail(&what);
-            }
+            let of = ("household", household.id.as_str());
+            self.must_be_flat(report, of, &household.zone);
+            let mut note = |column, what, hint: &str| {
+                report.note(of, column, what, Some(hint.to_owned()));
+            };
             if household.residents == 0 {
-                fail("has no residents (hint: an empty flat has no household)");
+                let hint = "an empty flat has no household";
+                note("residents", "has no residents", hint);
             }
             if household.elder_alone && household.residents > 1 {
-                fail("has `elder_alone` and more than one resident (hint: one of them is wrong)");
+                let what = "has `elder_alone` and more than one resident";
+                note("elder_alone", what, "one of the two is wrong");
             }
             if !is_language_tag(&household.language) {
-                fail("has a `language` that is no language tag (hint: such as `zh` or `en`)");
+                let what = "has a `language` that is no language tag";
+                note("language", what, "such as zh or en");
             }
         }
         for rental in self.rentals.values().flatten() {
-            let mut fail = |what: &str| {
-                missing(format!(
-                    "the declaration of {} for zone `{}` {what}",
-                    rental.declared_on, rental.zone
-                ));
-            };
-            if let Some(what) = in_no_flat(&rental.zone) {
-                fail(&what);
-            }
+            let key = rental.key();
+            let of = ("rental", key.as_str());
+            self.must_be_flat(report, of, &rental.zone);
             if rental.until < rental.from {
-                fail("ends before it begins (hint: `until` is its last day)");
+                let hint = "`until` is its last day".to_owned();
+                report.note(of, "until", "ends before it begins", Some(hint));
             }
+        }
+    }
+
+    fn must_be_flat(&self, report: &mut Report<'_>, of: (&'static str, &str), zone: &ZoneId) {
+        if must_be(report, of, ("zone", zone), &self.zones)
+            && self.zones[zone].kind != ZoneKind::Unit
+        {
+            let what = format!("names zone `{zone}`, which is no flat");
+            let hint = "a zone of kind `unit`".to_owned();
+            report.note(of, "zone", what, Some(hint));
         }
     }
 }

@@ -35,6 +35,13 @@ impl TryFrom<String> for Contact {
     }
 }
 
+impl std::str::FromStr for Contact {
+    type Err = BadContact;
+    fn from_str(text: &str) -> Result<Self, BadContact> {
+        text.to_owned().try_into()
+    }
+}
+
 impl From<Contact> for String {
     fn from(contact: Contact) -> Self {
         contact.0

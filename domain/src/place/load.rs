@@ -1,50 +1,240 @@
 //! From the texts of a registry folder to a registry, or to the list of all mistakes.
 
-use std::collections::BTreeMap;
-use std::collections::btree_map::Entry;
+use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use serde::Deserialize;
+use toml::Spanned;
 
+use super::mistake::{Report, Spot, Spots, is_csv};
+use super::table::{self, Record, TableKind, shared};
 use super::{
-    Building, Committee, Community, Department, Device, Grid, Household, Person, Registry, Rental,
-    Site, WatchEntry, Zone, normal_plate,
+    Building, Committee, Community, Department, Device, Grid, Household, Person, Registry,
+    RegistryError, Rental, Site, WatchEntry, Zone,
 };
-use crate::DeviceId;
 
-/// One mistake in a registry file.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{file}: {what}")]
-pub struct RegistryError {
-    /// The file's name as the caller gave it.
-    pub file: String,
-    /// What is wrong, which one, and what to do.
-    pub what: String,
-}
-
+/// A TOML file: its tables with where they begin.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct File {
-    community: Option<Community>,
+    community: Option<Spanned<Community>>,
     #[serde(default)]
-    department: Vec<Department>,
+    department: Vec<Spanned<Department>>,
     #[serde(default)]
-    committee: Vec<Committee>,
+    committee: Vec<Spanned<Committee>>,
     #[serde(default)]
-    grid: Vec<Grid>,
+    grid: Vec<Spanned<Grid>>,
     #[serde(default)]
-    person: Vec<Person>,
+    person: Vec<Spanned<Person>>,
     #[serde(default)]
-    site: Vec<Site>,
+    site: Vec<Spanned<Site>>,
     #[serde(default)]
-    building: Vec<Building>,
+    building: Vec<Spanned<Building>>,
     #[serde(default)]
-    zone: Vec<Zone>,
+    zone: Vec<Spanned<Zone>>,
     #[serde(default)]
-    household: Vec<Household>,
+    household: Vec<Spanned<Household>>,
     #[serde(default)]
-    rental: Vec<Rental>,
+    rental: Vec<Spanned<Rental>>,
     #[serde(default)]
-    watch: Vec<WatchEntry>,
+    watch: Vec<Spanned<WatchEntry>>,
+}
+
+/// Something that goes into the registry under a key.
+trait Item: Sized {
+    const NOUN: &'static str;
+    fn key(&self) -> String;
+    fn put(self, registry: &mut Registry);
+}
+
+macro_rules! by_id {
+    ($($kind:ty, $noun:literal, $map:ident;)*) => {$(
+        impl Item for $kind {
+            const NOUN: &'static str = $noun;
+            fn key(&self) -> String {
+                self.id.to_string()
+            }
+            fn put(self, registry: &mut Registry) {
+                registry.$map.insert(self.id.clone(), self);
+            }
+        }
+    )*};
+}
+by_id! {
+    Department, "department", departments;
+    Committee, "committee", committees;
+    Grid, "grid", grids;
+    Person, "person", people;
+    Site, "site", sites;
+    Building, "building", buildings;
+    Zone, "zone", zones;
+    Household, "household", households;
+    Device, "device", devices;
+}
+
+impl Item for WatchEntry {
+    const NOUN: &'static str = <Self as Record>::NOUN;
+    fn key(&self) -> String {
+        Record::key(self)
+    }
+    fn put(self, registry: &mut Registry) {
+        registry.watch.insert(Record::key(&self), self);
+    }
+}
+
+impl Item for Rental {
+    const NOUN: &'static str = <Self as Record>::NOUN;
+    fn key(&self) -> String {
+        Record::key(self)
+    }
+    fn put(self, registry: &mut Registry) {
+        let declared = registry.rentals.entry(self.zone.clone()).or_default();
+        let at =
+            declared.partition_point(|r| (r.declared_on, r.from) < (self.declared_on, self.from));
+        declared.insert(at, self);
+    }
+}
+
+/// Reads file by file and keeps what is good, with where it stands, and what is wrong.
+#[derive(Default)]
+pub(super) struct Loader {
+    pub(super) registry: Registry,
+    pub(super) spots: Spots,
+    pub(super) errors: Vec<RegistryError>,
+}
+
+impl Loader {
+    /// One file of the folder.
+    pub(super) fn add(&mut self, name: &str, text: &str) {
+        if is_csv(name) {
+            self.add_table(TableKind::of_file(name), name, text, &BTreeSet::new());
+        } else {
+            self.add_toml(name, text);
+        }
+    }
+
+    /// A table, without the lines that have one of the keys.
+    pub(super) fn add_table(
+        &mut self,
+        kind: TableKind,
+        name: &str,
+        text: &str,
+        without: &BTreeSet<String>,
+    ) {
+        match kind {
+            TableKind::Devices => self.add_lines::<Device>(name, text, without),
+            TableKind::Zones => self.add_lines::<Zone>(name, text, without),
+            TableKind::Households => self.add_lines::<Household>(name, text, without),
+            TableKind::People => self.add_lines::<Person>(name, text, without),
+            TableKind::Grids => self.add_lines::<Grid>(name, text, without),
+            TableKind::Rentals => self.add_lines::<Rental>(name, text, without),
+            TableKind::Watch => self.add_lines::<WatchEntry>(name, text, without),
+        }
+    }
+
+    fn add_lines<T: Record + Item>(&mut self, name: &str, text: &str, without: &BTreeSet<String>) {
+        let mut read = table::read::<T>(name, text);
+        self.errors.append(&mut read.errors);
+        for (spot, item) in read.items {
+            if !without.contains(&Item::key(&item)) {
+                self.put(spot, item);
+            }
+        }
+    }
+
+    fn add_toml(&mut self, name: &str, text: &str) {
+        let file: File = match toml::from_str(text) {
+            Ok(file) => file,
+            Err(e) => {
+                // without the line itself: it may hold a telephone number
+                let spot = Spot {
+                    file: shared(name),
+                    line: e.span().map_or(1, |span| line_of(text, span.start)),
+                };
+                let what = e.message().trim_end().to_owned();
+                return self.errors.push(spot.mistake(None, what, None));
+            }
+        };
+        let mut from = Source {
+            loader: self,
+            file: shared(name),
+            text,
+        };
+        if let Some(community) = file.community {
+            let spot = from.spot(&community);
+            if from.loader.registry.community.is_some() {
+                let what = "a second [community] table".to_owned();
+                let hint = "there is one community".to_owned();
+                let mistake = spot.mistake(None, what, Some(hint));
+                from.loader.errors.push(mistake);
+            }
+            from.loader.registry.community = Some(community.into_inner());
+        }
+        from.put_all(file.department);
+        from.put_all(file.committee);
+        from.put_all(file.grid);
+        from.put_all(file.person);
+        from.put_all(file.site);
+        from.put_all(file.building);
+        from.put_all(file.zone);
+        from.put_all(file.household);
+        from.put_all(file.rental);
+        from.put_all(file.watch);
+    }
+
+    fn put<T: Item>(&mut self, spot: Spot, item: T) {
+        let key = item.key();
+        if let Some(first) = self.spots.get(T::NOUN, &key) {
+            let named = super::mistake::named(T::NOUN, &key);
+            let what = format!("{named} is there twice");
+            let hint = format!(
+                "ids are unique over all files; the first is in {}:{}",
+                first.file, first.line
+            );
+            self.errors.push(spot.mistake(None, what, Some(hint)));
+            return;
+        }
+        self.spots.put(T::NOUN, key, spot);
+        item.put(&mut self.registry);
+    }
+
+    /// What is wrong between the things, once all of them have been read.
+    pub(super) fn check(&mut self) {
+        let mut report = Report {
+            spots: &self.spots,
+            errors: &mut self.errors,
+        };
+        self.registry.check(&mut report);
+    }
+}
+
+/// A TOML file while it is read.
+struct Source<'a> {
+    loader: &'a mut Loader,
+    file: Arc<str>,
+    text: &'a str,
+}
+
+impl Source<'_> {
+    fn spot<T>(&self, item: &Spanned<T>) -> Spot {
+        Spot {
+            file: Arc::clone(&self.file),
+            line: line_of(self.text, item.span().start),
+        }
+    }
+
+    fn put_all<T: Item>(&mut self, items: Vec<Spanned<T>>) {
+        for item in items {
+            let spot = self.spot(&item);
+            self.loader.put(spot, item.into_inner());
+        }
+    }
+}
+
+/// The line of a byte, counted from 1.
+fn line_of(text: &str, byte: usize) -> usize {
+    let before = text.as_bytes().iter().take(byte);
+    1 + before.filter(|b| **b == b'\n').count()
 }
 
 impl Registry {
@@ -55,168 +245,18 @@ impl Registry {
     pub fn from_files<'a>(
         files: impl IntoIterator<Item = (&'a str, &'a str)>,
     ) -> Result<Self, Vec<RegistryError>> {
-        let mut registry = Self::default();
-        let mut errors = Vec::new();
-        // where each device stands, for mistakes that show only when everything has been read
-        let mut lines = BTreeMap::new();
+        let mut loader = Loader::default();
         for (name, text) in files {
-            let mut fail = |what: String| {
-                errors.push(RegistryError {
-                    file: name.to_owned(),
-                    what,
-                });
-            };
-            let is_csv = name
-                .rsplit_once('.')
-                .is_some_and(|(_, ext)| ext.eq_ignore_ascii_case("csv"));
-            if is_csv {
-                registry.add_devices(name, text, &mut lines, &mut fail);
-            } else {
-                match toml::from_str::<File>(text) {
-                    Ok(file) => registry.add_file(file, &mut fail),
-                    Err(e) => fail(e.to_string().trim_end().to_owned()),
-                }
-            }
+            loader.add(name, text);
         }
-        if errors.is_empty() {
+        if loader.errors.is_empty() {
             // with a file that could not be read, most of what is missing is in that file
-            registry.check_references(&lines, &mut errors);
+            loader.check();
         }
-        if errors.is_empty() {
-            Ok(registry)
+        if loader.errors.is_empty() {
+            Ok(loader.registry)
         } else {
-            Err(errors)
-        }
-    }
-
-    fn add_file(&mut self, file: File, fail: &mut impl FnMut(String)) {
-        fn put<K: Ord + std::fmt::Display, V>(
-            map: &mut BTreeMap<K, V>,
-            items: Vec<V>,
-            what: &str,
-            key: impl Fn(&V) -> K,
-            fail: &mut impl FnMut(String),
-        ) {
-            for item in items {
-                match map.entry(key(&item)) {
-                    Entry::Vacant(free) => {
-                        free.insert(item);
-                    }
-                    Entry::Occupied(taken) => fail(format!(
-                        "{what} `{}` is there twice (hint: ids are unique over all files)",
-                        taken.key()
-                    )),
-                }
-            }
-        }
-        if let Some(community) = file.community
-            && self.community.replace(community).is_some()
-        {
-            fail("a second [community] table (hint: there is one community)".to_owned());
-        }
-        put(
-            &mut self.departments,
-            file.department,
-            "department",
-            |v| v.id.clone(),
-            fail,
-        );
-        put(
-            &mut self.committees,
-            file.committee,
-            "committee",
-            |v| v.id.clone(),
-            fail,
-        );
-        put(&mut self.grids, file.grid, "grid", |v| v.id.clone(), fail);
-        put(
-            &mut self.people,
-            file.person,
-            "person",
-            |v| v.id.clone(),
-            fail,
-        );
-        put(&mut self.sites, file.site, "site", |v| v.id.clone(), fail);
-        put(
-            &mut self.buildings,
-            file.building,
-            "building",
-            |v| v.id.clone(),
-            fail,
-        );
-        put(&mut self.zones, file.zone, "zone", |v| v.id.clone(), fail);
-        put(
-            &mut self.households,
-            file.household,
-            "household",
-            |v| v.id.clone(),
-            fail,
-        );
-        for rental in file.rental {
-            self.add_rental(rental, fail);
-        }
-        put(
-            &mut self.watch,
-            file.watch,
-            "watched plate",
-            |v| normal_plate(&v.plate),
-            fail,
-        );
-    }
-
-    fn add_rental(&mut self, rental: Rental, fail: &mut impl FnMut(String)) {
-        let declared = self.rentals.entry(rental.zone.clone()).or_default();
-        let key = |r: &Rental| (r.declared_on, r.from);
-        match declared.binary_search_by_key(&key(&rental), key) {
-            Err(at) => declared.insert(at, rental),
-            Ok(_) => fail(format!(
-                "zone `{}` has two declarations of {} from {} on (hint: keep the one that holds)",
-                rental.zone, rental.declared_on, rental.from
-            )),
-        }
-    }
-
-    fn add_devices(
-        &mut self,
-        name: &str,
-        text: &str,
-        lines: &mut BTreeMap<DeviceId, String>,
-        fail: &mut impl FnMut(String),
-    ) {
-        let mut reader = csv::ReaderBuilder::new()
-            .trim(csv::Trim::All)
-            .comment(Some(b'#'))
-            .from_reader(text.as_bytes());
-        let headers = reader.headers().cloned();
-        let headers = match headers {
-            Ok(headers) => headers,
-            Err(e) => return fail(e.to_string()),
-        };
-        for record in reader.records() {
-            let line = record
-                .as_ref()
-                .ok()
-                .and_then(|r| r.position())
-                .map_or(0, csv::Position::line);
-            match record.and_then(|r| r.deserialize::<Device>(Some(&headers))) {
-                Ok(device) if self.devices.contains_key(&device.id) => {
-                    fail(format!(
-                        "device `{}` is there twice (hint: ids are unique over all files)",
-                        device.id
-                    ));
-                }
-                Ok(device) if device.heartbeat_s == 0 => {
-                    fail(format!(
-                        "device `{}` has heartbeat_s 0 (hint: the longest time between two words of it)",
-                        device.id
-                    ));
-                }
-                Ok(device) => {
-                    lines.insert(device.id.clone(), format!("{name}:{line}"));
-                    self.devices.insert(device.id.clone(), device);
-                }
-                Err(e) => fail(e.to_string()),
-            }
+            Err(loader.errors)
         }
     }
 }

@@ -1,17 +1,21 @@
 //! The registry: which places, departments, people and devices there are, and how they hang together.
 //!
 //! Read from a folder of files: any number of `*.toml` with tables `[community]`, `[[department]]`, `[[committee]]`, `[[grid]]`,
-//! `[[person]]`, `[[site]]`, `[[building]]`, `[[zone]]`, `[[household]]`, `[[rental]]`, `[[watch]]`, and `*.csv` with one device a line. The folder is read by
-//! the caller; here its texts are parsed and checked as a whole, and *all* mistakes are listed, each with its file.
+//! `[[person]]`, `[[site]]`, `[[building]]`, `[[zone]]`, `[[household]]`, `[[rental]]`, `[[watch]]`, and `*.csv` tables, of which
+//! `devices.csv` is one (see [`TableKind`]). The folder is read by the caller; here its texts are parsed and checked as a whole, and
+//! *all* mistakes are listed, each with file and line.
 
 mod check;
 mod contact;
 mod device;
 mod household;
+mod import;
 mod load;
+mod mistake;
 mod organisation;
 mod plan;
 mod registry;
+mod table;
 #[cfg(test)]
 mod tests;
 mod watch;
@@ -19,8 +23,10 @@ mod watch;
 pub use contact::Contact;
 pub use device::Device;
 pub use household::{Household, Rental};
-pub use load::RegistryError;
+pub use import::{Changed, Import};
+pub use mistake::RegistryError;
 pub use organisation::{Committee, Community, Department, Grid, Person};
 pub use plan::{Building, Rect, Site, Zone, ZoneKind};
 pub use registry::Registry;
+pub use table::TableKind;
 pub use watch::{WatchEntry, normal_plate};

@@ -85,6 +85,30 @@ pub enum ZoneKind {
     Perimeter,
 }
 
+impl ZoneKind {
+    /// The words of files and rules.
+    pub const WORDS: &[(&str, Self)] = &[
+        ("fire_compartment", Self::FireCompartment),
+        ("gate_lane", Self::GateLane),
+        ("lift", Self::Lift),
+        ("stair", Self::Stair),
+        ("door", Self::Door),
+        ("fire_lane", Self::FireLane),
+        ("bike_shed", Self::BikeShed),
+        ("outdoor", Self::Outdoor),
+        ("unit", Self::Unit),
+        ("shop", Self::Shop),
+        ("fire_door", Self::FireDoor),
+        ("perimeter", Self::Perimeter),
+    ];
+
+    /// The word as it stands in files.
+    pub fn as_str(self) -> &'static str {
+        let word = Self::WORDS.iter().find(|(_, kind)| *kind == self);
+        word.expect("every kind has its word: a test reads them").0
+    }
+}
+
 /// Where a device stands.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]

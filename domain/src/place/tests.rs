@@ -1,3 +1,4 @@
+use super::load::Loader;
 use super::*;
 
 const SMALL: &str = r#"
@@ -57,7 +58,7 @@ fn every_mistake_is_listed_with_its_file() {
         .map(ToString::to_string)
         .collect::<Vec<_>>()
         .join("\n");
-    for part in ["sitee", "d.csv", "SMOKE", "line: 4"] {
+    for part in ["sitee", "d.csv", "SMOKE", "d.csv:4"] {
         assert!(all.contains(part), "{part} is not in:\n{all}");
     }
     assert!(
@@ -75,7 +76,9 @@ fn a_device_in_no_zone_is_told_with_its_line() {
     let told: Vec<_> = errors.iter().map(ToString::to_string).collect();
     assert_eq!(
         told,
-        ["d.csv:4: device `s-2` names zone `nowhere`, which does not exist"]
+        [
+            "d.csv:4: column `zone`: device `s-2` names zone `nowhere`, which does not exist (hint: known are `z1`)"
+        ]
     );
 }
 
@@ -199,5 +202,194 @@ fn households_and_declarations_that_cannot_be_are_told() {
             matches!(&told[..], [one] if one.contains(part)),
             "{part}: {told:?}"
         );
+    }
+}
+
+#[test]
+fn a_mistake_in_toml_is_told_with_its_line_and_without_its_text() {
+    let toml = "[[household]]\nid = 'h'\nzone = 'z2'\ncontact = '13800000000'\nresidents = 'two'\nlanguage = 'zh'";
+    assert_eq!(
+        mistakes(toml),
+        ["c.toml:5: invalid type: string \"two\", expected u16"]
+    );
+    let toml =
+        "zone = [\n { id = 'z3', site = 'q1', kind = 'stairs', name = 'n', grid = 'g1' },\n]";
+    let told = mistakes(toml);
+    assert!(
+        told[0].starts_with("c.toml:2: unknown variant `stairs`"),
+        "{told:?}"
+    );
+    let toml = "zone = [\n { id = 'z1', site = 'q1', kind = 'stair', name = 'n', grid = 'g1' },\n { id = 'z3', site = 'q1', kind = 'stair', name = 'n', grid = 'g1' },\n]";
+    assert_eq!(
+        mistakes(toml),
+        [
+            "c.toml:2: zone `z1` is there twice (hint: ids are unique over all files; the first is in a.toml:21)"
+        ]
+    );
+}
+
+fn plan(kind: TableKind, text: &str, folder: &[(&str, &str)]) -> Result<Import, Vec<String>> {
+    let mut files = vec![
+        ("a.toml".to_owned(), SMALL.to_owned()),
+        ("b.toml".to_owned(), FLAT.to_owned()),
+    ];
+    files.extend(
+        folder
+            .iter()
+            .map(|(n, t)| ((*n).to_owned(), (*t).to_owned())),
+    );
+    Import::plan(&files, kind, "new.csv", text)
+        .map_err(|errors| errors.iter().map(ToString::to_string).collect())
+}
+
+const HOUSEHOLDS: &str =
+    "id,zone,residents,elder_alone,consent_care,consent_contact,language,contact\n";
+
+#[test]
+fn an_import_says_what_it_would_change() {
+    let old = format!(
+        "# a remark\n{HOUSEHOLDS}h1,z2,1,true,true,false,zh,\nh2,z2,3,,,,en,\nh3,z2,2,,,,zh,\n"
+    );
+    // as a spreadsheet writes it: a byte order mark, capitals, an empty line, columns in another order
+    let new = "\u{feff}ID,contact,zone,residents,elder_alone,consent_care,consent_contact,language\r\n\
+        h2,'+8613800000000,z2,4,FALSE,否,是,en\r\nh1,,z2,1,TRUE,TRUE,FALSE,zh\r\nh4,,z2,1,,,,ar\r\n,,,,,,,\r\n";
+    let import = plan(TableKind::Households, new, &[("households.csv", &old)]).expect("good");
+    assert_eq!(import.file.as_deref(), Some("households.csv"));
+    assert_eq!(import.added, ["h4"]);
+    assert_eq!(import.removed, ["h3"]);
+    assert_eq!(import.unchanged, 1);
+    let changed: Vec<_> = import.changed.iter().map(|c| c.key.as_str()).collect();
+    assert_eq!(changed, ["h2"]);
+    let columns: Vec<_> = import.changed[0].columns.iter().map(|c| c.0).collect();
+    assert_eq!(columns, ["residents", "consent_contact", "contact"]);
+    assert_eq!(
+        import.text,
+        format!(
+            "# a remark\n{HOUSEHOLDS}h1,z2,1,true,true,false,zh,\nh2,z2,4,false,false,true,en,'+8613800000000\nh4,z2,1,false,false,false,ar,\n"
+        )
+    );
+    let again = plan(
+        TableKind::Households,
+        &import.text,
+        &[("households.csv", &import.text)],
+    );
+    assert!(again.expect("good").is_nothing());
+}
+
+#[test]
+fn an_import_lists_every_mistake_by_line_and_column() {
+    let new = format!(
+        "{HOUSEHOLDS}H1,z2,many,perhaps,,,zh,\nh2,z2,1,,,,zh\nh3,z2,1,,,,zh,\nh3,z2,1,,,,zh,\n"
+    );
+    assert_eq!(
+        plan(TableKind::Households, &new, &[]).expect_err("refused"),
+        [
+            "new.csv:2: column `id`: `H1` is not an id (hint: 1 to 64 of a-z, 0-9 and -, as in `smoke-0215`)",
+            "new.csv:2: column `residents`: `many` is no such number (hint: how many people, such as 3)",
+            "new.csv:2: column `elder_alone`: `perhaps` is neither yes nor no (hint: true or false, 是 or 否)",
+            "new.csv:3: 7 cells instead of 8 (hint: a text with a comma stands in double quotes)",
+            "new.csv:5: household `h3` is there twice (hint: ids are unique over all files; the first is in new.csv:4)",
+        ]
+    );
+    let new = format!("{HOUSEHOLDS}h1,z22,1,,,,zh,\nh2,z1,1,,,,zh,\n");
+    assert_eq!(
+        plan(TableKind::Households, &new, &[]).expect_err("refused"),
+        [
+            "new.csv:2: column `zone`: household `h1` names zone `z22`, which does not exist (hint: did you mean `z2`?)",
+            "new.csv:3: column `zone`: household `h2` names zone `z1`, which is no flat (hint: a zone of kind `unit`)",
+        ]
+    );
+    assert_eq!(
+        plan(TableKind::Rentals, "zone,registred,from,until\n", &[]).expect_err("refused"),
+        [
+            "new.csv:1: unknown column `registred` (hint: did you mean `registered`?)",
+            "new.csv:1: column `registered`: a table of rentals needs this column",
+            "new.csv:1: column `declared_on`: a table of rentals needs this column",
+        ]
+    );
+    assert_eq!(
+        plan(TableKind::Watch, "", &[]).expect_err("refused"),
+        [
+            "new.csv:1: the table has no line of column names (hint: the first line is plate,reason,violent,owner,expires_on)"
+        ]
+    );
+}
+
+#[test]
+fn what_a_toml_file_holds_stays_there_and_is_not_contradicted() {
+    let zones = "id,site,building,floor,kind,name,grid\n";
+    let new = format!("{zones}z1,q1,,,stair,一单元,g1\nz3,q1,,-1,unit,地下室,g1\n");
+    let import = plan(TableKind::Zones, &new, &[]).expect("good");
+    assert_eq!(import.file, None);
+    assert_eq!(
+        (import.added, import.kept),
+        (vec!["z3".to_owned()], vec!["z2".to_owned()])
+    );
+    assert_eq!(import.text, format!("{zones}z3,q1,,-1,unit,地下室,g1\n"));
+    let new = format!("{zones}z1,q1,,,lift,一单元,g1\n");
+    assert_eq!(
+        plan(TableKind::Zones, &new, &[]).expect_err("refused"),
+        [
+            "new.csv:2: column `kind`: zone `z1` says something else than a.toml:21 (hint: change it there, or take it out of there)"
+        ]
+    );
+}
+
+#[test]
+fn a_removal_that_leaves_something_without_its_place_is_refused() {
+    let zones = "id,site,building,floor,kind,name,grid\n";
+    let old = format!("{zones}z3,q1,,,unit,301,g1\n");
+    let rentals = "zone,registered,from,until,declared_on\nz3,2,2026/1/1,2026/12/31,2025-12-20\n";
+    let told = plan(
+        TableKind::Zones,
+        zones,
+        &[("zones-q1.csv", &old), ("rentals.csv", rentals)],
+    );
+    assert_eq!(
+        told.expect_err("refused"),
+        [
+            "rentals.csv:2: column `zone`: rental `z3 2025-12-20 2026-01-01` names zone `z3`, which does not exist (hint: known are `z1`, `z2`)"
+        ]
+    );
+}
+
+#[test]
+fn what_is_exported_reads_back_the_same() {
+    let csv = format!("{HEAD}smoke-1,q1,z1,fire_sensor,\"=烟感,1\",,60,1.0,2.5\n");
+    let zones = "id,site,building,floor,kind,name,grid\nz4,q1,,-1,unit,301,g1\n";
+    let watch = "plate,reason,violent,owner,expires_on\n浙G·12345,找人,是,p1,2030/1/2\n";
+    let files = [
+        ("a.toml", SMALL),
+        ("d.csv", csv.as_str()),
+        ("zones.csv", zones),
+        ("watch.csv", watch),
+    ];
+    let registry = Registry::from_files(files).expect("loads");
+    for (kind, line) in [
+        (
+            TableKind::Devices,
+            "smoke-1,q1,z1,fire_sensor,\"'=烟感,1\",,60,1.0,2.5",
+        ),
+        (TableKind::Zones, "z4,q1,,-1,unit,301,g1"),
+        (TableKind::Watch, "浙G·12345,找人,true,p1,2030-01-02"),
+        (TableKind::People, "p1,王磊,,,"),
+        (TableKind::Grids, "g1,一格,c1,p1"),
+    ] {
+        let text = registry.export(kind);
+        assert!(text.lines().any(|l| l == line), "{line}: {text}");
+        let name = format!("{kind}.csv");
+        let mut read = Loader::default();
+        read.add(&name, &text);
+        assert_eq!(read.errors, [], "{kind}");
+        assert_eq!(read.registry.export(kind), text, "{kind}");
+    }
+}
+
+#[test]
+fn every_kind_of_zone_has_its_word() {
+    for (word, kind) in ZoneKind::WORDS {
+        assert_eq!(kind.as_str(), *word);
+        let parsed: Result<ZoneKind, _> = serde_json::from_value((*word).into());
+        assert_eq!(parsed.ok(), Some(*kind));
     }
 }

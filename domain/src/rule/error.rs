@@ -39,7 +39,7 @@ impl fmt::Display for RuleError {
 impl std::error::Error for RuleError {}
 
 /// The hint for an unknown word: the one known word that is nearest, if one is near, otherwise the list of all.
-pub(super) fn nearest_hint<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) -> String {
+pub(crate) fn nearest_hint<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) -> String {
     const LISTED_MAX: usize = 16;
     let mut known: Vec<&str> = known.into_iter().collect();
     known.dedup();

@@ -27,6 +27,7 @@ pub use condition::{
 };
 pub use engine::{Engine, LATE_S, Limits, REFRESH_S};
 pub use error::RuleError;
+pub(crate) use error::nearest_hint;
 pub use expr::{EXPR_BYTES_MAX, Expr};
 pub use finding::{Finding, FindingKind, WindowChange, WindowRow};
 pub use key::{Key, SUBJECT_BYTES_MAX};

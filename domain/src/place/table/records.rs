@@ -1,0 +1,358 @@
+//! The columns of each kind of table.
+
+use super::{Column, Record, Row};
+use crate::DeviceClass;
+use crate::place::{
+    Contact, Device, Grid, Household, Person, Rental, WatchEntry, Zone, ZoneKind, normal_plate,
+};
+
+const fn needed(name: &'static str) -> Column {
+    Column { name, needed: true }
+}
+
+const fn optional(name: &'static str) -> Column {
+    Column {
+        name,
+        needed: false,
+    }
+}
+
+fn or_empty(text: Option<impl ToString>) -> String {
+    text.map_or_else(String::new, |t| t.to_string())
+}
+
+/// Every class with its word.
+fn classes() -> [(&'static str, DeviceClass); 6] {
+    [
+        DeviceClass::FireSensor,
+        DeviceClass::Barrier,
+        DeviceClass::Access,
+        DeviceClass::Camera,
+        DeviceClass::Panel,
+        DeviceClass::Gateway,
+    ]
+    .map(|class| (class.as_str(), class))
+}
+
+/// How a length in metres is written.
+const METRES: &str = "metres from the south-west corner of the quarter, such as 12.5";
+
+impl Record for Device {
+    const NOUN: &'static str = "device";
+    const COLUMNS: &'static [Column] = &[
+        needed("id"),
+        needed("site"),
+        needed("zone"),
+        needed("class"),
+        needed("name"),
+        needed("model"),
+        needed("heartbeat_s"),
+        needed("x_m"),
+        needed("y_m"),
+    ];
+
+    fn key(&self) -> String {
+        self.id.to_string()
+    }
+
+    fn read(row: &mut Row<'_>) -> Option<Self> {
+        let id = row.parsed("id");
+        let site = row.parsed("site");
+        let zone = row.parsed("zone");
+        let class = row.word("class", &classes());
+        let name = row.text("name");
+        let model = row.text_or_empty("model");
+        let heartbeat = "whole seconds, at least 1: the longest time between two words of it";
+        let heartbeat_s = row.number::<std::num::NonZero<u32>>("heartbeat_s", heartbeat);
+        let mut metres = |column| {
+            let value: Option<f64> = row.number(column, METRES);
+            if value.is_some_and(|v| !v.is_finite()) {
+                row.note(column, "no finite number", Some(METRES));
+            }
+            value.filter(|v| v.is_finite())
+        };
+        let (x_m, y_m) = (metres("x_m"), metres("y_m"));
+        Some(Self {
+            id: id?,
+            site: site?,
+            zone: zone?,
+            class: class?,
+            name: name?,
+            model,
+            heartbeat_s: heartbeat_s?.get(),
+            x_m: x_m?,
+            y_m: y_m?,
+        })
+    }
+
+    fn write(&self) -> Vec<String> {
+        vec![
+            self.id.to_string(),
+            self.site.to_string(),
+            self.zone.to_string(),
+            self.class.to_string(),
+            self.name.clone(),
+            self.model.clone(),
+            self.heartbeat_s.to_string(),
+            format!("{:?}", self.x_m),
+            format!("{:?}", self.y_m),
+        ]
+    }
+}
+
+impl Record for Zone {
+    const NOUN: &'static str = "zone";
+    const COLUMNS: &'static [Column] = &[
+        needed("id"),
+        needed("site"),
+        optional("building"),
+        optional("floor"),
+        needed("kind"),
+        needed("name"),
+        needed("grid"),
+    ];
+
+    fn key(&self) -> String {
+        self.id.to_string()
+    }
+
+    fn read(row: &mut Row<'_>) -> Option<Self> {
+        let id = row.parsed("id");
+        let site = row.parsed("site");
+        let building = row.parsed_if("building");
+        let floor = row.number_if("floor", "a whole number, such as 3 or -1");
+        let kind = row.word("kind", ZoneKind::WORDS);
+        let name = row.text("name");
+        let grid = row.parsed("grid");
+        Some(Self {
+            id: id?,
+            site: site?,
+            building: building?,
+            floor: floor?,
+            kind: kind?,
+            name: name?,
+            grid: grid?,
+        })
+    }
+
+    fn write(&self) -> Vec<String> {
+        vec![
+            self.id.to_string(),
+            self.site.to_string(),
+            or_empty(self.building.as_ref()),
+            or_empty(self.floor),
+            self.kind.as_str().to_owned(),
+            self.name.clone(),
+            self.grid.to_string(),
+        ]
+    }
+}
+
+impl Record for Household {
+    const NOUN: &'static str = "household";
+    const COLUMNS: &'static [Column] = &[
+        needed("id"),
+        needed("zone"),
+        needed("residents"),
+        needed("elder_alone"),
+        needed("consent_care"),
+        needed("consent_contact"),
+        needed("language"),
+        optional("contact"),
+    ];
+
+    fn key(&self) -> String {
+        self.id.to_string()
+    }
+
+    fn read(row: &mut Row<'_>) -> Option<Self> {
+        let id = row.parsed("id");
+        let zone = row.parsed("zone");
+        let residents = row.number("residents", "how many people, such as 3");
+        let elder_alone = row.truth("elder_alone");
+        let consent_care = row.truth("consent_care");
+        let consent_contact = row.truth("consent_contact");
+        let language = row.text("language");
+        let contact = row.parsed_if("contact");
+        Some(Self {
+            id: id?,
+            zone: zone?,
+            residents: residents?,
+            elder_alone: elder_alone?,
+            consent_care: consent_care?,
+            consent_contact: consent_contact?,
+            language: language?,
+            contact: contact?,
+        })
+    }
+
+    fn write(&self) -> Vec<String> {
+        vec![
+            self.id.to_string(),
+            self.zone.to_string(),
+            self.residents.to_string(),
+            self.elder_alone.to_string(),
+            self.consent_care.to_string(),
+            self.consent_contact.to_string(),
+            self.language.clone(),
+            or_empty(self.contact.as_ref().map(Contact::reveal)),
+        ]
+    }
+}
+
+impl Record for Person {
+    const NOUN: &'static str = "person";
+    const COLUMNS: &'static [Column] = &[
+        needed("id"),
+        needed("name"),
+        optional("department"),
+        optional("login"),
+        optional("contact"),
+    ];
+
+    fn key(&self) -> String {
+        self.id.to_string()
+    }
+
+    fn read(row: &mut Row<'_>) -> Option<Self> {
+        let id = row.parsed("id");
+        let name = row.text("name");
+        let department = row.parsed_if("department");
+        let login = row.parsed_if("login");
+        let contact = row.parsed_if("contact");
+        Some(Self {
+            id: id?,
+            name: name?,
+            department: department?,
+            login: login?,
+            contact: contact?,
+        })
+    }
+
+    fn write(&self) -> Vec<String> {
+        vec![
+            self.id.to_string(),
+            self.name.clone(),
+            or_empty(self.department.as_ref()),
+            or_empty(self.login.as_ref()),
+            or_empty(self.contact.as_ref().map(Contact::reveal)),
+        ]
+    }
+}
+
+impl Record for Grid {
+    const NOUN: &'static str = "grid";
+    const COLUMNS: &'static [Column] = &[
+        needed("id"),
+        needed("name"),
+        needed("committee"),
+        needed("captain"),
+    ];
+
+    fn key(&self) -> String {
+        self.id.to_string()
+    }
+
+    fn read(row: &mut Row<'_>) -> Option<Self> {
+        let id = row.parsed("id");
+        let name = row.text("name");
+        let committee = row.parsed("committee");
+        let captain = row.parsed("captain");
+        Some(Self {
+            id: id?,
+            name: name?,
+            committee: committee?,
+            captain: captain?,
+        })
+    }
+
+    fn write(&self) -> Vec<String> {
+        vec![
+            self.id.to_string(),
+            self.name.clone(),
+            self.committee.to_string(),
+            self.captain.to_string(),
+        ]
+    }
+}
+
+impl Record for Rental {
+    const NOUN: &'static str = "rental";
+    const COLUMNS: &'static [Column] = &[
+        needed("zone"),
+        needed("registered"),
+        needed("from"),
+        needed("until"),
+        needed("declared_on"),
+    ];
+
+    /// A flat may have several declarations.
+    fn key(&self) -> String {
+        format!("{} {} {}", self.zone, self.declared_on, self.from)
+    }
+
+    fn read(row: &mut Row<'_>) -> Option<Self> {
+        let zone = row.parsed("zone");
+        let registered = row.number("registered", "how many tenants, such as 4");
+        let from = row.date("from");
+        let until = row.date("until");
+        let declared_on = row.date("declared_on");
+        Some(Self {
+            zone: zone?,
+            registered: registered?,
+            from: from?,
+            until: until?,
+            declared_on: declared_on?,
+        })
+    }
+
+    fn write(&self) -> Vec<String> {
+        vec![
+            self.zone.to_string(),
+            self.registered.to_string(),
+            self.from.to_string(),
+            self.until.to_string(),
+            self.declared_on.to_string(),
+        ]
+    }
+}
+
+impl Record for WatchEntry {
+    const NOUN: &'static str = "watched plate";
+    const COLUMNS: &'static [Column] = &[
+        needed("plate"),
+        needed("reason"),
+        optional("violent"),
+        needed("owner"),
+        needed("expires_on"),
+    ];
+
+    fn key(&self) -> String {
+        normal_plate(&self.plate)
+    }
+
+    fn read(row: &mut Row<'_>) -> Option<Self> {
+        let plate = row.text("plate");
+        let reason = row.text("reason");
+        let violent = row.truth("violent");
+        let owner = row.parsed("owner");
+        let expires_on = row.date("expires_on");
+        Some(Self {
+            plate: plate?,
+            reason: reason?,
+            violent: violent?,
+            owner: owner?,
+            expires_on: expires_on?,
+        })
+    }
+
+    fn write(&self) -> Vec<String> {
+        vec![
+            self.plate.clone(),
+            self.reason.clone(),
+            self.violent.to_string(),
+            self.owner.to_string(),
+            self.expires_on.to_string(),
+        ]
+    }
+}
