@@ -113,6 +113,14 @@ slug!(
     HouseholdId
 );
 slug!(
+    /// A post of the roster: what somebody is on duty as, such as `fire-duty` or `station-lead`.
+    PostId
+);
+slug!(
+    /// A vehicle or a piece of equipment of a department.
+    ResourceId
+);
+slug!(
     /// A user of dashboard and API (the log-in name).
     UserId
 );

@@ -8,6 +8,7 @@ pub mod event;
 pub mod id;
 pub mod incident;
 pub mod place;
+pub mod roster;
 pub mod rule;
 pub mod uplink;
 

@@ -11,7 +11,7 @@ use crate::ZoneId;
 use crate::rule::nearest_hint;
 
 /// Notes a name that stands for nothing, with the nearest one that does.
-fn must_be<K: Ord + Display, V>(
+pub(crate) fn must_be<K: Ord + Display, V>(
     report: &mut Report<'_>,
     of: (&'static str, &str),
     (column, name): (&str, &K),
@@ -34,6 +34,7 @@ impl Registry {
         self.check_organisation(report);
         self.check_plan(report);
         self.check_flats(report);
+        self.roster.check(self, report);
         for (plate, entry) in &self.watch {
             let of = ("watched plate", plate.as_str());
             must_be(report, of, ("owner", &entry.owner), &self.people);

@@ -1,8 +1,9 @@
 //! From the texts of a registry folder to a registry, or to the list of all mistakes.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use jiff::tz::TimeZone;
 use serde::Deserialize;
 use toml::Spanned;
 
@@ -12,6 +13,7 @@ use super::{
     Building, Committee, Community, Department, Device, Grid, Household, Person, Registry,
     RegistryError, Rental, Site, WatchEntry, Zone,
 };
+use crate::roster::{Absence, Holiday, OfficeHours, Post, Resource, Shift, Swap};
 
 /// A TOML file: its tables with where they begin.
 #[derive(Deserialize)]
@@ -38,24 +40,38 @@ struct File {
     rental: Vec<Spanned<Rental>>,
     #[serde(default)]
     watch: Vec<Spanned<WatchEntry>>,
+    #[serde(default)]
+    post: Vec<Spanned<Post>>,
+    #[serde(default)]
+    shift: Vec<Spanned<Shift>>,
+    #[serde(default)]
+    holiday: Vec<Spanned<Holiday>>,
+    #[serde(default)]
+    swap: Vec<Spanned<Swap>>,
+    #[serde(default)]
+    absence: Vec<Spanned<Absence>>,
+    #[serde(default)]
+    resource: Vec<Spanned<Resource>>,
+    office_hours: Option<Spanned<OfficeHours>>,
 }
 
 /// Something that goes into the registry under a key.
 trait Item: Sized {
     const NOUN: &'static str;
-    fn key(&self) -> String;
+    /// What it is known by; its number where it is known by nothing.
+    fn key(&self, registry: &Registry) -> String;
     fn put(self, registry: &mut Registry);
 }
 
 macro_rules! by_id {
-    ($($kind:ty, $noun:literal, $map:ident;)*) => {$(
+    ($($kind:ty, $noun:literal, $($map:ident).+;)*) => {$(
         impl Item for $kind {
             const NOUN: &'static str = $noun;
-            fn key(&self) -> String {
+            fn key(&self, _: &Registry) -> String {
                 self.id.to_string()
             }
             fn put(self, registry: &mut Registry) {
-                registry.$map.insert(self.id.clone(), self);
+                registry.$($map).+.insert(self.id.clone(), self);
             }
         }
     )*};
@@ -70,11 +86,44 @@ by_id! {
     Zone, "zone", zones;
     Household, "household", households;
     Device, "device", devices;
+    Post, "post", roster.posts;
+    Resource, "resource", roster.resources;
+}
+
+macro_rules! by_number {
+    ($($kind:ty, $noun:literal, $($list:ident).+;)*) => {$(
+        impl Item for $kind {
+            const NOUN: &'static str = $noun;
+            fn key(&self, registry: &Registry) -> String {
+                (registry.$($list).+.len() + 1).to_string()
+            }
+            fn put(self, registry: &mut Registry) {
+                registry.$($list).+.push(self);
+            }
+        }
+    )*};
+}
+by_number! {
+    Shift, "shift", roster.shifts;
+    Holiday, "holiday", roster.calendar.holidays;
+    Swap, "swap", roster.swaps;
+    Absence, "absence", roster.absences;
+}
+
+/// There is one table of them; its number says that it is the second.
+impl Item for OfficeHours {
+    const NOUN: &'static str = "office hours";
+    fn key(&self, _: &Registry) -> String {
+        "1".to_owned()
+    }
+    fn put(self, registry: &mut Registry) {
+        registry.roster.calendar.office_hours = self;
+    }
 }
 
 impl Item for WatchEntry {
     const NOUN: &'static str = <Self as Record>::NOUN;
-    fn key(&self) -> String {
+    fn key(&self, _: &Registry) -> String {
         Record::key(self)
     }
     fn put(self, registry: &mut Registry) {
@@ -84,7 +133,7 @@ impl Item for WatchEntry {
 
 impl Item for Rental {
     const NOUN: &'static str = <Self as Record>::NOUN;
-    fn key(&self) -> String {
+    fn key(&self, _: &Registry) -> String {
         Record::key(self)
     }
     fn put(self, registry: &mut Registry) {
@@ -136,7 +185,7 @@ impl Loader {
         let mut read = table::read::<T>(name, text);
         self.errors.append(&mut read.errors);
         for (spot, item) in read.items {
-            if !without.contains(&Item::key(&item)) {
+            if !without.contains(&Record::key(&item)) {
                 self.put(spot, item);
             }
         }
@@ -180,10 +229,17 @@ impl Loader {
         from.put_all(file.household);
         from.put_all(file.rental);
         from.put_all(file.watch);
+        from.put_all(file.post);
+        from.put_all(file.shift);
+        from.put_all(file.holiday);
+        from.put_all(file.swap);
+        from.put_all(file.absence);
+        from.put_all(file.resource);
+        from.put_all(file.office_hours.into_iter().collect());
     }
 
     fn put<T: Item>(&mut self, spot: Spot, item: T) {
-        let key = item.key();
+        let key = item.key(&self.registry);
         if let Some(first) = self.spots.get(T::NOUN, &key) {
             let named = super::mistake::named(T::NOUN, &key);
             let what = format!("{named} is there twice");
@@ -200,11 +256,31 @@ impl Loader {
 
     /// What is wrong between the things, once all of them have been read.
     pub(super) fn check(&mut self) {
+        self.settle();
         let mut report = Report {
             spots: &self.spots,
             errors: &mut self.errors,
         };
         self.registry.check(&mut report);
+    }
+}
+
+impl Loader {
+    /// The roster learns what other parts of the registry say.
+    fn settle(&mut self) {
+        let registry = &mut self.registry;
+        let name = registry.community.as_ref().map_or("UTC", |c| &c.time_zone);
+        let zone = crate::rule::time_zone(name).unwrap_or(TimeZone::UTC);
+        let mut members: BTreeMap<_, Vec<_>> = BTreeMap::new();
+        for person in registry.people.values() {
+            if let Some(department) = &person.department {
+                members
+                    .entry(department.clone())
+                    .or_default()
+                    .push(person.id.clone());
+            }
+        }
+        registry.roster.settle(zone, members);
     }
 }
 

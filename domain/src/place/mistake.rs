@@ -102,14 +102,14 @@ impl Spots {
 }
 
 /// Collects mistakes about things by their nouns and keys.
-pub(super) struct Report<'a> {
+pub(crate) struct Report<'a> {
     pub(super) spots: &'a Spots,
     pub(super) errors: &'a mut Vec<RegistryError>,
 }
 
 impl Report<'_> {
     /// `noun` `key` has something wrong in a column.
-    pub(super) fn note(
+    pub(crate) fn note(
         &mut self,
         (noun, key): (&'static str, &str),
         column: &str,

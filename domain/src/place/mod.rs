@@ -1,7 +1,7 @@
 //! The registry: which places, departments, people and devices there are, and how they hang together.
 //!
 //! Read from a folder of files: any number of `*.toml` with tables `[community]`, `[[department]]`, `[[committee]]`, `[[grid]]`,
-//! `[[person]]`, `[[site]]`, `[[building]]`, `[[zone]]`, `[[household]]`, `[[rental]]`, `[[watch]]`, and `*.csv` tables, of which
+//! `[[person]]`, `[[site]]`, `[[building]]`, `[[zone]]`, `[[household]]`, `[[rental]]`, `[[watch]]`, those of [`crate::roster`], and `*.csv` tables, of which
 //! `devices.csv` is one (see [`TableKind`]). The folder is read by the caller; here its texts are parsed and checked as a whole, and
 //! *all* mistakes are listed, each with file and line.
 
@@ -20,11 +20,13 @@ mod table;
 mod tests;
 mod watch;
 
+pub(crate) use check::must_be;
 pub use contact::Contact;
 pub use device::Device;
 pub use household::{Household, Rental};
 pub use import::{Changed, Import};
 pub use mistake::RegistryError;
+pub(crate) use mistake::Report;
 pub use organisation::{Committee, Community, Department, Grid, Person};
 pub use plan::{Building, Rect, Site, Zone, ZoneKind};
 pub use registry::Registry;

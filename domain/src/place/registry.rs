@@ -9,6 +9,7 @@ use super::{
     WatchEntry, Zone,
 };
 use crate::id::{BuildingId, CommitteeId, GridId, HouseholdId, PersonId};
+use crate::roster::Roster;
 use crate::{DepartmentId, DeviceId, SiteId, ZoneId};
 
 /// Everything, looked up by id.
@@ -38,6 +39,8 @@ pub struct Registry {
     pub rentals: BTreeMap<ZoneId, Vec<Rental>>,
     /// Watched plates by normalised plate.
     pub watch: BTreeMap<String, WatchEntry>,
+    /// Who is on duty when.
+    pub roster: Roster,
 }
 
 impl Registry {

@@ -1,0 +1,131 @@
+//! Working days and office hours, with holidays and the weekends that are worked to make up for them.
+
+use jiff::civil::{Date, Time, Weekday};
+use jiff::tz::TimeZone;
+use jiff::{Timestamp, ToSpan as _};
+use serde::{Deserialize, Serialize};
+
+/// How many days ahead a working day is looked for; no holiday is that long.
+const LOOK_AHEAD_DAYS: usize = 400;
+
+/// A holiday as the State Council announces it: days off in a row, and weekends that are worked for it (调休).
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Holiday {
+    /// Its name.
+    pub name: String,
+    /// First day off.
+    pub from: Date,
+    /// Last day off.
+    pub until: Date,
+    /// Days at a weekend that are worked.
+    #[serde(default)]
+    pub made_up_on: Vec<Date>,
+}
+
+/// When offices work.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct OfficeHours {
+    /// Begin of the morning.
+    pub morning_from: Time,
+    /// Its end.
+    pub morning_until: Time,
+    /// Begin of the afternoon.
+    pub afternoon_from: Time,
+    /// Its end.
+    pub afternoon_until: Time,
+}
+
+impl OfficeHours {
+    /// 8:30–12:00 and 14:00–17:30, as offices in Zhejiang mostly have them.
+    pub const USUAL: Self = Self {
+        morning_from: Time::constant(8, 30, 0, 0),
+        morning_until: Time::constant(12, 0, 0, 0),
+        afternoon_from: Time::constant(14, 0, 0, 0),
+        afternoon_until: Time::constant(17, 30, 0, 0),
+    };
+
+    /// Morning and afternoon.
+    pub fn halves(&self) -> [(Time, Time); 2] {
+        [
+            (self.morning_from, self.morning_until),
+            (self.afternoon_from, self.afternoon_until),
+        ]
+    }
+
+    /// Whether each half ends after it begins, and the afternoon does not begin before the morning ends.
+    pub(super) fn is_in_order(&self) -> bool {
+        self.morning_from < self.morning_until
+            && self.morning_until <= self.afternoon_from
+            && self.afternoon_from < self.afternoon_until
+    }
+}
+
+/// A morning or an afternoon of a working day.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct HalfDay {
+    /// When it begins.
+    pub begins_at: Timestamp,
+    /// When it ends.
+    pub ends_at: Timestamp,
+}
+
+/// Which days are worked, and in which hours.
+#[derive(Debug, Clone)]
+pub struct Calendar {
+    /// The community's wall clock.
+    pub time_zone: TimeZone,
+    /// Office hours.
+    pub office_hours: OfficeHours,
+    /// Holidays in the order of the files.
+    pub holidays: Vec<Holiday>,
+}
+
+impl Calendar {
+    /// Monday to Friday in the usual hours, without holidays.
+    pub fn new(time_zone: TimeZone) -> Self {
+        Self {
+            time_zone,
+            office_hours: OfficeHours::USUAL,
+            holidays: Vec::new(),
+        }
+    }
+
+    /// Whether offices work on a day.
+    pub fn is_working_day(&self, day: Date) -> bool {
+        if self.holidays.iter().any(|h| h.made_up_on.contains(&day)) {
+            return true;
+        }
+        let is_weekend = matches!(day.weekday(), Weekday::Saturday | Weekday::Sunday);
+        let is_off = |h: &Holiday| (h.from..=h.until).contains(&day);
+        !is_weekend && !self.holidays.iter().any(is_off)
+    }
+
+    /// Whether holidays are known for the year of a day; without them every Monday to Friday is a working day.
+    pub fn knows_year(&self, day: Date) -> bool {
+        self.holidays.iter().any(|h| h.from.year() == day.year())
+    }
+
+    /// The first morning or afternoon of a working day that begins after an instant. A clock that says "the next working half-day"
+    /// runs out at its end. Nothing in a calendar in which nobody works for a year.
+    pub fn next_working_half_day(&self, at: Timestamp) -> Option<HalfDay> {
+        let today = self.time_zone.to_datetime(at).date();
+        let days = today.series(1.day()).take(LOOK_AHEAD_DAYS);
+        days.filter(|day| self.is_working_day(*day))
+            .flat_map(|day| self.office_hours.halves().map(|half| (day, half)))
+            .filter_map(|(day, (from, until))| {
+                Some(HalfDay {
+                    begins_at: self.instant(day.to_datetime(from))?,
+                    ends_at: self.instant(day.to_datetime(until))?,
+                })
+            })
+            .find(|half| half.begins_at > at)
+    }
+
+    /// The instant of a time on the wall; the earlier of two, and the later side of a gap.
+    pub(super) fn instant(&self, local: jiff::civil::DateTime) -> Option<Timestamp> {
+        let at = self.time_zone.to_ambiguous_zoned(local).compatible();
+        at.ok().map(|zoned| zoned.timestamp())
+    }
+}
