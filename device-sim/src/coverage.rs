@@ -49,8 +49,9 @@ pub(crate) fn list(rules: Option<&Path>) -> anyhow::Result<ExitCode> {
 
 /// Whether only the hub's own notes make it ring.
 fn is_of_the_hub(rule: &Rule) -> bool {
-    let matcher = rule.condition.matcher();
-    matcher.is_some_and(|m| m.kinds.iter().all(|k| k.as_str().starts_with("gateway.")))
+    let matchers = rule.condition.matchers();
+    let mut kinds = matchers.iter().flat_map(|m| &m.kinds).peekable();
+    kinds.peek().is_some() && kinds.all(|kind| kind.as_str().starts_with("gateway."))
 }
 
 fn read(folder: &Path) -> anyhow::Result<RuleSet> {
