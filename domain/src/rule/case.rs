@@ -16,8 +16,10 @@ use super::parse::SEVERITIES;
 use super::parse::matcher::{CLASSES, PHASES, ZONE_KINDS};
 use super::set::RuleSet;
 use super::{Finding, FindingKind};
-use crate::id::{BuildingId, GridId};
-use crate::place::{Community, Device, Registry, Rental, WatchEntry, Zone, ZoneKind, normal_plate};
+use crate::id::{BuildingId, GridId, HouseholdId};
+use crate::place::{
+    Community, Device, Household, Registry, Rental, WatchEntry, Zone, ZoneKind, normal_plate,
+};
 use crate::{
     Attrs, ClockSource, DeviceClass, DeviceId, Event, EventId, Kind, Phase, RuleId, Seq, Severity,
     SiteId,
@@ -206,6 +208,29 @@ impl Stage {
                         expires_on,
                     },
                 );
+            }
+        }
+        for fields in top.tables("test_household") {
+            let zone = fields
+                .text("zone", 64, "\"flat-601\"")
+                .and_then(|at| at.parse::<crate::ZoneId>(file));
+            let elder_alone = fields.yes_if("elder_alone").unwrap_or(true);
+            let consent_care = fields.yes_if("consent_care").unwrap_or(true);
+            fields.done();
+            if let Some(zone) = zone
+                && let Ok(id) = zone.as_str().parse::<HouseholdId>()
+            {
+                let household = Household {
+                    id: id.clone(),
+                    zone,
+                    residents: 1,
+                    elder_alone,
+                    consent_care,
+                    consent_contact: false,
+                    language: "zh".to_owned(),
+                    contact: None,
+                };
+                registry.households.insert(id, household);
             }
         }
         for fields in top.tables("test_rental") {
@@ -399,6 +424,13 @@ fn expected(fields: &Fields<'_, '_>) -> Option<Expected> {
 impl Cases {
     pub(super) fn extend(&mut self, cases: Vec<Case>) {
         self.0.extend(cases);
+    }
+    pub(super) fn add(&mut self, cases: Cases) {
+        self.0.extend(cases.0);
+    }
+    /// Those of one rule.
+    pub(super) fn of(&self, id: &RuleId) -> Self {
+        Self(self.0.iter().filter(|c| c.rule == *id).cloned().collect())
     }
     pub(super) fn len(&self) -> usize {
         self.0.len()

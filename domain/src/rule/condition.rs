@@ -157,6 +157,15 @@ pub enum Condition {
         /// How many of its heartbeats a device may miss.
         heartbeats: u32,
     },
+    /// Nothing moves in the flat of an elder who lives alone and has agreed to be looked after.
+    Quiet {
+        /// Which events are movement.
+        matcher: Matcher,
+        /// How long, in seconds.
+        after_s: u32,
+        /// Only these hours count.
+        waking: Option<Hours>,
+    },
     /// A person reports something of these types. No event of a device is one: the engine has nothing to do, the incident
     /// machine opens the incident with this rule's plan.
     Report(Vec<ReportType>),
@@ -214,7 +223,8 @@ impl Condition {
             | Self::Threshold { matcher, .. }
             | Self::Fleeting { matcher, .. }
             | Self::Share { matcher, .. }
-            | Self::Days { matcher, .. } => vec![matcher],
+            | Self::Days { matcher, .. }
+            | Self::Quiet { matcher, .. } => vec![matcher],
             Self::Sequence { steps, .. } => steps.iter().map(|step| &step.matcher).collect(),
             Self::Absence { .. } | Self::Report(_) => Vec::new(),
         }
@@ -231,7 +241,8 @@ impl Condition {
             | Self::Threshold { matcher, .. }
             | Self::Fleeting { matcher, .. }
             | Self::Share { matcher, .. }
-            | Self::Days { matcher, .. } => Some(matcher),
+            | Self::Days { matcher, .. }
+            | Self::Quiet { matcher, .. } => Some(matcher),
             Self::Absence { .. } | Self::Report(_) => None,
         }
     }

@@ -5,6 +5,7 @@
 
 mod book;
 mod case;
+mod check;
 mod condition;
 mod engine;
 mod error;
@@ -12,6 +13,7 @@ mod expr;
 mod fields;
 mod finding;
 mod key;
+mod lenient;
 mod parse;
 mod set;
 #[cfg(test)]
@@ -25,10 +27,12 @@ pub use case::CaseFailure;
 pub use condition::{
     AttrTest, Condition, Hours, Limit, Matcher, Scalar, Step, Test, Urgency, time_zone,
 };
-pub use engine::{Engine, LATE_S, Limits, REFRESH_S};
+pub use engine::{Engine, LATE_S, Limits, REFRESH_S, Reloaded};
 pub use error::RuleError;
 pub(crate) use error::nearest_hint;
 pub use expr::{EXPR_BYTES_MAX, Expr};
 pub use finding::{Finding, FindingKind, WindowChange, WindowRow};
+
 pub use key::{Key, SUBJECT_BYTES_MAX};
+pub use lenient::Lenient;
 pub use set::{CHAIN_MAX, FILE_BYTES_MAX, RULES_MAX, Rule, RuleSet};

@@ -6,7 +6,7 @@ use super::{ReportType, RuleSet, rule_for_report};
 use crate::place::Registry;
 
 /// Every file of a folder under `deploy/config`, in the order of names.
-fn files_of(folder: &str) -> Vec<(String, String)> {
+pub(super) fn files_of(folder: &str) -> Vec<(String, String)> {
     let folder = format!("{}/../deploy/config/{folder}", env!("CARGO_MANIFEST_DIR"));
     let mut files: Vec<(String, String)> = std::fs::read_dir(folder)
         .expect("the folder ships")

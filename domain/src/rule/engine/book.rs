@@ -46,6 +46,12 @@ impl Book {
         self.slots.get(subject).map(|(slot, _)| slot)
     }
 
+    /// All slots, to be put into another book.
+    pub(super) fn into_slots(self) -> impl Iterator<Item = Taken> {
+        let slots = self.slots.into_iter();
+        slots.map(|(subject, (slot, _))| Taken::fresh(subject, slot))
+    }
+
     /// Lends a slot, to be changed and put back.
     pub(super) fn take(&mut self, subject: &str) -> Option<Taken> {
         let (subject, (slot, due)) = self.slots.remove_entry(subject)?;

@@ -7,7 +7,7 @@ use serde_json::{Map, Value};
 
 use super::super::view::Heard;
 use super::super::{Finding, FindingKind};
-use crate::{Attrs, ClockSource, Event, EventId, Kind, Phase, Seq};
+use crate::{Attrs, ClockSource, DeviceClass, DeviceId, Event, EventId, Kind, Phase, Seq};
 
 /// Most findings that one event, or one look at the clock, hands on to rules that listen.
 pub(super) const HANDED_ON_MAX: usize = 10_000;
@@ -17,6 +17,8 @@ pub(super) const HANDED_ON_MAX: usize = 10_000;
 pub(super) struct Out {
     pub(super) findings: Vec<Finding>,
     told: Vec<Told>,
+    /// Flats in which something moved, by the rules that watch them.
+    pub(super) moved: Vec<(u16, String, DeviceId, DeviceClass)>,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -35,6 +37,12 @@ impl Out {
             phase,
             kind,
         });
+    }
+
+    /// Something moved in a flat.
+    pub(super) fn moved(&mut self, number: u16, subject: String, event: &Event) {
+        let device = event.device.clone();
+        self.moved.push((number, subject, device, event.class));
     }
 
     pub(super) fn get(&self, index: usize) -> Option<(&Finding, Told)> {

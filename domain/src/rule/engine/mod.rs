@@ -21,6 +21,7 @@ mod days;
 mod fleeting;
 mod hits;
 mod nanoseconds;
+mod reload;
 mod silence;
 mod slot;
 #[cfg(test)]
@@ -38,6 +39,7 @@ use std::sync::Arc;
 
 use self::book::{Book, Taken};
 use self::chain::{HANDED_ON_MAX, Out};
+pub use self::reload::Reloaded;
 use self::silence::Silences;
 use self::slot::Slot;
 pub use self::tell::LATE_S;
@@ -125,8 +127,11 @@ impl Engine {
             });
             let taken = known.is_some_and(|(number, subject)| {
                 let rule = &self.world.rules.rules()[usize::from(number)];
-                if matches!(rule.condition, Condition::Absence { .. }) {
-                    return self.silences.restore(number, subject, &value);
+                if matches!(
+                    rule.condition,
+                    Condition::Absence { .. } | Condition::Quiet { .. }
+                ) {
+                    return self.silences.restore(number, subject, &value, &self.world);
                 }
                 match serde_json::from_str::<Slot>(&value) {
                     Ok(slot) if slot.belongs_to(&rule.condition) => {
@@ -175,6 +180,12 @@ impl Engine {
         }
         self.expr_errors += view.expr_errors();
         self.hand_on(&mut out, Some(event));
+        for (number, subject, device, class) in std::mem::take(&mut out.moved) {
+            let (at, dirty) = (event.received_at, &mut self.dirty);
+            let device = (device, class);
+            self.silences
+                .moved(number, &subject, device, at, &self.world, dirty);
+        }
         out.findings
     }
 
@@ -204,7 +215,7 @@ impl Engine {
 
     /// Any word from a device itself, event or not. What the hub says *about* a device (it went offline) is not one.
     pub fn seen(&mut self, device: &DeviceId, at: Timestamp) {
-        self.silences.seen(device, at, &mut self.dirty);
+        self.silences.seen(device, at, &self.world, &mut self.dirty);
     }
 
     /// What time itself brings about. `now` is the time up to which everything that was received has been shown to the engine:

@@ -85,6 +85,7 @@ impl Memory {
             Condition::Match(_)
             | Condition::Independent { .. }
             | Condition::Absence { .. }
+            | Condition::Quiet { .. }
             | Condition::Report(_) => Self::Sources(Vec::new()),
             Condition::Held { .. } => Self::Held(Vec::new()),
             Condition::Threshold { .. } => Self::Level(Vec::new()),
@@ -151,7 +152,10 @@ impl Slot {
     /// Whether the row was written under this sort of condition.
     pub(super) fn belongs_to(&self, condition: &Condition) -> bool {
         let wanted = Memory::blank(condition);
-        let waits = matches!(condition, Condition::Absence { .. } | Condition::Report(_));
+        let waits = matches!(
+            condition,
+            Condition::Absence { .. } | Condition::Quiet { .. } | Condition::Report(_)
+        );
         !waits && std::mem::discriminant(&self.memory) == std::mem::discriminant(&wanted)
     }
 
@@ -416,6 +420,7 @@ fn linger(rule: &Rule) -> SignedDuration {
         Condition::Days { of_days, .. } => return days::memory(*of_days),
         Condition::Match(_)
         | Condition::Absence { .. }
+        | Condition::Quiet { .. }
         | Condition::Fleeting { .. }
         | Condition::Threshold { .. }
         | Condition::Report(_) => rule.meta.dedupe_s,

@@ -558,6 +558,32 @@ const RULES: &[(&str, &str, &str)] = &[
     "#,
     ),
     (
+        "N1",
+        r#"subject = "household""#,
+        r#"
+        is = "absence"
+        of = "elder_care"
+        kinds = ["access.door_state"]
+        where = { door = "open" }
+        after_s = 43200
+        waking = "07:00-22:00"
+        [[rule.case]]
+        name = "twelve waking hours without a door, over with the next one; a flat without consent is not watched"
+        start = "2026-03-02T20:00:00"
+        events = [
+          { at_s = 0, device = "flat-door", kind = "access.door_state", attrs = { door = "open" } },
+          { at_s = 0, device = "crowded-door", kind = "access.door_state", attrs = { door = "open" } },
+          { at_s = 60, device = "flat-door", kind = "access.door_state", attrs = { door = "closed" } },
+          { at_s = 90000, device = "flat-door", kind = "access.door_state", attrs = { door = "open" } },
+        ]
+        expect = [
+          { at_s = 75600, what = "raised", subject = "household:flat-601" },
+          { at_s = 90000, what = "cleared", subject = "household:flat-601" },
+        ]
+        until_s = 90060
+    "#,
+    ),
+    (
         "C1",
         r#"subject = "device""#,
         r#"
@@ -583,6 +609,11 @@ const STAGE: &str = r#"
     [[test_watch]]
     plate = "浙A12345"
     expires_on = "2099-12-31"
+    [[test_household]]
+    zone = "flat-601"
+    [[test_household]]
+    zone = "flat-602"
+    consent_care = false
     [[test_rental]]
     zone = "flat-602"
     registered = 7

@@ -186,7 +186,12 @@ fn silences(listeners: bool) -> BTreeSet<String> {
             heard.extend(&rule.clear);
             let hears = heard.iter().flat_map(|m| &m.rules);
             let hears = listeners && hears.into_iter().any(|id| ids.contains(id.as_str()));
-            if hears || matches!(rule.condition, Condition::Absence { .. }) {
+            if hears
+                || matches!(
+                    rule.condition,
+                    Condition::Absence { .. } | Condition::Quiet { .. }
+                )
+            {
                 ids.insert(rule.meta.id.to_string());
             }
         }
@@ -404,6 +409,164 @@ fn only_kinds_that_a_rule_asks_for_are_interesting() {
     assert!(!engine.interested(Kind::DeviceTelemetry));
 }
 
+#[test]
+fn a_long_silence_is_found_by_a_hub_that_restarts_every_day() {
+    const DAY: i64 = 86_400;
+    let rules = Arc::new(sorts());
+    let mut places = PLACES.to_owned();
+    places.push_str(
+        "[[household]]\nid = \"h1\"\nzone = \"flat-601\"\nresidents = 1\nelder_alone = true\nconsent_care = true\nlanguage = \"zh\"\n",
+    );
+    let devices = format!("{DEVICES}battery-1,q1,floor-6,fire_sensor,n,m,86400,0,0\n");
+    let registry = Registry::from_files([("places.toml", &*places), ("devices.csv", &*devices)]);
+    let registry = Arc::new(registry.unwrap_or_else(|e| panic!("{e:?}")));
+    let fresh = || Engine::new(Arc::clone(&rules), Arc::clone(&registry));
+    let (mut engine, mut rows) = (fresh(), Rows::default());
+    engine.on_tick(at(0));
+    engine.seen(&id("battery-1"), at(0));
+    let open = event(0, "flat-door", Kind::AccessDoorState, Phase::Instant);
+    engine.on_event(&with_attrs(open, &serde_json::json!({ "door": "open" })));
+    let mut found = Vec::new();
+    for minute in 1..4 * 24 * 60 {
+        let now = minute * 60;
+        // half an hour down every day, in waking hours
+        if now % DAY == 3600 {
+            rows.write(&mut engine);
+            engine = fresh();
+            engine.restore(rows.read());
+        }
+        if now % DAY < 3600 || now % DAY >= 5400 {
+            found.extend(engine.on_tick(at(now)).into_iter().map(|f| (now, f)));
+            rows.write(&mut engine);
+        }
+    }
+    let raised = |rule: &str| -> Vec<i64> {
+        let of_rule = found.iter().filter(|(_, f)| f.rule.as_str() == rule);
+        of_rule.map(|(now, _)| *now).collect()
+    };
+    // at(0) is 10:00; down from 11:00 to 11:30 (noticed from the last row on, a minute before)
+    let [quiet] = raised("N1")[..] else {
+        panic!("{:?}", raised("N1"));
+    };
+    let until_22 = 12 * 3600 - 1860;
+    let expected = DAY - 3 * 3600 + (12 * 3600 - until_22);
+    assert!((expected..=expected + 120).contains(&quiet), "{quiet}");
+    // 2 × 24 h, without two gaps; the row of its last word may have been an hour old
+    let [silent] = raised("A1-silent")[..] else {
+        panic!("{:?}", raised("A1-silent"));
+    };
+    assert!(
+        (2 * DAY + 3600..=2 * DAY + 3 * 3600).contains(&silent),
+        "{silent}"
+    );
+}
+
+/// A rule that nothing here sets off.
+const EXTRA: &str = r#"
+[[rule]]
+id = "EXTRA"
+title_zh = "又"
+title_en = "Another"
+severity = "P4"
+subject = "device"
+dedupe_s = 60
+lead = "fire"
+sop_zh = ["看"]
+sop_en = ["look"]
+[rule.when]
+is = "match"
+kinds = ["device.joined"]
+"#;
+
+/// The shipped rules as one text; files of one folder have stages of their own, so the cases are left out.
+fn all_shipped() -> String {
+    let files = super::super::shipped_tests::files_of("rules");
+    let mut text = String::new();
+    for (_, file) in files {
+        let mut in_stage = false;
+        for line in file.lines() {
+            if line.starts_with("[[") || line.starts_with("[rule") {
+                in_stage = line.starts_with("[[test_") || line.starts_with("[[rule.case]]");
+            }
+            if !in_stage {
+                text.extend([line, "\n"]);
+            }
+        }
+    }
+    text
+}
+
+#[test]
+fn a_rule_that_is_gone_or_another_one_ends_its_alarm_and_drops_its_rows() {
+    let rule = |id: &str, own: &str, when: &str| {
+        EXTRA
+            .replace("EXTRA", id)
+            .replace("subject = \"device\"", own)
+            .replace("is = \"match\"\nkinds = [\"device.joined\"]", when)
+    };
+    let set = |text: String| Arc::new(RuleSet::parse(&[("r.toml".into(), text)]).expect("good"));
+    let smoke_when = "is = \"match\"\nkinds = [\"fire.smoke\"]";
+    let device = "subject = \"device\"";
+    let before = [
+        rule("R1", device, smoke_when),
+        rule("R2", device, smoke_when),
+        rule("R3", device, smoke_when),
+        rule("R4", device, smoke_when),
+        rule(
+            "R5",
+            device,
+            "is = \"absence\"\nclass = \"fire_sensor\"\nheartbeats = 1",
+        ),
+    ];
+    let after = [
+        // another number, another place in the file
+        rule("R4", &format!("{device}\ndetail = [\"x\"]"), smoke_when),
+        // another subject
+        rule("R2", "subject = \"zone\"", smoke_when),
+        // another sort
+        rule(
+            "R3",
+            device,
+            &format!("{smoke_when}\nat_least = 2\nwithin_s = 60").replace("match", "count"),
+        ),
+    ];
+    let mut engine = Engine::new(set(before.concat()), registry());
+    let mut rows = Rows::default();
+    for second in 0..=60 {
+        if second == 0 {
+            engine.seen(&id("smoke-1"), at(0));
+        }
+        engine.on_tick(at(second));
+    }
+    engine.on_event(&smoke(60, "smoke-1"));
+    rows.write(&mut engine);
+    assert_eq!(rows.0.len(), 5);
+    let told = engine.reload(set(after.concat()), at(61));
+    let gone: Vec<&str> = told.gone.iter().map(crate::RuleId::as_str).collect();
+    let over: Vec<&str> = told
+        .started_over
+        .iter()
+        .map(crate::RuleId::as_str)
+        .collect();
+    assert_eq!((gone, over), (vec!["R1", "R5"], vec!["R2", "R3"]));
+    assert_eq!(
+        rules_of(&told.findings),
+        [
+            "Cleared R1 device:smoke-1",
+            "Cleared R2 device:smoke-1",
+            "Cleared R3 device:smoke-1",
+            "Cleared R5 device:smoke-1"
+        ]
+    );
+    rows.write(&mut engine);
+    assert_eq!(rows.0.keys().collect::<Vec<_>>(), ["R4|device:smoke-1"]);
+    let cleared = event(62, "smoke-1", Kind::FireSmoke, Phase::Cleared);
+    assert_eq!(
+        rules_of(&engine.on_event(&cleared)),
+        ["Cleared R4 device:smoke-1"]
+    );
+}
+
 /// Something that may happen to an engine.
 #[derive(Debug, Clone)]
 enum Happening {
@@ -588,5 +751,49 @@ proptest! {
         steady_rows.write(&mut steady);
         rows.write(&mut engine);
         prop_assert_eq!(steady_rows.without_silences(), rows.without_silences());
+    }
+
+    /// Other rules with the same meaning, in the middle of whatever goes on, change nothing.
+    #[test]
+    fn a_reload_in_the_middle_of_a_window_is_as_good_as_none(
+        story in prop::collection::vec(happening(), 1..120),
+        cut in any::<prop::sample::Index>(),
+        all_sorts in any::<bool>(),
+    ) {
+        let registry = registry();
+        let rules = Arc::new(if all_sorts { sorts() } else { shipped() });
+        let more = if all_sorts { super::sorts_tests::text() } else { all_shipped() };
+        // one rule before all others, so that every rule gets another number
+        let more = RuleSet::parse(&[("more.toml".to_owned(), format!("{EXTRA}{more}"))]);
+        let more = Arc::new(more.unwrap_or_else(|e| panic!("{}", e[0])));
+        let cut = cut.index(story.len());
+        let mut steady = Engine::new(Arc::clone(&rules), Arc::clone(&registry));
+        let mut reloaded = Engine::new(rules, registry);
+        let (mut steady_rows, mut rows) = (Rows::default(), Rows::default());
+        let mut now = 0;
+        for (number, (pause, what)) in story.iter().enumerate() {
+            now += pause;
+            if number == cut {
+                let told = reloaded.reload(Arc::clone(&more), at(now));
+                prop_assert_eq!(told.findings, vec![]);
+                prop_assert!(told.started_over.is_empty() && told.gone.is_empty());
+                prop_assert_eq!(told.new.len(), 1);
+            }
+            let all = happen(&mut steady, now, number, what);
+            let again = happen(&mut reloaded, now, number, what);
+            prop_assert_eq!(all, again);
+            if number % 3 == 0 || number == cut {
+                steady_rows.write(&mut steady);
+                rows.write(&mut reloaded);
+                prop_assert_eq!(&steady_rows, &rows);
+            }
+        }
+        for _ in 0..90 {
+            now += 20;
+            prop_assert_eq!(steady.on_tick(at(now)), reloaded.on_tick(at(now)));
+        }
+        steady_rows.write(&mut steady);
+        rows.write(&mut reloaded);
+        prop_assert_eq!(steady_rows, rows);
     }
 }

@@ -45,6 +45,14 @@ impl Work<'_> {
         let Some(matcher) = self.rule.condition.matcher(step) else {
             return;
         };
+        if let Condition::Quiet { .. } = &self.rule.condition {
+            if view.fits(matcher)
+                && let Some(subject) = self.subject(view)
+            {
+                self.out.moved(self.number, subject, view.event);
+            }
+            return;
+        }
         if let Condition::Fleeting { within_s, .. } = &self.rule.condition {
             return fleeting::trigger(self, view, matcher, *within_s);
         }

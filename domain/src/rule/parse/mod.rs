@@ -16,11 +16,12 @@ use self::urgency::urgency;
 use self::when::{condition, subject};
 use super::book::{Clocks, Mode, Reach, ReportPlan, RuleMeta, Suppression};
 use super::case::{self, Case};
+use super::check::ReadRule;
 use super::condition::{Condition, Urgency};
 use super::error::{RuleError, nearest_hint};
 use super::fields::{At, Fields, File};
 use super::key::Key;
-use super::set::{FILE_BYTES_MAX, ReadRule, Rule};
+use super::set::{FILE_BYTES_MAX, Rule};
 use crate::{DepartmentId, RuleId, Severity};
 
 const TITLE_CHARS_MAX: usize = 60;
@@ -302,6 +303,12 @@ fn check_together(
             "an absence is always about one device",
             "write `subject = \"device\"`",
         ),
+        (Some(Condition::Quiet { .. }), Some(subject)) if *subject != Key::Household => fields
+            .fail(
+                "subject",
+                "it is about a flat",
+                "write `subject = \"household\"`",
+            ),
         (Some(Condition::Independent { .. }), Some(Key::Device | Key::Door)) => fields.fail(
             "subject",
             "several devices have no device in common",
@@ -331,10 +338,14 @@ fn check_together(
         }
         _ => {}
     }
-    if matches!(condition, Some(Condition::Absence { .. })) && fields.has("clear") {
+    let is_absence = matches!(
+        condition,
+        Some(Condition::Absence { .. } | Condition::Quiet { .. })
+    );
+    if is_absence && fields.has("clear") {
         fields.fail(
             "clear",
-            "an absence ends when the device speaks",
+            "an absence ends with the next word",
             "leave `[rule.clear]` out",
         );
     }

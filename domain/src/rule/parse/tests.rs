@@ -20,12 +20,8 @@ is = "match"
 kinds = ["fire.smoke"]
 "#;
 
-fn parse(files: &[(&str, &str)]) -> Result<RuleSet, String> {
-    let files: Vec<(String, String)> = files
-        .iter()
-        .map(|(name, text)| ((*name).to_owned(), (*text).to_owned()))
-        .collect();
-    let registry: Registry = Registry::from_files([(
+fn registry() -> Registry {
+    Registry::from_files([(
         "departments.toml",
         r#"
         [[department]]
@@ -40,8 +36,15 @@ fn parse(files: &[(&str, &str)]) -> Result<RuleSet, String> {
         chip = "公"
         "#,
     )])
-    .expect("a registry");
-    RuleSet::parse_for(&files, &registry).map_err(|errors| {
+    .expect("a registry")
+}
+
+fn parse(files: &[(&str, &str)]) -> Result<RuleSet, String> {
+    let files: Vec<(String, String)> = files
+        .iter()
+        .map(|(name, text)| ((*name).to_owned(), (*text).to_owned()))
+        .collect();
+    RuleSet::parse_for(&files, &registry()).map_err(|errors| {
         let lines: Vec<String> = errors.iter().map(ToString::to_string).collect();
         lines.join("\n")
     })
@@ -279,6 +282,12 @@ fn each_mistake_names_file_line_rule_field_and_what_to_write() {
     );
     check(
         when,
+        "is = \"absence\"\nof = \"elders\"\nkinds = [\"fire.smoke\"]\nafter_s = 60\nwaking = \"7-22\"",
+        "t.toml:14: rule T1: field `when.of`: unknown list of the registry `elders` (hint: known are `elder_care`)\n\
+         t.toml:17: rule T1: field `when.waking`: `7-22` is not a part of the day (hint: as in `waking = \"07:00-22:00\"`)",
+    );
+    check(
+        when,
         "is = \"days\"\nkinds = [\"fire.smoke\"]\nat_least = 3\ndays = 8\nof_days = 7",
         "t.toml:16: rule T1: field `when.days`: is more than `of_days` (hint: as in `days = 3`, `of_days = 7`)",
     );
@@ -396,6 +405,78 @@ fn a_syntax_error_is_named_by_line_and_what_follows_from_it_is_not() {
     assert_eq!(lines.len(), 2, "{said}");
     assert!(lines[0].starts_with("a.toml:19: "), "{said}");
     assert!(lines[1].starts_with("a.toml:35: rule T3"), "{said}");
+}
+
+#[test]
+fn a_bad_rule_stops_neither_the_others_nor_itself() {
+    let named = |id: &str, title: &str| GOOD.replace("T1", id).replace("\"Test\"", title);
+    let read = |text: &str, before: Option<&RuleSet>| {
+        let files = [("a.toml".to_owned(), text.to_owned())];
+        RuleSet::parse_lenient(&files, &registry(), before)
+    };
+    let titles = |set: &RuleSet| -> Vec<String> {
+        let rules = set.rules().iter();
+        rules
+            .map(|r| format!("{} {}", r.meta.id, r.meta.title_en))
+            .collect()
+    };
+    let ids =
+        |ids: &[crate::RuleId]| -> Vec<String> { ids.iter().map(ToString::to_string).collect() };
+    let good = [
+        named("T1", "\"one\""),
+        named("T2", "\"two\""),
+        named("T3", "\"three\""),
+    ];
+    let first = read(&good.concat(), None);
+    assert!(first.errors.is_empty() && first.kept.is_empty() && first.missing.is_empty());
+
+    // T1 has a new title, T2 a mistake, T3 was taken out, T4 is new and bad, T5 new and good
+    let second = [
+        named("T1", "\"uno\""),
+        named("T2", "\"due\"").replace("\"P2\"", "\"P9\""),
+        named("T4", "\"quattro\"").replace("fire.smoke", "fire.smok"),
+        named("T5", "\"cinque\""),
+    ];
+    let second = read(&second.concat(), Some(&first.rules));
+    assert_eq!(titles(&second.rules), ["T1 uno", "T2 two", "T5 cinque"]);
+    assert_eq!(
+        (ids(&second.kept), ids(&second.missing)),
+        (vec!["T2".to_owned()], vec!["T4".to_owned()])
+    );
+    assert_eq!(second.errors.len(), 2);
+
+    // what stands where a file cannot be read goes on
+    let torn = read("[[rule]\n", Some(&first.rules));
+    assert_eq!(titles(&torn.rules), ["T1 one", "T2 two", "T3 three"]);
+    assert!(!torn.errors.is_empty());
+
+    // a case that is wrong says nothing against its rule
+    let case =
+        "[[rule.case]]\nname = \"x\"\nevents = [{ at_s = 0, device = \"nobody\" }]\nexpect = []";
+    let with_case = read(
+        &format!("{}{case}", named("T1", "\"uno\"")),
+        Some(&first.rules),
+    );
+    assert_eq!(titles(&with_case.rules), ["T1 uno"]);
+    assert_eq!(with_case.errors.len(), 1);
+
+    // an earlier version may close a circle that the files do not have: it is told and left out
+    let listens = |id: &str, to: &str| {
+        let rules = format!("rules = [\"{to}\"]");
+        named(id, "\"x\"").replace("kinds = [\"fire.smoke\"]", &rules)
+    };
+    let before = read(
+        &format!("{}{}", named("T1", "\"one\""), listens("T2", "T1")),
+        None,
+    );
+    let circle = format!(
+        "{}{}",
+        listens("T1", "T2"),
+        named("T2", "\"two\"").replace("\"P2\"", "\"P9\"")
+    );
+    let after = read(&circle, Some(&before.rules));
+    assert_eq!(after.rules.rules().len(), 1);
+    assert_eq!((after.errors.len(), after.missing.len()), (2, 1));
 }
 
 #[test]

@@ -118,7 +118,7 @@ fn severities<'t, K>(
     }
 }
 
-fn read_hours(text: &str) -> Option<Hours> {
+pub(super) fn read_hours(text: &str) -> Option<Hours> {
     let (from, to) = text.split_once('-')?;
     let time = |text: &str| {
         let (hour, minute) = text.trim().split_once(':')?;

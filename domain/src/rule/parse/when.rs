@@ -7,6 +7,7 @@ use super::super::fields::{At, Fields, File};
 use super::super::key::Key;
 use super::SECONDS_MAX;
 use super::matcher::{CLASSES, Defaults, ONCE, WITH_NEWS, attr_path, matcher};
+use super::urgency::read_hours;
 use crate::{DeviceClass, Kind, Phase};
 
 /// Most events or devices that a condition may ask for.
@@ -330,7 +331,40 @@ fn days(fields: &Fields<'_, '_>) -> Option<Condition> {
     })
 }
 
+/// Nothing moves in a flat.
+fn quiet(fields: &Fields<'_, '_>) -> Option<Condition> {
+    const OF: &[(&str, ())] = &[("elder_care", ())];
+    let of = fields
+        .text("of", 20, "\"elder_care\"")
+        .and_then(|at| at.one_of(fields.file, "list of the registry", OF));
+    let matcher = matcher(fields, Defaults::of(WITH_NEWS));
+    let after_s = seconds(fields, "after_s", 60);
+    let waking = fields.text_if("waking", 20).map(|at| {
+        let hours = read_hours(at.value);
+        if hours.is_none() {
+            fields.fail(
+                "waking",
+                format!("`{}` is not a part of the day", at.value),
+                "as in `waking = \"07:00-22:00\"`",
+            );
+        }
+        hours
+    });
+    of?;
+    Some(Condition::Quiet {
+        matcher: matcher?,
+        after_s: after_s?,
+        waking: match waking {
+            Some(waking) => Some(waking?),
+            None => None,
+        },
+    })
+}
+
 fn absence(fields: &Fields<'_, '_>) -> Option<Condition> {
+    if fields.has("of") {
+        return quiet(fields);
+    }
     let classes: Vec<DeviceClass> = fields
         .texts("class")
         .iter()
