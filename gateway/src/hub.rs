@@ -81,7 +81,7 @@ impl Catalogue {
     /// # Errors
     /// [`Misconfigured`] with every mistake on a line of its own.
     pub fn load(config: &Config) -> anyhow::Result<Self> {
-        let places = texts(&config.registry.dir, embedded::COMPOUND)
+        let places = folder(&config.registry.dir, embedded::COMPOUND)
             .map_err(|e| unreadable("registry.dir", &e))?;
         let registry = Registry::from_files(places.iter().map(|(n, t)| (n.as_str(), t.as_str())))
             .map_err(|errors| Misconfigured(lines("the registry", &errors)))?;
@@ -96,7 +96,7 @@ impl Catalogue {
             return Err(Misconfigured(what).into());
         }
         let rules =
-            texts(&config.rules.dir, embedded::RULES).map_err(|e| unreadable("rules.dir", &e))?;
+            folder(&config.rules.dir, embedded::RULES).map_err(|e| unreadable("rules.dir", &e))?;
         let rules = RuleSet::parse_for(&rules, &registry)
             .map_err(|errors| Misconfigured(lines("the rules", &errors)))?;
         let book = rules.book().clone();
@@ -118,7 +118,10 @@ fn lines(what: &str, errors: &[impl std::fmt::Display]) -> String {
 }
 
 /// The `*.toml` and `*.csv` files of a directory, sorted by name; with an empty path those that are built in.
-fn texts(dir: &Path, built_in: &[(&str, &str)]) -> anyhow::Result<Vec<(String, String)>> {
+pub(crate) fn folder(
+    dir: &Path,
+    built_in: &[(&str, &str)],
+) -> anyhow::Result<Vec<(String, String)>> {
     if dir.as_os_str().is_empty() {
         return Ok(built_in
             .iter()
@@ -135,7 +138,9 @@ fn texts(dir: &Path, built_in: &[(&str, &str)]) -> anyhow::Result<Vec<(String, S
             if path.is_dir() {
                 folders.push(path);
             } else if path.extension().is_some_and(|e| e == "toml" || e == "csv") {
-                let text = std::fs::read_to_string(&path)
+                let text = std::fs::read(&path)
+                    .map_err(anyhow::Error::from)
+                    .and_then(|bytes| crate::registry::text(&bytes))
                     .with_context(|| format!("cannot read {}", path.display()))?;
                 files.push((path.display().to_string(), text));
             }

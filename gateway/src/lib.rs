@@ -18,6 +18,7 @@ pub mod marker;
 pub mod ops;
 pub mod pipeline;
 pub mod probe;
+pub mod registry;
 mod screen;
 
 /// What is built into the executable.

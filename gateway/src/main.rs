@@ -1,4 +1,5 @@
-//! The command line: `run`, `demo`, `check`, `journal verify`, `user add`, `credential add|invite|revoke|list`.
+//! The command line: `run`, `demo`, `check`, `journal verify`, `user add`, `credential add|invite|revoke|list`,
+//! `registry export|import|unpack`.
 //!
 //! Exit codes: 0 all is well, 1 something failed (with `demo --for`: messages were lost), 64 the configuration is wrong.
 
@@ -9,7 +10,9 @@ use std::time::Duration;
 
 use anyhow::Context as _;
 use clap::{Args, Parser, Subcommand};
-use gateway::{accounts, config, demo, hub};
+use domain::place::TableKind;
+use gateway::registry::{Mark, Then};
+use gateway::{accounts, config, demo, hub, registry};
 
 /// `EX_USAGE` of sysexits.h: the command or the configuration is wrong; starting again will not help.
 const EXIT_USAGE: u8 = 64;
@@ -54,6 +57,11 @@ enum Command {
         #[command(subcommand)]
         command: CredentialCommand,
     },
+    /// Places, people and devices as tables for a spreadsheet.
+    Registry {
+        #[command(subcommand)]
+        command: RegistryCommand,
+    },
 }
 
 #[derive(Args)]
@@ -68,6 +76,39 @@ enum JournalCommand {
     /// Read every record and its checksum; the hub may be running.
     Verify {
         /// The journal's directory: `journal` below the data directory.
+        dir: PathBuf,
+    },
+}
+
+#[derive(Subcommand)]
+enum RegistryCommand {
+    /// Print everything of a kind as CSV.
+    Export {
+        #[command(flatten)]
+        file: ConfigFile,
+        /// devices, zones, households, people, grids, rentals or watch.
+        #[arg(long)]
+        kind: TableKind,
+        /// Begin with the byte order mark by which Excel knows UTF-8.
+        #[arg(long)]
+        bom: bool,
+    },
+    /// Check a CSV file against the whole registry, say what it changes, and put it into `registry.dir`.
+    Import {
+        #[command(flatten)]
+        file: ConfigFile,
+        /// devices, zones, households, people, grids, rentals or watch.
+        #[arg(long)]
+        kind: TableKind,
+        /// The table: UTF-8, or GB 18030 as Excel in China writes it. It is the whole list of its kind.
+        table: PathBuf,
+        /// Check and say, and write nothing.
+        #[arg(long)]
+        dry_run: bool,
+    },
+    /// Write the compound that is built in into an empty folder, for `registry.dir`.
+    Unpack {
+        /// The folder.
         dir: PathBuf,
     },
 }
@@ -193,6 +234,10 @@ async fn run(command: Command) -> ExitCode {
             Ok(outcome) => outcome,
             Err(e) => return usage(Err(e)),
         },
+        Command::Registry { command } => match tables(command) {
+            Ok(outcome) => outcome,
+            Err(e) => return usage(Err(e)),
+        },
     };
     match outcome {
         Ok(()) => ExitCode::SUCCESS,
@@ -202,6 +247,27 @@ async fn run(command: Command) -> ExitCode {
             ExitCode::FAILURE
         }
     }
+}
+
+/// The outer error is a configuration that cannot be used.
+fn tables(command: RegistryCommand) -> anyhow::Result<anyhow::Result<()>> {
+    let load = |file: &ConfigFile| config::load(file.config.as_deref());
+    Ok(match command {
+        RegistryCommand::Export { file, kind, bom } => {
+            let mark = if bom { Mark::ByteOrder } else { Mark::None };
+            registry::export(&load(&file)?, kind, mark).map(|text| print!("{text}"))
+        }
+        RegistryCommand::Import {
+            file,
+            kind,
+            table,
+            dry_run,
+        } => {
+            let then = if dry_run { Then::Stop } else { Then::Write };
+            registry::import(&load(&file)?, kind, &table, then).map(|said| print!("{said}"))
+        }
+        RegistryCommand::Unpack { dir } => registry::unpack(&dir),
+    })
 }
 
 /// The outer error is a configuration that cannot be used.
@@ -260,6 +326,9 @@ fn check(file: &ConfigFile) -> anyhow::Result<()> {
         catalogue.registry.devices.len(),
         catalogue.book.len(),
     );
+    for warning in catalogue.registry.roster.warnings() {
+        println!("note: {warning}");
+    }
     // the ports with TLS are not among them
     let open = [
         ("mqtt.listen", Some(config.mqtt.listen)),

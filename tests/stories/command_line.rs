@@ -372,3 +372,61 @@ async fn users_and_accounts_are_made_with_secrets_that_work() {
         "the archive hears of it"
     );
 }
+
+#[tokio::test]
+async fn a_table_goes_out_to_a_spreadsheet_and_comes_back() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let at = |name: &str| dir.path().join(name).display().to_string();
+    let outcome = run("gateway", &["registry", "unpack", &at("compound")]).await;
+    assert_eq!(outcome.code, Some(0), "{outcome:?}");
+    let text = format!("[registry]\ndir = {:?}\n", at("compound"));
+    let config = file(dir.path(), "gateway.toml", &text);
+    let registry = async |arguments: &[&str]| {
+        let mut all = vec!["registry"];
+        all.extend(arguments);
+        all.extend(["--config", &config]);
+        run("gateway", &all).await
+    };
+    let outcome = registry(&["export", "--kind", "rentals"]).await;
+    assert_eq!(outcome.code, Some(0), "{outcome:?}");
+    let table = outcome.stdout;
+    assert!(
+        table.starts_with("zone,registered,from,until,declared_on\n"),
+        "{table}"
+    );
+
+    let bad = format!("{table}q1-a1-5002,5,2026/1/1,soon,2026/1/2\n");
+    let bad = file(dir.path(), "bad.csv", &bad);
+    let outcome = registry(&["import", "--kind", "rentals", &bad, "--dry-run"]).await;
+    assert_eq!(outcome.code, Some(1), "{outcome:?}");
+    let line = table.lines().count() + 1;
+    let told = format!("{bad}:{line}: column `until`: `soon` is no day");
+    assert!(outcome.stderr.contains(&told), "{told}: {}", outcome.stderr);
+
+    let good = format!("{table}q1-a1-502,5,2026/1/1,2026/12/31,2026/1/2\n");
+    let good = file(dir.path(), "good.csv", &good);
+    let import = ["import", "--kind", "rentals", &good];
+    let outcome = registry(&[&import[..], &["--dry-run"]].concat()).await;
+    assert!(
+        outcome.stdout.contains("1 added, 0 changed, 0 removed"),
+        "{outcome:?}"
+    );
+    let outcome = registry(&import).await;
+    assert!(outcome.stdout.contains("at its next start"), "{outcome:?}");
+    let outcome = registry(&import).await;
+    assert!(outcome.stdout.contains("nothing changes"), "{outcome:?}");
+    let outcome = run("gateway", &["check", "--config", &config]).await;
+    assert_eq!(outcome.code, Some(0), "{outcome:?}");
+    // without a folder of its own there is nothing to write to
+    let outcome = run("gateway", &import_without(&good)).await;
+    assert_eq!(outcome.code, Some(1), "{outcome:?}");
+    assert!(
+        outcome.stderr.contains("registry unpack"),
+        "{}",
+        outcome.stderr
+    );
+}
+
+fn import_without(table: &str) -> [&str; 5] {
+    ["registry", "import", "--kind", "rentals", table]
+}
