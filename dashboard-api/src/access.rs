@@ -82,6 +82,13 @@ pub const ROUTES: &[(&str, &str, Callers)] = &[
             Administrator,
         ]),
     ),
+    ("GET", "/api/v1/roster", EVERYBODY),
+    ("GET", "/api/v1/resources", EVERYBODY),
+    (
+        "POST",
+        "/api/v1/roster/swaps",
+        Callers::Roles(&[StationLead]),
+    ),
     ("GET", "/api/v1/live", EVERYBODY),
     ("GET", "/metrics", Callers::Roles(&[Administrator])),
 ];
@@ -123,6 +130,11 @@ pub fn sees_plates(user: &User) -> bool {
             .as_ref()
             .is_some_and(|d| d.as_str() == "police"),
     }
+}
+
+/// Whether somebody sees how to reach people: those who call them, and who looks after the list.
+pub fn sees_contacts(user: &User) -> bool {
+    matches!(user.role, Operator | StationLead | Administrator)
 }
 
 #[cfg(test)]

@@ -141,7 +141,7 @@ struct Api {
 struct Document;
 
 fn api() -> OpenApiRouter<Api> {
-    use routes::{devices, enrolment, events, incidents, live, meta, session};
+    use routes::{devices, enrolment, events, incidents, live, meta, roster, session};
     use utoipa_axum::routes;
     OpenApiRouter::with_openapi(Document::openapi())
         .routes(routes!(session::log_in, session::who, session::log_out))
@@ -156,6 +156,9 @@ fn api() -> OpenApiRouter<Api> {
         .routes(routes!(devices::quarantine))
         .routes(routes!(enrolment::invite))
         .routes(routes!(enrolment::enrol))
+        .routes(routes!(roster::roster))
+        .routes(routes!(roster::resources))
+        .routes(routes!(roster::swap))
         .routes(routes!(live::live))
 }
 

@@ -5,6 +5,8 @@
     reason = "members are named as in the domain, where each is described"
 )]
 
+pub mod roster;
+
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};

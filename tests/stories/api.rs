@@ -40,7 +40,7 @@ const DOERS: &[&str] = &[
 ];
 
 /// Method, path, who may, and what they then get.
-const ROUTES: [(&str, &str, &[&str], u16); 14] = [
+const ROUTES: [(&str, &str, &[&str], u16); 17] = [
     ("GET", "/api/v1/session", EVERYBODY, 200),
     ("DELETE", "/api/v1/session", EVERYBODY, 204),
     ("GET", "/api/v1/meta", EVERYBODY, 200),
@@ -73,6 +73,9 @@ const ROUTES: [(&str, &str, &[&str], u16); 14] = [
         404,
     ),
     ("GET", "/api/v1/quarantine", KEEPERS, 200),
+    ("GET", "/api/v1/roster", EVERYBODY, 200),
+    ("GET", "/api/v1/resources", EVERYBODY, 200),
+    ("POST", "/api/v1/roster/swaps", &["station_lead"], 422),
     ("GET", "/api/v1/live", EVERYBODY, 200),
     ("GET", "/metrics", &["administrator"], 200),
 ];

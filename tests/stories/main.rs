@@ -12,6 +12,7 @@ mod enrolment;
 mod kill9;
 mod power_cut;
 mod restart;
+mod roster;
 mod scenarios;
 mod self_probe;
 mod smoke_alarm;

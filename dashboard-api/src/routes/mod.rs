@@ -7,6 +7,7 @@ pub(crate) mod incidents;
 pub(crate) mod live;
 pub(crate) mod meta;
 pub(crate) mod ops;
+pub(crate) mod roster;
 pub(crate) mod session;
 
 use axum::Json;

@@ -124,7 +124,7 @@ impl Calendar {
     }
 
     /// The instant of a time on the wall; the earlier of two, and the later side of a gap.
-    pub(super) fn instant(&self, local: jiff::civil::DateTime) -> Option<Timestamp> {
+    pub fn instant(&self, local: jiff::civil::DateTime) -> Option<Timestamp> {
         let at = self.time_zone.to_ambiguous_zoned(local).compatible();
         at.ok().map(|zoned| zoned.timestamp())
     }

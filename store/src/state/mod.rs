@@ -21,6 +21,7 @@ mod finding;
 mod incidents;
 mod open;
 mod query;
+mod roster;
 mod seen;
 mod session;
 #[cfg(test)]

@@ -9,3 +9,4 @@ mod feed;
 mod fixture;
 mod lists;
 mod machine;
+mod roster;
