@@ -9,8 +9,29 @@ const BYTES_MAX: usize = 64;
 
 /// A telephone number or a reference to one. It never prints: whoever shows it asks for it by [`Contact::reveal`].
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(try_from = "String", into = "String")]
+#[serde(try_from = "Written", into = "String")]
 pub struct Contact(String);
+
+/// What stands in a file: a text, or a number that somebody did not put in quotes. Anything else is no contact either, and the
+/// mistake does not repeat it.
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum Written {
+    Text(String),
+    Number(u64),
+    Other(serde::de::IgnoredAny),
+}
+
+impl TryFrom<Written> for Contact {
+    type Error = BadContact;
+    fn try_from(written: Written) -> Result<Self, BadContact> {
+        match written {
+            Written::Text(text) => text.try_into(),
+            Written::Number(number) => number.to_string().try_into(),
+            Written::Other(_) => Err(BadContact),
+        }
+    }
+}
 
 /// Why a text is no contact; the text is not repeated.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]

@@ -10,7 +10,7 @@ use super::{
 };
 use crate::id::{BuildingId, CommitteeId, GridId, HouseholdId, PersonId};
 use crate::roster::Roster;
-use crate::{DepartmentId, DeviceId, SiteId, ZoneId};
+use crate::{DepartmentId, DeviceId, SiteId, UserId, ZoneId};
 
 /// Everything, looked up by id.
 #[derive(Debug, Clone, Default)]
@@ -75,5 +75,12 @@ impl Registry {
         // the last of those that count is the one that was declared last
         let rental = declared.iter().rev().find(|r| r.counts_on(day))?;
         Some(rental.registered)
+    }
+
+    /// The person behind a log-in of the dashboard.
+    pub fn person_of(&self, login: &UserId) -> Option<&Person> {
+        self.people
+            .values()
+            .find(|p| p.login.as_ref() == Some(login))
     }
 }

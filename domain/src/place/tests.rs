@@ -393,3 +393,29 @@ fn every_kind_of_zone_has_its_word() {
         assert_eq!(parsed.ok(), Some(*kind));
     }
 }
+
+#[test]
+fn a_login_leads_to_its_person() {
+    let people = "[[person]]\nid = 'p2'\nname = 'a'\nlogin = 'wang'";
+    let registry = Registry::from_files([("a.toml", SMALL), ("p.toml", people)]).expect("loads");
+    let person = |login: &str| registry.person_of(&login.parse().expect("a login"));
+    assert_eq!(person("wang").map(|p| p.id.as_str()), Some("p2"));
+    assert!(person("li").is_none());
+}
+
+#[test]
+fn a_telephone_number_without_quotes_is_taken_and_never_told() {
+    let people = "[[person]]\nid = 'p2'\nname = 'a'\ncontact = 13800000000";
+    let registry = Registry::from_files([("a.toml", SMALL), ("p.toml", people)]).expect("loads");
+    let contact = registry.people[&"p2".parse().expect("id")].contact.as_ref();
+    assert_eq!(contact.map(Contact::reveal), Some("13800000000"));
+    for wrong in ["[13800000000]", "1.38", "true", "''"] {
+        let told = mistakes(&people.replace("13800000000", wrong));
+        assert_eq!(
+            told,
+            [
+                "c.toml:4: a contact is empty, too long or has control characters (hint: a telephone number, or where it is kept, in at most 64 bytes)"
+            ]
+        );
+    }
+}

@@ -119,7 +119,7 @@ pub fn config(data: &[u8]) {
     };
     let settings = gateway::config::load(Some(file));
     said(settings.map(drop).map_err(|e| format!("{e:#}")));
-    for name in ["places.toml", "devices.csv"] {
+    for name in ["places.toml", "devices.csv", "households.csv", "rentals.csv", "watch.csv"] {
         let registry = Registry::from_files([(name, text)]);
         said(registry.map(drop).map_err(|e| format!("{e:?}")));
     }
