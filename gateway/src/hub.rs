@@ -95,6 +95,9 @@ impl Catalogue {
             );
             return Err(Misconfigured(what).into());
         }
+        for warning in registry.roster.warnings() {
+            warn!(roster.warning = warning, "roster has hours without anybody");
+        }
         let rules =
             folder(&config.rules.dir, embedded::RULES).map_err(|e| unreadable("rules.dir", &e))?;
         let rules = RuleSet::parse_for(&rules, &registry)

@@ -59,6 +59,12 @@ async fn a_swap_counts_at_once_and_contacts_are_for_those_who_call() {
     assert!(post["next_change_at"].is_string(), "{post}");
     let duty = &post["on_duty"][0];
     let gives = duty["person"].as_str().expect("somebody");
+    let people = roster["people"].as_array().expect("people");
+    assert!(
+        people
+            .iter()
+            .any(|p| p["id"] == "fire-2" && p["department"] == "fire")
+    );
     let takes = if gives == "fire-1" {
         "fire-2"
     } else {

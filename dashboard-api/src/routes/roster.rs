@@ -125,6 +125,16 @@ pub(crate) async fn roster(
                 until: instant(gap.until),
             })
             .collect(),
+        people: roster
+            .people()
+            .into_iter()
+            .filter_map(|id| api.deps.registry.people.get(id))
+            .map(|person| shape::RosterPerson {
+                id: person.id.to_string(),
+                name: person.name.clone(),
+                department: person.department.as_ref().map(ToString::to_string),
+            })
+            .collect(),
     }))
 }
 

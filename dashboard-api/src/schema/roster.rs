@@ -43,6 +43,15 @@ pub struct Gap {
     pub until: Option<String>,
 }
 
+/// Somebody who may take a shift.
+#[derive(Debug, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct RosterPerson {
+    pub id: String,
+    pub name: String,
+    pub department: Option<String>,
+}
+
 #[derive(Debug, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Roster {
@@ -55,6 +64,8 @@ pub struct Roster {
     pub posts: Vec<Post>,
     /// In the seven days that follow.
     pub gaps: Vec<Gap>,
+    /// Everybody who may take a shift.
+    pub people: Vec<RosterPerson>,
 }
 
 #[derive(Debug, Serialize, Deserialize, ToSchema)]

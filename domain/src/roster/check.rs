@@ -13,6 +13,19 @@ const LISTED_MAX: usize = 2_000;
 impl Roster {
     /// Notes what does not fit together.
     pub(crate) fn check(&self, registry: &Registry, report: &mut Report<'_>) {
+        let sizes = [
+            ("post", self.posts.len()),
+            ("shift", self.shifts.len()),
+            ("holiday", self.calendar.holidays.len()),
+            ("swap", self.swaps.len()),
+            ("absence", self.absences.len()),
+        ];
+        if let Some((noun, size)) = sizes.into_iter().find(|(_, size)| *size > LISTED_MAX) {
+            let hint = "take out what is over".to_owned();
+            let what = format!("is one of {size}, and {LISTED_MAX} are the most");
+            report.note((noun, "1"), "id", what, Some(hint));
+            return; // nobody waits for the arithmetic over a list that is refused anyway
+        }
         for (index, shift) in self.shifts.iter().enumerate() {
             let key = (index + 1).to_string();
             let of = ("shift", key.as_str());
@@ -63,19 +76,12 @@ impl Roster {
                 }
                 None => {}
             }
-            if self.shifts.len() > LISTED_MAX {
-                continue; // told below
-            }
             let gaps = self.gaps_of_plan(post);
             if !gaps.is_empty() {
                 let hint =
                     "a shift for these hours, or `cover = \"never\"` for the post".to_owned();
                 report.note(of, "cover", named(&gaps), Some(hint));
             }
-        }
-        if self.shifts.len() > LISTED_MAX {
-            let what = format!("is one of more than {LISTED_MAX} shifts");
-            report.note(("shift", "1"), "post", what, None);
         }
         if self.posts.is_empty() {
             return; // no roster at all: the people of a department are told in the order of their ids

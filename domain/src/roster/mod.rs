@@ -21,7 +21,7 @@ pub use model::{
     Absence, Cover, Day, Days, Post, PostKind, Resource, ResourceKind, Shift, Swap, Turn,
 };
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::tz::TimeZone;
 
@@ -96,5 +96,14 @@ impl Roster {
         self.resources
             .values()
             .filter(move |r| r.department == *department)
+    }
+
+    /// Everybody who has a shift or steps in for somebody, and everybody who serves in a department: who may take a shift.
+    pub fn people(&self) -> BTreeSet<&PersonId> {
+        let in_shifts = self
+            .shifts
+            .iter()
+            .flat_map(|s| s.people.iter().chain(&s.deputies));
+        in_shifts.chain(self.members.values().flatten()).collect()
     }
 }

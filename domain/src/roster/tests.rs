@@ -287,6 +287,17 @@ fn an_hour_without_anybody_is_a_mistake_with_its_hours() {
 }
 
 #[test]
+fn a_list_without_end_is_refused() {
+    let day = "{ person = 'a', from = '2026-03-05T08:00', until = '2026-03-05T09:00' },";
+    let text = format!("{ROSTER}absence = [{}]", day.repeat(2_001));
+    let told = load(&text).expect_err("refused");
+    assert!(
+        matches!(&told[..], [one] if one.contains("one of 2001, and 2000 are the most")),
+        "{told:?}"
+    );
+}
+
+#[test]
 fn names_of_nobody_and_departments_without_duty_are_told() {
     let told = load(&ROSTER.replace("people = [\"d\"]", "people = [\"dd\"]")).expect_err("refused");
     assert!(
