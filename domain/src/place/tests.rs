@@ -120,6 +120,13 @@ fn a_flat_knows_its_grid_its_households_and_its_tenants() {
         zone = "z2"
         residents = 3
         language = "en"
+        [[household]]
+        id = "h3"
+        zone = "z2"
+        residents = 1
+        elder_alone = true
+        consent_contact = true
+        language = "zh"
         [[rental]]
         zone = "z2"
         registered = 4
@@ -145,7 +152,7 @@ fn a_flat_knows_its_grid_its_households_and_its_tenants() {
         .households_in(&zone)
         .map(Household::is_in_elder_care)
         .collect();
-    assert_eq!(care, [true, false]);
+    assert_eq!(care, [true, false, false], "not without consent");
     for (day, registered) in [
         ("2025-12-31", None),
         ("2026-01-01", Some(4)),
