@@ -197,7 +197,7 @@ kinds! {
     AccessGranted = "access.granted", AccessDenied = "access.denied", AccessDuress = "access.duress",
     AccessDoorState = "access.door_state", AccessLockState = "access.lock_state", AccessForcedOpen = "access.forced_open",
     AccessHeldOpen = "access.held_open", AccessRex = "access.rex", AccessCall = "access.call",
-    AccessAntiPassback = "access.anti_passback",
+    AccessAntiPassback = "access.anti_passback", AccessTailgate = "access.tailgate",
     CameraMotion = "camera.motion", CameraObject = "camera.object", CameraIntrusion = "camera.intrusion",
     CameraLineCross = "camera.line_cross", CameraLoiter = "camera.loiter", CameraFace = "camera.face",
     CameraAudio = "camera.audio", CameraVisualFire = "camera.visual_fire", CameraTamper = "camera.tamper",

@@ -193,7 +193,8 @@ fn play(scenario: &Scenario, seed: u64, registry: &Arc<Registry>, rules: &Arc<Ru
         played: Played::default(),
     };
     hub.engine.on_tick(start);
-    for device in &devices {
+    // without readings the others are left out of it: they would all fall silent
+    for device in devices.iter().filter(|_| scenario.background.telemetry) {
         hub.presence(device, "online");
     }
     let end = scenario.length() + AFTERWARDS;
@@ -229,8 +230,8 @@ fn play(scenario: &Scenario, seed: u64, registry: &Arc<Registry>, rules: &Arc<Ru
     hub.played
 }
 
-/// Those rules rang that the scenario names, at the devices of its steps, and no others.
-fn check(name: &str, scenario: &Scenario, played: &Played) {
+/// What is wrong, unless those rules rang that the scenario names, at the devices of its steps, and no others.
+fn check(name: &str, scenario: &Scenario, played: &Played) -> Vec<String> {
     let Played {
         rang,
         by,
@@ -238,25 +239,20 @@ fn check(name: &str, scenario: &Scenario, played: &Played) {
         rejected,
     } = played;
     let wanted: BTreeSet<String> = scenario.fires.iter().map(ToString::to_string).collect();
-    let came: BTreeSet<String> = rang.keys().cloned().collect();
-    assert!(
-        wanted.is_subset(&came),
-        "{name} does not fire {:?} but only {rang:#?}; not read: {rejected:?}",
-        wanted.difference(&came).collect::<Vec<_>>()
-    );
-    let stray = rang.iter().filter(|(rule, _)| !wanted.contains(*rule));
-    let stray: BTreeMap<_, _> = stray.collect();
-    assert!(stray.is_empty(), "{name} fires besides: {stray:#?}");
-    assert!(
-        expected.is_subset(by),
-        "{name}: expected at these devices and not there: {:?}",
-        expected.difference(by).collect::<Vec<_>>()
-    );
-    let unreadable = wanted.contains("HUB1");
-    assert!(
-        unreadable || rejected.is_empty(),
-        "{name}: not read: {rejected:?}"
-    );
+    let mut wrong = Vec::new();
+    for rule in wanted.iter().filter(|rule| !rang.contains_key(*rule)) {
+        wrong.push(format!("{name} does not fire {rule}"));
+    }
+    for (rule, told) in rang.iter().filter(|(rule, _)| !wanted.contains(*rule)) {
+        wrong.push(format!("{name} fires {rule} besides: {told}"));
+    }
+    for (rule, device) in expected.difference(by) {
+        wrong.push(format!("{name}: {rule} does not ring at {device}"));
+    }
+    if !wanted.contains("HUB1") {
+        wrong.extend(rejected.iter().map(|what| format!("{name}: {what}")));
+    }
+    wrong
 }
 
 #[test]
@@ -277,15 +273,18 @@ fn every_rule_of_the_catalogue_has_a_scenario_that_makes_it_ring() {
     let registry = registry();
     let rules = rules(&registry);
     let mut covered: BTreeMap<String, Vec<&str>> = BTreeMap::new();
+    let mut wrong = Vec::new();
     for name in Scenario::names() {
         let scenario = Scenario::named(name).unwrap_or_else(|e| panic!("{e}"));
         let played = play(&scenario, 1, &registry, &rules);
-        check(name, &scenario, &played);
+        wrong.extend(check(name, &scenario, &played));
         let wanted = scenario.fires.iter().map(ToString::to_string);
         for rule in wanted {
             covered.entry(rule).or_default().push(name);
         }
     }
+
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 
     let mut table = String::from("rule       scenario\n");
     let mut without = Vec::new();

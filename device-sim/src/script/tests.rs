@@ -119,6 +119,22 @@ fn ordinary_life_keeps_away_from_who_plays_a_part() {
 }
 
 #[test]
+fn nobody_shows_a_card_at_the_contact_of_a_flat_or_at_an_escape_door() {
+    let devices = [
+        device("door-1", "access", 60),
+        device("door-2", "access", 86_400),
+        device("exit-1", "access", 60),
+    ];
+    let text = "title = \"t\"\nbackground = { doors_per_minute = 60 }\n";
+    let scenario = Scenario::parse("t.toml", text).expect("reads");
+    let said: Vec<usize> = Script::new(&devices, scenario, 3)
+        .take(500)
+        .map(|line| line.device)
+        .collect();
+    assert!(said.iter().all(|device| *device == 0));
+}
+
+#[test]
 fn later_rounds_are_calmer() {
     let scenario = scenario(
         "repeat = { every = \"5m\", spread = 4 }\n[[step]]\nat = \"20s\"\ndevice = \"door\"\nkind = \"access.rex\"\n",

@@ -22,6 +22,8 @@ pub const ID_CHARS_MAX: usize = 64;
 pub const JSON_DEPTH_MAX: usize = 32;
 /// A device clock that is ahead of ours by more than this is not believed.
 const AHEAD_MAX: SignedDuration = SignedDuration::from_secs(30);
+/// A reading whose time is further from ours than this comes from a clock that is wrong.
+const SKEW_MAX: SignedDuration = SignedDuration::from_secs(30);
 /// A device time older than this is a clock that was never set, not a late upload.
 const BEHIND_MAX: SignedDuration = SignedDuration::from_hours(24 * 31);
 
@@ -60,7 +62,7 @@ impl Adapter for Native {
     fn parse(&self, seq: Seq, uplink: &Uplink, context: &Context<'_>) -> Parsed {
         match read(seq, uplink, context) {
             Ok(event) => Parsed {
-                events: event.into_iter().collect(),
+                events: event.into_iter().flat_map(with_skew).collect(),
                 reject: None,
             },
             Err(reject) => Parsed {
@@ -69,6 +71,35 @@ impl Adapter for Native {
             },
         }
     }
+}
+
+/// Readings are never kept for later, so a reading whose time is far from ours tells that the device's clock is wrong: an event
+/// of its own, besides the reading. What was sent late on purpose (events, states) tells nothing of clocks.
+fn with_skew(reading: Event) -> impl Iterator<Item = Event> {
+    let skew = (reading.kind == Kind::DeviceTelemetry && reading.component.is_none())
+        .then(|| sent_at(&reading))
+        .flatten()
+        .map(|at| at.duration_since(reading.received_at))
+        .filter(|skew| skew.abs() > SKEW_MAX);
+    let event = skew.map(|skew| Event {
+        id: EventId::of_uplink(reading.received_at, reading.seq, 1),
+        kind: Kind::GatewayClockSkew,
+        dedupe_key: format!("skew#{}", reading.seq),
+        occurred_at: reading.received_at,
+        clock: ClockSource::Gateway,
+        attrs: Attrs::from_value(&serde_json::json!({ "skew_s": skew.as_secs() })),
+        ..reading.clone()
+    });
+    std::iter::once(reading).chain(event)
+}
+
+/// The device's own time of a reading.
+fn sent_at(reading: &Event) -> Option<Timestamp> {
+    if reading.clock == ClockSource::Device {
+        return Some(reading.occurred_at);
+    }
+    let body: Stamped<'_> = serde_json::from_str(reading.attrs.as_json()).ok()?;
+    body.ts?.parse().ok()
 }
 
 fn read(seq: Seq, uplink: &Uplink, context: &Context<'_>) -> Result<Option<Event>, Reject> {

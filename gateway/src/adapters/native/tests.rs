@@ -306,3 +306,35 @@ proptest::proptest! {
         run("hub", &format!("$hub/{topic}"), &payload);
     }
 }
+
+#[test]
+fn a_reading_from_a_wrong_clock_tells_so_besides_and_a_late_event_does_not() {
+    let tele = |ts: &str| {
+        let topic = "ssg/v1/q1/door-1/tele";
+        run(
+            "door-1",
+            topic,
+            format!(r#"{{"rssi_dbm":-60,"ts":"{ts}"}}"#),
+        )
+    };
+    for (ts, skew) in [
+        ("2026-11-23T11:59:30Z", None),
+        ("2026-11-23T12:00:30Z", None),
+        ("2026-11-23T11:59:29Z", Some(-31)),
+        ("2026-11-23T20:00:00Z", Some(28_800)),
+        ("1970-01-01T00:00:00Z", Some(-1_795_435_200)),
+    ] {
+        let events = tele(ts).events;
+        assert_eq!(events[0].kind, Kind::DeviceTelemetry, "{ts}");
+        let told = events.get(1).map(|event| {
+            assert_eq!(event.kind, Kind::GatewayClockSkew);
+            assert_ne!(event.id, events[0].id);
+            event.attrs.to_value()["skew_s"].as_i64().expect("seconds")
+        });
+        assert_eq!(told, skew, "{ts}");
+    }
+    let late = smoke(
+        r#"{"id":"a1","kind":"fire.smoke","phase":"raised","occurred_at":"2026-11-23T11:00:00Z"}"#,
+    );
+    assert_eq!(late.events.len(), 1);
+}
