@@ -87,6 +87,7 @@ const EMBEDDED: &[(&str, &str)] = &[
     embed!("door-stays-open"),
     embed!("duress"),
     embed!("e-bike-again"),
+    embed!("elder-silent"),
     embed!("escape-door-locked"),
     embed!("falling-object"),
     embed!("fight"),
