@@ -229,6 +229,10 @@ made!(
     /// One department's part in an incident.
     TaskId, "tsk_"
 );
+made!(
+    /// One maintenance window.
+    MaintenanceId, "mnt_"
+);
 
 impl EventId {
     /// The id of the `index`-th event of the uplink at journal position `seq`, received at `received_at`.

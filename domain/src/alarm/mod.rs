@@ -2,11 +2,20 @@
 //!
 //! An alarm is one episode: once it is [`AlarmState::Normal`] it is over, and the next finding on the same subject makes a new one.
 //! (rule, subject) is unique among those that are not normal. Shelving, suppression and the unknown state of an offline device
-//! are flags beside the state, never states.
+//! are flags beside the state, never states. An alarm is *annunciated* (it opens an incident) when its rule wants that and no flag
+//! holds it back; until then it keeps the finding that it will annunciate with.
 
-use crate::incident::words;
-use crate::rule::Finding;
-use crate::{AlarmId, DeviceId, RuleId, Severity, SiteId, Timestamp, ZoneId};
+mod flags;
+mod maintenance;
+mod tally;
+
+pub use flags::{Flag, Flags, REASON_CHARS_MAX, Refused, SHELF_MAX, Shelf};
+pub use maintenance::{BadWindow, Scope, WINDOW_AHEAD_MAX, WINDOW_MAX, Window, WindowState};
+pub use tally::{CHATTER_QUIET, CHATTER_WITHIN, FLEETING, Tally};
+
+use crate::incident::{Incident, words};
+use crate::rule::{Finding, FindingKind, Mode};
+use crate::{AlarmId, DeviceId, IncidentId, RuleId, Severity, SiteId, Timestamp, ZoneId};
 
 words!(
     /// ISA-18.2's states of an alarm.
@@ -65,19 +74,38 @@ pub enum Latch {
     Free,
 }
 
+impl Latch {
+    /// P1 is always latched (RULES.md §6.1).
+    fn of(self, severity: Severity) -> Self {
+        if severity == Severity::P1 {
+            Self::Latched
+        } else {
+            self
+        }
+    }
+}
+
 /// One episode of a rule's condition on a subject.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Alarm {
     /// Its id.
     pub id: AlarmId,
+    /// Counts what people did to it, not how often it came.
+    pub version: i64,
+    /// The incident that it belongs to; none while it is held back, and of notices and shadows.
+    pub incident: Option<IncidentId>,
     /// The rule.
     pub rule: RuleId,
     /// What it is about.
     pub subject: String,
+    /// What its rule wants of it.
+    pub mode: Mode,
     /// Where it stands.
     pub state: AlarmState,
     /// Whether it outlasts its condition.
     pub latch: Latch,
+    /// What stands beside the state.
+    pub flags: Flags,
     /// How urgent; within an episode it only rises.
     pub severity: Severity,
     /// The quarter.
@@ -88,55 +116,89 @@ pub struct Alarm {
     pub device: Option<DeviceId>,
     /// Hub time of the first finding.
     pub raised_at: Timestamp,
+    /// Hub time at which the condition last began to hold.
+    pub active_at: Timestamp,
     /// Hub time of the latest finding.
     pub last_event_at: Timestamp,
     /// Hub time at which the condition ended, if it has.
     pub cleared_at: Option<Timestamp>,
+    /// Hub time at which the station was first told, if it was.
+    pub annunciated_at: Option<Timestamp>,
     /// Findings, from 1.
     pub count: u64,
+    /// How often the condition held for less than [`FLEETING`].
+    pub fleeting: u64,
+    /// The latest finding, as long as there is no incident that knows of it.
+    pub pending: Option<Finding>,
 }
 
 impl Alarm {
-    /// The first finding of an episode.
-    pub fn open(id: AlarmId, finding: &Finding, latch: Latch) -> Self {
+    /// The first finding of an episode. P1 outlasts its condition whatever its rule says.
+    pub fn open(id: AlarmId, finding: &Finding, latch: Latch, mode: Mode) -> Self {
         Self {
             id,
+            version: 1,
+            incident: None,
             rule: finding.rule.clone(),
             subject: finding.subject.clone(),
+            mode,
             state: AlarmState::ActiveUnacked,
-            latch,
+            latch: latch.of(finding.severity),
+            flags: Flags::default(),
             severity: finding.severity,
             site: finding.site.clone(),
             zone: finding.zone.clone(),
             device: finding.device.clone(),
             raised_at: finding.at,
+            active_at: finding.at,
             last_event_at: finding.at,
             cleared_at: None,
+            annunciated_at: None,
             count: 1,
+            fleeting: 0,
+            pending: Some(finding.clone()),
         }
     }
 
-    /// The condition was found to hold again.
+    /// The condition was found to hold again. A word about it makes it known.
     #[must_use]
-    pub fn refresh(self, finding: &Finding) -> Self {
-        Self {
-            state: self.state.raised(),
-            severity: self.severity.min(finding.severity),
-            zone: finding.zone.clone().or(self.zone),
-            device: finding.device.clone().or(self.device),
-            last_event_at: self.last_event_at.max(finding.at),
-            cleared_at: None,
-            count: self.count + 1,
-            ..self
+    pub fn refresh(mut self, finding: &Finding) -> Self {
+        if !self.state.is_active() {
+            self.active_at = finding.at;
         }
+        self.state = self.state.raised();
+        self.severity = self.severity.min(finding.severity);
+        self.latch = self.latch.of(self.severity);
+        self.zone = finding.zone.clone().or(self.zone);
+        self.device = finding.device.clone().or(self.device);
+        self.last_event_at = self.last_event_at.max(finding.at);
+        self.cleared_at = None;
+        self.count += 1;
+        if finding.event.is_some() {
+            self.flags.unknown_since = None;
+        }
+        if self.incident.is_none() {
+            self.pending = Some(finding.clone());
+        }
+        self
     }
 
-    /// The condition has ended at `at`.
+    /// The condition has ended at `at`. Nobody can see what no incident shows: without one it goes with its condition.
     #[must_use]
     pub fn clear(self, at: Timestamp) -> Self {
+        let latch = match self.incident {
+            Some(_) => self.latch,
+            None => Latch::Free,
+        };
+        let is_fleeting = self.state.is_active() && at.duration_since(self.active_at) < FLEETING;
         Self {
-            state: self.state.returned(self.latch),
+            state: self.state.returned(latch),
             cleared_at: self.cleared_at.or(Some(at)),
+            fleeting: self.fleeting + u64::from(is_fleeting),
+            flags: Flags {
+                unknown_since: None,
+                ..self.flags
+            },
             ..self
         }
     }
@@ -158,6 +220,128 @@ impl Alarm {
             state: self.state.acknowledged(),
             ..self
         }
+    }
+
+    /// The station has been told at `at`: an incident has it.
+    #[must_use]
+    pub fn annunciated(self, incident: IncidentId, at: Timestamp) -> Self {
+        Self {
+            incident: Some(incident),
+            annunciated_at: self.annunciated_at.or(Some(at)),
+            pending: None,
+            ..self
+        }
+    }
+
+    /// Nobody has touched its incident, which now goes under: it is as if it had not rung yet.
+    #[must_use]
+    pub fn withdrawn(self, incident: &Incident) -> Self {
+        let pending = Finding {
+            rule: self.rule.clone(),
+            subject: self.subject.clone(),
+            what: FindingKind::Raised,
+            severity: self.severity,
+            site: self.site.clone(),
+            class: incident.class,
+            zone: self.zone.clone(),
+            device: self.device.clone(),
+            at: self.last_event_at,
+            occurred_at: incident.occurred_at,
+            event: None,
+            seq: None,
+            detail: incident.detail.clone(),
+        };
+        Self {
+            incident: None,
+            pending: Some(pending),
+            ..self
+        }
+    }
+
+    /// What holds it back, if anything does.
+    pub fn hold(&self) -> Option<Flag> {
+        self.flags.hold(self.severity)
+    }
+
+    /// There is more to tell than that it came again.
+    pub fn differs(&self, other: &Self) -> bool {
+        let told = |alarm: &Self| {
+            let Self {
+                state,
+                severity,
+                mode,
+                incident,
+                version,
+                ..
+            } = alarm;
+            (*state, *severity, *mode, *incident, *version)
+        };
+        told(self) != told(other) || self.flags != other.flags
+    }
+
+    /// It would have to be annunciated now: its rule wants that, its condition holds, no incident has it and nothing holds it back.
+    pub fn is_due(&self) -> bool {
+        self.mode == Mode::Annunciate
+            && self.state.is_active()
+            && self.incident.is_none()
+            && self.hold().is_none()
+    }
+
+    /// A person puts it aside. Its incident, if it has one, stays as it is.
+    ///
+    /// # Errors
+    /// [`Refused`] when somebody has done so before, or the shelf is for something less urgent.
+    pub fn shelve(self, shelf: Shelf) -> Result<Self, Refused> {
+        if self.severity == Severity::P1 {
+            return Err(Refused::Critical);
+        }
+        if let Some(shelf) = self.flags.shelved {
+            return Err(Refused::Shelved { by: shelf.by });
+        }
+        Ok(Self {
+            version: self.version + 1,
+            flags: Flags {
+                shelved: Some(shelf),
+                ..self.flags
+            },
+            ..self
+        })
+    }
+
+    /// The shelf ends.
+    ///
+    /// # Errors
+    /// [`Refused::NotShelved`].
+    pub fn unshelve(self) -> Result<Self, Refused> {
+        if self.flags.shelved.is_none() {
+            return Err(Refused::NotShelved);
+        }
+        Ok(Self {
+            version: self.version + 1,
+            flags: Flags {
+                shelved: None,
+                ..self.flags
+            },
+            ..self
+        })
+    }
+
+    /// A person has seen an alarm that no incident has: a notice, or one that is held back.
+    ///
+    /// # Errors
+    /// [`Refused`] when its incident is what is acknowledged, or there is nothing to acknowledge.
+    pub fn acknowledge_alone(self) -> Result<Self, Refused> {
+        if self.incident.is_some() {
+            return Err(Refused::HasIncident);
+        }
+        if self.state.acknowledged() == self.state {
+            return Err(Refused::NothingToAcknowledge { state: self.state });
+        }
+        let version = self.version + 1;
+        Ok(Self {
+            version,
+            ..self.acknowledge()
+        })
     }
 }
 

@@ -241,7 +241,8 @@ impl Work {
             Kind::DeviceOnline | Kind::DeviceOffline => {
                 // a will has no epoch: the hub's own note of the same end does
                 if let Some(epoch) = event.attrs.to_value()["epoch"].as_u64() {
-                    touch.connection(epoch, event.kind == Kind::DeviceOnline);
+                    let stands = event.kind == Kind::DeviceOnline;
+                    touch.connection(epoch, stands, event.seq);
                 }
             }
             Kind::DeviceTelemetry => {

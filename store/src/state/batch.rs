@@ -66,6 +66,8 @@ pub struct DeviceTouch {
     pub last_seen: Timestamp,
     /// Connection epoch, and whether that connection stands; the highest epoch decides. None: nothing was said about it.
     pub presence: Option<(u64, bool)>,
+    /// Journal position of the word that said so: what the device said before it, it still said itself.
+    pub presence_seq: Seq,
     /// Charge, 0 to 100, if it said so.
     pub battery_percent: Option<f64>,
 }
@@ -77,14 +79,16 @@ impl DeviceTouch {
             device,
             last_seen,
             presence: None,
+            presence_seq: Seq(0),
             battery_percent: None,
         }
     }
 
-    /// A connection of the device began or ended. Word of several connections may come in any order; of one, its beginning comes first.
-    pub fn connection(&mut self, epoch: u64, stands: bool) {
+    /// A connection of the device began or ended, at a position in the journal. Word of several connections may come in any order; of one, its beginning comes first.
+    pub fn connection(&mut self, epoch: u64, stands: bool, seq: Seq) {
         if self.presence.is_none_or(|(known, _)| epoch >= known) {
             self.presence = Some((epoch, stands));
+            self.presence_seq = seq;
         }
     }
 }

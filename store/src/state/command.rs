@@ -1,7 +1,7 @@
 //! What people do: a command on an incident, decided on a version that they saw.
 
-use domain::IncidentId;
 use domain::incident::{Command, DEPARTMENTS_MAX, Refused};
+use domain::{IncidentId, Timestamp, UserId};
 use sha2::{Digest as _, Sha256};
 use sqlx::SqliteConnection;
 
@@ -73,15 +73,7 @@ impl State {
     ) -> Result<IncidentView, CommandError> {
         self.check(idempotency_key, &command)?;
         let (state, key) = (self.clone(), idempotency_key.to_owned());
-        // what was begun is finished, and told, also when whoever asked goes away meanwhile
-        let work = async move { state.carry_out(id, expected_version, &key, &command).await };
-        match tokio::spawn(work).await {
-            Ok(answer) => answer,
-            Err(died) => match died.try_into_panic() {
-                Ok(panic) => std::panic::resume_unwind(panic),
-                Err(_) => Err(StateError::Stopping.into()),
-            },
-        }
+        finish(async move { state.carry_out(id, expected_version, &key, &command).await }).await
     }
 
     async fn carry_out(
@@ -93,7 +85,8 @@ impl State {
     ) -> Result<IncidentView, CommandError> {
         let request = fingerprint(id, expected_version, command);
         let mut tx = self.begin().await?;
-        if let Some((of, answer)) = answered(&mut tx, command, idempotency_key).await? {
+        let user = &command.actor.user;
+        if let Some((of, answer)) = answered(&mut tx, user, idempotency_key).await? {
             return if of == request {
                 Ok(list(&answer)?)
             } else {
@@ -114,12 +107,15 @@ impl State {
             });
         }
         incidents::keep(&mut tx, &incident, step).await?;
-        let revision = self.publish(&mut tx, vec![News::Incident(id)]).await?;
+        let mut news = self.alarm_news_of(&mut tx, id, command.verb).await?;
+        news.push(News::Incident(id));
+        let revision = self.publish(&mut tx, news).await?;
         let view = self
             .view(&mut tx, id)
             .await?
             .ok_or(CommandError::NotFound)?;
-        remember(&mut tx, command, idempotency_key, &request, &json(&view)).await?;
+        let asked = (user, idempotency_key, command.at);
+        remember(&mut tx, asked, &request, &json(&view)).await?;
         tx.commit().await?;
         if let Some(revision) = revision {
             self.announce(revision);
@@ -130,10 +126,8 @@ impl State {
     fn check(&self, key: &str, command: &Command) -> Result<(), CommandError> {
         let invalid = |what: String| Err(CommandError::Invalid { what });
         let chars = |text: &Option<String>| text.as_ref().map_or(0, |text| text.chars().count());
-        if key.is_empty() || key.len() > IDEMPOTENCY_KEY_BYTES_MAX {
-            return invalid(format!(
-                "an idempotency key has 1 to {IDEMPOTENCY_KEY_BYTES_MAX} bytes"
-            ));
+        if let Some(what) = bad_key(key) {
+            return invalid(what);
         }
         if chars(&command.note) > NOTE_CHARS_MAX {
             return invalid(format!("a note has at most {NOTE_CHARS_MAX} characters"));
@@ -155,6 +149,12 @@ impl State {
     }
 }
 
+/// What is wrong with an idempotency key.
+pub(super) fn bad_key(key: &str) -> Option<String> {
+    let is_good = (1..=IDEMPOTENCY_KEY_BYTES_MAX).contains(&key.len());
+    (!is_good).then(|| format!("an idempotency key has 1 to {IDEMPOTENCY_KEY_BYTES_MAX} bytes"))
+}
+
 /// What makes two commands the same: everything but the moment.
 fn fingerprint(id: IncidentId, expected_version: i64, command: &Command) -> String {
     let words = serde_json::json!([
@@ -169,41 +169,52 @@ fn fingerprint(id: IncidentId, expected_version: i64, command: &Command) -> Stri
     hex::encode(Sha256::digest(words.to_string()))
 }
 
-async fn answered(
+/// Runs to its end what was begun, also when whoever asked goes away meanwhile.
+pub(super) async fn finish<T: Send + 'static, E: From<StateError> + Send + 'static>(
+    work: impl Future<Output = Result<T, E>> + Send + 'static,
+) -> Result<T, E> {
+    match tokio::spawn(work).await {
+        Ok(answer) => answer,
+        Err(died) => match died.try_into_panic() {
+            Ok(panic) => std::panic::resume_unwind(panic),
+            Err(_) => Err(StateError::Stopping.into()),
+        },
+    }
+}
+
+/// What a user's command with this key was, and what was answered.
+pub(super) async fn answered(
     connection: &mut SqliteConnection,
-    command: &Command,
+    user: &UserId,
     key: &str,
 ) -> Result<Option<(String, String)>, StateError> {
     Ok(
         sqlx::query_as("SELECT request, answer FROM answered WHERE actor = $1 AND key = $2")
-            .bind(command.actor.user.as_str())
+            .bind(user.as_str())
             .bind(key)
             .fetch_optional(connection)
             .await?,
     )
 }
 
-async fn remember(
+/// Keeps the answer to what a user asked under a key at a time.
+pub(super) async fn remember(
     connection: &mut SqliteConnection,
-    command: &Command,
-    key: &str,
+    (user, key, at): (&UserId, &str, Timestamp),
     request: &str,
     answer: &str,
 ) -> Result<(), StateError> {
     sqlx::query(
         "INSERT INTO answered (actor, key, request, answer, at) VALUES ($1, $2, $3, $4, $5)",
     )
-    .bind(command.actor.user.as_str())
+    .bind(user.as_str())
     .bind(key)
     .bind(request)
     .bind(answer)
-    .bind(command.at.as_microsecond())
+    .bind(at.as_microsecond())
     .execute(&mut *connection)
     .await?;
-    let oldest = command
-        .at
-        .saturating_sub(ANSWER_KEPT)
-        .unwrap_or(domain::Timestamp::MIN);
+    let oldest = at.saturating_sub(ANSWER_KEPT).unwrap_or(Timestamp::MIN);
     sqlx::query("DELETE FROM answered WHERE at < $1")
         .bind(oldest.as_microsecond())
         .execute(connection)

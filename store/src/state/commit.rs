@@ -12,9 +12,10 @@ use tracing::error;
 
 use super::batch::{Batch, Committed, QuarantineRow};
 use super::chunks::chunks;
+use super::device::Touched;
 use super::error::StateError;
 use super::feed::{self, FeedRow};
-use super::finding::{self, Outcome};
+use super::finding::{Annunciator, Outcome};
 use super::incidents::{self, json};
 use super::open::cursor;
 use super::query::quarantine_item;
@@ -75,44 +76,31 @@ impl State {
         let seen_growth = seen::note(&mut tx, &batch.seen, seen_rows).await?;
         let quarantined = quarantine(&mut tx, &batch.quarantine, committed_upto).await?;
 
-        let mut outcome = Outcome::default();
-        for finding in &batch.findings {
-            if finding.seq.is_none_or(|seq| seq > committed_upto) {
-                finding::apply(&mut tx, finding, book, &mut outcome).await?;
-            }
-        }
-
-        let now = latest(batch);
         let touched = self
             .shared
             .devices
             .plan(batch.devices.clone(), &self.shared.registry);
+        let mut annunciator = Annunciator::new(book, &self.shared.registry);
+        let mut turned = touched.turned.iter().peekable();
+        for finding in &batch.findings {
+            // what a device said before it went away it said itself; what is found of its going, or by time, is known
+            while let Some((_, device, since)) =
+                turned.next_if(|(at, ..)| finding.seq.is_none_or(|seq| *at <= seq))
+            {
+                annunciator.turn_unknown(&mut tx, device, *since).await?;
+            }
+            if finding.seq.is_none_or(|seq| seq > committed_upto) {
+                annunciator.apply(&mut tx, finding).await?;
+            }
+        }
+        for (_, device, since) in turned {
+            annunciator.turn_unknown(&mut tx, device, *since).await?;
+        }
+        let outcome = annunciator.outcome;
         touched.write(&mut tx).await?;
-        let devices: BTreeSet<DeviceId> = touched
-            .tell
-            .iter()
-            .cloned()
-            .chain(outcome.devices)
-            .collect();
-        let devices: Vec<DeviceId> = devices.into_iter().collect();
-        let items = if devices.is_empty() {
-            Vec::new()
-        } else {
-            let ringing = device::ringing(&mut tx).await?;
-            self.items_after(&devices, &touched, &ringing, now)
-        };
-
-        let mut news: Vec<News> = outcome
-            .changed
-            .iter()
-            .copied()
-            .map(News::Incident)
-            .collect();
-        news.extend(items.into_iter().map(|item| News::Made {
-            kind: "device",
-            id: item.id.to_string(),
-            json: json(&item),
-        }));
+        let mut news = self
+            .news(&mut tx, &outcome, &touched, latest(batch))
+            .await?;
         news.extend(quarantined.into_iter().map(|row| {
             let item = quarantine_item(row);
             News::Made {
@@ -136,6 +124,34 @@ impl State {
             changed: outcome.changed.into_iter().collect(),
             alarms: outcome.alarms,
         })
+    }
+
+    /// What findings and devices came to, for the feed.
+    pub(super) async fn news(
+        &self,
+        connection: &mut SqliteConnection,
+        outcome: &Outcome,
+        touched: &Touched,
+        now: Timestamp,
+    ) -> Result<Vec<News>, StateError> {
+        let devices = touched.tell.iter().chain(&outcome.devices).cloned();
+        let devices: BTreeSet<DeviceId> = devices.collect();
+        let devices: Vec<DeviceId> = devices.into_iter().collect();
+        let items = if devices.is_empty() {
+            Vec::new()
+        } else {
+            let ringing = device::ringing(connection).await?;
+            self.items_after(&devices, touched, &ringing, now)
+        };
+        let changed = outcome.changed.iter().copied();
+        let mut news: Vec<News> = changed.map(News::Incident).collect();
+        news.extend(self.alarm_news(outcome.told.values()));
+        news.extend(items.into_iter().map(|item| News::Made {
+            kind: "device",
+            id: item.id.to_string(),
+            json: json(&item),
+        }));
+        Ok(news)
     }
 
     /// Gives each change its revision and puts it into the feed; says the last one.

@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 use domain::place::{Device, Registry};
-use domain::{DeviceId, Severity, Timestamp};
+use domain::{DeviceId, Seq, Severity, Timestamp};
 use jiff::SignedDuration;
 use parking_lot::Mutex;
 use sqlx::{QueryBuilder, Sqlite, SqliteConnection};
@@ -52,6 +52,9 @@ pub(super) struct Touched {
     write: Vec<DeviceId>,
     /// Those to be told of.
     pub(super) tell: Vec<DeviceId>,
+    /// Those that went away, with the time at which they were last heard, and those that came back; each with the position of the
+    /// word that said so, in that order.
+    pub(super) turned: Vec<(Seq, DeviceId, Option<Timestamp>)>,
 }
 
 impl Presence {
@@ -98,6 +101,18 @@ impl Presence {
                         .get(&touch.device)
                         .is_some_and(|device| is_silent(device, before.last_seen, after.last_seen))
             });
+            match (before.and_then(|before| before.online), after.online) {
+                (Some(true) | None, Some(false)) => {
+                    let last_heard = Some(after.last_seen);
+                    let turn = (touch.presence_seq, touch.device.clone(), last_heard);
+                    touched.turned.push(turn);
+                }
+                (Some(false), Some(true)) => {
+                    let turn = (touch.presence_seq, touch.device.clone(), None);
+                    touched.turned.push(turn);
+                }
+                _ => {}
+            }
             let is_due = after.last_seen.duration_since(after.written) >= WRITE_EVERY;
             let is_turn = is_due && quiet_writes < QUIET_WRITES_MAX;
             if is_news {
@@ -111,6 +126,7 @@ impl Presence {
             }
             touched.all.insert(touch.device, after);
         }
+        touched.turned.sort();
         touched
     }
 
@@ -171,13 +187,14 @@ impl Touched {
     }
 }
 
-/// The most urgent active alarm of each device that has one.
+/// The most urgent active alarm of each device that has one in an incident: notices, shadows and what is held back do not ring.
 pub(super) type Ringing = BTreeMap<DeviceId, Severity>;
 
 pub(super) async fn ringing(connection: &mut SqliteConnection) -> Result<Ringing, StateError> {
     let rows: Vec<(String, i64)> = sqlx::query_as(
         "SELECT device, MIN(severity) FROM alarm
-         WHERE state <> 'normal' AND state IN ('active_unacked', 'active_acked') AND device IS NOT NULL GROUP BY device",
+         WHERE state <> 'normal' AND state IN ('active_unacked', 'active_acked') AND device IS NOT NULL AND incident IS NOT NULL
+         GROUP BY device",
     )
     .fetch_all(connection)
     .await?;
@@ -403,7 +420,7 @@ mod tests {
                 Act::Commit => {
                     let mut touch = DeviceTouch::new(self.id.clone(), Timestamp::UNIX_EPOCH);
                     for (epoch, stands) in self.journal.drain(..).flatten() {
-                        touch.connection(epoch, stands);
+                        touch.connection(epoch, stands, Seq(0));
                     }
                     let touched = self.presence.plan(vec![touch], &self.registry);
                     for id in &touched.write {

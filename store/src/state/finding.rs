@@ -1,21 +1,24 @@
 //! From findings to alarms to incidents, within the transaction of a batch.
 //!
-//! An open alarm is unique by (rule, subject), and so is an open incident. A finding refreshes the open alarm, or opens one; the
-//! alarm belongs to the incident of its episode, else to the open incident of its (rule, subject), else to an open incident of the
-//! same zone that its rule absorbs or that absorbs its rule, else to a new one. An incident that is resolved takes repeats of the
-//! same episode in silence; a new episode, or one that has become more urgent, opens a new incident.
+//! An open alarm is unique by (rule, subject), and so is an open incident. A finding refreshes the open alarm, or opens one. An alarm
+//! that is annunciated belongs to the incident of its episode, else to the open incident of its (rule, subject), else to an open
+//! incident of the same zone that its rule absorbs or that absorbs its rule, else to a new one. An incident that is resolved takes
+//! repeats of the same episode in silence; a new episode, or one that has become more urgent, opens a new incident.
+//!
+//! A notice, a shadow and an alarm that is held back ([`super::hold`]) stand without an incident. One that has an incident keeps it.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use domain::alarm::{Alarm, Latch};
 use domain::incident::Incident;
-use domain::rule::{Finding, FindingKind, RuleBook, RuleMeta};
+use domain::place::Registry;
+use domain::rule::{Finding, FindingKind, Mode, RuleBook, RuleMeta};
 use domain::{AlarmId, DeviceId, IncidentId, Timestamp};
 use sqlx::SqliteConnection;
 
 use super::error::StateError;
 use super::view::EVENTS_MAX;
-use super::{alarms, incidents};
+use super::{alarms, incidents, tally};
 
 /// What the findings of a batch came to.
 #[derive(Default)]
@@ -23,152 +26,287 @@ pub(super) struct Outcome {
     pub(super) opened: Vec<IncidentId>,
     pub(super) changed: BTreeSet<IncidentId>,
     pub(super) alarms: u64,
+    /// Alarms of which there is more to tell than that they came again.
+    pub(super) told: BTreeMap<AlarmId, Alarm>,
     /// Devices whose alarms changed.
     pub(super) devices: BTreeSet<DeviceId>,
+    /// What the hub found itself while it was at it.
+    pub(super) follow_up: Vec<Finding>,
 }
 
 /// A `UUIDv7` of a moment.
-fn made(at: Timestamp) -> uuid::Uuid {
+pub(super) fn made(at: Timestamp) -> uuid::Uuid {
     let ms = u64::try_from(at.as_millisecond()).unwrap_or(0);
     uuid::Builder::from_unix_timestamp_millis(ms, &rand::random()).into_uuid()
 }
 
-pub(super) async fn apply(
-    connection: &mut SqliteConnection,
-    finding: &Finding,
-    book: &RuleBook,
-    outcome: &mut Outcome,
-) -> Result<(), StateError> {
-    outcome.devices.extend(finding.device.clone());
-    match finding.what {
-        FindingKind::Raised => {
-            let meta = book
-                .get(&finding.rule)
-                .ok_or_else(|| StateError::UnknownRule {
-                    rule: finding.rule.clone(),
-                })?;
-            raised(connection, finding, meta, book, outcome).await
-        }
-        FindingKind::Cleared => cleared(connection, finding, outcome).await,
-    }
+/// Turns findings into alarms and incidents.
+pub(super) struct Annunciator<'a> {
+    pub(super) book: &'a RuleBook,
+    pub(super) registry: &'a Registry,
+    pub(super) outcome: Outcome,
 }
 
-async fn raised(
-    connection: &mut SqliteConnection,
-    finding: &Finding,
-    meta: &RuleMeta,
-    book: &RuleBook,
-    outcome: &mut Outcome,
-) -> Result<(), StateError> {
-    let (open, episode) = match alarms::open_of(connection, &finding.rule, &finding.subject).await?
-    {
-        Some((alarm, id)) => {
+impl<'a> Annunciator<'a> {
+    pub(super) fn new(book: &'a RuleBook, registry: &'a Registry) -> Self {
+        Self {
+            book,
+            registry,
+            outcome: Outcome::default(),
+        }
+    }
+
+    pub(super) async fn apply(
+        &mut self,
+        connection: &mut SqliteConnection,
+        finding: &Finding,
+    ) -> Result<(), StateError> {
+        self.turn(connection, finding).await?;
+        self.follow_up(connection).await
+    }
+
+    /// Applies what the hub found itself; that leads to no further findings.
+    pub(super) async fn follow_up(
+        &mut self,
+        connection: &mut SqliteConnection,
+    ) -> Result<(), StateError> {
+        for finding in std::mem::take(&mut self.outcome.follow_up) {
+            self.turn(connection, &finding).await?;
+        }
+        Ok(())
+    }
+
+    async fn turn(
+        &mut self,
+        connection: &mut SqliteConnection,
+        finding: &Finding,
+    ) -> Result<(), StateError> {
+        self.outcome.devices.extend(finding.device.clone());
+        match finding.what {
+            FindingKind::Raised => {
+                let meta = self
+                    .book
+                    .get(&finding.rule)
+                    .ok_or_else(|| StateError::UnknownRule {
+                        rule: finding.rule.clone(),
+                    })?;
+                // boxed: the way of a finding holds many alarms, and would make every future above it as large
+                Box::pin(self.raised(connection, finding, meta)).await
+            }
+            FindingKind::Cleared => self.cleared(connection, finding).await,
+        }
+    }
+
+    async fn raised(
+        &mut self,
+        connection: &mut SqliteConnection,
+        finding: &Finding,
+        meta: &RuleMeta,
+    ) -> Result<(), StateError> {
+        let mut before = alarms::open_of(connection, &finding.rule, &finding.subject).await?;
+        let mut episode = None;
+        let mut ended = None;
+        if let Some((alarm, id)) = before.clone().and_then(|a| a.incident.map(|id| (a, id))) {
             let incident = owner(connection, id).await?;
             if incidents::takes_more(&incident, finding.severity) {
-                (Some(alarm), Some(incident))
+                episode = Some(incident);
             } else {
-                end_episode(connection, alarm, &incident, finding).await?;
-                outcome.changed.insert(id);
-                (None, None)
+                ended = Some(alarm.id);
+                before = None;
+                let over = alarm.end(finding.at);
+                // the incident was closed over an alarm that never returned: the alarm stays with it as it was, and ends
+                self.keep(connection, None, &over).await?;
+                settle(connection, &incident, finding).await?;
+                self.outcome.changed.insert(id);
             }
         }
-        None => (None, None),
-    };
-    let mut near = Near::of(connection, finding, meta, book).await?;
-    let known = match episode {
-        Some(incident) => Some(incident),
-        None => incidents::open_of(connection, &finding.rule, &finding.subject).await?,
-    };
-    let incident = if let Some(incident) = known.or_else(|| near.absorbing.pop()) {
-        let step = incident.refresh(finding, meta);
-        incidents::keep(connection, &incident, step).await?
-    } else if let Some(incident) = near.absorbed.pop() {
-        let step = incident.take_over(finding, meta);
-        incidents::keep(connection, &incident, step).await?
-    } else {
-        let number = incidents::next_number(connection).await?;
-        let id = IncidentId::new(made(finding.at));
-        let (incident, effects) = Incident::open(id, number, finding, meta);
-        incidents::save(connection, &incident, None).await?;
-        incidents::perform(connection, id, effects).await?;
-        outcome.opened.push(id);
-        incident
-    };
-    outcome.changed.insert(incident.id);
+        let is_new = before.is_none();
+        let comes = before.as_ref().is_none_or(|alarm| !alarm.state.is_active());
+        let alarm = match &before {
+            Some(alarm) => Alarm {
+                mode: meta.mode,
+                ..alarm.clone().refresh(finding)
+            },
+            None => self.open(connection, finding, meta).await?,
+        };
+        let mut finding = finding.clone();
+        let alarm = if comes {
+            self.flag(connection, alarm, episode.is_some(), &mut finding)
+                .await?
+        } else {
+            alarm
+        };
+        if is_new {
+            self.outcome.alarms += 1;
+        }
+        let known = match episode {
+            Some(incident) => Some(incident),
+            None if alarm.mode == Mode::Annunciate => {
+                incidents::open_of(connection, &finding.rule, &finding.subject).await?
+            }
+            None => None,
+        };
+        if known.is_none() && !alarm.is_due() {
+            self.keep(connection, before.as_ref(), &alarm).await?;
+        } else {
+            let held = before.as_ref().filter(|alarm| alarm.incident.is_none());
+            if let Some(flag) = held.and_then(Alarm::hold) {
+                let word = flag.as_str().to_owned();
+                finding.detail.insert("held_back".to_owned(), word);
+            }
+            self.annunciate(
+                connection,
+                &finding,
+                meta,
+                before.as_ref(),
+                alarm.clone(),
+                known,
+            )
+            .await?;
+        }
+        if comes && alarm.mode == Mode::Annunciate {
+            self.suppress_around(connection, alarm.id, meta, finding.at)
+                .await?;
+        }
+        match ended {
+            Some(ended) => self.release_around(connection, ended, finding.at).await,
+            None => Ok(()),
+        }
+    }
 
-    let alarm = if let Some(alarm) = open {
-        alarm.refresh(finding)
-    } else {
-        outcome.alarms += 1;
+    /// A new episode; a shelf of its (rule, subject) goes on with it.
+    async fn open(
+        &mut self,
+        connection: &mut SqliteConnection,
+        finding: &Finding,
+        meta: &RuleMeta,
+    ) -> Result<Alarm, StateError> {
         let latch = if meta.latched {
             Latch::Latched
         } else {
             Latch::Free
         };
-        Alarm::open(AlarmId::new(made(finding.at)), finding, latch)
-    };
-    // the station is at work on it already: nobody is asked to acknowledge twice
-    let alarm = if incident.acknowledged.is_some() {
-        alarm.acknowledge()
-    } else {
-        alarm
-    };
-    alarms::save(connection, &alarm, incident.id).await?;
-    note_event(connection, incident.id, finding).await?;
-
-    // what is resolved takes no work over
-    if incident.state.is_open() {
-        near.absorbed.retain(|other| other.id != incident.id);
-        for other in near.absorbed {
-            let step = other.merge_into(&incident, finding.at, &finding.rule);
-            alarms::move_all(connection, other.id, incident.id).await?;
-            share_events(connection, other.id, incident.id).await?;
-            incidents::keep(connection, &other, step).await?;
-            outcome.changed.insert(other.id);
+        let id = AlarmId::new(made(finding.at));
+        let mut alarm = Alarm::open(id, finding, latch, meta.mode);
+        let shelved = alarms::shelved(connection, &finding.rule, &finding.subject).await?;
+        if let Some(mut former) = shelved {
+            alarm.version = former.version;
+            alarm.flags.shelved = former.flags.shelved.take();
+            self.keep(connection, None, &former).await?;
         }
+        Ok(alarm)
     }
-    Ok(())
-}
 
-async fn cleared(
-    connection: &mut SqliteConnection,
-    finding: &Finding,
-    outcome: &mut Outcome,
-) -> Result<(), StateError> {
-    let Some((alarm, id)) = alarms::open_of(connection, &finding.rule, &finding.subject).await?
-    else {
-        return Ok(());
-    };
-    outcome.devices.extend(alarm.device.clone());
-    alarms::save(connection, &alarm.clear(finding.at), id).await?;
-    note_event(connection, id, finding).await?;
-    let incident = owner(connection, id).await?;
-    settle(connection, &incident, finding).await?;
-    outcome.changed.insert(id);
-    Ok(())
+    /// Tells the station: the finding goes into the incident that is known of it, or into one around it, or opens one.
+    pub(super) async fn annunciate(
+        &mut self,
+        connection: &mut SqliteConnection,
+        finding: &Finding,
+        meta: &RuleMeta,
+        before: Option<&Alarm>,
+        alarm: Alarm,
+        known: Option<Incident>,
+    ) -> Result<(), StateError> {
+        let mut near = Near::of(connection, finding, meta, self.book).await?;
+        let is_known = known.is_some();
+        let incident = if let Some(incident) = known.or_else(|| near.absorbing.pop()) {
+            let step = incident.refresh(finding, meta);
+            incidents::keep(connection, &incident, step).await?
+        } else if let Some(incident) = near.absorbed.pop() {
+            let step = incident.take_over(finding, meta);
+            incidents::keep(connection, &incident, step).await?
+        } else {
+            let number = incidents::next_number(connection).await?;
+            let id = IncidentId::new(made(finding.at));
+            let (incident, effects) = Incident::open(id, number, finding, meta);
+            incidents::save(connection, &incident, None).await?;
+            incidents::perform(connection, id, effects).await?;
+            self.outcome.opened.push(id);
+            incident
+        };
+        self.outcome.changed.insert(incident.id);
+        if !is_known {
+            tally::annunciated(connection, finding).await?;
+        }
+        let alarm = alarm.annunciated(incident.id, finding.at);
+        // the station is at work on it already: nobody is asked to acknowledge twice
+        let alarm = if incident.acknowledged.is_some() {
+            alarm.acknowledge()
+        } else {
+            alarm
+        };
+        self.keep(connection, before, &alarm).await?;
+        note_event(connection, incident.id, finding).await?;
+
+        // what is resolved takes no work over
+        if incident.state.is_open() {
+            near.absorbed.retain(|other| other.id != incident.id);
+            for other in near.absorbed {
+                let step = other.merge_into(&incident, finding.at, &finding.rule);
+                for mut moved in alarms::of_incident(connection, other.id).await? {
+                    moved.incident = Some(incident.id);
+                    self.outcome.told.insert(moved.id, moved);
+                }
+                alarms::move_all(connection, other.id, incident.id).await?;
+                share_events(connection, other.id, incident.id).await?;
+                incidents::keep(connection, &other, step).await?;
+                self.outcome.changed.insert(other.id);
+            }
+        }
+        Ok(())
+    }
+
+    async fn cleared(
+        &mut self,
+        connection: &mut SqliteConnection,
+        finding: &Finding,
+    ) -> Result<(), StateError> {
+        let Some(before) = alarms::open_of(connection, &finding.rule, &finding.subject).await?
+        else {
+            return Ok(());
+        };
+        self.outcome.devices.extend(before.device.clone());
+        let alarm = before.clone().clear(finding.at);
+        self.keep(connection, Some(&before), &alarm).await?;
+        if let Some(id) = alarm.incident {
+            note_event(connection, id, finding).await?;
+            let incident = owner(connection, id).await?;
+            settle(connection, &incident, finding).await?;
+            self.outcome.changed.insert(id);
+        }
+        self.release_around(connection, alarm.id, finding.at).await
+    }
+
+    /// Writes an alarm, and has it told unless it only came again.
+    pub(super) async fn keep(
+        &mut self,
+        connection: &mut SqliteConnection,
+        before: Option<&Alarm>,
+        alarm: &Alarm,
+    ) -> Result<(), StateError> {
+        alarms::save(connection, alarm).await?;
+        let is_told = self.outcome.told.contains_key(&alarm.id);
+        if is_told || before.is_none_or(|before| before.differs(alarm)) {
+            self.outcome.told.insert(alarm.id, alarm.clone());
+        }
+        self.outcome.devices.extend(alarm.device.clone());
+        Ok(())
+    }
 }
 
 /// The incident that an alarm belongs to.
-async fn owner(connection: &mut SqliteConnection, id: IncidentId) -> Result<Incident, StateError> {
+pub(super) async fn owner(
+    connection: &mut SqliteConnection,
+    id: IncidentId,
+) -> Result<Incident, StateError> {
     let found = incidents::load(connection, id).await?;
     found.map(|(incident, _)| incident).ok_or_else(|| {
         StateError::damaged(format_args!("an alarm belongs to {id}, which is not there"))
     })
 }
 
-/// The incident was closed over an alarm that never returned: the alarm stays with it as it was, and ends.
-async fn end_episode(
-    connection: &mut SqliteConnection,
-    alarm: Alarm,
-    incident: &Incident,
-    finding: &Finding,
-) -> Result<(), StateError> {
-    alarms::save(connection, &alarm.end(finding.at), incident.id).await?;
-    settle(connection, incident, finding).await
-}
-
 /// Brings the incident's condition in line with its alarms.
-async fn settle(
+pub(super) async fn settle(
     connection: &mut SqliteConnection,
     incident: &Incident,
     finding: &Finding,
@@ -252,7 +390,7 @@ async fn note_event(
 }
 
 /// The events of one incident are from now on another's too.
-async fn share_events(
+pub(super) async fn share_events(
     connection: &mut SqliteConnection,
     from: IncidentId,
     to: IncidentId,

@@ -6,6 +6,8 @@
 //!
 //! **Invariant:** a revision is given out inside the transaction that it numbers: the feed is gap-free and in commit order.
 
+mod alarm;
+mod alarm_due;
 mod alarms;
 mod audit;
 mod batch;
@@ -18,18 +20,22 @@ mod enrolment;
 mod error;
 mod feed;
 mod finding;
+mod hold;
 mod incidents;
+mod maintenance;
 mod open;
 mod query;
 mod roster;
 mod seen;
 mod session;
+mod tally;
 #[cfg(test)]
 mod tests;
 mod token;
 mod user;
 mod view;
 
+pub use alarm::{AlarmAct, AlarmError, AlarmFilter, AlarmStage, ShelfEnd};
 pub use audit::{AuditBreak, AuditReport};
 pub use batch::{Batch, Committed, DeviceTouch, QuarantineRow};
 pub use command::{CommandError, IDEMPOTENCY_KEY_BYTES_MAX, NOTE_CHARS_MAX};
@@ -37,12 +43,13 @@ pub use credential::{Credential, CredentialKind};
 pub use enrolment::{CertificateRow, Enrolled, INVITATION_LIFE, OVERLAP};
 pub use error::StateError;
 pub use feed::{FEED_ROWS_MAX, FeedRow};
+pub use maintenance::{MaintenanceError, NewWindow};
 pub use query::{Counts, IncidentFilter, PAGE_MAX, Page, Stage};
 pub use session::{SESSION_IDLE, SESSION_LIFE};
 pub use user::{NewUser, Role, UnknownRole, User};
 pub use view::{
-    AlarmItem, DeviceItem, DeviceState, DueItem, EVENTS_MAX, IncidentItem, IncidentView, Moment,
-    QuarantineItem, RAW_BYTES_SHOWN, TaskItem, TimelineItem,
+    AlarmItem, DeviceItem, DeviceState, DueItem, EVENTS_MAX, IncidentItem, IncidentView,
+    MaintenanceItem, Moment, QuarantineItem, RAW_BYTES_SHOWN, ShelfItem, TaskItem, TimelineItem,
 };
 
 use std::sync::Arc;

@@ -130,7 +130,10 @@ impl State {
             item: IncidentItem::new(&incident, revision, &self.shared.registry),
             tasks: incident.tasks.iter().map(TaskItem::from).collect(),
             timeline: timeline(connection, id).await?,
-            alarms: alarms.into_iter().map(AlarmItem::from).collect(),
+            alarms: alarms
+                .iter()
+                .map(|alarm| AlarmItem::new(alarm, &self.shared.registry))
+                .collect(),
             event_ids: event_ids(connection, id).await?,
         }))
     }

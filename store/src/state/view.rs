@@ -3,11 +3,11 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
-use domain::alarm::Alarm;
-use domain::alarm::AlarmState;
-use domain::id::BuildingId;
+use domain::alarm::{Alarm, AlarmState, Flag, Window, WindowState};
+use domain::id::{BuildingId, MaintenanceId};
 use domain::incident::{Act, Condition, Incident, IncidentState, Task, TaskState};
 use domain::place::Registry;
+use domain::rule::Mode;
 use domain::{
     AlarmId, DepartmentId, DeviceClass, DeviceId, EventId, IncidentId, Revision, RuleId, Seq,
     Severity, SiteId, TaskId, Timestamp, UserId, ZoneId,
@@ -215,38 +215,152 @@ pub struct TimelineItem {
     pub to: String,
 }
 
-/// An alarm attached to an incident.
+/// A shelf, as the API serves it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ShelfItem {
+    /// It ends then.
+    pub until: Moment,
+    /// Why.
+    pub reason: String,
+    /// Who put it there.
+    pub by: UserId,
+}
+
+/// An alarm, as lists, incidents and the feed carry it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[expect(
     missing_docs,
-    reason = "each field is the domain's, see `domain::alarm::Alarm`"
+    reason = "each field is the domain's, see `domain::alarm::Alarm`; `*_name` come from the registry"
 )]
 pub struct AlarmItem {
     pub id: AlarmId,
+    pub version: i64,
+    pub incident: Option<IncidentId>,
     pub rule: RuleId,
     pub subject: String,
+    pub mode: Mode,
     pub severity: Severity,
     pub state: AlarmState,
+    pub flags: Vec<Flag>,
+    /// The flag that keeps it from ringing.
+    pub held_back: Option<Flag>,
+    pub site: SiteId,
+    pub zone: Option<ZoneId>,
+    pub zone_name: Option<String>,
+    pub building: Option<BuildingId>,
+    pub building_name: Option<String>,
+    pub floor: Option<i16>,
     pub device: Option<DeviceId>,
+    pub device_name: Option<String>,
     pub raised_at: Moment,
+    pub active_at: Moment,
     pub last_event_at: Moment,
     pub cleared_at: Option<Moment>,
+    pub annunciated_at: Option<Moment>,
     pub count: u64,
+    pub fleeting: u64,
+    pub shelved: Option<ShelfItem>,
+    pub suppressed_by: Option<AlarmId>,
+    pub out_of_service: Option<MaintenanceId>,
+    pub unknown_since: Option<Moment>,
+    pub chattering_since: Option<Moment>,
+    pub quiet_until: Option<Moment>,
 }
 
-impl From<Alarm> for AlarmItem {
-    fn from(alarm: Alarm) -> Self {
+impl AlarmItem {
+    pub(super) fn new(alarm: &Alarm, registry: &Registry) -> Self {
+        let zone = alarm.zone.as_ref().and_then(|id| registry.zones.get(id));
+        let building = zone
+            .and_then(|zone| zone.building.as_ref())
+            .and_then(|id| registry.buildings.get(id));
+        let device = alarm
+            .device
+            .as_ref()
+            .and_then(|id| registry.devices.get(id));
+        let flags = &alarm.flags;
         Self {
             id: alarm.id,
-            rule: alarm.rule,
-            subject: alarm.subject,
+            version: alarm.version,
+            incident: alarm.incident,
+            rule: alarm.rule.clone(),
+            subject: alarm.subject.clone(),
+            mode: alarm.mode,
             severity: alarm.severity,
             state: alarm.state,
-            device: alarm.device,
+            flags: flags.set(),
+            held_back: alarm.hold().filter(|_| alarm.state.is_open()),
+            site: alarm.site.clone(),
+            zone: alarm.zone.clone(),
+            zone_name: zone.map(|zone| zone.name.clone()),
+            building: building.map(|building| building.id.clone()),
+            building_name: building.map(|building| building.name.clone()),
+            floor: zone.and_then(|zone| zone.floor),
+            device: alarm.device.clone(),
+            device_name: device.map(|device| device.name.clone()),
             raised_at: alarm.raised_at.into(),
+            active_at: alarm.active_at.into(),
             last_event_at: alarm.last_event_at.into(),
             cleared_at: alarm.cleared_at.map(Moment),
+            annunciated_at: alarm.annunciated_at.map(Moment),
             count: alarm.count,
+            fleeting: alarm.fleeting,
+            shelved: flags.shelved.as_ref().map(|shelf| ShelfItem {
+                until: shelf.until.into(),
+                reason: shelf.reason.clone(),
+                by: shelf.by.clone(),
+            }),
+            suppressed_by: flags.suppressed_by,
+            out_of_service: flags.out_of_service,
+            unknown_since: flags.unknown_since.map(Moment),
+            chattering_since: flags.chattering_since.map(Moment),
+            quiet_until: flags.quiet_until.map(Moment),
+        }
+    }
+}
+
+/// A maintenance window, as the API serves it and the feed carries it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[expect(
+    missing_docs,
+    reason = "each field is the domain's, see `domain::alarm::Window`"
+)]
+pub struct MaintenanceItem {
+    pub id: MaintenanceId,
+    pub state: WindowState,
+    pub site: SiteId,
+    pub building: Option<BuildingId>,
+    pub zone: Option<ZoneId>,
+    pub device: Option<DeviceId>,
+    pub rules: Vec<RuleId>,
+    pub starts_at: Moment,
+    pub ends_at: Moment,
+    pub reason: String,
+    pub planned_by: UserId,
+    pub planned_at: Moment,
+    pub started_at: Option<Moment>,
+    pub ended_at: Option<Moment>,
+    pub ended_by: Option<UserId>,
+}
+
+impl From<&Window> for MaintenanceItem {
+    fn from(window: &Window) -> Self {
+        let scope = window.scope.clone();
+        Self {
+            id: window.id,
+            state: window.state,
+            site: scope.site,
+            building: scope.building,
+            zone: scope.zone,
+            device: scope.device,
+            rules: scope.rules,
+            starts_at: window.starts_at.into(),
+            ends_at: window.ends_at.into(),
+            reason: window.reason.clone(),
+            planned_by: window.by.clone(),
+            planned_at: window.planned_at.into(),
+            started_at: window.started_at.map(Moment),
+            ended_at: window.ended_at.map(Moment),
+            ended_by: window.ended_by.clone(),
         }
     }
 }

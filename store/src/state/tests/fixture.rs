@@ -63,6 +63,12 @@ const PLACES: &str = r#"
     kind = "fire_compartment"
     name = "6层"
     grid = "g1"
+    [[zone]]
+    id = "z2"
+    site = "q1"
+    kind = "gate_lane"
+    name = "东门"
+    grid = "g1"
 "#;
 const DEVICES: &str = "id,site,zone,class,name,model,heartbeat_s,x_m,y_m
 smoke-1,q1,z1,fire_sensor,烟感-1,sim,60,1.0,2.0
@@ -76,7 +82,7 @@ pub(super) fn registry() -> Arc<Registry> {
     Arc::new(registry.expect("the fixture is a registry"))
 }
 
-fn rule(id: &str, lead: &str, co: &[&str], latched: bool, absorbs: &[&str]) -> RuleMeta {
+pub(super) fn rule(id: &str, lead: &str, co: &[&str], latched: bool, absorbs: &[&str]) -> RuleMeta {
     RuleMeta {
         id: id.parse().expect("rule"),
         title_zh: id.to_owned(),

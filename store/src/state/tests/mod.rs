@@ -7,6 +7,7 @@ mod commands;
 mod devices;
 mod feed;
 mod fixture;
+mod flags;
 mod lists;
 mod machine;
 mod roster;

@@ -1,0 +1,76 @@
+//! What is due by the clock: shelves that end, maintenance windows that begin and end, chattering that is over.
+//!
+//! Rows say what is due; nothing waits in memory, so a hub that was away does at its start what it has missed.
+
+use domain::Timestamp;
+use domain::rule::RuleBook;
+
+use super::batch::Committed;
+use super::device::Touched;
+use super::error::StateError;
+use super::finding::Annunciator;
+use super::{State, alarm, alarms, maintenance, tally};
+
+/// Rows of each sort that are dealt with in one transaction; the others are due again at once.
+const DUE_MAX: i64 = 200;
+
+impl State {
+    /// Does what is due by `now`, in one transaction. Asking costs five look-ups in indexes when nothing is.
+    ///
+    /// # Errors
+    /// A database that cannot be read or written: nothing has happened, and it stays due.
+    pub async fn run_alarms_due(
+        &self,
+        now: Timestamp,
+        book: &RuleBook,
+    ) -> Result<Committed, StateError> {
+        if !self.is_alarm_due(now).await? {
+            return Ok(Committed {
+                revision: self.revision(),
+                ..Committed::default()
+            });
+        }
+        let mut tx = self.begin().await?;
+        let mut annunciator = Annunciator::new(book, &self.shared.registry);
+        let windows = maintenance::turn_due(&mut tx, &mut annunciator, now, DUE_MAX).await?;
+        for before in alarms::shelf_due(&mut tx, now, DUE_MAX).await? {
+            alarm::shelf_over(&mut tx, &mut annunciator, before, now).await?;
+        }
+        for (rule, subject) in tally::forget(&mut tx, now, DUE_MAX).await? {
+            annunciator.calm_down(&mut tx, &rule, &subject, now).await?;
+        }
+        for before in alarms::quiet_due(&mut tx, now, DUE_MAX).await? {
+            let mut alarm = before.clone();
+            alarm.flags.quiet_until = None;
+            annunciator.let_go(&mut tx, &before, alarm, now).await?;
+        }
+        let outcome = annunciator.outcome;
+        let mut news = self
+            .news(&mut tx, &outcome, &Touched::default(), now)
+            .await?;
+        news.extend(maintenance::news(&windows));
+        let revision = self.publish(&mut tx, news).await?;
+        tx.commit().await?;
+        let revision = revision.unwrap_or_else(|| self.revision());
+        self.announce(revision);
+        Ok(Committed {
+            revision,
+            opened: outcome.opened,
+            changed: outcome.changed.into_iter().collect(),
+            alarms: outcome.alarms,
+        })
+    }
+
+    async fn is_alarm_due(&self, now: Timestamp) -> Result<bool, StateError> {
+        Ok(sqlx::query_scalar(
+            "SELECT EXISTS (SELECT 1 FROM alarm WHERE shelved_until IS NOT NULL AND shelved_until <= $1)
+               OR EXISTS (SELECT 1 FROM maintenance WHERE state = 'planned' AND starts_at <= $1)
+               OR EXISTS (SELECT 1 FROM maintenance WHERE state = 'active' AND ends_at <= $1)
+               OR EXISTS (SELECT 1 FROM alarm_tally WHERE forgotten_at <= $1)
+               OR EXISTS (SELECT 1 FROM alarm WHERE state <> 'normal' AND quiet_until IS NOT NULL AND quiet_until <= $1)",
+        )
+        .bind(now.as_microsecond())
+        .fetch_one(&self.shared.read)
+        .await?)
+    }
+}
