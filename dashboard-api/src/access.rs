@@ -63,6 +63,33 @@ pub const ROUTES: &[(&str, &str, Callers)] = &[
         ]),
     ),
     ("GET", "/api/v1/counts", EVERYBODY),
+    ("GET", "/api/v1/alarms", EVERYBODY),
+    (
+        "POST",
+        "/api/v1/alarms/{id}/shelve",
+        Callers::Roles(&[StationLead, Administrator]),
+    ),
+    (
+        "POST",
+        "/api/v1/alarms/{id}/unshelve",
+        Callers::Roles(&[StationLead, Administrator]),
+    ),
+    (
+        "POST",
+        "/api/v1/alarms/{id}/acknowledge",
+        Callers::Roles(&[Operator, StationLead, PropertyManager, Administrator]),
+    ),
+    ("GET", "/api/v1/maintenance", EVERYBODY),
+    (
+        "POST",
+        "/api/v1/maintenance",
+        Callers::Roles(&[StationLead, PropertyManager, Administrator]),
+    ),
+    (
+        "POST",
+        "/api/v1/maintenance/{id}/end",
+        Callers::Roles(&[StationLead, PropertyManager, Administrator]),
+    ),
     ("GET", "/api/v1/devices", EVERYBODY),
     (
         "POST",

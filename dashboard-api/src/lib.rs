@@ -141,7 +141,9 @@ struct Api {
 struct Document;
 
 fn api() -> OpenApiRouter<Api> {
-    use routes::{devices, enrolment, events, incidents, live, meta, roster, session};
+    use routes::{
+        alarms, devices, enrolment, events, incidents, live, maintenance, meta, roster, session,
+    };
     use utoipa_axum::routes;
     OpenApiRouter::with_openapi(Document::openapi())
         .routes(routes!(session::log_in, session::who, session::log_out))
@@ -150,6 +152,12 @@ fn api() -> OpenApiRouter<Api> {
         .routes(routes!(incidents::list))
         .routes(routes!(incidents::one))
         .routes(routes!(incidents::command))
+        .routes(routes!(alarms::list))
+        .routes(routes!(alarms::shelve))
+        .routes(routes!(alarms::unshelve))
+        .routes(routes!(alarms::acknowledge))
+        .routes(routes!(maintenance::list, maintenance::plan))
+        .routes(routes!(maintenance::end))
         .routes(routes!(events::history))
         .routes(routes!(events::counts))
         .routes(routes!(devices::list))

@@ -20,8 +20,9 @@ pub(crate) fn value(value: &mut Value) {
                 match member {
                     Value::String(text) if FIELDS.contains(&name.as_str()) => *text = plate(text),
                     Value::String(text) if name == "subject" => {
-                        if let Some(rest) = text.strip_prefix("plate:") {
-                            *text = format!("plate:{}", plate(rest));
+                        // a work order's subject has the rule before it
+                        if let Some((before, rest)) = text.split_once("plate:") {
+                            *text = format!("{before}plate:{}", plate(rest));
                         }
                     }
                     other => self::value(other),
@@ -40,6 +41,7 @@ mod tests {
     fn plates_are_masked_wherever_they_stand() {
         let mut given = serde_json::json!({"items": [
             {"subject": "plate:浙G12345@q1", "detail": {"plate": "浙G12345", "count": "2"}},
+            {"subject": "B1/plate:浙G12345@q1"},
             {"subject": "device:smoke-1", "attrs": {"plate": "浙GD12345"}},
         ]});
         value(&mut given);

@@ -6,9 +6,10 @@ use axum::Json;
 use axum::extract::rejection::{JsonRejection, QueryRejection};
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
+use domain::alarm::Refused;
 use serde_json::{Value, json};
 use store::events::EventsError;
-use store::state::{CommandError, StateError};
+use store::state::{AlarmError, CommandError, MaintenanceError, StateError};
 use tracing::error;
 
 /// An error on its way to the client.
@@ -160,6 +161,63 @@ impl From<CommandError> for Problem {
             }
             CommandError::Invalid { what } => Self::bad_request(what),
             CommandError::State(error) => error.into(),
+        }
+    }
+}
+
+impl From<AlarmError> for Problem {
+    fn from(error: AlarmError) -> Self {
+        let text = error.to_string();
+        match error {
+            AlarmError::NotFound => Self::not_found("alarm"),
+            AlarmError::VersionConflict { current } => {
+                let current = serde_json::to_value(&*current).unwrap_or_default();
+                Self::new(StatusCode::CONFLICT, "version_conflict", text).with("alarm", current)
+            }
+            AlarmError::Refused {
+                why: Refused::BadEnd | Refused::BadReason,
+                ..
+            } => Self::bad_request(text),
+            AlarmError::Refused { why, current } => {
+                let holder = match why {
+                    Refused::Shelved { by } => Some(by.to_string()),
+                    _ => None,
+                };
+                let state = current.state.as_str();
+                let current = serde_json::to_value(&*current).unwrap_or_default();
+                Self::new(StatusCode::CONFLICT, "not_allowed", text)
+                    .with("state", state)
+                    .with("holder", holder)
+                    .with("alarm", current)
+            }
+            AlarmError::KeyReused => {
+                Self::new(StatusCode::UNPROCESSABLE_ENTITY, "key_reused", text)
+            }
+            AlarmError::Invalid { what } => Self::bad_request(what),
+            AlarmError::State(error) => error.into(),
+        }
+    }
+}
+
+impl From<MaintenanceError> for Problem {
+    fn from(error: MaintenanceError) -> Self {
+        let text = error.to_string();
+        match error {
+            MaintenanceError::NotFound => Self::not_found("maintenance window"),
+            MaintenanceError::Over { current } => {
+                let (state, holder) = (current.state.as_str(), current.ended_by.clone());
+                let current = serde_json::to_value(&*current).unwrap_or_default();
+                Self::new(StatusCode::CONFLICT, "not_allowed", text)
+                    .with("state", state)
+                    .with("holder", holder.map(|by| by.to_string()))
+                    .with("window", current)
+            }
+            MaintenanceError::Bad(bad) => Self::bad_request(bad.to_string()),
+            MaintenanceError::KeyReused => {
+                Self::new(StatusCode::UNPROCESSABLE_ENTITY, "key_reused", text)
+            }
+            MaintenanceError::Invalid { what } => Self::bad_request(what),
+            MaintenanceError::State(error) => error.into(),
         }
     }
 }

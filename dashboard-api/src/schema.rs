@@ -25,8 +25,12 @@ pub struct Problem {
     pub current: Option<Box<Incident>>,
     /// With `not_allowed`: the state that forbids it.
     pub state: Option<String>,
-    /// With `not_allowed`: who has the task.
+    /// With `not_allowed`: who has the task, or has shelved the alarm.
     pub holder: Option<String>,
+    /// With `version_conflict` and `not_allowed` of an alarm: the alarm as it is now.
+    pub alarm: Option<Box<Alarm>>,
+    /// With `not_allowed` of a maintenance window: the window as it is now.
+    pub window: Option<Box<Maintenance>>,
 }
 
 #[derive(Debug, Serialize, Deserialize, ToSchema)]
@@ -125,19 +129,84 @@ pub struct TimelineEntry {
     pub to: String,
 }
 
+/// A person has put an alarm aside.
+#[derive(Debug, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Shelf {
+    pub until: String,
+    pub reason: String,
+    pub by: String,
+}
+
 #[derive(Debug, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Alarm {
     pub id: String,
+    /// Counts what people did to it.
+    pub version: i64,
+    /// None of notices, shadows and what is held back.
+    pub incident: Option<String>,
     pub rule: String,
     pub subject: String,
+    /// `annunciate`, `notice`, `shadow`.
+    pub mode: String,
     pub severity: String,
+    /// `active_unacked`, `active_acked`, `returned_unacked`, `normal`.
     pub state: String,
+    /// Of `shelved`, `suppressed_by_design`, `out_of_service`, `chattering`, `unknown`.
+    pub flags: Vec<String>,
+    /// The flag that keeps an open alarm from ringing; never of a P1.
+    pub held_back: Option<String>,
+    pub site: String,
+    pub zone: Option<String>,
+    pub zone_name: Option<String>,
+    pub building: Option<String>,
+    pub building_name: Option<String>,
+    pub floor: Option<i16>,
     pub device: Option<String>,
+    pub device_name: Option<String>,
     pub raised_at: String,
+    pub active_at: String,
     pub last_event_at: String,
     pub cleared_at: Option<String>,
+    pub annunciated_at: Option<String>,
     pub count: u64,
+    /// How often it held for less than 30 s.
+    pub fleeting: u64,
+    pub shelved: Option<Shelf>,
+    /// The alarm that is its cause.
+    pub suppressed_by: Option<String>,
+    /// The maintenance window that goes over it.
+    pub out_of_service: Option<String>,
+    /// Its device is offline: nobody knows since then.
+    pub unknown_since: Option<String>,
+    pub chattering_since: Option<String>,
+    /// It rings no sooner than this.
+    pub quiet_until: Option<String>,
+}
+
+/// When and where somebody works, so that P3 and P4 do not ring.
+#[derive(Debug, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Maintenance {
+    pub id: String,
+    /// `planned`, `active`, `ended`.
+    pub state: String,
+    pub site: String,
+    pub building: Option<String>,
+    pub zone: Option<String>,
+    pub device: Option<String>,
+    /// All rules when empty.
+    pub rules: Vec<String>,
+    pub starts_at: String,
+    pub ends_at: String,
+    pub reason: String,
+    pub planned_by: String,
+    pub planned_at: String,
+    pub started_at: Option<String>,
+    pub ended_at: Option<String>,
+    /// Who ended it before its time.
+    pub ended_by: Option<String>,
 }
 
 /// An incident with everything about it.
@@ -231,6 +300,8 @@ macro_rules! page {
     };
 }
 page!(IncidentPage of IncidentItem, revision);
+page!(AlarmPage of Alarm, revision);
+page!(MaintenancePage of Maintenance, revision);
 page!(DevicePage of Device, revision);
 page!(QuarantinePage of Quarantined, revision);
 page!(EventPage of Event, upto_seq);

@@ -26,6 +26,7 @@ const OF_THE_HUB: &[(&str, &str)] = &[
     ("HUB2", "tests/stories/disk_full.rs"),
     ("HUB3", "tests/stories/self_probe.rs"),
     ("HUB4", "tests/stories/bad_input.rs"),
+    ("HUB5", "tests/stories/alarms.rs"),
 ];
 /// Played on after a scenario's last step, for what follows a little later.
 const AFTERWARDS: Duration = Duration::from_secs(90);

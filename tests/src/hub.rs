@@ -347,17 +347,11 @@ impl Api {
             .with_context(|| format!("GET {path} has no items: {body}"))
     }
 
-    /// Status and body of a command on an incident.
-    pub async fn command(
-        &self,
-        id: &str,
-        verb: &str,
-        key: &str,
-        body: &Value,
-    ) -> anyhow::Result<(u16, Value)> {
+    /// Status and body of a POST under an idempotency key.
+    pub async fn post(&self, path: &str, key: &str, body: &Value) -> anyhow::Result<(u16, Value)> {
         let reply = self
             .client
-            .post(format!("{}/api/v1/incidents/{id}/{verb}", self.base))
+            .post(format!("{}{path}", self.base))
             .bearer_auth(&self.token)
             .header("Idempotency-Key", key)
             .json(body)
@@ -368,6 +362,18 @@ impl Api {
             status,
             serde_json::from_slice(&reply.bytes().await?).unwrap_or(Value::Null),
         ))
+    }
+
+    /// Status and body of a command on an incident.
+    pub async fn command(
+        &self,
+        id: &str,
+        verb: &str,
+        key: &str,
+        body: &Value,
+    ) -> anyhow::Result<(u16, Value)> {
+        let path = format!("/api/v1/incidents/{id}/{verb}");
+        self.post(&path, key, body).await
     }
 
     /// Runs a command that must succeed on whatever version the incident has now; more findings may be refreshing it meanwhile.

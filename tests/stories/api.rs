@@ -40,7 +40,7 @@ const DOERS: &[&str] = &[
 ];
 
 /// Method, path, who may, and what they then get.
-const ROUTES: [(&str, &str, &[&str], u16); 17] = [
+const ROUTES: [(&str, &str, &[&str], u16); 24] = [
     ("GET", "/api/v1/session", EVERYBODY, 200),
     ("DELETE", "/api/v1/session", EVERYBODY, 204),
     ("GET", "/api/v1/meta", EVERYBODY, 200),
@@ -64,6 +64,44 @@ const ROUTES: [(&str, &str, &[&str], u16); 17] = [
         "/api/v1/counts?from=2026-11-23T00:00:00Z&to=2026-11-24T00:00:00Z",
         EVERYBODY,
         200,
+    ),
+    ("GET", "/api/v1/alarms", EVERYBODY, 200),
+    (
+        "POST",
+        "/api/v1/alarms/alm_00000000000000000000000000000000/shelve",
+        &["station_lead", "administrator"],
+        404,
+    ),
+    (
+        "POST",
+        "/api/v1/alarms/alm_00000000000000000000000000000000/unshelve",
+        &["station_lead", "administrator"],
+        404,
+    ),
+    (
+        "POST",
+        "/api/v1/alarms/alm_00000000000000000000000000000000/acknowledge",
+        &[
+            "operator",
+            "station_lead",
+            "property_manager",
+            "administrator",
+        ],
+        404,
+    ),
+    ("GET", "/api/v1/maintenance", EVERYBODY, 200),
+    // what a window must have is missing
+    (
+        "POST",
+        "/api/v1/maintenance",
+        &["station_lead", "property_manager", "administrator"],
+        422,
+    ),
+    (
+        "POST",
+        "/api/v1/maintenance/mnt_00000000000000000000000000000000/end",
+        &["station_lead", "property_manager", "administrator"],
+        404,
     ),
     ("GET", "/api/v1/devices", EVERYBODY, 200),
     (

@@ -1,5 +1,6 @@
 //! The stories: each file tells one, from the outside, over a real hub.
 
+mod alarms;
 mod api;
 mod bad_input;
 mod browser;

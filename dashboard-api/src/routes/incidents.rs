@@ -10,7 +10,7 @@ use serde::Deserialize;
 use serde_json::Value;
 use store::state::{IncidentFilter, IncidentView};
 
-use super::{parse, shown};
+use super::{idempotency_key, parse, shown};
 use crate::auth::Caller;
 use crate::routes::events::item;
 use crate::{Api, Problem, access, schema};
@@ -119,10 +119,7 @@ pub(crate) async fn command(
     let Json(request) = request?;
     let id: IncidentId = id.parse().map_err(|_| Problem::not_found("incident"))?;
     let verb: Verb = verb.parse().map_err(|_| Problem::not_found("verb"))?;
-    let key = headers
-        .get("idempotency-key")
-        .and_then(|value| value.to_str().ok())
-        .ok_or_else(|| Problem::bad_request("the header Idempotency-Key is missing (hint: a new random one for every new command)"))?;
+    let key = idempotency_key(&headers)?;
     let department: Option<DepartmentId> = parse("department", request.department.as_deref())?;
     let mut departments = Vec::with_capacity(request.departments.len());
     for text in &request.departments {

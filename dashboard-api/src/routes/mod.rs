@@ -1,16 +1,19 @@
 //! The handlers, one file a subject.
 
+pub(crate) mod alarms;
 pub(crate) mod devices;
 pub(crate) mod enrolment;
 pub(crate) mod events;
 pub(crate) mod incidents;
 pub(crate) mod live;
+pub(crate) mod maintenance;
 pub(crate) mod meta;
 pub(crate) mod ops;
 pub(crate) mod roster;
 pub(crate) mod session;
 
 use axum::Json;
+use axum::http::HeaderMap;
 use serde::Serialize;
 use serde_json::Value;
 
@@ -24,6 +27,14 @@ fn shown(body: &impl Serialize, caller: &Caller) -> Result<Json<Value>, Problem>
         mask::value(&mut value);
     }
     Ok(Json(value))
+}
+
+/// The key under which a command has one answer.
+fn idempotency_key(headers: &HeaderMap) -> Result<&str, Problem> {
+    headers
+        .get("idempotency-key")
+        .and_then(|value| value.to_str().ok())
+        .ok_or_else(|| Problem::bad_request("the header Idempotency-Key is missing (hint: a new random one for every new command)"))
 }
 
 /// A word of a query that must parse.

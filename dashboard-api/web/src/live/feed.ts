@@ -132,6 +132,9 @@ function open(mine: number): void {
   change<IncidentItem>("incident", putIncident);
   change<Device>("device", putDevice);
   change<QuarantineItem>("quarantine", putQuarantine);
+  // no screen shows them yet; they count as revisions all the same
+  change<unknown>("alarm", () => {});
+  change<unknown>("maintenance", () => {});
   listen("reset", () => void load(mine));
   listen<Heartbeat>("hb", (heartbeat) => {
     const sent = Date.parse(heartbeat.server_time);
