@@ -26,7 +26,7 @@ use domain::rule::RuleBook;
 use store::events::EventStore;
 use store::state::State;
 use tokio::net::TcpListener;
-use tokio::sync::Semaphore;
+use tokio::sync::{Semaphore, watch};
 use tokio_util::sync::CancellationToken;
 use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::set_header::SetResponseHeaderLayer;
@@ -107,7 +107,7 @@ pub struct Deps {
     /// Places, people, devices.
     pub registry: Arc<Registry>,
     /// What is known of each rule.
-    pub rules: Arc<RuleBook>,
+    pub rules: watch::Receiver<Arc<RuleBook>>,
     /// The hub itself.
     pub ops: Arc<dyn Ops>,
     /// Credentials of devices.
@@ -118,6 +118,13 @@ pub struct Deps {
     pub clock: Arc<dyn Fn() -> Timestamp + Send + Sync>,
     /// A proxy in front speaks HTTPS: cookies get `Secure`.
     pub behind_https: bool,
+}
+
+impl Deps {
+    /// What is known of each rule now: rule files may change while the hub runs.
+    pub(crate) fn book(&self) -> Arc<RuleBook> {
+        Arc::clone(&self.rules.borrow())
+    }
 }
 
 /// What handlers share.

@@ -210,7 +210,7 @@ kinds! {
     DeviceAlarmInput = "device.alarm_input", DeviceEndOfLife = "device.end_of_life",
     GatewayRejected = "gateway.rejected", GatewayClockSkew = "gateway.clock_skew", GatewayFlood = "gateway.flood",
     GatewayStorage = "gateway.storage", GatewayCommand = "gateway.command", GatewayRestarted = "gateway.restarted",
-    GatewayRefused = "gateway.refused", GatewayChattering = "gateway.chattering",
+    GatewayRefused = "gateway.refused", GatewayChattering = "gateway.chattering", GatewayRules = "gateway.rules",
 }
 
 impl Kind {

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use anyhow::{Context as _, bail};
 use domain::place::Registry;
-use domain::rule::{Engine, RuleBook, RuleSet};
+use domain::rule::{Engine, RuleBook, RuleError, RuleSet};
 use domain::{Lane, Seq};
 use serde_json::json;
 use store::events::EventStore;
@@ -18,7 +18,7 @@ use store::state::State;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
-use tracing::{info, warn};
+use tracing::{error, info, warn};
 
 use crate::accounts::Accounts;
 use crate::adapters::{self, hub::RESTARTED};
@@ -36,6 +36,7 @@ use crate::pipeline::detect::{CONSUMER, Detector};
 use crate::pipeline::source::Source;
 use crate::pipeline::{Stats, project};
 use crate::probe::Probe;
+use crate::rules::Follow;
 use crate::screen::Screen;
 use crate::{embedded, feed};
 
@@ -53,6 +54,11 @@ const GONE_AFTER: Duration = Duration::from_secs(15);
 pub struct Misconfigured(String);
 
 impl Misconfigured {
+    /// Said in words.
+    pub(crate) fn text(text: String) -> Self {
+        Self(text)
+    }
+
     /// With the whole chain of what went wrong.
     pub fn new(error: &dyn std::error::Error) -> Self {
         let mut text = error.to_string();
@@ -73,6 +79,8 @@ pub struct Catalogue {
     pub rules: Arc<RuleSet>,
     /// What the station needs to know of each rule.
     pub book: Arc<RuleBook>,
+    /// Mistakes in rule files that the hub runs with all the same.
+    pub mistakes: Vec<RuleError>,
 }
 
 impl Catalogue {
@@ -81,34 +89,64 @@ impl Catalogue {
     /// # Errors
     /// [`Misconfigured`] with every mistake on a line of its own.
     pub fn load(config: &Config) -> anyhow::Result<Self> {
-        let places = folder(&config.registry.dir, embedded::COMPOUND)
-            .map_err(|e| unreadable("registry.dir", &e))?;
-        let registry = Registry::from_files(places.iter().map(|(n, t)| (n.as_str(), t.as_str())))
-            .map_err(|errors| Misconfigured(lines("the registry", &errors)))?;
-        let zone = registry
-            .community
-            .as_ref()
-            .map_or("UTC", |c| c.time_zone.as_str());
-        if domain::rule::time_zone(zone).is_none() {
-            let what = format!(
-                "the registry: unknown `time_zone` `{zone}` (hint: an IANA name such as Asia/Shanghai)"
-            );
-            return Err(Misconfigured(what).into());
-        }
-        for warning in registry.roster.warnings() {
-            warn!(roster.warning = warning, "roster has hours without anybody");
-        }
-        let rules =
-            folder(&config.rules.dir, embedded::RULES).map_err(|e| unreadable("rules.dir", &e))?;
-        let rules = RuleSet::parse_for(&rules, &registry)
+        let registry = registry(config)?;
+        let rules = RuleSet::parse_for(&rule_texts(config)?, &registry)
             .map_err(|errors| Misconfigured(lines("the rules", &errors)))?;
+        Ok(Self::of(registry, rules, Vec::new()))
+    }
+
+    /// The same for a hub that is to run whatever is wrong with a rule: a bad one rings as it ships, if it ships. Its mistakes
+    /// are in [`mistakes`](Self::mistakes).
+    ///
+    /// # Errors
+    /// [`Misconfigured`] when the registry has mistakes or the files cannot be read at all.
+    pub fn load_to_run(config: &Config) -> anyhow::Result<Self> {
+        let registry = registry(config)?;
+        let shipped = folder(Path::new(""), embedded::RULES)?;
+        let shipped = RuleSet::parse_lenient(&shipped, &registry, None);
+        let files = rule_texts(config)?;
+        let lenient = RuleSet::parse_lenient(&files, &registry, Some(&shipped.rules));
+        for mistake in &lenient.errors {
+            error!(rule.mistake = %mistake, "rule not taken (hint: `gateway rules check` lists all mistakes)");
+        }
+        Ok(Self::of(registry, lenient.rules, lenient.errors))
+    }
+
+    fn of(registry: Registry, rules: RuleSet, mistakes: Vec<RuleError>) -> Self {
         let book = rules.book().clone();
-        Ok(Self {
+        Self {
             registry: Arc::new(registry),
             rules: Arc::new(rules),
             book: Arc::new(book),
-        })
+            mistakes,
+        }
     }
+}
+
+fn registry(config: &Config) -> anyhow::Result<Registry> {
+    let places = folder(&config.registry.dir, embedded::COMPOUND)
+        .map_err(|e| unreadable("registry.dir", &e))?;
+    let registry = Registry::from_files(places.iter().map(|(n, t)| (n.as_str(), t.as_str())))
+        .map_err(|errors| Misconfigured(lines("the registry", &errors)))?;
+    let zone = registry
+        .community
+        .as_ref()
+        .map_or("UTC", |c| c.time_zone.as_str());
+    if domain::rule::time_zone(zone).is_none() {
+        let what = format!(
+            "the registry: unknown `time_zone` `{zone}` (hint: an IANA name such as Asia/Shanghai)"
+        );
+        return Err(Misconfigured(what).into());
+    }
+    for warning in registry.roster.warnings() {
+        warn!(roster.warning = warning, "roster has hours without anybody");
+    }
+    Ok(registry)
+}
+
+fn rule_texts(config: &Config) -> anyhow::Result<Vec<(String, String)>> {
+    let read = folder(&config.rules.dir, embedded::RULES);
+    Ok(read.map_err(|e| unreadable("rules.dir", &e))?)
 }
 
 fn unreadable(setting: &str, error: &anyhow::Error) -> Misconfigured {
@@ -395,8 +433,23 @@ pub async fn serve(
         Arc::clone(&catalogue.registry),
     );
     engine.restore(state.window_rows().await?);
+    let (rules, rules_now) = watch::channel(Arc::clone(&catalogue.rules));
+    let (book, book_now) = watch::channel(Arc::clone(&catalogue.book));
+    let follow = Follow {
+        dir: config.rules.dir.clone(),
+        registry: Arc::clone(&catalogue.registry),
+        journal: journal.clone(),
+        clock: clock.clone(),
+        rules,
+        book,
+    };
+    life.spawn(
+        "rule files",
+        follow.run(catalogue.mistakes.clone(), life.stop()),
+    );
     let detector = Detector {
         engine,
+        rules: rules_now,
         book: Arc::clone(&catalogue.book),
         state: state.clone(),
         exchange: exchange.clone(),
@@ -478,7 +531,7 @@ pub async fn serve(
         state: state.clone(),
         events: Arc::clone(events),
         registry: Arc::clone(&catalogue.registry),
-        rules: Arc::clone(&catalogue.book),
+        rules: book_now,
         ops: Arc::new(ops),
         enrolment: Arc::new(Enrolment {
             state: state.clone(),
@@ -633,7 +686,7 @@ async fn release(
 /// [`Misconfigured`] before a port opens; else what failed first.
 pub async fn run(config: &Config) -> anyhow::Result<()> {
     crate::logging::init(&config.log)?;
-    let catalogue = Catalogue::load(config)?;
+    let catalogue = Catalogue::load_to_run(config)?;
     let stores = Stores::open(config, catalogue).await?;
     let mut life = Lifecycle::default();
     let outcome = match serve(config, &stores, &mut life).await {

@@ -19,6 +19,7 @@ pub mod ops;
 pub mod pipeline;
 pub mod probe;
 pub mod registry;
+pub mod rules;
 mod screen;
 
 /// What is built into the executable.

@@ -1,5 +1,5 @@
-//! The command line: `run`, `demo`, `check`, `journal verify`, `user add`, `credential add|invite|revoke|list`,
-//! `registry export|import|unpack`.
+//! The command line: `run`, `demo`, `check`, `rules check|test|backtest`, `journal verify`, `user add`,
+//! `credential add|invite|revoke|list`, `registry export|import|unpack`.
 //!
 //! Exit codes: 0 all is well, 1 something failed (with `demo --for`: messages were lost), 64 the configuration is wrong.
 
@@ -11,8 +11,9 @@ use std::time::Duration;
 use anyhow::Context as _;
 use clap::{Args, Parser, Subcommand};
 use domain::place::TableKind;
+use domain::{RuleId, Timestamp};
 use gateway::registry::{Mark, Then};
-use gateway::{accounts, config, demo, hub, registry};
+use gateway::{accounts, config, demo, hub, registry, rules};
 
 /// `EX_USAGE` of sysexits.h: the command or the configuration is wrong; starting again will not help.
 const EXIT_USAGE: u8 = 64;
@@ -42,6 +43,11 @@ enum Command {
         #[arg(long)]
         print_defaults: bool,
     },
+    /// Check, test and try rules.
+    Rules {
+        #[command(subcommand)]
+        command: RulesCommand,
+    },
     /// Look into the journal.
     Journal {
         #[command(subcommand)]
@@ -69,6 +75,37 @@ struct ConfigFile {
     /// Overrides the defaults key by key.
     #[arg(long)]
     config: Option<PathBuf>,
+}
+
+#[derive(Subcommand)]
+enum RulesCommand {
+    /// List all mistakes in rule files.
+    Check(ConfigFile),
+    /// Run the test cases that stand in the rule files.
+    Test(ConfigFile),
+    /// Say what rules would have rung for on stored history; the hub may be running.
+    Backtest {
+        #[command(flatten)]
+        file: ConfigFile,
+        /// From this time on, such as 2026-03-01T00:00:00+08:00.
+        #[arg(long)]
+        from: Timestamp,
+        /// Before this time.
+        #[arg(long)]
+        to: Timestamp,
+        /// Only this rule.
+        #[arg(long)]
+        rule: Option<RuleId>,
+        /// Rules of this directory instead of the configured ones.
+        #[arg(long)]
+        rules: Option<PathBuf>,
+        /// How many hours before the beginning the replay starts, so that windows which were open then are too.
+        #[arg(long, default_value_t = 24)]
+        warm_up_h: u32,
+        /// Print JSON.
+        #[arg(long)]
+        json: bool,
+    },
 }
 
 #[derive(Subcommand)]
@@ -213,6 +250,10 @@ async fn run(command: Command) -> ExitCode {
         Command::Journal {
             command: JournalCommand::Verify { dir },
         } => verify(&dir),
+        Command::Rules { command } => match rules_command(command).await {
+            Ok(outcome) => outcome,
+            Err(e) => return usage(Err(e)),
+        },
         Command::Demo(options) => demo::run(options).await,
         Command::Run(file) => match config::load(file.config.as_deref()) {
             Ok(config) => hub::run(&config).await,
@@ -267,6 +308,34 @@ fn tables(command: RegistryCommand) -> anyhow::Result<anyhow::Result<()>> {
             registry::import(&load(&file)?, kind, &table, then).map(|said| print!("{said}"))
         }
         RegistryCommand::Unpack { dir } => registry::unpack(&dir),
+    })
+}
+
+/// The outer error is a configuration that cannot be used.
+async fn rules_command(command: RulesCommand) -> anyhow::Result<anyhow::Result<()>> {
+    let load = |file: &ConfigFile| config::load(file.config.as_deref());
+    Ok(match command {
+        RulesCommand::Check(file) => rules::check(&load(&file)?),
+        RulesCommand::Test(file) => rules::test(&load(&file)?),
+        RulesCommand::Backtest {
+            file,
+            from,
+            to,
+            rule,
+            rules,
+            warm_up_h,
+            json,
+        } => {
+            let wanted = rules::Backtest {
+                from,
+                to,
+                rule,
+                rules,
+                warm_up_h,
+                json,
+            };
+            rules::backtest(&load(&file)?, &wanted).await
+        }
     })
 }
 

@@ -14,6 +14,7 @@ mod kill9;
 mod power_cut;
 mod restart;
 mod roster;
+mod rule_files;
 mod scenarios;
 mod self_probe;
 mod smoke_alarm;

@@ -182,7 +182,7 @@ async fn done(
 ) -> Result<Json<Value>, Problem> {
     let key = idempotency_key(headers)?;
     let who = (caller.user.login.clone(), now);
-    let book = std::sync::Arc::clone(&api.deps.rules);
+    let book = api.deps.book();
     let item = api
         .deps
         .state

@@ -85,7 +85,7 @@ pub(crate) async fn plan(
     let mut rules = Vec::with_capacity(request.rules.len());
     for text in &request.rules {
         let rule = parse("rules", Some(text))?;
-        match rule.filter(|id| api.deps.rules.contains_key(id)) {
+        match rule.filter(|id| api.deps.book().contains_key(id)) {
             Some(rule) => rules.push(rule),
             None => return Err(Problem::bad_request(format!("there is no rule `{text}`"))),
         }
@@ -122,7 +122,7 @@ pub(crate) async fn end(
     let id: MaintenanceId = id.parse().map_err(missing)?;
     let key = idempotency_key(&headers)?;
     let who = (caller.user.login.clone(), (api.deps.clock)());
-    let book = std::sync::Arc::clone(&api.deps.rules);
+    let book = api.deps.book();
     let item = api.deps.state.end_maintenance(id, key, who, book).await?;
     shown(&item, &caller)
 }

@@ -10,9 +10,8 @@ use crate::{Api, schema};
 #[utoipa::path(get, path = "/api/v1/meta", tag = "hub", responses((status = 200, body = schema::Meta)))]
 pub(crate) async fn meta(State(api): State<Api>) -> Json<Value> {
     let registry = &api.deps.registry;
-    let rules: Vec<Value> = api
-        .deps
-        .rules
+    let book = api.deps.book();
+    let rules: Vec<Value> = book
         .values()
         .map(|rule| {
             json!({

@@ -109,7 +109,10 @@ impl Files {
         }
         // a rule that is not there was taken out, unless its file could not be read
         for rule in &earlier {
-            if !known.contains(&rule.id) && unread.contains(rule.file.as_str()) {
+            let is_unread = unread
+                .iter()
+                .any(|file| name_of(file) == name_of(&rule.file));
+            if !known.contains(&rule.id) && is_unread {
                 lenient.kept.push(rule.id.clone());
                 good.push(rule.clone());
             }
@@ -139,4 +142,9 @@ impl Files {
         lenient.rules = RuleSet::of(good, cases);
         lenient
     }
+}
+
+/// A file's name without its folders: the earlier version may have stood elsewhere.
+fn name_of(path: &str) -> &str {
+    path.rsplit(['/', '\\']).next().unwrap_or(path)
 }

@@ -143,6 +143,11 @@ impl RuleSet {
         self.cases.len()
     }
 
+    /// How many test cases a rule brings along.
+    pub fn cases_for(&self, id: &RuleId) -> usize {
+        self.cases.of(id).len()
+    }
+
     /// Runs the test cases that stand in the rule files; empty when every rule does what its file says.
     pub fn self_test(&self) -> Vec<CaseFailure> {
         self.cases.run(self)

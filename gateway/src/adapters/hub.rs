@@ -40,6 +40,7 @@ impl Adapter for Hub {
         match uplink.topic.as_str() {
             PROBE => return Parsed::default(),
             STORAGE => return about_itself(seq, uplink, context, Kind::GatewayStorage),
+            RULES => return about_itself(seq, uplink, context, Kind::GatewayRules),
             RESTARTED => return about_itself(seq, uplink, context, Kind::GatewayRestarted),
             _ => {}
         }
@@ -57,6 +58,9 @@ pub const PROBE: &str = "$hub/probe";
 pub const STORAGE: &str = "$hub/storage";
 /// The hub is back after an end that nobody asked for: `{"reason": "…"}`.
 pub const RESTARTED: &str = "$hub/restarted";
+
+/// What is wrong with rule files: `{"level": "ok" | "mistakes", "mistakes": 2, "first": "…", …}`.
+pub const RULES: &str = "$hub/rules";
 
 /// A note of the hub as it is journalled.
 pub fn note(at: Timestamp, topic: String, epoch: u64, payload: Vec<u8>) -> Uplink {
@@ -77,8 +81,8 @@ fn about_itself(seq: Seq, uplink: &Uplink, context: &Context<'_>, kind: Kind) ->
     let attrs = serde_json::value::RawValue::from_string(text)
         .map_or_else(|_| Attrs::empty(), Attrs::from_raw);
     let phase = match (kind, attrs.to_value()["level"].as_str()) {
-        (Kind::GatewayStorage, Some("ok")) => Phase::Cleared,
-        (Kind::GatewayStorage, _) => Phase::Raised,
+        (Kind::GatewayStorage | Kind::GatewayRules, Some("ok")) => Phase::Cleared,
+        (Kind::GatewayStorage | Kind::GatewayRules, _) => Phase::Raised,
         _ => Phase::Instant,
     };
     let mut parsed = Parsed::default();

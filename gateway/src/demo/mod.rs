@@ -74,7 +74,7 @@ pub async fn run(options: Options) -> anyhow::Result<()> {
     config.http.listen = options.http;
     crate::logging::init(&config.log)?;
     let scenario = Scenario::load(&options.scenario).map_err(|e| hub::Misconfigured::new(&e))?;
-    let catalogue = Catalogue::load(&config)?;
+    let catalogue = Catalogue::load_to_run(&config)?;
     let told = options.data.join("demo.json");
     let _ = std::fs::remove_file(&told);
 

@@ -9,8 +9,8 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use anyhow::Context as _;
-use domain::rule::{Engine, Finding, FindingKind, RuleBook};
-use domain::{DeviceId, Event, Kind, Seq, Timestamp};
+use domain::rule::{Engine, Finding, FindingKind, RuleBook, RuleSet};
+use domain::{DeviceId, Event, Kind, RuleId, Seq, Timestamp};
 use store::journal::Watermarks;
 use store::state::{Batch, DeviceTouch, QuarantineRow, State};
 use tokio::sync::watch;
@@ -31,6 +31,8 @@ const TICK: Duration = Duration::from_secs(1);
 pub struct Detector {
     /// Rules and their windows.
     pub engine: Engine,
+    /// Other rules, when the files change.
+    pub rules: watch::Receiver<Arc<RuleSet>>,
     /// What follows from a match.
     pub book: Arc<RuleBook>,
     /// Where it is written.
@@ -81,7 +83,9 @@ impl Detector {
             if let Some(last) = items.last() {
                 cursor = last.seq;
             }
+            let over = self.follow_rules(seen_upto);
             let mut work = self.detect(cursor, items).await?;
+            work.findings.splice(0..0, over);
             if is_time {
                 work.findings.extend(self.engine.on_tick(seen_upto));
                 ticked_at = now;
@@ -90,6 +94,33 @@ impl Detector {
             self.stats.detected_seq.store(cursor.0, Ordering::Relaxed);
             done.send_replace(cursor);
         }
+    }
+
+    /// Takes other rules, if the files have changed; alarms of rules that are no more are over.
+    fn follow_rules(&mut self, now: Timestamp) -> Vec<Finding> {
+        if !self.rules.has_changed().unwrap_or(false) {
+            return Vec::new();
+        }
+        let rules = Arc::clone(&self.rules.borrow_and_update());
+        let mut book = rules.book().clone();
+        // incidents of rules that are no more go on with what was known of them
+        for (id, meta) in self.book.iter() {
+            book.entry(id.clone()).or_insert_with(|| meta.clone());
+        }
+        self.book = Arc::new(book);
+        let reloaded = self.engine.reload(rules, now);
+        let list = |ids: &[RuleId]| {
+            let ids: Vec<&str> = ids.iter().map(RuleId::as_str).collect();
+            ids.join(" ")
+        };
+        info!(
+            rules.new = list(&reloaded.new),
+            rules.gone = list(&reloaded.gone),
+            rules.started_over = list(&reloaded.started_over),
+            rules.alarms_ended = reloaded.findings.len(),
+            "rules changed, all others go on"
+        );
+        reloaded.findings
     }
 
     async fn detect(&mut self, cursor: Seq, items: Vec<Item>) -> anyhow::Result<Work> {

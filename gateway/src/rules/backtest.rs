@@ -1,0 +1,253 @@
+//! `gateway rules backtest`: what rules would have rung for on stored history.
+//!
+//! The events of the event store go through a fresh engine, in the order of the journal, with time passing between them as it
+//! did. So that windows which were open at the beginning are too, it begins earlier ([`Backtest::warm_up_h`]) and counts only
+//! what is raised from `from` on. Nothing is written; the hub may be running.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use anyhow::Context as _;
+use domain::rule::{Engine, Finding, FindingKind, RuleBook};
+use domain::{Kind, RuleId, Timestamp};
+use jiff::SignedDuration;
+use jiff::tz::TimeZone;
+use serde_json::json;
+use store::events::sqlite::SqliteEvents;
+use store::events::{EventStore, HISTORY_LIMIT_MAX, HistoryQuery, Order};
+
+use super::check::rules_of;
+use crate::clock::Clock;
+use crate::config::Config;
+
+/// Time is put to the rules at least this often, as in a running hub (which does so every second).
+const STEP: SignedDuration = SignedDuration::from_secs(20);
+
+/// What is asked for.
+pub struct Backtest {
+    /// Alarms raised at this time or later.
+    pub from: Timestamp,
+    /// And before this time.
+    pub to: Timestamp,
+    /// Only of this rule.
+    pub rule: Option<RuleId>,
+    /// Rules of this directory instead of the configured ones.
+    pub rules: Option<PathBuf>,
+    /// How many hours before `from` the replay begins.
+    pub warm_up_h: u32,
+    /// Print JSON.
+    pub json: bool,
+}
+
+/// One alarm that would have been.
+struct Raised {
+    rule: RuleId,
+    subject: String,
+    severity: domain::Severity,
+    at: Timestamp,
+}
+
+/// What came of the replay.
+#[derive(Default)]
+struct Tally {
+    raised: Vec<Raised>,
+    open: BTreeSet<(RuleId, String)>,
+    events: u64,
+}
+
+impl Tally {
+    /// An alarm counts when it begins, not when it is told again.
+    fn add(&mut self, findings: Vec<Finding>, wanted: &Backtest) {
+        for finding in findings {
+            let key = (finding.rule.clone(), finding.subject.clone());
+            let begins = match finding.what {
+                FindingKind::Raised => self.open.insert(key),
+                FindingKind::Cleared => {
+                    self.open.remove(&key);
+                    false
+                }
+            };
+            let is_wanted = finding.at >= wanted.from
+                && wanted
+                    .rule
+                    .as_ref()
+                    .is_none_or(|rule| *rule == finding.rule);
+            if begins && is_wanted {
+                self.raised.push(Raised {
+                    rule: finding.rule,
+                    subject: finding.subject,
+                    severity: finding.severity,
+                    at: finding.at,
+                });
+            }
+        }
+    }
+}
+
+/// Replays history and prints what would have rung: per rule, per hour, per lead department.
+///
+/// # Errors
+/// [`Misconfigured`](crate::hub::Misconfigured): rules or registry have mistakes. No history, or one that cannot be read.
+pub async fn backtest(config: &Config, wanted: &Backtest) -> anyhow::Result<()> {
+    let (catalogue, rules) = rules_of(config, wanted.rules.as_deref())?;
+    if let Some(rule) = &wanted.rule {
+        anyhow::ensure!(
+            rules.meta(rule).is_some(),
+            "unknown rule `{rule}` (hint: `gateway rules test` lists all)"
+        );
+    }
+    anyhow::ensure!(
+        wanted.from < wanted.to,
+        "`--from` is not before `--to` (hint: both are times such as 2026-03-01T00:00:00+08:00)"
+    );
+    let dir = config.data.dir.join("events");
+    anyhow::ensure!(
+        dir.is_dir(),
+        "there is no history in {} (hint: see `data.dir`)",
+        dir.display()
+    );
+    // keeps every day: only the hub itself lets days go
+    let events = SqliteEvents::open(&dir, None).context("opening the history")?;
+    let mut engine = Engine::new(Arc::clone(&rules), Arc::clone(&catalogue.registry));
+    let tally = replay(&events, &mut engine, wanted).await?;
+    let zone = catalogue.registry.community.as_ref();
+    let zone = zone.and_then(|c| domain::rule::time_zone(&c.time_zone));
+    let zone = zone.unwrap_or(TimeZone::UTC);
+    print!("{}", report(&tally, rules.book(), &zone, wanted));
+    Ok(())
+}
+
+async fn replay(
+    events: &dyn EventStore,
+    engine: &mut Engine,
+    wanted: &Backtest,
+) -> anyhow::Result<Tally> {
+    let warm_up = SignedDuration::from_hours(i64::from(wanted.warm_up_h));
+    let begin = wanted.from.checked_sub(warm_up).unwrap_or(Timestamp::MIN);
+    let mut query = HistoryQuery {
+        from: Some(begin),
+        to: Some(wanted.to),
+        limit: HISTORY_LIMIT_MAX,
+        order: Order::OldestFirst,
+        ..HistoryQuery::default()
+    };
+    let mut tally = Tally::default();
+    let mut now: Option<Timestamp> = None;
+    loop {
+        let page = events
+            .history(query.clone())
+            .await
+            .context("reading the history")?;
+        for stored in page.items {
+            let event = stored.event;
+            tally.events += 1;
+            let findings = pass(engine, &mut now, event.received_at);
+            tally.add(findings, wanted);
+            if !matches!(event.kind, Kind::DeviceOffline | Kind::GatewayRefused) {
+                engine.seen(&event.device, event.received_at);
+            }
+            tally.add(engine.on_event(&event), wanted);
+        }
+        if page.next.is_none() {
+            break;
+        }
+        query.cursor = page.next;
+    }
+    if now.is_some() {
+        let today = Clock::new(Timestamp::UNIX_EPOCH).now();
+        let findings = pass(engine, &mut now, wanted.to.min(today));
+        tally.add(findings, wanted);
+    }
+    Ok(tally)
+}
+
+/// Lets time pass up to a moment: at everything that falls due, and at least every [`STEP`].
+fn pass(engine: &mut Engine, now: &mut Option<Timestamp>, upto: Timestamp) -> Vec<Finding> {
+    let Some(mut at) = *now else {
+        *now = Some(upto);
+        return engine.on_tick(upto);
+    };
+    let mut findings = Vec::new();
+    while at < upto {
+        let step = at.checked_add(STEP).map_or(upto, |step| step.min(upto));
+        let due = engine.next_due().map_or(step, |due| due.min(step));
+        let least = at
+            .checked_add(SignedDuration::from_millis(1))
+            .unwrap_or(upto);
+        at = due.max(least).min(upto);
+        findings.extend(engine.on_tick(at));
+    }
+    *now = Some(at);
+    findings
+}
+
+/// As a table or as JSON.
+fn report(tally: &Tally, book: &RuleBook, zone: &TimeZone, wanted: &Backtest) -> String {
+    let mut by_rule: BTreeMap<&RuleId, [u64; 4]> = BTreeMap::new();
+    let mut by_hour: BTreeMap<String, u64> = BTreeMap::new();
+    let mut by_lead: BTreeMap<&str, u64> = BTreeMap::new();
+    for raised in &tally.raised {
+        let index = usize::try_from(raised.severity.number() - 1).unwrap_or(3);
+        by_rule.entry(&raised.rule).or_default()[index] += 1;
+        let hour = zone.to_datetime(raised.at).strftime("%Y-%m-%d %H:00");
+        *by_hour.entry(hour.to_string()).or_default() += 1;
+        let lead = book.get(&raised.rule).map_or("", |meta| meta.lead.as_str());
+        *by_lead.entry(lead).or_default() += 1;
+    }
+    if wanted.json {
+        let rules: Vec<_> = by_rule
+            .iter()
+            .map(|(rule, counts)| {
+                json!({
+                    "rule": rule, "raised": counts.iter().sum::<u64>(), "lead": book.get(*rule).map(|meta| &meta.lead),
+                    "severity": { "P1": counts[0], "P2": counts[1], "P3": counts[2], "P4": counts[3] },
+                })
+            })
+            .collect();
+        let alarms: Vec<_> = tally
+            .raised
+            .iter()
+            .map(|r| json!({"rule": r.rule, "subject": r.subject, "severity": r.severity.to_string(), "at": r.at}))
+            .collect();
+        let report = json!({
+            "from": wanted.from, "to": wanted.to, "events": tally.events, "raised": tally.raised.len(),
+            "rules": rules, "hours": by_hour, "leads": by_lead, "alarms": alarms,
+        });
+        return format!("{report:#}\n");
+    }
+    let mut text = format!(
+        "{} events, {} alarms from {} to {}\n\n",
+        tally.events,
+        tally.raised.len(),
+        wanted.from,
+        wanted.to
+    );
+    let mut line = |columns: &[&str]| {
+        let mut row = String::new();
+        for (index, column) in columns.iter().enumerate() {
+            let width = if index == 0 { 18 } else { 8 };
+            row.extend([format!("{column:<width$}")]);
+        }
+        text += row.trim_end();
+        text.push('\n');
+    };
+    line(&["rule", "raised", "P1", "P2", "P3", "P4", "lead"]);
+    for (rule, counts) in &by_rule {
+        let sum = counts.iter().sum::<u64>().to_string();
+        let [p1, p2, p3, p4] = counts.map(|n| n.to_string());
+        let lead = book.get(*rule).map_or("", |meta| meta.lead.as_str());
+        line(&[rule.as_str(), &sum, &p1, &p2, &p3, &p4, lead]);
+    }
+    line(&[]);
+    line(&["hour", "raised"]);
+    for (hour, count) in &by_hour {
+        line(&[hour, &count.to_string()]);
+    }
+    line(&[]);
+    line(&["lead", "raised"]);
+    for (lead, count) in &by_lead {
+        line(&[lead, &count.to_string()]);
+    }
+    text
+}

@@ -1,0 +1,163 @@
+//! Rule files are looked at while the hub runs; what changed goes to the detector and the screens without a restart.
+//!
+//! Good rules are taken, a bad one keeps its last good version, and the hub rings about its own mistakes (`$hub/rules`, rule
+//! HUB6) until the files are good again. A file is read when it has looked the same twice: an editor may be half way through.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use domain::place::Registry;
+use domain::rule::{Lenient, RuleBook, RuleError, RuleSet};
+use domain::{Lane, RuleId};
+use serde_json::json;
+use store::journal::Journal;
+use tokio::sync::watch;
+use tokio_util::sync::CancellationToken;
+use tracing::{debug, error, info};
+
+use super::files::{Stamp, stamps};
+use crate::adapters;
+use crate::clock::Clock;
+use crate::embedded;
+use crate::hub::folder;
+
+/// How often the files are looked at.
+const LOOK_EVERY: Duration = Duration::from_secs(1);
+/// Most mistakes that one note tells; the log has all.
+const TOLD_MAX: usize = 5;
+
+/// Follows a directory of rule files.
+pub struct Follow {
+    /// The directory; empty: what is built in, which does not change.
+    pub dir: PathBuf,
+    /// What rules are checked against.
+    pub registry: Arc<Registry>,
+    /// Where the hub tells of mistakes.
+    pub journal: Journal,
+    /// The hub's clock.
+    pub clock: Clock,
+    /// To the detector.
+    pub rules: watch::Sender<Arc<RuleSet>>,
+    /// To the screens.
+    pub book: watch::Sender<Arc<RuleBook>>,
+}
+
+impl Follow {
+    /// Looks until the hub stops. `first` are the mistakes that were found at the start.
+    ///
+    /// # Errors
+    /// Reading files on a blocking thread failed: a bug.
+    pub async fn run(self, first: Vec<RuleError>, stop: CancellationToken) -> anyhow::Result<()> {
+        let mut is_bad = !first.is_empty();
+        if is_bad {
+            self.tell(
+                &first.iter().map(ToString::to_string).collect::<Vec<_>>(),
+                &[],
+                &[],
+            )
+            .await;
+        }
+        if self.dir.as_os_str().is_empty() {
+            stop.cancelled().await;
+            return Ok(());
+        }
+        let mut read = self.look().await?;
+        let mut seen = read.clone();
+        let mut every = tokio::time::interval(LOOK_EVERY);
+        every.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Skip);
+        loop {
+            tokio::select! {
+                () = stop.cancelled() => return Ok(()),
+                _ = every.tick() => {}
+            }
+            let now = self.look().await?;
+            let is_settled = now == seen;
+            seen = now;
+            if !is_settled || seen == read {
+                continue;
+            }
+            read.clone_from(&seen);
+            is_bad = self.take(is_bad).await?;
+        }
+    }
+
+    /// How the files look; what cannot be looked at looks like its error.
+    async fn look(&self) -> anyhow::Result<Result<Vec<Stamp>, String>> {
+        let dir = self.dir.clone();
+        let looked = tokio::task::spawn_blocking(move || stamps(&dir)).await?;
+        Ok(looked.map_err(|e| format!("{e:#}")))
+    }
+
+    /// Reads the files and takes what is good; says whether something is bad.
+    async fn take(&self, was_bad: bool) -> anyhow::Result<bool> {
+        let (dir, registry) = (self.dir.clone(), Arc::clone(&self.registry));
+        let before = Arc::clone(&self.rules.borrow());
+        let read = tokio::task::spawn_blocking(move || {
+            let files = folder(&dir, embedded::RULES)?;
+            anyhow::Ok(RuleSet::parse_lenient(&files, &registry, Some(&before)))
+        });
+        let Lenient {
+            rules,
+            errors,
+            kept,
+            missing,
+        } = match read.await? {
+            Ok(lenient) => lenient,
+            Err(e) => {
+                error!(
+                    error = format!("{e:#}"),
+                    "rule files not read, the last good rules go on"
+                );
+                self.tell(&[format!("{e:#}")], &[], &[]).await;
+                return Ok(true);
+            }
+        };
+        for mistake in &errors {
+            error!(rule.mistake = %mistake, "rule not taken (hint: `gateway rules check` lists all mistakes)");
+        }
+        let rules = Arc::new(rules);
+        info!(
+            rules.count = rules.rules().len(),
+            rules.mistakes = errors.len(),
+            "rule files read again"
+        );
+        self.book.send_replace(Arc::new(rules.book().clone()));
+        self.rules.send_replace(rules);
+        metrics::counter!("hub_rules_reloads_total").increment(1);
+        if errors.is_empty() {
+            if was_bad {
+                self.note(&json!({"level": "ok"})).await;
+            }
+            return Ok(false);
+        }
+        let told: Vec<String> = errors.iter().map(ToString::to_string).collect();
+        self.tell(&told, &kept, &missing).await;
+        Ok(true)
+    }
+
+    async fn tell(&self, mistakes: &[String], kept: &[RuleId], missing: &[RuleId]) {
+        let list = |ids: &[RuleId]| {
+            let ids: Vec<&str> = ids.iter().map(RuleId::as_str).collect();
+            ids.join(" ")
+        };
+        let first: Vec<&str> = mistakes.iter().take(TOLD_MAX).map(String::as_str).collect();
+        self.note(&json!({
+            "level": "mistakes", "mistakes": mistakes.len(), "first": first.join("; "), "kept": list(kept), "missing": list(missing),
+        }))
+        .await;
+    }
+
+    async fn note(&self, payload: &serde_json::Value) {
+        let payload = payload.to_string().into_bytes();
+        let note = adapters::hub::note(
+            self.clock.now(),
+            adapters::hub::RULES.to_owned(),
+            0,
+            payload,
+        );
+        if let Err(e) = self.journal.append(Lane::Alarm, note).await {
+            debug!(error = %e, "note not journalled");
+        }
+    }
+}
