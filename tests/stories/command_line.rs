@@ -51,7 +51,7 @@ async fn check_says_which_key_is_wrong_and_which_was_meant() {
     for part in [
         "configuration is good",
         "9 sites",
-        "320 devices",
+        "322 devices",
         "http.listen 0.0.0.0:8443",
     ] {
         assert!(outcome.stdout.contains(part), "{part}: {}", outcome.stdout);
