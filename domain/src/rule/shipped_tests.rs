@@ -88,3 +88,15 @@ fn the_example_in_the_documentation_works() {
     let failures: Vec<String> = set.self_test().iter().map(ToString::to_string).collect();
     assert!(failures.is_empty(), "{}", failures.join("\n"));
 }
+
+#[test]
+fn a_comment_above_each_rule_says_where_its_numbers_come_from() {
+    for (name, text) in files_of("rules") {
+        // reports have no numbers but those that stand at the head of their file
+        let lines: Vec<&str> = text.lines().collect();
+        for pair in lines.windows(2).filter(|_| name != "reports.toml") {
+            let told = pair[1] != "[[rule]]" || pair[0].starts_with('#');
+            assert!(told, "{name}: nothing above a rule, after `{}`", pair[0]);
+        }
+    }
+}
