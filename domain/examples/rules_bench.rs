@@ -13,6 +13,8 @@ use domain::{Attrs, ClockSource, Event, EventId, Kind, Phase, Seq, Timestamp};
 
 const RULES: usize = 200;
 const DEVICES: usize = 10_000;
+/// How many sorts of rule there are.
+const SORTS: usize = 12;
 const CLASSES: [&str; 4] = ["fire_sensor", "barrier", "access", "camera"];
 
 /// Rules of all sorts, spread over all kinds, as many per kind as a large site would have.
@@ -20,7 +22,8 @@ fn rules() -> RuleSet {
     let mut text = String::new();
     for n in 0..RULES {
         let kind = Kind::ALL[n % Kind::ALL.len()];
-        let (subject, when) = match n % 5 {
+        let before = n.saturating_sub(SORTS);
+        let (subject, when) = match n % SORTS {
             0 => ("device", format!("is = \"match\"\nkinds = [\"{kind}\"]")),
             1 => (
                 "door",
@@ -34,10 +37,50 @@ fn rules() -> RuleSet {
                 "plate@site",
                 format!("is = \"match\"\nkinds = [\"{kind}\"]\nwatch_list = true"),
             ),
-            _ => (
+            4 => (
                 "credential@site",
                 format!(
                     "is = \"count\"\nkinds = [\"{kind}\"]\nat_least = 3\nwithin_s = 600\ndistinct = \"door\"\nwhere = {{ confidence = {{ at_least = 0.5 }} }}"
+                ),
+            ),
+            5 => (
+                "device",
+                format!("is = \"held\"\nkinds = [\"{kind}\"]\nfor_s = 60"),
+            ),
+            6 => (
+                "device",
+                format!(
+                    "is = \"threshold\"\nkinds = [\"{kind}\"]\nreading = \"level\"\nabove = 0.8\nclear_below = 0.6"
+                ),
+            ),
+            7 => (
+                "device",
+                format!("is = \"fleeting\"\nkinds = [\"{kind}\"]\nwithin_s = 30"),
+            ),
+            8 => (
+                "zone",
+                format!(
+                    "is = \"sequence\"\nwithin_s = 120\n[[rule.when.step]]\nkinds = [\"{kind}\"]\n[[rule.when.step]]\nkinds = [\"camera.tamper\"]"
+                ),
+            ),
+            9 => (
+                "device",
+                format!(
+                    "is = \"days\"\nkinds = [\"{kind}\"]\nedge = \"attrs.label\"\nat_least = 20\ndays = 3\nof_days = 7"
+                ),
+            ),
+            10 => (
+                "device",
+                format!(
+                    "is = \"match\"\nkinds = [\"{kind}\"]\nexpr = \"attrs.level > 0.8 && zone.kind == 'fire_compartment'\""
+                ),
+            ),
+            // listens to a match of its own
+            _ => (
+                "site",
+                format!(
+                    "is = \"share\"\nrules = [\"R{}\"]\nclass = \"camera\"\nshare = 0.3\nwithin_s = 600",
+                    before / SORTS * SORTS
                 ),
             ),
         };
@@ -174,8 +217,17 @@ fn run(name: &str, rules: RuleSet, registry: &Arc<Registry>, count: usize) {
         per(write, rows)
     );
     println!(
-        "findings {findings}, subjects {}, evicted {}",
+        "findings {findings}, subjects {}, evicted {}, expressions without an answer {}, resident {} MB",
         engine.subjects(),
-        engine.evicted()
+        engine.evicted(),
+        engine.expr_errors(),
+        resident_bytes() / 1_000_000
     );
+}
+
+/// What the process holds in memory, where the system tells.
+fn resident_bytes() -> u64 {
+    let pages = std::fs::read_to_string("/proc/self/statm").unwrap_or_default();
+    let pages = pages.split(' ').nth(1).and_then(|n| n.parse::<u64>().ok());
+    pages.unwrap_or(0) * 4096
 }

@@ -572,6 +572,40 @@ fn a_rule_that_is_gone_or_another_one_ends_its_alarm_and_drops_its_rows() {
     );
 }
 
+/// The rules of all sorts, or those that ship; read once.
+fn rules(all_sorts: bool) -> Arc<RuleSet> {
+    static READ: LazyLock<[Arc<RuleSet>; 2]> =
+        LazyLock::new(|| [Arc::new(shipped()), Arc::new(sorts())]);
+    Arc::clone(&READ[usize::from(all_sorts)])
+}
+
+/// The same with one rule before all others, so that every rule has another number.
+fn one_more(all_sorts: bool) -> Arc<RuleSet> {
+    static READ: LazyLock<[Arc<RuleSet>; 2]> = LazyLock::new(|| {
+        [all_shipped(), super::sorts_tests::text()].map(|text| {
+            let set = RuleSet::parse(&[("more.toml".to_owned(), format!("{EXTRA}{text}"))]);
+            Arc::new(set.unwrap_or_else(|e| panic!("{}", e[0])))
+        })
+    });
+    Arc::clone(&READ[usize::from(all_sorts)])
+}
+
+#[test]
+fn what_stopped_long_ago_is_not_found_held_by_a_late_look() {
+    let mut engine = Engine::new(rules(true), registry());
+    let loiter = |seconds| event(seconds, "gate-1", Kind::VehicleLoiter, Phase::Instant);
+    engine.on_event(&loiter(0));
+    assert_eq!(engine.on_tick(at(110)), []);
+    // but what lasted long enough is found, however late
+    for seconds in [200, 230, 260, 290] {
+        engine.on_event(&loiter(seconds));
+    }
+    assert_eq!(
+        rules_of(&engine.on_tick(at(400))),
+        ["Raised H2 device:gate-1", "Cleared H2 device:gate-1"]
+    );
+}
+
 /// Something that may happen to an engine.
 #[derive(Debug, Clone)]
 enum Happening {
@@ -712,7 +746,7 @@ proptest! {
         } else {
             Limits::default()
         };
-        let rules: Arc<RuleSet> = Arc::new(if all_sorts { sorts() } else { shipped() });
+        let rules = rules(all_sorts);
         let registry = registry();
         let fresh = || Engine::with_limits(Arc::clone(&rules), Arc::clone(&registry), limits);
         let cut = cut.index(story.len());
@@ -766,11 +800,7 @@ proptest! {
         all_sorts in any::<bool>(),
     ) {
         let registry = registry();
-        let rules = Arc::new(if all_sorts { sorts() } else { shipped() });
-        let more = if all_sorts { super::sorts_tests::text() } else { all_shipped() };
-        // one rule before all others, so that every rule gets another number
-        let more = RuleSet::parse(&[("more.toml".to_owned(), format!("{EXTRA}{more}"))]);
-        let more = Arc::new(more.unwrap_or_else(|e| panic!("{}", e[0])));
+        let (rules, more) = (rules(all_sorts), one_more(all_sorts));
         let cut = cut.index(story.len());
         let mut steady = Engine::new(Arc::clone(&rules), Arc::clone(&registry));
         let mut reloaded = Engine::new(rules, registry);
