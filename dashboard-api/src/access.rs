@@ -1,5 +1,6 @@
 //! Who may do what: one table of routes × roles, and one of verbs × roles. A route that is in no table is refused to everybody.
 
+use domain::UserId;
 use domain::incident::Verb;
 use domain::{DepartmentId, Severity};
 use store::state::{Role, User};
@@ -47,6 +48,7 @@ pub const ROUTES: &[(&str, &str, Callers)] = &[
             Responder,
             StationLead,
             PropertyManager,
+            GridCaptain,
             Administrator,
         ]),
     ),
@@ -126,25 +128,66 @@ pub fn callers(method: &str, path: &str) -> Callers {
     found.map_or(Callers::Roles(&[]), |(_, _, callers)| *callers)
 }
 
+/// What is asked of which incident.
+#[derive(Debug, Clone, Copy)]
+pub struct Asked<'a> {
+    /// What.
+    pub verb: Verb,
+    /// Whose task, if one was named.
+    pub department: Option<&'a DepartmentId>,
+    /// How urgent it is.
+    pub severity: Severity,
+    /// Who reported it.
+    pub reporter: Option<&'a UserId>,
+    /// Who has closed it by force and waits for a second person.
+    pub force_by: Option<&'a UserId>,
+}
+
 /// Why somebody may not do something to an incident; none when they may.
-pub fn refuses(
-    user: &User,
-    verb: Verb,
-    severity: Severity,
-    department: Option<&DepartmentId>,
-) -> Option<&'static str> {
+///
+/// Who does what is RULES' table: the desk acknowledges, verifies, dispatches and merges; departments claim, arrive and resolve; the
+/// station lead overrides. Whoever reported it says whether it is settled.
+pub fn refuses(user: &User, asked: Asked<'_>) -> Option<&'static str> {
+    let Asked {
+        verb, department, ..
+    } = asked;
+    let is_theirs = asked.reporter == Some(&user.login);
+    if verb == Verb::Answer && is_theirs {
+        return None;
+    }
+    let is_duty = matches!(
+        verb,
+        Verb::Claim | Verb::Arrive | Verb::Progress | Verb::HandBack | Verb::Resolve
+    );
     match user.role {
-        Operator | StationLead | Administrator => None,
-        Responder => match verb {
-            Verb::Claim | Verb::Arrive | Verb::Resolve => {
-                let is_own = department.is_none() || department == user.department.as_ref();
-                (!is_own).then_some("a responder acts for the own department only")
+        StationLead | Administrator => None,
+        Operator => match verb {
+            Verb::Assign | Verb::Cancel | Verb::Reopen => {
+                Some("the station lead assigns, cancels and reopens")
             }
-            _ => Some("a responder claims, arrives and resolves"),
+            Verb::ForceClose if asked.force_by.is_none() => {
+                Some("the station lead closes by force, an operator agrees")
+            }
+            _ => None,
         },
-        PropertyManager if severity >= Severity::P3 => None,
+        Responder if is_duty => {
+            let is_own = department.is_none() || department == user.department.as_ref();
+            (!is_own).then_some("a responder acts for the own department only")
+        }
+        Responder => {
+            Some("a responder claims, arrives, says how it stands, hands back and resolves")
+        }
+        PropertyManager if asked.severity >= Severity::P3 => match verb {
+            Verb::Assign | Verb::Cancel | Verb::Reopen | Verb::ForceClose => {
+                Some("the station lead assigns, cancels, reopens and closes by force")
+            }
+            _ => None,
+        },
         PropertyManager => Some("a property manager handles P3 and P4"),
-        GridCaptain | Auditor => Some("this role reads only"),
+        GridCaptain => {
+            Some("a grid captain reports, and says of the own reports whether they are settled")
+        }
+        Auditor => Some("this role reads only"),
     }
 }
 
@@ -261,13 +304,79 @@ mod tests {
                 false,
             ),
             (user(Operator, None), Verb::Close, Severity::P1, None, true),
+            (
+                user(Operator, None),
+                Verb::Cancel,
+                Severity::P1,
+                None,
+                false,
+            ),
+            (
+                user(Operator, None),
+                Verb::ForceClose,
+                Severity::P1,
+                None,
+                false,
+            ),
+            (
+                user(StationLead, None),
+                Verb::ForceClose,
+                Severity::P1,
+                None,
+                true,
+            ),
+            (
+                user(GridCaptain, None),
+                Verb::Answer,
+                Severity::P3,
+                None,
+                false,
+            ),
         ] {
             assert_eq!(
-                refuses(&user, verb, severity, department).is_none(),
+                refuses(
+                    &user,
+                    Asked {
+                        verb,
+                        department,
+                        severity,
+                        reporter: Some(&"wang".parse().expect("a login")),
+                        force_by: None,
+                    }
+                )
+                .is_none(),
                 may,
                 "{:?} {verb:?}",
                 user.role
             );
         }
+    }
+
+    #[test]
+    fn whoever_reported_it_answers_and_a_second_person_agrees() {
+        let user = |login: &str, role| User {
+            login: login.parse().expect("a login"),
+            name: String::new(),
+            role,
+            department: None,
+        };
+        let (liu, zhou): (UserId, UserId) =
+            ("liu".parse().expect("id"), "zhou".parse().expect("id"));
+        let asked = |verb| Asked {
+            verb,
+            department: None,
+            severity: Severity::P1,
+            reporter: Some(&liu),
+            force_by: Some(&zhou),
+        };
+        assert_eq!(
+            refuses(&user("liu", GridCaptain), asked(Verb::Answer)),
+            None
+        );
+        assert!(refuses(&user("chen", GridCaptain), asked(Verb::Answer)).is_some());
+        assert_eq!(
+            refuses(&user("wang", Operator), asked(Verb::ForceClose)),
+            None
+        );
     }
 }

@@ -56,9 +56,15 @@ pub struct Due {
     pub claim: Option<String>,
     pub arrive: Option<String>,
     pub resolve: Option<String>,
+    pub verify: Option<String>,
+    pub review: Option<String>,
 }
 
 /// An incident as lists and the live feed carry it.
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "an item of the API: each is a member of its own"
+)]
 #[derive(Debug, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct IncidentItem {
@@ -97,7 +103,33 @@ pub struct IncidentItem {
     pub parent: Option<String>,
     pub due: Due,
     pub detail: BTreeMap<String, String>,
+    /// What started it goes on until a device says its end: until then it is only closed by force.
+    pub is_lasting: bool,
+    /// What is waited for: `acknowledge`, `verify`, `claim`, `arrive`, `resolve`, `decide`.
+    pub stage: Option<String>,
+    /// The rung of the ladder that was told last in this stage, 0 to 4.
+    pub level: u8,
+    pub is_exhausted: bool,
+    pub verify: bool,
+    pub verifying_by: Option<String>,
+    pub round: u32,
+    pub hand_backs: u8,
+    pub force_by: Option<String>,
+    pub is_false: bool,
+    /// `not_asked`, `no_answer`, `satisfied`, `dissatisfied`.
+    pub satisfaction: String,
+    pub reporter: Option<String>,
     pub revision: u64,
+}
+
+/// Something that shows how it was.
+#[derive(Debug, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Evidence {
+    /// `photo`, `video`, `on_site`, `call_back`, `document`.
+    pub kind: String,
+    /// Where it is kept, or who said it.
+    pub reference: String,
 }
 
 #[derive(Debug, Serialize, Deserialize, ToSchema)]
@@ -106,7 +138,7 @@ pub struct Task {
     pub id: String,
     pub department: String,
     pub lead: bool,
-    /// `dispatched`, `claimed`, `on_scene`, `resolved`, `released`.
+    /// `dispatched`, `claimed`, `on_scene`, `resolved`, `released`, `handed_back`.
     pub state: String,
     pub holder: Option<String>,
     pub dispatched_at: String,
@@ -114,6 +146,10 @@ pub struct Task {
     pub arrived_at: Option<String>,
     pub resolved_at: Option<String>,
     pub due: Due,
+    pub fence: i64,
+    pub lease_until: Option<String>,
+    pub progress_due: Option<String>,
+    pub overdue: Option<String>,
 }
 
 #[derive(Debug, Serialize, Deserialize, ToSchema)]
@@ -217,6 +253,7 @@ pub struct Incident {
     pub tasks: Vec<Task>,
     pub timeline: Vec<TimelineEntry>,
     pub alarms: Vec<Alarm>,
+    pub evidence: Vec<Evidence>,
     pub events: Vec<Event>,
 }
 
@@ -395,6 +432,16 @@ pub struct Meta {
     pub buildings: Vec<Building>,
     pub zones: Vec<Zone>,
     pub rules: Vec<Rule>,
+    pub causes: Vec<Cause>,
+}
+
+/// What an incident can have been.
+#[derive(Debug, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Cause {
+    pub cause: String,
+    /// `genuine`, `false` or `void`.
+    pub verdict: String,
 }
 
 #[cfg(test)]

@@ -38,7 +38,7 @@ use crate::pipeline::{Stats, project};
 use crate::probe::Probe;
 use crate::rules::Follow;
 use crate::screen::Screen;
-use crate::{embedded, feed};
+use crate::{dispatch, embedded, feed};
 
 /// How often the journal is told what nobody needs any more.
 const RELEASE_EVERY: Duration = Duration::from_secs(5);
@@ -461,6 +461,8 @@ pub async fn serve(
         "detect",
         detector.run(source, journal.watermarks(), detect_done),
     );
+    let driven = dispatch::run(state.clone(), book_now.clone(), clock.clone(), life.stop());
+    life.spawn("dispatch", driven);
     let source = Source::new(journal, projected, Arc::clone(&catalogue.registry));
     let projector = project::run(
         source,

@@ -7,6 +7,7 @@ pub mod clock;
 pub mod config;
 pub mod demo;
 pub mod disk;
+pub mod dispatch;
 pub mod enrolment;
 pub mod exchange;
 pub mod feed;

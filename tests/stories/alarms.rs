@@ -110,7 +110,11 @@ async fn a_shelved_alarm_stays_silent_over_a_kill_and_rings_when_it_is_taken_bac
     alarm(&lead, "S5", &detector.id, "the fault is over", is_over).await;
     worker.advance(incident, "claim", json!({})).await;
     worker
-        .advance(incident, "resolve", json!({"cause": "fault"}))
+        .advance(
+            incident,
+            "resolve",
+            json!({"cause": "fault", "note": "replaced"}),
+        )
         .await;
     worker.advance(incident, "close", json!({})).await;
     let demo = hub.demo.clone();

@@ -36,6 +36,7 @@ const DOERS: &[&str] = &[
     "responder",
     "station_lead",
     "property_manager",
+    "grid_captain",
     "administrator",
 ];
 

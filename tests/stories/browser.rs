@@ -28,18 +28,21 @@ async fn an_operator_handles_a_smoke_alarm_by_keyboard() {
     );
 
     let detector = hub.demo.device("fire_sensor").clone();
-    let smoke =
-        json!({"id": "seen", "kind": "fire.smoke", "phase": "raised", "attrs": {"level": 9}})
-            .to_string();
-    let sent = publish(
-        &hub.demo,
-        &detector,
-        &detector.event_topic("fire.smoke"),
-        smoke.as_bytes(),
-        1,
-        "mqttv5",
+    let smoke = |phase: &str| {
+        let told =
+            json!({"id": phase, "kind": "fire.smoke", "phase": phase, "attrs": {"level": 9}})
+                .to_string();
+        let topic = detector.event_topic("fire.smoke");
+        let sent = publish(&hub.demo, &detector, &topic, told.as_bytes(), 1, "mqttv5");
+        assert!(sent.status.success());
+    };
+    smoke("raised");
+    assert_eq!(
+        said.next().as_deref(),
+        Some("ON SCENE"),
+        "see artefacts/board-failed.png"
     );
-    assert!(sent.status.success());
+    smoke("cleared"); // before that it cannot be resolved
 
     assert_eq!(
         said.next().as_deref(),
@@ -52,7 +55,7 @@ async fn an_operator_handles_a_smoke_alarm_by_keyboard() {
     let all = api.items("/api/v1/incidents").await.expect("incidents");
     let incident = all
         .iter()
-        .find(|i| i["rule"] == "S1")
+        .find(|i| i["device"] == detector.id.as_str())
         .expect("the smoke alarm");
     assert_eq!(incident["state"], "resolved");
     assert_eq!(incident["acknowledged_by"], operator.login.as_str());

@@ -46,15 +46,32 @@ async fn from_the_first_smoke_to_the_closed_incident() {
     assert_eq!(incident["lead"], "fire");
 
     let id = incident["id"].as_str().expect("an id");
-    for (verb, state) in [
-        ("acknowledge", "dispatched"),
-        ("claim", "dispatched"),
-        ("arrive", "dispatched"),
-        ("resolve", "resolved"),
-        ("close", "closed"),
-    ] {
+    for verb in ["acknowledge", "claim", "arrive"] {
+        let after = api.advance(id, verb, json!({})).await;
+        assert_eq!(after["state"], "dispatched", "after {verb}: {after}");
+    }
+    let version = api.incident_of("S1").await["version"].clone();
+    let body = json!({"expected_version": version, "note": "tested", "cause": "fire"});
+    let answer = api.command(id, "resolve", "too early", &body).await;
+    let (status, refused) = answer.expect("an answer");
+    assert_eq!(status, 409, "it still smokes: {refused}");
+    let out = publish(
+        &hub.demo,
+        &detector,
+        &topic,
+        &smoke("s-5", "cleared"),
+        1,
+        "mqttv5",
+    );
+    assert!(out.status.success());
+    eventually("the smoke is over", Duration::from_secs(20), || async {
+        let now = api.get(&format!("/api/v1/incidents/{id}")).await.ok()?;
+        (now["is_lasting"] == false).then_some(())
+    })
+    .await;
+    for (verb, state) in [("resolve", "resolved"), ("close", "closed")] {
         let after = api
-            .advance(id, verb, json!({"note": "tested", "cause": "false"}))
+            .advance(id, verb, json!({"note": "tested", "cause": "fire"}))
             .await;
         assert_eq!(after["state"], state, "after {verb}: {after}");
     }
@@ -68,7 +85,7 @@ async fn from_the_first_smoke_to_the_closed_incident() {
         .expect("events");
     let mut ids: Vec<_> = told.iter().filter_map(|e| e["id"].as_str()).collect();
     ids.sort_unstable();
-    assert_eq!(ids, ["s-1", "s-2", "s-3", "s-4"]);
+    assert_eq!(ids, ["s-1", "s-2", "s-3", "s-4", "s-5"]);
     assert!(hub.stop().await.success());
 }
 

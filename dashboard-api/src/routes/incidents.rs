@@ -4,7 +4,7 @@ use axum::extract::rejection::{JsonRejection, QueryRejection};
 use axum::extract::{Path, Query, State};
 use axum::http::HeaderMap;
 use axum::{Extension, Json};
-use domain::incident::{Actor, Command, Verb};
+use domain::incident::{Actor, Command, Evidence, EvidenceKind, Verb};
 use domain::{DepartmentId, IncidentId};
 use serde::Deserialize;
 use serde_json::Value;
@@ -95,16 +95,26 @@ pub(crate) struct Request {
     expected_version: i64,
     /// In their words.
     note: Option<String>,
-    /// For `resolve`: what it was.
+    /// For `resolve`, `dismiss`, `force_close`, `cancel`: what it was, one of the causes of `/meta`.
     cause: Option<String>,
     /// For `dispatch`: who; those of the rule when none are given.
     #[serde(default)]
     departments: Vec<String>,
-    /// For `claim`, `arrive`, `resolve`: whose task; the caller's own, or the lead's, when not given.
+    /// For verbs of tasks: whose; the caller's own, or the lead's, when not given. For `assign`: who leads.
     department: Option<String>,
+    /// For verbs of tasks: the token of the claim.
+    fence: Option<i64>,
+    /// What shows it.
+    #[serde(default)]
+    evidence: Vec<schema::Evidence>,
+    /// For `merge`: the id of the incident that goes on.
+    into: Option<String>,
+    /// For `answer`: `satisfied` or `dissatisfied`.
+    answer: Option<String>,
 }
 
-/// Acknowledge, dispatch, claim, arrive, resolve or close. The same key brings the same answer, and nothing happens twice.
+/// `acknowledge`, `verify`, `dismiss`, `dispatch`, `assign`, `claim`, `arrive`, `progress`, `hand_back`, `resolve`, `force_close`,
+/// `merge`, `unmerge`, `cancel`, `answer`, `reopen` or `close`. The same key brings the same answer, and nothing happens twice.
 #[utoipa::path(post, path = "/api/v1/incidents/{id}/{verb}", tag = "incidents", request_body = Request,
     params(("id" = String, Path), ("verb" = String, Path), ("Idempotency-Key" = String, Header)),
     responses((status = 200, body = schema::Incident), (status = 400, body = schema::Problem),
@@ -131,14 +141,36 @@ pub(crate) async fn command(
             "`departments` names one that does not exist",
         ));
     }
+    let mut evidence = Vec::with_capacity(request.evidence.len());
+    for given in &request.evidence {
+        let kind: Option<EvidenceKind> = parse("evidence.kind", Some(&given.kind))?;
+        evidence.extend(kind.map(|kind| Evidence {
+            kind,
+            reference: given.reference.clone(),
+        }));
+    }
+    let into = match parse("into", request.into.as_deref())? {
+        Some(other) => {
+            let other: Option<IncidentView> = api.deps.state.incident(other).await?;
+            let other = other.ok_or_else(|| Problem::not_found("incident"))?;
+            Some((other.item.id, other.item.number))
+        }
+        None => None,
+    };
     let view = api
         .deps
         .state
         .incident(id)
         .await?
         .ok_or_else(|| Problem::not_found("incident"))?;
-    if let Some(why) = access::refuses(&caller.user, verb, view.item.severity, department.as_ref())
-    {
+    let asked = access::Asked {
+        verb,
+        department: department.as_ref(),
+        severity: view.item.severity,
+        reporter: view.item.reporter.as_ref(),
+        force_by: view.item.force_by.as_ref(),
+    };
+    if let Some(why) = access::refuses(&caller.user, asked) {
         return Err(Problem::forbidden(why));
     }
     let command = Command {
@@ -152,6 +184,10 @@ pub(crate) async fn command(
         cause: request.cause,
         departments,
         department,
+        fence: request.fence,
+        evidence,
+        into,
+        answer: parse("answer", request.answer.as_deref())?,
     };
     let view = api
         .deps

@@ -2,6 +2,7 @@
 
 use axum::Json;
 use axum::extract::State;
+use domain::incident::{CAUSE_UNSPECIFIED, CAUSES, Verdict};
 use serde_json::{Value, json};
 
 use crate::{Api, schema};
@@ -35,7 +36,22 @@ pub(crate) async fn meta(State(api): State<Api>) -> Json<Value> {
         "buildings": registry.buildings.values().collect::<Vec<_>>(),
         "zones": registry.zones.values().collect::<Vec<_>>(),
         "rules": rules,
+        "causes": causes(),
     }))
+}
+
+fn causes() -> Vec<Value> {
+    let word = |verdict| match verdict {
+        Verdict::Genuine => "genuine",
+        Verdict::False => "false",
+        Verdict::Void => "void",
+    };
+    let known = CAUSES
+        .iter()
+        .filter(|(cause, _)| *cause != CAUSE_UNSPECIFIED);
+    known
+        .map(|(cause, verdict)| json!({"cause": cause, "verdict": word(*verdict)}))
+        .collect()
 }
 
 /// Counters of the hub since it started.

@@ -305,6 +305,7 @@ mod tests {
             occurred_at: at(0),
             event: None,
             seq: None,
+            lasting: true,
             detail: std::collections::BTreeMap::new(),
         }
     }

@@ -100,6 +100,8 @@ pub struct Alarm {
     pub subject: String,
     /// What its rule wants of it.
     pub mode: Mode,
+    /// It goes on until a device says its end (see [`Finding::lasting`]).
+    pub lasting: bool,
     /// Where it stands.
     pub state: AlarmState,
     /// Whether it outlasts its condition.
@@ -142,6 +144,7 @@ impl Alarm {
             rule: finding.rule.clone(),
             subject: finding.subject.clone(),
             mode,
+            lasting: finding.lasting,
             state: AlarmState::ActiveUnacked,
             latch: latch.of(finding.severity),
             flags: Flags::default(),
@@ -163,6 +166,7 @@ impl Alarm {
     /// The condition was found to hold again. A word about it makes it known.
     #[must_use]
     pub fn refresh(mut self, finding: &Finding) -> Self {
+        self.lasting = finding.lasting;
         if !self.state.is_active() {
             self.active_at = finding.at;
         }
@@ -249,6 +253,7 @@ impl Alarm {
             occurred_at: incident.occurred_at,
             event: None,
             seq: None,
+            lasting: incident.course.lasting,
             detail: incident.detail.clone(),
         };
         Self {

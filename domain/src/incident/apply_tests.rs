@@ -1,17 +1,17 @@
 //! Every state × verb as tables, and the stories behind the guards.
 
 use super::{
-    Act, Actor, CAUSE_UNSPECIFIED, Command, Condition, Effect, Incident, IncidentState, Reason,
-    Refused, TaskState, Verb,
+    Act, Actor, Command, Condition, Effect, Evidence, EvidenceKind, Incident, IncidentState,
+    REVIEW_AFTER_S, Reason, Refused, Satisfaction, Standing, TaskState, Verb,
 };
 use crate::rule::{Clocks, Finding, FindingKind, RuleMeta};
 use crate::{DeviceClass, IncidentId, Severity, Timestamp};
 
-fn at(second: i64) -> Timestamp {
+pub(super) fn at(second: i64) -> Timestamp {
     Timestamp::from_second(1_700_000_000 + second).expect("in range")
 }
 
-fn meta(rule: &str, lead: &str, co: &[&str]) -> RuleMeta {
+pub(super) fn meta(rule: &str, lead: &str, co: &[&str]) -> RuleMeta {
     RuleMeta {
         id: rule.parse().expect("rule"),
         title_zh: String::new(),
@@ -32,7 +32,7 @@ fn meta(rule: &str, lead: &str, co: &[&str]) -> RuleMeta {
     }
 }
 
-fn finding(rule: &str, subject: &str, severity: Severity, second: i64) -> Finding {
+pub(super) fn finding(rule: &str, subject: &str, severity: Severity, second: i64) -> Finding {
     Finding {
         rule: rule.parse().expect("rule"),
         subject: subject.to_owned(),
@@ -46,12 +46,13 @@ fn finding(rule: &str, subject: &str, severity: Severity, second: i64) -> Findin
         occurred_at: at(second - 2),
         event: None,
         seq: None,
+        lasting: true,
         detail: [("level".to_owned(), second.to_string())].into(),
     }
 }
 
 /// An incident of a rule led by `fire` with `police` as helper, opened in second 0.
-fn opened(severity: Severity) -> Incident {
+pub(super) fn opened(severity: Severity) -> Incident {
     let id = IncidentId::new(uuid::Uuid::from_u128(7 << 80));
     let found = finding("S1", "device:smoke-1", severity, 0);
     Incident::open(id, 1001, &found, &meta("S1", "fire", &["police"])).0
@@ -64,11 +65,23 @@ fn actor(user: &str, department: Option<&str>) -> Actor {
     }
 }
 
-fn command(verb: Verb, user: &str, department: Option<&str>) -> Command {
+fn act(effect: &Effect) -> Option<Act> {
+    match effect {
+        Effect::Record(step) => Some(step.act),
+        _ => None,
+    }
+}
+
+pub(super) fn command(verb: Verb, user: &str, department: Option<&str>) -> Command {
     Command::new(verb, actor(user, department), at(10))
 }
 
-fn ok(incident: &Incident, verb: Verb, user: &str, department: Option<&str>) -> Incident {
+pub(super) fn ok(
+    incident: &Incident,
+    verb: Verb,
+    user: &str,
+    department: Option<&str>,
+) -> Incident {
     let (next, _) = incident
         .apply(&command(verb, user, department))
         .unwrap_or_else(|refused| panic!("{verb} by {user}: {refused}"));
@@ -81,24 +94,55 @@ fn no(incident: &Incident, verb: Verb, user: &str, department: Option<&str>) -> 
     answer.expect_err("is refused")
 }
 
-/// An incident in a state, on the shortest way there; states without a way yet are put.
+const CALM: Standing = Standing {
+    condition: Condition::Normal,
+    lasting: false,
+};
+
+/// What the holder says when the whole is done: it was real, and the condition is over.
+fn done(user: &str, department: Option<&str>) -> Command {
+    Command {
+        cause: Some("genuine".to_owned()),
+        note: Some("seen to".to_owned()),
+        ..command(Verb::Resolve, user, department)
+    }
+}
+
+fn calm(incident: &Incident) -> Incident {
+    incident.set_condition(CALM, at(9), &incident.rule).0
+}
+
+/// An incident in a state, on the shortest way there.
 fn in_state(state: IncidentState) -> Incident {
     let open = opened(Severity::P2);
     let dispatched = || ok(&open, Verb::Dispatch, "wang", None);
     let resolved = || {
         let claimed = ok(&dispatched(), Verb::Claim, "li", Some("fire"));
-        ok(&claimed, Verb::Resolve, "li", Some("fire"))
+        calm(&claimed)
+            .apply(&done("li", Some("fire")))
+            .expect("resolved")
+            .0
     };
     match state {
         IncidentState::Open => open,
         IncidentState::Acknowledged => ok(&open, Verb::Acknowledge, "wang", None),
+        IncidentState::Verifying => ok(&open, Verb::Verify, "wang", None),
         IncidentState::Dispatched => dispatched(),
         IncidentState::Resolved => resolved(),
+        IncidentState::Review => resolved().on_time(at(10 + i64::from(REVIEW_AFTER_S))).0,
         IncidentState::Closed => ok(&resolved(), Verb::Close, "wang", None),
-        IncidentState::Verifying
-        | IncidentState::Review
-        | IncidentState::Merged
-        | IncidentState::Cancelled => Incident { state, ..open },
+        IncidentState::Merged => {
+            open.merge_into(&opened(Severity::P1), at(-700), &open.rule)
+                .0
+        }
+        IncidentState::Cancelled => {
+            let cancel = Command {
+                cause: Some("drill".to_owned()),
+                note: Some("announced".to_owned()),
+                ..command(Verb::Cancel, "zhou", None)
+            };
+            open.apply(&cancel).expect("cancelled").0
+        }
     }
 }
 
@@ -107,49 +151,98 @@ fn every_state_answers_every_verb() {
     use IncidentState::{
         Acknowledged, Cancelled, Closed, Dispatched, Merged, Open, Resolved, Review, Verifying,
     };
-    use Reason::{NotClaimed, NothingToDispatch, WrongState};
-    use Verb::{Acknowledge, Arrive, Claim, Close, Dispatch, Resolve};
-    const NO: Result<IncidentState, Reason> = Err(WrongState);
-    let verbs = [Acknowledge, Dispatch, Claim, Arrive, Resolve, Close];
-    assert_eq!(verbs, Verb::ALL, "a new verb needs a column");
-    let table = [
+    use Reason::{
+        NeedsAnswer, NeedsCause, NeedsNote, NoTask, NotClaimed, NothingToDispatch, TooLate,
+        WrongParent,
+    };
+    // what is not in the list is not possible in the state; each is asked with nothing but the verb
+    type Row<'a> = (IncidentState, &'a [(Verb, Result<IncidentState, Reason>)]);
+    let table: [Row<'_>; 9] = [
         (
             Open,
-            [Ok(Acknowledged), Ok(Dispatched), Ok(Dispatched), NO, NO, NO],
+            &[
+                (Verb::Acknowledge, Ok(Acknowledged)),
+                (Verb::Verify, Ok(Verifying)),
+                (Verb::Dispatch, Ok(Dispatched)),
+                (Verb::Assign, Err(NoTask)),
+                (Verb::Claim, Ok(Dispatched)),
+                (Verb::ForceClose, Err(NeedsCause)),
+                (Verb::Merge, Err(WrongParent)),
+                (Verb::Cancel, Err(NeedsCause)),
+            ],
         ),
         (
             Acknowledged,
-            [NO, Ok(Dispatched), Ok(Dispatched), NO, NO, NO],
+            &[
+                (Verb::Verify, Ok(Verifying)),
+                (Verb::Dispatch, Ok(Dispatched)),
+                (Verb::Assign, Err(NoTask)),
+                (Verb::Claim, Ok(Dispatched)),
+                (Verb::ForceClose, Err(NeedsCause)),
+                (Verb::Merge, Err(WrongParent)),
+                (Verb::Cancel, Err(NeedsCause)),
+            ],
         ),
         (
             Verifying,
-            [Ok(Verifying), Ok(Dispatched), Ok(Dispatched), NO, NO, NO],
+            &[
+                (Verb::Acknowledge, Err(Reason::AlreadyAcknowledged)),
+                (Verb::Dismiss, Err(NeedsCause)),
+                (Verb::Dispatch, Ok(Dispatched)),
+                (Verb::Assign, Err(NoTask)),
+                (Verb::Claim, Ok(Dispatched)),
+                (Verb::ForceClose, Err(NeedsCause)),
+                (Verb::Merge, Err(WrongParent)),
+                (Verb::Cancel, Err(NeedsCause)),
+            ],
         ),
         (
             Dispatched,
-            [
-                Ok(Dispatched),
-                Err(NothingToDispatch),
-                Ok(Dispatched),
-                Err(NotClaimed),
-                Err(NotClaimed),
-                NO,
+            &[
+                (Verb::Acknowledge, Err(Reason::AlreadyAcknowledged)),
+                (Verb::Verify, Ok(Dispatched)),
+                (Verb::Dismiss, Err(NeedsCause)),
+                (Verb::Dispatch, Err(NothingToDispatch)),
+                (Verb::Assign, Err(NoTask)),
+                (Verb::Claim, Ok(Dispatched)),
+                (Verb::Arrive, Err(NotClaimed)),
+                (Verb::Progress, Err(NotClaimed)),
+                (Verb::HandBack, Err(NeedsNote)),
+                (Verb::Resolve, Err(NotClaimed)),
+                (Verb::ForceClose, Err(NeedsCause)),
+                (Verb::Merge, Err(WrongParent)),
+                (Verb::Cancel, Err(NeedsCause)),
             ],
         ),
-        (Resolved, [NO, NO, NO, NO, NO, Ok(Closed)]),
-        (Review, [NO, NO, NO, NO, NO, Ok(Closed)]),
-        (Closed, [NO; 6]),
-        (Merged, [NO; 6]),
-        (Cancelled, [NO; 6]),
+        (
+            Resolved,
+            &[(Verb::Reopen, Err(NeedsNote)), (Verb::Close, Ok(Closed))],
+        ),
+        (
+            Review,
+            &[
+                (Verb::Answer, Err(NeedsAnswer)),
+                (Verb::Reopen, Err(NeedsNote)),
+                (Verb::Close, Ok(Closed)),
+            ],
+        ),
+        (
+            Closed,
+            &[
+                (Verb::Answer, Err(NeedsAnswer)),
+                (Verb::Reopen, Err(NeedsNote)),
+            ],
+        ),
+        (Merged, &[(Verb::Unmerge, Err(TooLate))]),
+        (Cancelled, &[]),
     ];
-    assert_eq!(
-        table.len(),
-        IncidentState::ALL.len(),
-        "a new state needs a row"
-    );
+    let states: Vec<IncidentState> = table.iter().map(|(state, _)| *state).collect();
+    assert!(IncidentState::ALL.iter().all(|s| states.contains(s)));
     for (state, row) in table {
         let incident = in_state(state);
-        for (verb, expect) in verbs.into_iter().zip(row) {
+        for &verb in Verb::ALL {
+            let listed = row.iter().find(|(listed, _)| *listed == verb);
+            let expect = listed.map_or(Err(Reason::WrongState), |(_, expect)| *expect);
             let answer = incident.apply(&command(verb, "li", Some("fire")));
             let got = answer.map(|(next, _)| next.state).map_err(|refused| {
                 assert_eq!(refused.state, state);
@@ -178,7 +271,7 @@ fn every_task_state_answers_every_verb_of_tasks() {
         (&claimed, arrive, "zhao", police, Ok(TaskState::OnScene)),
         (&claimed, arrive, "sun", police, Err(HeldByOther)),
         (&claimed, resolve, "zhao", police, Ok(TaskState::Resolved)),
-        (&claimed, resolve, "sun", police, Ok(TaskState::Resolved)),
+        (&claimed, resolve, "sun", police, Err(HeldByOther)),
         (&on_scene, claim, "zhao", police, Err(HeldAlready)),
         (&on_scene, claim, "sun", police, Err(HeldByOther)),
         (&on_scene, arrive, "zhao", police, Err(AlreadyDone)),
@@ -244,9 +337,9 @@ fn an_operator_claims_for_the_lead_and_may_resolve_what_they_hold() {
     let there = ok(&claimed, Verb::Arrive, "wang", None);
     let other = no(&there, Verb::Resolve, "zhou", None);
     assert_eq!(other.reason, Reason::HeldByOther);
-    let done = ok(&there, Verb::Resolve, "wang", None);
+    let (done, _) = calm(&there).apply(&done("wang", None)).expect("resolved");
     assert_eq!(done.state, IncidentState::Resolved);
-    assert_eq!(done.cause.as_deref(), Some(CAUSE_UNSPECIFIED));
+    assert_eq!(done.cause.as_deref(), Some("genuine"));
 }
 
 #[test]
@@ -260,11 +353,12 @@ fn the_helper_resolves_its_own_part_the_lead_the_whole() {
     };
     let (wider, _) = helped.apply(&dispatch).expect("traffic comes too");
     let claimed = ok(&wider, Verb::Claim, "li", Some("fire"));
+    let there = ok(&claimed, Verb::Arrive, "li", Some("fire"));
     let resolve = Command {
         cause: Some("cooking".to_owned()),
         ..command(Verb::Resolve, "li", Some("fire"))
     };
-    let (done, effects) = claimed.apply(&resolve).expect("the lead is done");
+    let (done, effects) = calm(&there).apply(&resolve).expect("the lead is done");
     let states: Vec<TaskState> = done.tasks.iter().map(|t| t.state).collect();
     assert_eq!(
         states,
@@ -301,9 +395,9 @@ fn the_note_belongs_to_what_was_asked() {
     let (_, effects) = opened(Severity::P2).apply(&claim).expect("claimed");
     let notes: Vec<_> = effects
         .iter()
-        .map(|effect| match effect {
-            Effect::Record(step) => (step.act, step.note.as_deref()),
-            Effect::AcknowledgeAlarms => unreachable!("a claim acknowledges nothing"),
+        .filter_map(|effect| match effect {
+            Effect::Record(step) => Some((step.act, step.note.as_deref())),
+            _ => None,
         })
         .collect();
     assert_eq!(
@@ -328,7 +422,8 @@ fn deadlines_run_from_the_finding_and_only_move_forward() {
     );
     assert_eq!(worse.due.acknowledge, at(130));
     assert_eq!(worse.tasks[0].due.arrive, at(100 + 180));
-    assert_eq!(effects.len(), 2, "raised and dispatched: {effects:?}");
+    let acts: Vec<Act> = effects.iter().filter_map(act).collect();
+    assert_eq!(acts, [Act::Raise, Act::Dispatch]);
     let (same, effects) = worse.refresh(&finding("S1", "device:smoke-1", Severity::P3, 200), &meta);
     assert_eq!(
         (same.severity, same.version, same.count),
@@ -356,6 +451,17 @@ fn a_confirmed_fire_takes_the_incident_over() {
         fire.holder(),
         Some(&"li".parse().expect("user")),
         "who is there stays there"
+    );
+}
+
+#[test]
+fn smoke_that_was_gone_at_once_needs_no_second_acknowledgement() {
+    let first = ok(&opened(Severity::P1), Verb::Acknowledge, "wang", None);
+    let found = finding("S3", "device:smoke-1", Severity::P2, 20);
+    let (less, _) = first.take_over(&found, &meta("S3", "fire", &[]));
+    assert_eq!(
+        (less.acknowledged.is_some(), less.severity),
+        (true, Severity::P1)
     );
 }
 
@@ -388,9 +494,9 @@ fn merging_releases_what_is_open_and_names_the_other() {
 #[test]
 fn the_condition_is_told_once_and_is_no_step_of_the_work() {
     let incident = opened(Severity::P1);
-    let (calm, told) = incident.set_condition(Condition::Normal, at(5), &incident.rule);
+    let (calm, told) = incident.set_condition(CALM, at(5), &incident.rule);
     assert_eq!((calm.version, told.len()), (incident.version, 1));
-    let (still, told) = calm.set_condition(Condition::Normal, at(6), &incident.rule);
+    let (still, told) = calm.set_condition(CALM, at(6), &incident.rule);
     assert_eq!((still, told.len()), (calm, 0));
 }
 
@@ -402,4 +508,203 @@ fn tasks_have_ids_of_their_own_that_stay() {
         "made from the incident's id, without dice"
     );
     assert_ne!(one.tasks[0].id, one.tasks[1].id);
+}
+
+#[test]
+fn the_whole_is_resolved_with_a_cause_and_proof_and_a_quiet_detector() {
+    let claimed = ok(&opened(Severity::P1), Verb::Claim, "li", Some("fire"));
+    let there = ok(&claimed, Verb::Arrive, "li", Some("fire"));
+    let say = |cause: Option<&str>, note: Option<&str>| Command {
+        cause: cause.map(str::to_owned),
+        note: note.map(str::to_owned),
+        ..command(Verb::Resolve, "li", Some("fire"))
+    };
+    let photo = Command {
+        evidence: vec![Evidence {
+            kind: EvidenceKind::Photo,
+            reference: "kitchen".to_owned(),
+        }],
+        ..say(Some("cooking"), None)
+    };
+    for (incident, asked, expect) in [
+        (
+            &there,
+            say(Some("fire"), None),
+            Err(Reason::ConditionActive),
+        ),
+        (&calm(&there), say(None, None), Err(Reason::NeedsCause)),
+        (
+            &calm(&there),
+            say(Some("gnomes"), None),
+            Err(Reason::WrongCause),
+        ),
+        (&calm(&there), say(Some("cooking"), None), Ok(true)),
+        (
+            &calm(&claimed),
+            say(Some("fire"), None),
+            Err(Reason::NeedsEvidence),
+        ),
+        (&calm(&claimed), say(Some("fire"), Some("out")), Ok(false)),
+        (
+            &calm(&claimed),
+            say(Some("cooking"), Some("she says")),
+            Err(Reason::NeedsProof),
+        ),
+        (&calm(&claimed), photo, Ok(true)),
+    ] {
+        let got = incident.apply(&asked).map(|(next, _)| next.course.is_false);
+        assert_eq!(got.map_err(|r| r.reason), expect, "{asked:?}");
+    }
+}
+
+#[test]
+fn two_people_close_a_p1_by_force_and_one_suffices_below() {
+    let force = |user: &str| Command {
+        cause: Some("fault".to_owned()),
+        note: Some("the detector is gone".to_owned()),
+        ..command(Verb::ForceClose, user, None)
+    };
+    let (first, _) = opened(Severity::P1).apply(&force("zhou")).expect("asked");
+    assert_eq!(first.state, IncidentState::Dispatched);
+    let again = first.apply(&force("zhou")).expect_err("the same person");
+    assert_eq!(again.reason, Reason::NeedsSecondPerson);
+    let (second, _) = first.apply(&force("wang")).expect("agreed");
+    assert_eq!(second.state, IncidentState::Resolved);
+    assert_eq!(second.course.forced_by.len(), 2);
+    let (alone, _) = opened(Severity::P3).apply(&force("zhou")).expect("closed");
+    assert_eq!(alone.state, IncidentState::Resolved);
+}
+
+#[test]
+fn what_wants_verification_is_not_sent_before_somebody_looked() {
+    let mut vendor = meta("C2", "enforcement", &["market"]);
+    vendor.verify = true;
+    let id = IncidentId::new(uuid::Uuid::from_u128(9 << 80));
+    let found = finding("C2", "zone:z1", Severity::P3, 0);
+    let (open, _) = Incident::open(id, 1002, &found, &vendor);
+    for verb in [Verb::Dispatch, Verb::Claim] {
+        let refused = no(&open, verb, "wang", None);
+        assert_eq!(refused.reason, Reason::NeedsVerification, "{verb}");
+    }
+    let looking = ok(&open, Verb::Verify, "wang", None);
+    let blind = no(&looking, Verb::Dispatch, "wang", None);
+    assert_eq!(blind.reason, Reason::NeedsEvidence);
+    let seen = Command {
+        note: Some("two stalls".to_owned()),
+        ..command(Verb::Dispatch, "wang", None)
+    };
+    let (sent, _) = looking.apply(&seen).expect("sent");
+    assert_eq!(sent.lead().as_str(), "enforcement");
+    let (urgent, _) = Incident::open(id, 1003, &finding("C2", "z", Severity::P1, 0), &vendor);
+    assert_eq!(
+        urgent.state,
+        IncidentState::Dispatched,
+        "P1 waits for nobody"
+    );
+}
+
+#[test]
+fn a_token_that_was_overtaken_opens_nothing() {
+    let claimed = ok(&opened(Severity::P1), Verb::Claim, "li", Some("fire"));
+    let fence = claimed.tasks[0].fence;
+    let lapsed = claimed.on_time(at(10 + 181)).0;
+    assert_eq!(lapsed.tasks[0].state, TaskState::Dispatched);
+    let late = Command {
+        fence: Some(fence),
+        ..done("li", Some("fire"))
+    };
+    let refused = calm(&lapsed).apply(&late).expect_err("lapsed");
+    assert_eq!(refused.reason, Reason::NotClaimed);
+    let again = ok(&lapsed, Verb::Claim, "li", Some("fire"));
+    let refused = calm(&again).apply(&late).expect_err("an old token");
+    assert_eq!(refused.reason, Reason::FenceStale);
+    let taken = ok(&lapsed, Verb::Claim, "chen", Some("fire"));
+    let refused = calm(&taken).apply(&late).expect_err("somebody else's");
+    assert_eq!(refused.reason, Reason::HeldByOther);
+}
+
+#[test]
+fn not_ours_twice_and_then_the_station_lead_decides() {
+    let back = |incident: &Incident, user: &str, department: &str| {
+        let said = Command {
+            note: Some("not ours".to_owned()),
+            ..command(Verb::HandBack, user, Some(department))
+        };
+        incident.apply(&said).map(|(next, _)| next)
+    };
+    let sent = ok(&opened(Severity::P2), Verb::Dispatch, "wang", None);
+    let once = back(&sent, "li", "fire").expect("the first");
+    assert_eq!(once.lead().as_str(), "police", "who is there leads");
+    let twice = back(&once, "zhao", "police").expect("the second");
+    assert_eq!(twice.state, IncidentState::Acknowledged, "nobody has it");
+    let desk = no(&twice, Verb::Dispatch, "wang", None);
+    assert_eq!(desk.reason, Reason::HandedBackTwice);
+    let assign = Command {
+        department: Some("fire".parse().expect("department")),
+        ..command(Verb::Assign, "zhou", None)
+    };
+    let (decided, _) = twice.apply(&assign).expect("decided");
+    assert_eq!(
+        (decided.lead().as_str(), decided.state),
+        ("fire", IncidentState::Dispatched)
+    );
+    assert_eq!(decided.tasks[0].state, TaskState::Dispatched);
+}
+
+#[test]
+fn merging_can_be_undone_for_ten_minutes() {
+    let (child, parent) = (opened(Severity::P1), in_state(IncidentState::Open));
+    let held = ok(&child, Verb::Claim, "li", Some("fire"));
+    let merge = Command {
+        into: Some((
+            IncidentId::new(uuid::Uuid::from_u128(5 << 80)),
+            parent.number,
+        )),
+        ..command(Verb::Merge, "wang", None)
+    };
+    let (merged, _) = held.apply(&merge).expect("merged");
+    assert_eq!(merged.tasks[0].state, TaskState::Released);
+    let undo = |second| Command {
+        at: at(second),
+        ..command(Verb::Unmerge, "wang", None)
+    };
+    let (back, _) = merged.apply(&undo(600)).expect("undone");
+    assert_eq!((back.state, back.parent), (IncidentState::Dispatched, None));
+    assert_eq!(back.tasks[0].state, TaskState::Claimed);
+    assert_eq!(back.holder(), held.holder());
+    let late = merged.apply(&undo(611)).expect_err("too late");
+    assert_eq!(late.reason, Reason::TooLate);
+}
+
+#[test]
+fn those_concerned_are_asked_and_may_open_it_again() {
+    let review = in_state(IncidentState::Review);
+    let say = |answer| Command {
+        answer: Some(answer),
+        ..command(Verb::Answer, "reporter", None)
+    };
+    let (well, _) = review.apply(&say(Satisfaction::Satisfied)).expect("heard");
+    assert_eq!(
+        (well.state, well.course.satisfaction),
+        (IncidentState::Closed, Satisfaction::Satisfied)
+    );
+    let (again, _) = review
+        .apply(&say(Satisfaction::Dissatisfied))
+        .expect("heard");
+    assert_eq!(
+        (again.state, again.course.round),
+        (IncidentState::Dispatched, 2)
+    );
+    assert_eq!(
+        (again.acknowledged.clone(), again.tasks[0].state),
+        (None, TaskState::Dispatched)
+    );
+    let late = Command {
+        at: at(20 + 72 * 3600),
+        ..say(Satisfaction::Dissatisfied)
+    };
+    assert_eq!(
+        review.apply(&late).expect_err("too late").reason,
+        Reason::TooLate
+    );
 }

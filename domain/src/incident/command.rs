@@ -2,8 +2,10 @@
 
 use std::fmt;
 
-use super::{Act, IncidentState, Verb};
-use crate::{DepartmentId, RuleId, Timestamp, UserId};
+use serde::{Deserialize, Serialize};
+
+use super::{Act, EvidenceKind, IncidentState, Satisfaction, Stage, Verb};
+use crate::{DepartmentId, IncidentId, RuleId, Timestamp, UserId};
 
 /// The person who asks.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -12,6 +14,16 @@ pub struct Actor {
     pub user: UserId,
     /// The department they serve in; none for operators of the station.
     pub department: Option<DepartmentId>,
+}
+
+/// Something that shows how it was.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Evidence {
+    /// What it is.
+    pub kind: EvidenceKind,
+    /// Where it is kept, or who said it; at most [`EVIDENCE_CHARS_MAX`](super::EVIDENCE_CHARS_MAX) characters.
+    pub reference: String,
 }
 
 /// What a person asks of an incident. Whether they may is decided before, by role; here only whether it can be.
@@ -25,12 +37,20 @@ pub struct Command {
     pub at: Timestamp,
     /// In their words.
     pub note: Option<String>,
-    /// For `resolve`: what it was, such as `cooking`; [`CAUSE_UNSPECIFIED`](super::CAUSE_UNSPECIFIED) when none is given.
+    /// For `resolve`, `dismiss`, `force_close`, `cancel`: what it was, a word of [`CAUSES`](super::CAUSES).
     pub cause: Option<String>,
     /// For `dispatch`: who; empty for those of the rule.
     pub departments: Vec<DepartmentId>,
-    /// For `claim`, `arrive`, `resolve`: whose task; none for the actor's own, or the lead's.
+    /// For verbs of tasks: whose; none for the actor's own, or the lead's. For `assign`: who leads.
     pub department: Option<DepartmentId>,
+    /// For verbs of tasks: the fencing token that the claim gave. One that has been overtaken is refused.
+    pub fence: Option<i64>,
+    /// What shows it.
+    pub evidence: Vec<Evidence>,
+    /// For `merge`: the incident that goes on, and its number.
+    pub into: Option<(IncidentId, u64)>,
+    /// For `answer`: `satisfied` or `dissatisfied`.
+    pub answer: Option<Satisfaction>,
 }
 
 impl Command {
@@ -44,6 +64,10 @@ impl Command {
             cause: None,
             departments: Vec::new(),
             department: None,
+            fence: None,
+            evidence: Vec::new(),
+            into: None,
+            answer: None,
         }
     }
 }
@@ -55,14 +79,17 @@ pub enum By {
     User(UserId),
     /// A rule.
     Rule(RuleId),
+    /// A clock that ran out.
+    Clock,
 }
 
 impl fmt::Display for By {
-    /// The log-in name, or `rule:` and the rule's id.
+    /// The log-in name, `rule:` and the rule's id, or `clock`.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::User(user) => user.fmt(f),
             Self::Rule(rule) => write!(f, "rule:{rule}"),
+            Self::Clock => f.write_str("clock"),
         }
     }
 }
@@ -93,6 +120,28 @@ pub enum Effect {
     Record(Step),
     /// Acknowledge the attached alarms.
     AcknowledgeAlarms,
+    /// Tell people.
+    Notify(Notice),
+    /// Everybody on the ladder has been told in vain: that is an alarm of its own.
+    Exhausted(Stage),
+    /// What had been waited for in vain has come after all.
+    Recovered,
+}
+
+/// Whom to tell, and why.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Notice {
+    /// Whose ladder.
+    pub department: DepartmentId,
+    /// Which rung of it: 0 the duty person, 1 deputy and station lead, 2 head of department, 3 community secretary, 4 sub-district
+    /// duty office.
+    pub level: u8,
+    /// What is waited for.
+    pub stage: Stage,
+    /// When the clock that ran out, or now runs, is due.
+    pub due: Timestamp,
+    /// Since when there is something to tell.
+    pub at: Timestamp,
 }
 
 /// Why a command cannot be carried out.
@@ -114,6 +163,34 @@ pub enum Reason {
     NoTask,
     /// All the departments have their tasks already.
     NothingToDispatch,
+    /// The rule wants a person to look first.
+    NeedsVerification,
+    /// What was found must be shown.
+    NeedsEvidence,
+    /// A false fire alarm must be shown by somebody on the scene or a picture.
+    NeedsProof,
+    /// What it was must be said.
+    NeedsCause,
+    /// The cause does not fit: a real one where a false one is asked for, or none that is known.
+    WrongCause,
+    /// Words are needed.
+    NeedsNote,
+    /// What started it is still so.
+    ConditionActive,
+    /// Somebody else has to agree.
+    NeedsSecondPerson,
+    /// Two departments have given it back already.
+    HandedBackTwice,
+    /// The token belongs to a claim that has been overtaken.
+    FenceStale,
+    /// An incident cannot be merged into itself or into one that is over.
+    WrongParent,
+    /// The time for it is over.
+    TooLate,
+    /// Another incident about the same is open.
+    OpenElsewhere,
+    /// Nothing was said that could be written down.
+    NeedsAnswer,
 }
 
 impl fmt::Display for Reason {
@@ -127,6 +204,24 @@ impl fmt::Display for Reason {
             Self::AlreadyDone => "already done",
             Self::NoTask => "that department takes no part in it (hint: dispatch it first)",
             Self::NothingToDispatch => "these departments have their tasks already",
+            Self::NeedsVerification => "a person has to look first (hint: verify it)",
+            Self::NeedsEvidence => "nothing shows it (hint: say in `note` or `evidence` what was found)",
+            Self::NeedsProof => {
+                "a fire alarm is false only if somebody was there or saw it (hint: `evidence` of kind `on_site`, `photo` or `video`)"
+            }
+            Self::NeedsCause => "`cause` is missing",
+            Self::WrongCause => "this `cause` does not fit here (hint: the causes are listed under meta)",
+            Self::NeedsNote => "`note` is missing: say why",
+            Self::ConditionActive => {
+                "what started it is still so (hint: make it normal, or close it by force)"
+            }
+            Self::NeedsSecondPerson => "a second person has to agree",
+            Self::HandedBackTwice => "it was handed back twice: the station lead decides (hint: assign it)",
+            Self::FenceStale => "somebody else has claimed it since",
+            Self::WrongParent => "it cannot be merged into that incident",
+            Self::TooLate => "the time for that is over",
+            Self::OpenElsewhere => "another incident about the same is open",
+            Self::NeedsAnswer => "`answer` must be `satisfied` or `dissatisfied`",
         })
     }
 }

@@ -2,11 +2,11 @@
 
 use std::collections::BTreeMap;
 
-use super::apply::Work;
 use super::task::after;
+use super::work::Work;
 use super::{
-    Act, By, Condition, DEPARTMENTS_MAX, DETAIL_KEYS_MAX, Due, Effect, Incident, IncidentState,
-    Plan,
+    Act, By, Condition, Course, DEPARTMENTS_MAX, DETAIL_KEYS_MAX, Due, Effect, Incident,
+    IncidentState, Plan, Reporter, Standing,
 };
 use crate::rule::{Clocks, Finding, RuleMeta};
 use crate::{DepartmentId, IncidentId, RuleId, Severity, Timestamp};
@@ -19,6 +19,32 @@ impl Incident {
         finding: &Finding,
         meta: &RuleMeta,
     ) -> (Self, Vec<Effect>) {
+        let by = By::Rule(finding.rule.clone());
+        Self::open_by(id, number, finding, meta, by, Condition::Active, None)
+    }
+
+    /// What a person reports or an operator enters: no device stands behind it, so its condition is normal from the start, and who
+    /// reported it is asked whether it is settled.
+    pub fn report(
+        id: IncidentId,
+        number: u64,
+        told: &Finding,
+        meta: &RuleMeta,
+        by: By,
+        reporter: Option<Reporter>,
+    ) -> (Self, Vec<Effect>) {
+        Self::open_by(id, number, told, meta, by, Condition::Normal, reporter)
+    }
+
+    fn open_by(
+        id: IncidentId,
+        number: u64,
+        finding: &Finding,
+        meta: &RuleMeta,
+        by: By,
+        condition: Condition,
+        reporter: Option<Reporter>,
+    ) -> (Self, Vec<Effect>) {
         let plan = Plan::of(meta, finding.severity);
         let due = due_from(finding.at, plan.clocks);
         let incident = Self {
@@ -27,7 +53,7 @@ impl Incident {
             version: 1,
             severity: finding.severity,
             state: IncidentState::Open,
-            condition: Condition::Active,
+            condition,
             rule: finding.rule.clone(),
             subject: finding.subject.clone(),
             class: finding.class,
@@ -47,10 +73,21 @@ impl Incident {
             due,
             detail: finding.detail.clone(),
             tasks: Vec::new(),
+            reporter,
+            course: Course {
+                lasting: finding.lasting,
+                ..Course::begin(finding.at)
+            },
         };
-        let mut work = incident.work(finding);
+        let mut work = Work {
+            incident,
+            effects: Vec::new(),
+            by,
+            at: finding.at,
+        };
         work.record(Act::Open, None, &"", &IncidentState::Open);
         work.dispatch_if_p1();
+        work.wait();
         (work.incident, work.effects)
     }
 
@@ -62,22 +99,26 @@ impl Incident {
         if work.raise(finding.severity, meta) {
             work.dispatch_if_p1();
             work.incident.version += 1;
+            work.wait();
         }
         (work.incident, work.effects)
     }
 
     /// A rule that says more about the same place takes the incident over (a second detector confirms the fire): it keeps its
-    /// number, gets rule, subject and departments of the other, and has to be acknowledged anew.
+    /// number, gets rule, subject and departments of the other, and has to be acknowledged anew unless it says that less is the matter.
     pub fn take_over(&self, finding: &Finding, meta: &RuleMeta) -> (Self, Vec<Effect>) {
         let mut work = self.clone().work(finding);
         work.tell(finding);
+        let is_less = finding.severity > work.incident.severity;
         let was = std::mem::replace(&mut work.incident.rule, finding.rule.clone());
         work.record(Act::Absorb, None, &was, &finding.rule);
         work.raise(finding.severity, meta);
         let incident = &mut work.incident;
         incident.subject.clone_from(&finding.subject);
-        incident.acknowledged = None;
-        incident.due.acknowledge = after(finding.at, incident.plan.clocks.acknowledge_s);
+        if !is_less {
+            incident.acknowledged = None;
+            incident.due.acknowledge = after(finding.at, incident.plan.clocks.acknowledge_s);
+        }
         let former: Vec<DepartmentId> = incident.plan.departments().cloned().collect();
         let mut plan = Plan::of(meta, incident.severity);
         for department in former {
@@ -103,6 +144,18 @@ impl Incident {
         }
         work.dispatch_if_p1();
         work.incident.version += 1;
+        work.wait();
+        (work.incident, work.effects)
+    }
+
+    /// The same thing happens again soon after it was resolved: the same incident, another round.
+    pub fn recur(&self, finding: &Finding, meta: &RuleMeta) -> (Self, Vec<Effect>) {
+        let mut work = self.clone().work(finding);
+        work.open_again();
+        work.tell(finding);
+        work.raise(finding.severity, meta);
+        work.incident.version += 1;
+        work.wait();
         (work.incident, work.effects)
     }
 
@@ -114,20 +167,16 @@ impl Incident {
             by: By::Rule(rule.clone()),
             at,
         };
-        work.release_open_tasks();
-        work.incident.parent = Some(parent.id);
-        work.incident.state = IncidentState::Merged;
-        work.incident.condition = Condition::Normal;
-        let (from, to) = (self.number, parent.number);
-        work.record(Act::Merge, None, &format!("#{from}"), &format!("#{to}"));
+        work.be_part_of(parent.id, parent.number);
         work.incident.version += 1;
+        work.wait();
         (work.incident, work.effects)
     }
 
     /// Whether what started it is still so, as its alarms say now. No step of the work: the version stays.
     pub fn set_condition(
         &self,
-        condition: Condition,
+        standing: Standing,
         at: Timestamp,
         rule: &RuleId,
     ) -> (Self, Vec<Effect>) {
@@ -137,7 +186,8 @@ impl Incident {
             by: By::Rule(rule.clone()),
             at,
         };
-        work.turn(condition);
+        work.turn(standing.condition);
+        work.incident.course.lasting = standing.lasting;
         (work.incident, work.effects)
     }
 
@@ -175,6 +225,7 @@ impl Work {
         self.turn(Condition::Active);
         let incident = &mut self.incident;
         incident.count += 1;
+        incident.course.lasting |= finding.lasting;
         incident.last_event_at = incident.last_event_at.max(finding.at);
         incident.zone = finding.zone.clone().or(incident.zone.take());
         incident.device = finding.device.clone().or(incident.device.take());

@@ -1,28 +1,53 @@
-//! Incidents: the work of the station because of one or more alarms.
+//! Incidents: the work of the station because of one or more alarms, or of what a person reported.
 //!
 //! A machine without memory of its own: [`Incident::apply`] takes what a person asks, [`Incident::open`], [`Incident::refresh`],
-//! [`Incident::take_over`], [`Incident::merge_into`] and [`Incident::set_condition`] what rules found. Each gives the incident
-//! that is true from now on and the [`Effect`]s that must be kept with it.
+//! [`Incident::take_over`], [`Incident::merge_into`] and [`Incident::set_condition`] what rules found, [`Incident::on_time`] the
+//! passing of time. Each gives the incident that is true from now on and the [`Effect`]s that must be kept with it.
 //!
 //! ```text
-//! open ─► acknowledged ─► dispatched ─► resolved ─► closed        each department's task:
-//!   └──────────────────────►┘ (P1 at once, or by a claim)         dispatched ─► claimed ─► on scene ─► resolved | released
+//! open ─► acknowledged ─► verifying ─► dispatched ─► resolved ─► review ─► closed     each department's task:
+//!   └─────────┴───────────────┴─────────►┘ ▲ (P1 at once)  └───────┴─────────┘        dispatched ─► claimed ─► on scene ─► resolved
+//!                                          └──────────── reopened ◄─────┘                  ▲────────┘ lapse    └► released, handed back
+//! any open state ─► merged (undone within 10 min) | cancelled (test, drill, duplicate)
 //! ```
+//!
+//! Dramatis personae: `work.rs` an incident on its way to the next version; `desk.rs` what the station's desk asks; `duty.rs` what
+//! departments ask; `ending.rs` how it ends, and begins again; `found.rs` what rules bring; `clock.rs` what time brings.
 
 mod apply;
 #[cfg(test)]
 mod apply_tests;
+mod cause;
+mod clock;
+#[cfg(test)]
+mod clock_tests;
 mod command;
+mod course;
+mod desk;
+mod duty;
+mod ending;
 mod found;
 mod task;
 mod words;
+mod work;
 
-pub use command::{Actor, By, Command, Effect, Reason, Refused, Step};
+pub use cause::{CAUSE_UNSPECIFIED, CAUSES, Verdict, verdict};
+pub use clock::LEVELS;
+pub use command::{Actor, By, Command, Effect, Evidence, Notice, Reason, Refused, Step};
+pub use course::{
+    Course, EVIDENCE_CHARS_MAX, EVIDENCE_MAX, Escalation, FORCE_ALONE_S, Force, HAND_BACKS_MAX,
+    Merged, PROGRESS_S, REVIEW_AFTER_S, Review, SAMPLED_ONE_IN, UNMERGE_S, Verifying,
+    acknowledge_expiry_s, lease_s, review_s, verify_s,
+};
 pub use task::{Task, TaskDue};
 pub(crate) use words::words;
-pub use words::{Act, Condition, IncidentState, TaskState, Verb};
+pub use words::{
+    Act, Condition, EvidenceKind, IncidentState, Satisfaction, Stage, TaskState, Verb,
+};
 
 use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
 
 use crate::rule::{Clocks, RuleMeta};
 use crate::{
@@ -32,8 +57,6 @@ use crate::{
 
 /// The number of the first incident; people say it aloud, and four digits sound like a number.
 pub const FIRST_NUMBER: u64 = 1001;
-/// The cause of an incident that was resolved without one.
-pub const CAUSE_UNSPECIFIED: &str = "unspecified";
 /// Most departments of one incident.
 pub const DEPARTMENTS_MAX: usize = 16;
 /// Most keys of an incident's detail; further ones are left out.
@@ -49,6 +72,8 @@ pub struct Plan {
     pub co: Vec<DepartmentId>,
     /// How long each step may take.
     pub clocks: Clocks,
+    /// A person looks before anybody is sent.
+    pub verify: bool,
 }
 
 impl Plan {
@@ -63,6 +88,7 @@ impl Plan {
                 .cloned()
                 .collect(),
             clocks: meta.clocks_for(severity),
+            verify: meta.verify,
         }
     }
     /// Lead and helpers, the lead first.
@@ -134,6 +160,29 @@ pub struct Incident {
     pub detail: BTreeMap<String, String>,
     /// The departments' parts, in the order in which they were given out; empty before dispatch.
     pub tasks: Vec<Task>,
+    /// Who reported it, where a person did; they are asked whether it is settled.
+    pub reporter: Option<Reporter>,
+    /// How the work has gone so far.
+    pub course: Course,
+}
+
+/// How an incident stands by what its alarms say.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Standing {
+    /// At least one is active.
+    pub condition: Condition,
+    /// At least one active one goes on until a device says its end.
+    pub lasting: bool,
+}
+
+/// Who reported an incident: a user, or somebody without an account, known by their report.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Reporter {
+    /// A grid worker, an operator at the telephone.
+    User(UserId),
+    /// A resident: the report's id.
+    Report(String),
 }
 
 impl Incident {

@@ -1,8 +1,8 @@
 //! One department's part in an incident, with its own clocks.
 
-use crate::incident::TaskState;
+use crate::incident::{PROGRESS_S, Stage, TaskState, lease_s};
 use crate::rule::Clocks;
-use crate::{DepartmentId, IncidentId, TaskId, Timestamp, UserId};
+use crate::{DepartmentId, IncidentId, Severity, TaskId, Timestamp, UserId};
 
 /// When the steps of a task are overdue.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -38,6 +38,14 @@ pub struct Task {
     pub resolved_at: Option<Timestamp>,
     /// Its deadlines, from [`dispatched_at`](Self::dispatched_at).
     pub due: TaskDue,
+    /// How often it was claimed: the holder's fencing token. Whoever acts with an older one is refused.
+    pub fence: i64,
+    /// The claim lapses then, unless a word comes before.
+    pub lease_until: Option<Timestamp>,
+    /// A word is expected by then from those on the scene (P1).
+    pub progress_due: Option<Timestamp>,
+    /// The furthest step of which the department has been told that it is overdue.
+    pub overdue: Option<Stage>,
 }
 
 impl Task {
@@ -66,6 +74,56 @@ impl Task {
                 arrive: after(at, clocks.arrive_s),
                 resolve: resolve_due,
             },
+            fence: 0,
+            lease_until: None,
+            progress_due: None,
+            overdue: None,
+        }
+    }
+
+    /// Given to its department anew at `at`; who has an old token has none any more.
+    pub(super) fn dispatch_again(&mut self, at: Timestamp, clocks: Clocks, resolve_due: Timestamp) {
+        *self = Self {
+            state: TaskState::Dispatched,
+            holder: None,
+            dispatched_at: at,
+            claimed_at: None,
+            arrived_at: None,
+            resolved_at: None,
+            due: TaskDue {
+                claim: after(at, clocks.claim_s),
+                arrive: after(at, clocks.arrive_s),
+                resolve: resolve_due,
+            },
+            lease_until: None,
+            progress_due: None,
+            overdue: None,
+            ..self.clone()
+        };
+    }
+
+    /// A word from the holder, or a new one: the lease, or the time to the next word from the scene, begins anew.
+    pub(super) fn renew(&mut self, at: Timestamp, severity: Severity) {
+        self.lease_until = (self.state == TaskState::Claimed).then(|| after(at, lease_s(severity)));
+        let is_watched = self.state == TaskState::OnScene && severity == Severity::P1;
+        self.progress_due = is_watched.then(|| after(at, PROGRESS_S));
+    }
+
+    /// Nobody has it any more.
+    pub(super) fn let_go(&mut self, state: TaskState) -> TaskState {
+        self.holder = None;
+        self.lease_until = None;
+        self.progress_due = None;
+        std::mem::replace(&mut self.state, state)
+    }
+
+    /// What this department is waited for, and by when.
+    pub fn awaits(&self) -> Option<(Stage, Timestamp)> {
+        match self.state {
+            TaskState::Dispatched => Some((Stage::Claim, self.due.claim)),
+            TaskState::Claimed => Some((Stage::Arrive, self.due.arrive)),
+            TaskState::OnScene => Some((Stage::Resolve, self.due.resolve)),
+            TaskState::Resolved | TaskState::Released | TaskState::HandedBack => None,
         }
     }
 }

@@ -83,6 +83,8 @@ words!(
     Resolved = "resolved",
     /// No longer needed: the lead department was done first.
     Released = "released",
+    /// "Not ours": given back to the station.
+    HandedBack = "handed_back",
 );
 
 impl TaskState {
@@ -110,35 +112,81 @@ words!(
     Verb, "verb":
     /// "I have seen it."
     Acknowledge = "acknowledge",
+    /// "I am finding out whether it is real."
+    Verify = "verify",
+    /// "It was nothing": resolved as false, with the cause and what shows it.
+    Dismiss = "dismiss",
     /// Give departments their tasks.
     Dispatch = "dispatch",
+    /// Who leads, decided by the station lead.
+    Assign = "assign",
     /// "I take it."
     Claim = "claim",
     /// "I am there."
     Arrive = "arrive",
+    /// "This is how it stands": renews what runs out without a word.
+    Progress = "progress",
+    /// "Not ours."
+    HandBack = "hand_back",
     /// "It is done."
     Resolve = "resolve",
+    /// "It is done although its condition goes on"; of P1, two people say so.
+    ForceClose = "force_close",
+    /// It goes on under another number.
+    Merge = "merge",
+    /// It was another matter after all.
+    Unmerge = "unmerge",
+    /// It was none: test, drill, duplicate.
+    Cancel = "cancel",
+    /// What those concerned say of the outcome.
+    Answer = "answer",
+    /// It is not settled after all.
+    Reopen = "reopen",
     /// "It is settled."
     Close = "close",
 );
 
 words!(
-    /// What stands in the timeline: what people asked for, and what rules brought about.
+    /// What stands in the timeline: what people asked for, and what rules and clocks brought about.
     Act, "act":
-    /// A rule opened it.
+    /// A rule or a report opened it.
     Open = "open",
     /// See [`Verb::Acknowledge`].
     Acknowledge = "acknowledge",
+    /// Nothing followed the acknowledgement.
+    Expire = "expire",
+    /// See [`Verb::Verify`].
+    Verify = "verify",
+    /// See [`Verb::Dismiss`].
+    Dismiss = "dismiss",
     /// Departments got their tasks, by a person or because it is P1.
     Dispatch = "dispatch",
+    /// See [`Verb::Assign`].
+    Assign = "assign",
     /// See [`Verb::Claim`].
     Claim = "claim",
+    /// Whoever had claimed said nothing for too long.
+    Lapse = "lapse",
     /// See [`Verb::Arrive`].
     Arrive = "arrive",
+    /// See [`Verb::Progress`].
+    Progress = "progress",
+    /// See [`Verb::HandBack`].
+    HandBack = "hand_back",
+    /// Another department leads from now on.
+    Lead = "lead",
     /// A task was resolved, or the incident.
     Resolve = "resolve",
     /// A task is no longer needed.
     Release = "release",
+    /// See [`Verb::ForceClose`]; the first of two people asked.
+    ForceClose = "force_close",
+    /// Those concerned are asked.
+    Review = "review",
+    /// See [`Verb::Answer`].
+    Answer = "answer",
+    /// It is open again.
+    Reopen = "reopen",
     /// See [`Verb::Close`].
     Close = "close",
     /// It became more urgent.
@@ -151,16 +199,37 @@ words!(
     Absorb = "absorb",
     /// It goes on under another number.
     Merge = "merge",
+    /// It goes on under its own number again.
+    Unmerge = "unmerge",
+    /// See [`Verb::Cancel`].
+    Cancel = "cancel",
+    /// A clock ran out: the next level is told.
+    Escalate = "escalate",
+    /// A department's own clock ran out.
+    Overdue = "overdue",
+    /// Everybody on the ladder has been told, and still nothing.
+    Exhaust = "exhaust",
 );
 
 impl From<Verb> for Act {
     fn from(verb: Verb) -> Self {
         match verb {
             Verb::Acknowledge => Self::Acknowledge,
+            Verb::Verify => Self::Verify,
+            Verb::Dismiss => Self::Dismiss,
             Verb::Dispatch => Self::Dispatch,
+            Verb::Assign => Self::Assign,
             Verb::Claim => Self::Claim,
             Verb::Arrive => Self::Arrive,
+            Verb::Progress => Self::Progress,
+            Verb::HandBack => Self::HandBack,
             Verb::Resolve => Self::Resolve,
+            Verb::ForceClose => Self::ForceClose,
+            Verb::Merge => Self::Merge,
+            Verb::Unmerge => Self::Unmerge,
+            Verb::Cancel => Self::Cancel,
+            Verb::Answer => Self::Answer,
+            Verb::Reopen => Self::Reopen,
             Verb::Close => Self::Close,
         }
     }
@@ -169,12 +238,69 @@ impl From<Verb> for Act {
 impl Verb {
     /// The states in which it can be asked for; in all others it is refused. Guards of its own come on top.
     pub const fn from_states(self) -> &'static [IncidentState] {
-        use IncidentState::{Acknowledged, Dispatched, Open, Resolved, Review, Verifying};
+        use IncidentState::{
+            Acknowledged, Closed, Dispatched, Merged, Open, Resolved, Review, Verifying,
+        };
         match self {
             Self::Acknowledge => &[Open, Verifying, Dispatched],
-            Self::Dispatch | Self::Claim => &[Open, Acknowledged, Verifying, Dispatched],
-            Self::Arrive | Self::Resolve => &[Dispatched],
+            Self::Verify => &[Open, Acknowledged, Dispatched],
+            Self::Dismiss => &[Verifying, Dispatched],
+            Self::Dispatch
+            | Self::Claim
+            | Self::Assign
+            | Self::ForceClose
+            | Self::Merge
+            | Self::Cancel => &[Open, Acknowledged, Verifying, Dispatched],
+            Self::Arrive | Self::Progress | Self::HandBack | Self::Resolve => &[Dispatched],
+            Self::Unmerge => &[Merged],
+            Self::Answer => &[Review, Closed],
+            Self::Reopen => &[Resolved, Review, Closed],
             Self::Close => &[Resolved, Review],
         }
     }
 }
+
+words!(
+    /// What an incident waits for: each has a clock and a ladder.
+    Stage, "stage":
+    /// A person who has seen it.
+    Acknowledge = "acknowledge",
+    /// Word whether it is real.
+    Verify = "verify",
+    /// Somebody of the lead department who takes it.
+    Claim = "claim",
+    /// They are there.
+    Arrive = "arrive",
+    /// It is done.
+    Resolve = "resolve",
+    /// Somebody who decides who leads, after two departments gave it back.
+    Decide = "decide",
+);
+
+words!(
+    /// What those concerned said of the outcome.
+    Satisfaction, "satisfaction":
+    /// Nobody was asked.
+    NotAsked = "not_asked",
+    /// Somebody is being asked, or never answered: counted apart from those who are satisfied.
+    NoAnswer = "no_answer",
+    /// It is well.
+    Satisfied = "satisfied",
+    /// It is not.
+    Dissatisfied = "dissatisfied",
+);
+
+words!(
+    /// What shows that it was so.
+    EvidenceKind, "kind of evidence":
+    /// A picture; its reference names the stored media.
+    Photo = "photo",
+    /// A clip or a look at a camera.
+    Video = "video",
+    /// Somebody stood there.
+    OnSite = "on_site",
+    /// The household or reporter was called back.
+    CallBack = "call_back",
+    /// A paper, a form, another system's number.
+    Document = "document",
+);

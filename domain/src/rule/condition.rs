@@ -169,6 +169,8 @@ pub enum Condition {
     /// A person reports something of these types. No event of a device is one: the engine has nothing to do, the incident
     /// machine opens the incident with this rule's plan.
     Report(Vec<ReportType>),
+    /// The station tells itself: a ladder that is exhausted. No event of a device is one either.
+    Station,
 }
 
 /// One thing of a sequence.
@@ -226,7 +228,7 @@ impl Condition {
             | Self::Days { matcher, .. }
             | Self::Quiet { matcher, .. } => vec![matcher],
             Self::Sequence { steps, .. } => steps.iter().map(|step| &step.matcher).collect(),
-            Self::Absence { .. } | Self::Report(_) => Vec::new(),
+            Self::Absence { .. } | Self::Report(_) | Self::Station => Vec::new(),
         }
     }
 
@@ -243,7 +245,7 @@ impl Condition {
             | Self::Share { matcher, .. }
             | Self::Days { matcher, .. }
             | Self::Quiet { matcher, .. } => Some(matcher),
-            Self::Absence { .. } | Self::Report(_) => None,
+            Self::Absence { .. } | Self::Report(_) | Self::Station => None,
         }
     }
 

@@ -44,6 +44,9 @@ pub struct Finding {
     pub event: Option<EventId>,
     /// Its journal position.
     pub seq: Option<Seq>,
+    /// Something goes on that a device will say the end of. A count, or a fact without duration, is over of itself: nobody has to
+    /// wait for its end.
+    pub lasting: bool,
     /// Words for texts: `plate`, `count`, `door`, …; keys are ASCII.
     pub detail: BTreeMap<String, String>,
 }

@@ -4,7 +4,6 @@ use std::str::FromStr;
 use std::sync::Arc;
 
 use domain::alarm::{Alarm, AlarmState, Flag, Refused, Shelf};
-use domain::incident::Verb;
 use domain::rule::RuleBook;
 use domain::{AlarmId, IncidentId, SiteId, Timestamp, UserId};
 use jiff::SignedDuration;
@@ -282,20 +281,14 @@ impl State {
         alarms.into_iter().map(news).collect()
     }
 
-    /// What the feed tells of an incident's alarms when a person's verb may have acknowledged them.
+    /// What the feed tells of an incident's alarms when a step may have acknowledged them.
     pub(super) async fn alarm_news_of(
         &self,
         connection: &mut SqliteConnection,
         incident: IncidentId,
-        verb: Verb,
     ) -> Result<Vec<News>, StateError> {
-        match verb {
-            Verb::Acknowledge | Verb::Resolve | Verb::Close => {
-                let alarms = alarms::of_incident(connection, incident).await?;
-                Ok(self.alarm_news(&alarms))
-            }
-            _ => Ok(Vec::new()),
-        }
+        let alarms = alarms::of_incident(connection, incident).await?;
+        Ok(self.alarm_news(&alarms))
     }
 }
 

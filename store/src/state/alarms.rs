@@ -2,6 +2,7 @@
 
 use domain::alarm::{Alarm, Flags, Latch, Shelf};
 use domain::id::MaintenanceId;
+use domain::incident::{Condition, Standing};
 use domain::rule::Mode;
 use domain::{AlarmId, DeviceId, IncidentId, RuleId, SiteId, Timestamp};
 use sqlx::{FromRow, QueryBuilder, Sqlite, SqliteConnection};
@@ -40,6 +41,7 @@ pub(super) struct AlarmRow {
     chattering_since: Option<i64>,
     quiet_until: Option<i64>,
     pending: Option<String>,
+    lasting: i64,
 }
 
 impl AlarmRow {
@@ -66,6 +68,7 @@ impl AlarmRow {
             rule: word(&self.rule)?,
             subject: self.subject,
             mode: mode(&self.mode)?,
+            lasting: self.lasting != 0,
             state: word(&self.state)?,
             latch: if self.latched == 0 {
                 Latch::Free
@@ -152,17 +155,25 @@ pub(super) async fn of_incident(
     many(rows)
 }
 
-/// How many alarms of an incident are active.
-pub(super) async fn active_count(
+/// How an incident stands by what its alarms say.
+pub(super) async fn standing(
     connection: &mut SqliteConnection,
     incident: IncidentId,
-) -> Result<i64, StateError> {
-    Ok(sqlx::query_scalar(
-        "SELECT COUNT(*) FROM alarm WHERE incident = $1 AND state IN ('active_unacked', 'active_acked')",
+) -> Result<Standing, StateError> {
+    let (active, lasting): (i64, i64) = sqlx::query_as(
+        "SELECT COUNT(*), COALESCE(SUM(lasting), 0) FROM alarm WHERE incident = $1 AND state IN ('active_unacked', 'active_acked')",
     )
     .bind(incident.to_string())
     .fetch_one(connection)
-    .await?)
+    .await?;
+    Ok(Standing {
+        condition: if active > 0 {
+            Condition::Active
+        } else {
+            Condition::Normal
+        },
+        lasting: lasting > 0,
+    })
 }
 
 pub(super) async fn save(
@@ -176,9 +187,9 @@ pub(super) async fn save(
     sqlx::query(
         "INSERT INTO alarm (id, version, incident, rule, subject, mode, state, latched, severity, site, zone, device, raised_at,
            active_at, last_event_at, cleared_at, annunciated_at, count, fleeting, held_back, shelved_until, shelved_severity,
-           shelved_reason, shelved_by, suppressed_by, out_of_service, unknown_since, chattering_since, quiet_until, pending)
+           shelved_reason, shelved_by, suppressed_by, out_of_service, unknown_since, chattering_since, quiet_until, pending, lasting)
          VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, $23, $24, $25,
-           $26, $27, $28, $29, $30)
+           $26, $27, $28, $29, $30, $31)
          ON CONFLICT (id) DO UPDATE SET version = excluded.version, incident = excluded.incident, mode = excluded.mode,
            state = excluded.state, latched = excluded.latched, severity = excluded.severity, zone = excluded.zone,
            device = excluded.device, active_at = excluded.active_at, last_event_at = excluded.last_event_at,
@@ -187,7 +198,7 @@ pub(super) async fn save(
            shelved_severity = excluded.shelved_severity, shelved_reason = excluded.shelved_reason,
            shelved_by = excluded.shelved_by, suppressed_by = excluded.suppressed_by, out_of_service = excluded.out_of_service,
            unknown_since = excluded.unknown_since, chattering_since = excluded.chattering_since,
-           quiet_until = excluded.quiet_until, pending = excluded.pending",
+           quiet_until = excluded.quiet_until, pending = excluded.pending, lasting = excluded.lasting",
     )
     .bind(alarm.id.to_string())
     .bind(alarm.version)
@@ -219,6 +230,7 @@ pub(super) async fn save(
     .bind(flags.chattering_since.map(us))
     .bind(flags.quiet_until.map(us))
     .bind(pending.map(json))
+    .bind(i64::from(alarm.lasting))
     .execute(connection)
     .await?;
     Ok(())

@@ -1,6 +1,9 @@
 //! What people do: a command on an incident, decided on a version that they saw.
 
-use domain::incident::{Command, DEPARTMENTS_MAX, Refused};
+use domain::incident::{
+    Command, DEPARTMENTS_MAX, EVIDENCE_CHARS_MAX, EVIDENCE_MAX, Effect, Incident, Reason, Refused,
+    Satisfaction, Verb,
+};
 use domain::{IncidentId, Timestamp, UserId};
 use sha2::{Digest as _, Sha256};
 use sqlx::SqliteConnection;
@@ -9,6 +12,7 @@ use super::State;
 use super::commit::News;
 use super::error::StateError;
 use super::incidents::{self, json, list};
+use super::merge;
 use super::view::IncidentView;
 
 /// Longest idempotency key.
@@ -96,7 +100,10 @@ impl State {
         let Some((incident, _)) = incidents::load(&mut tx, id).await? else {
             return Err(CommandError::NotFound);
         };
-        let step = incident.apply(command)?;
+        // what the clock has brought comes first: a claim that has lapsed is not the holder's any more
+        let (now, late) = incident.on_time(command.at);
+        let step = now.apply(command)?;
+        self.fits_together(&mut tx, &now, command).await?;
         if incident.version != expected_version {
             let current = self
                 .view(&mut tx, id)
@@ -106,10 +113,21 @@ impl State {
                 current: Box::new(current),
             });
         }
-        incidents::keep(&mut tx, &incident, step).await?;
-        let mut news = self.alarm_news_of(&mut tx, id, command.verb).await?;
-        news.push(News::Incident(id));
-        let revision = self.publish(&mut tx, news).await?;
+        let now = incidents::keep(&mut tx, &incident, (now, late)).await?;
+        let is_seen = step.1.contains(&Effect::AcknowledgeAlarms);
+        let after = incidents::keep(&mut tx, &now, step).await?;
+        let mut changed = if is_seen {
+            self.alarm_news_of(&mut tx, id).await?
+        } else {
+            Vec::new()
+        };
+        changed.push(News::Incident(id));
+        changed.extend(
+            merge::follow(&mut tx, &now, &after)
+                .await?
+                .map(News::Incident),
+        );
+        let revision = self.publish(&mut tx, changed).await?;
         let view = self
             .view(&mut tx, id)
             .await?
@@ -123,6 +141,44 @@ impl State {
         Ok(view)
     }
 
+    /// What the machine cannot see: the other incidents.
+    async fn fits_together(
+        &self,
+        connection: &mut SqliteConnection,
+        incident: &Incident,
+        command: &Command,
+    ) -> Result<(), CommandError> {
+        let refused = |reason| Refused {
+            reason,
+            state: incident.state,
+            holder: None,
+        };
+        match command.verb {
+            Verb::Merge => {
+                let into = command.into.map(|(id, _)| id);
+                let parent = match into {
+                    Some(into) => incidents::load(connection, into).await?,
+                    None => None,
+                };
+                if !parent.is_some_and(|(parent, _)| parent.state.is_open()) {
+                    return Err(refused(Reason::WrongParent).into());
+                }
+            }
+            Verb::Unmerge | Verb::Reopen | Verb::Answer => {
+                let open =
+                    incidents::open_of(connection, &incident.rule, &incident.subject).await?;
+                let is_taken = open.is_some_and(|open| open.id != incident.id);
+                let opens_nothing =
+                    command.verb == Verb::Answer && command.answer == Some(Satisfaction::Satisfied);
+                if is_taken && !opens_nothing {
+                    return Err(refused(Reason::OpenElsewhere).into());
+                }
+            }
+            _ => {}
+        }
+        Ok(())
+    }
+
     fn check(&self, key: &str, command: &Command) -> Result<(), CommandError> {
         let invalid = |what: String| Err(CommandError::Invalid { what });
         let chars = |text: &Option<String>| text.as_ref().map_or(0, |text| text.chars().count());
@@ -134,6 +190,16 @@ impl State {
         }
         if chars(&command.cause) > CAUSE_CHARS_MAX {
             return invalid(format!("a cause has at most {CAUSE_CHARS_MAX} characters"));
+        }
+        if command.evidence.len() > EVIDENCE_MAX {
+            return invalid(format!("`evidence` has at most {EVIDENCE_MAX} pieces"));
+        }
+        let is_bad =
+            |text: &str| text.trim().is_empty() || text.chars().count() > EVIDENCE_CHARS_MAX;
+        if command.evidence.iter().any(|e| is_bad(&e.reference)) {
+            return invalid(format!(
+                "`evidence.reference` has 1 to {EVIDENCE_CHARS_MAX} characters"
+            ));
         }
         if command.departments.len() > DEPARTMENTS_MAX {
             return invalid(format!(
@@ -165,6 +231,10 @@ fn fingerprint(id: IncidentId, expected_version: i64, command: &Command) -> Stri
         command.cause,
         command.departments,
         command.department,
+        command.fence,
+        command.evidence,
+        command.into,
+        command.answer,
     ]);
     hex::encode(Sha256::digest(words.to_string()))
 }

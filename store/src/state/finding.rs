@@ -93,7 +93,7 @@ impl<'a> Annunciator<'a> {
                 // boxed: the way of a finding holds many alarms, and would make every future above it as large
                 Box::pin(self.raised(connection, finding, meta)).await
             }
-            FindingKind::Cleared => self.cleared(connection, finding).await,
+            FindingKind::Cleared => Box::pin(self.cleared(connection, finding)).await,
         }
     }
 
@@ -154,15 +154,8 @@ impl<'a> Annunciator<'a> {
                 let word = flag.as_str().to_owned();
                 finding.detail.insert("held_back".to_owned(), word);
             }
-            self.annunciate(
-                connection,
-                &finding,
-                meta,
-                before.as_ref(),
-                alarm.clone(),
-                known,
-            )
-            .await?;
+            let (before, alarm) = (before.as_ref(), alarm.clone());
+            Box::pin(self.annunciate(connection, &finding, meta, before, alarm, known)).await?;
         }
         if comes && alarm.mode == Mode::Annunciate {
             self.suppress_around(connection, alarm.id, meta, finding.at)
@@ -311,9 +304,8 @@ pub(super) async fn settle(
     incident: &Incident,
     finding: &Finding,
 ) -> Result<(), StateError> {
-    let active = alarms::active_count(connection, incident.id).await?;
-    let condition = incidents::condition_from(active);
-    let step = incident.set_condition(condition, finding.at, &finding.rule);
+    let standing = alarms::standing(connection, incident.id).await?;
+    let step = incident.set_condition(standing, finding.at, &finding.rule);
     incidents::keep(connection, incident, step).await?;
     Ok(())
 }

@@ -143,6 +143,7 @@ impl Annunciator<'_> {
                 occurred_at: at,
                 event: None,
                 seq: None,
+                lasting: false,
                 detail: BTreeMap::new(),
             });
         }
@@ -308,8 +309,8 @@ impl Annunciator<'_> {
         let word = flag.as_str().to_owned();
         finding.detail.insert("held_back".to_owned(), word);
         let known = incidents::open_of(connection, &alarm.rule, &alarm.subject).await?;
-        self.annunciate(connection, &finding, meta, Some(before), alarm, known)
-            .await
+        let told = self.annunciate(connection, &finding, meta, Some(before), alarm, known);
+        Box::pin(told).await
     }
 }
 

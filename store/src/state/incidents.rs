@@ -4,13 +4,13 @@ use std::collections::BTreeMap;
 use std::str::FromStr;
 
 use domain::incident::{
-    Condition, Due, Effect, Incident, IncidentState, Plan, Task, TaskDue, TaskState,
+    Course, Due, Effect, Incident, IncidentState, Plan, Task, TaskDue, TaskState,
 };
 use domain::{DeviceClass, IncidentId, Revision, RuleId, Severity, Timestamp, ZoneId};
 use sqlx::{FromRow, QueryBuilder, Sqlite, SqliteConnection};
 
 use super::error::StateError;
-use super::{alarms, audit};
+use super::{alarms, audit, due, outbox};
 
 #[derive(FromRow)]
 pub(super) struct IncidentRow {
@@ -43,6 +43,9 @@ pub(super) struct IncidentRow {
     acknowledge_due: i64,
     resolve_due: i64,
     detail: String,
+    verify: i64,
+    reporter: Option<String>,
+    course: String,
 }
 
 #[derive(FromRow)]
@@ -60,6 +63,10 @@ struct TaskRow {
     claim_due: i64,
     arrive_due: i64,
     resolve_due: i64,
+    fence: i64,
+    lease_until: Option<i64>,
+    progress_due: Option<i64>,
+    overdue: Option<String>,
 }
 
 /// A word of a row, as the type that it stands for.
@@ -122,6 +129,7 @@ impl IncidentRow {
                 lead: word(&self.lead)?,
                 co: list(&self.co)?,
                 clocks: list(&self.clocks)?,
+                verify: self.verify != 0,
             },
             opened_at: time(self.opened_at)?,
             occurred_at: time(self.occurred_at)?,
@@ -138,6 +146,13 @@ impl IncidentRow {
             },
             detail: list(&self.detail)?,
             tasks,
+            reporter: self.reporter.as_deref().map(list).transpose()?,
+            course: if self.course.is_empty() {
+                // written before there was a course
+                Course::begin(time(self.opened_at)?)
+            } else {
+                list(&self.course)?
+            },
         })
     }
 }
@@ -159,6 +174,10 @@ impl TaskRow {
                 arrive: time(self.arrive_due)?,
                 resolve: time(self.resolve_due)?,
             },
+            fence: self.fence,
+            lease_until: opt_time(self.lease_until)?,
+            progress_due: opt_time(self.progress_due)?,
+            overdue: opt_word(self.overdue.as_ref())?,
         })
     }
 }
@@ -173,7 +192,7 @@ pub(super) async fn assemble(
     }
     let mut query: QueryBuilder<Sqlite> = QueryBuilder::new(
         "SELECT id, incident, department, lead, state, holder, dispatched_at, claimed_at, arrived_at, resolved_at,
-                claim_due, arrive_due, resolve_due
+                claim_due, arrive_due, resolve_due, fence, lease_until, progress_due, overdue
          FROM task WHERE incident IN (",
     );
     let mut ids = query.separated(", ");
@@ -277,17 +296,17 @@ pub(super) async fn save(
         None => {
             "INSERT INTO incident (number, version, severity, state, condition, rule, subject, class, site, zone, device, lead, co,
                clocks, opened_at, occurred_at, last_event_at, count, acknowledged_at, acknowledged_by, resolved_at, closed_at,
-               cause, parent, acknowledge_due, resolve_due, detail, id, revision)
+               cause, parent, acknowledge_due, resolve_due, detail, verify, reporter, course, due_at, id, revision)
              VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, $23, $24,
-               $25, $26, $27, $28, $29)"
+               $25, $26, $27, $28, $29, $30, $31, $32, $33)"
         }
         Some(_) => {
             "UPDATE incident SET number = $1, version = $2, severity = $3, state = $4, condition = $5, rule = $6, subject = $7,
                class = $8, site = $9, zone = $10, device = $11, lead = $12, co = $13, clocks = $14, opened_at = $15,
                occurred_at = $16, last_event_at = $17, count = $18, acknowledged_at = $19, acknowledged_by = $20,
                resolved_at = $21, closed_at = $22, cause = $23, parent = $24, acknowledge_due = $25, resolve_due = $26,
-               detail = $27
-             WHERE id = $28 AND version = $29"
+               detail = $27, verify = $28, reporter = $29, course = $30, due_at = $31
+             WHERE id = $32 AND version = $33"
         }
     };
     let us = |at: Timestamp| at.as_microsecond();
@@ -320,6 +339,10 @@ pub(super) async fn save(
         .bind(us(incident.due.acknowledge))
         .bind(us(incident.due.resolve))
         .bind(json(&incident.detail))
+        .bind(i64::from(incident.plan.verify))
+        .bind(incident.reporter.as_ref().map(json))
+        .bind(json(&incident.course))
+        .bind(incident.next_due().map(us))
         .bind(incident.id.to_string())
         .bind(before.unwrap_or(0))
         .execute(&mut *connection)
@@ -345,10 +368,11 @@ async fn save_task(
     let us = |at: Timestamp| at.as_microsecond();
     sqlx::query(
         "INSERT INTO task (id, incident, ordinal, department, lead, state, holder, dispatched_at, claimed_at, arrived_at,
-           resolved_at, claim_due, arrive_due, resolve_due)
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)
+           resolved_at, claim_due, arrive_due, resolve_due, fence, lease_until, progress_due, overdue)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18)
          ON CONFLICT (id) DO UPDATE SET lead = excluded.lead, state = excluded.state, holder = excluded.holder,
-           claimed_at = excluded.claimed_at, arrived_at = excluded.arrived_at, resolved_at = excluded.resolved_at,
+           dispatched_at = excluded.dispatched_at, fence = excluded.fence, lease_until = excluded.lease_until,
+           progress_due = excluded.progress_due, overdue = excluded.overdue, claimed_at = excluded.claimed_at, arrived_at = excluded.arrived_at, resolved_at = excluded.resolved_at,
            claim_due = excluded.claim_due, arrive_due = excluded.arrive_due, resolve_due = excluded.resolve_due",
     )
     .bind(task.id.to_string())
@@ -365,6 +389,10 @@ async fn save_task(
     .bind(us(task.due.claim))
     .bind(us(task.due.arrive))
     .bind(us(task.due.resolve))
+    .bind(task.fence)
+    .bind(task.lease_until.map(us))
+    .bind(task.progress_due.map(us))
+    .bind(task.overdue.map(|stage| stage.to_string()))
     .execute(connection)
     .await?;
     Ok(())
@@ -381,6 +409,11 @@ pub(super) async fn perform(
         match effect {
             Effect::Record(step) => lines.push(audit::Entry::of_step(incident.to_string(), step)),
             Effect::AcknowledgeAlarms => alarms::acknowledge_all(connection, incident).await?,
+            Effect::Notify(notice) => outbox::put(connection, incident, &notice).await?,
+            Effect::Exhausted(stage) => {
+                due::note(connection, incident, due::EXHAUSTED, Some(stage)).await?;
+            }
+            Effect::Recovered => due::note(connection, incident, due::RECOVERED, None).await?,
         }
     }
     audit::append(connection, lines).await
@@ -393,19 +426,11 @@ pub(super) async fn keep(
     (after, effects): (Incident, Vec<Effect>),
 ) -> Result<Incident, StateError> {
     if after != *before {
-        save(connection, &after, Some(before.version)).await?;
+        // boxed: an incident is large, and so would be every future above it
+        Box::pin(save(connection, &after, Some(before.version))).await?;
     }
     perform(connection, after.id, effects).await?;
     Ok(after)
-}
-
-/// The condition of an incident, from the alarms that are attached to it.
-pub(super) fn condition_from(active: i64) -> Condition {
-    if active > 0 {
-        Condition::Active
-    } else {
-        Condition::Normal
-    }
 }
 
 /// States of incidents to which a further finding of the same episode belongs.

@@ -134,6 +134,7 @@ impl State {
                 .iter()
                 .map(|alarm| AlarmItem::new(alarm, &self.shared.registry))
                 .collect(),
+            evidence: incident.course.evidence,
             event_ids: event_ids(connection, id).await?,
         }))
     }

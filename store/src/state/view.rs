@@ -5,7 +5,10 @@ use std::fmt;
 
 use domain::alarm::{Alarm, AlarmState, Flag, Window, WindowState};
 use domain::id::{BuildingId, MaintenanceId};
-use domain::incident::{Act, Condition, Incident, IncidentState, Task, TaskState};
+use domain::incident::{
+    Act, Condition, Evidence, Incident, IncidentState, Reporter, Satisfaction, Stage, Task,
+    TaskState,
+};
 use domain::place::Registry;
 use domain::rule::Mode;
 use domain::{
@@ -47,10 +50,20 @@ pub struct DueItem {
     pub arrive: Option<Moment>,
     /// Resolved by then.
     pub resolve: Option<Moment>,
+    /// Found out by then whether it is real; of an incident only.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub verify: Option<Moment>,
+    /// Those concerned may answer until then, and the incident be opened again; of an incident only.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub review: Option<Moment>,
 }
 
 /// An incident as lists and the feed carry it.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "an item of the API: each is a member of its own"
+)]
 #[expect(
     missing_docs,
     reason = "each field is the domain's, see `domain::incident::Incident`; `*_name` come from the registry"
@@ -88,6 +101,27 @@ pub struct IncidentItem {
     pub parent: Option<IncidentId>,
     pub due: DueItem,
     pub detail: BTreeMap<String, String>,
+    /// What started it goes on until a device says its end: until then it is only closed by force.
+    pub is_lasting: bool,
+    /// What is waited for now.
+    pub stage: Option<Stage>,
+    /// The rung of the ladder that was told last in this stage, 0 to 4.
+    pub level: u8,
+    /// Everybody on the ladder was told in vain.
+    pub is_exhausted: bool,
+    /// A person looks before anybody is sent.
+    pub verify: bool,
+    pub verifying_by: Option<UserId>,
+    /// 1, and one more with every reopening.
+    pub round: u32,
+    /// "Not ours" twice: the station lead decides who leads.
+    pub hand_backs: u8,
+    /// The first of two people has closed it by force.
+    pub force_by: Option<UserId>,
+    pub is_false: bool,
+    pub satisfaction: Satisfaction,
+    /// The user who reported it.
+    pub reporter: Option<UserId>,
     pub revision: Revision,
 }
 
@@ -135,6 +169,21 @@ impl IncidentItem {
             parent: incident.parent,
             due: due_of(incident),
             detail: incident.detail.clone(),
+            is_lasting: incident.condition == Condition::Active && incident.course.lasting,
+            stage: incident.course.escalation.stage,
+            level: incident.course.escalation.level,
+            is_exhausted: incident.course.escalation.is_exhausted,
+            verify: incident.plan.verify,
+            verifying_by: incident.course.verifying.as_ref().map(|v| v.by.clone()),
+            round: incident.course.round,
+            hand_backs: incident.course.hand_backs,
+            force_by: incident.course.force.as_ref().map(|f| f.by.clone()),
+            is_false: incident.course.is_false,
+            satisfaction: incident.course.satisfaction,
+            reporter: match &incident.reporter {
+                Some(Reporter::User(user)) => Some(user.clone()),
+                Some(Reporter::Report(_)) | None => None,
+            },
             revision,
         }
     }
@@ -149,6 +198,8 @@ fn due_of(incident: &Incident) -> DueItem {
         claim: task.and_then(|due| due.claim),
         arrive: task.and_then(|due| due.arrive),
         resolve: is_open.then_some(Moment(incident.due.resolve)),
+        verify: incident.course.verifying.as_ref().map(|v| Moment(v.due)),
+        review: incident.course.review.map(|r| Moment(r.ends_at)),
     }
 }
 
@@ -169,6 +220,14 @@ pub struct TaskItem {
     pub arrived_at: Option<Moment>,
     pub resolved_at: Option<Moment>,
     pub due: DueItem,
+    /// The token that verbs of this task may name: of the claim that holds now.
+    pub fence: i64,
+    /// The claim lapses then, unless a word comes before.
+    pub lease_until: Option<Moment>,
+    /// A word from the scene is expected by then.
+    pub progress_due: Option<Moment>,
+    /// The furthest step of which the department was told that it is overdue.
+    pub overdue: Option<Stage>,
 }
 
 impl From<&Task> for TaskItem {
@@ -191,7 +250,13 @@ impl From<&Task> for TaskItem {
                 claim: runs(is_waiting, task.due.claim),
                 arrive: runs(is_under_way, task.due.arrive),
                 resolve: runs(task.state.is_open(), task.due.resolve),
+                verify: None,
+                review: None,
             },
+            fence: task.fence,
+            lease_until: task.lease_until.map(Moment),
+            progress_due: task.progress_due.map(Moment),
+            overdue: task.overdue,
         }
     }
 }
@@ -377,6 +442,8 @@ pub struct IncidentView {
     pub timeline: Vec<TimelineItem>,
     /// Its alarms, oldest first.
     pub alarms: Vec<AlarmItem>,
+    /// What shows how it was.
+    pub evidence: Vec<Evidence>,
     /// Its latest events, newest first, at most [`EVENTS_MAX`].
     pub event_ids: Vec<EventId>,
 }

@@ -21,8 +21,25 @@ export type IncidentState =
   | "closed"
   | "merged"
   | "cancelled";
-export type TaskState = "dispatched" | "claimed" | "on_scene" | "resolved" | "released";
-export type Verb = "acknowledge" | "dispatch" | "claim" | "arrive" | "resolve" | "close";
+export type TaskState = "dispatched" | "claimed" | "on_scene" | "resolved" | "released" | "handed_back";
+export type Verb =
+  | "acknowledge"
+  | "verify"
+  | "dismiss"
+  | "dispatch"
+  | "assign"
+  | "claim"
+  | "arrive"
+  | "progress"
+  | "hand_back"
+  | "resolve"
+  | "force_close"
+  | "merge"
+  | "unmerge"
+  | "cancel"
+  | "answer"
+  | "reopen"
+  | "close";
 export type DeviceState = "normal" | "alarm" | "offline" | "silent" | "never_seen";
 
 export type Due = Schemas["Due"];
@@ -33,7 +50,8 @@ export type IncidentItem = Narrow<
 export type Task = Narrow<Schemas["Task"], { state: TaskState }>;
 export type TimelineEntry = Full<Schemas["TimelineEntry"]>;
 export type Alarm = Narrow<Schemas["Alarm"], { severity: Severity }>;
-export type Incident = IncidentItem & { tasks: Task[]; timeline: TimelineEntry[]; alarms: Alarm[] };
+export type Evidence = Full<Schemas["Evidence"]>;
+export type Incident = IncidentItem & { tasks: Task[]; timeline: TimelineEntry[]; alarms: Alarm[]; evidence: Evidence[] };
 export type Device = Narrow<Schemas["Device"], { state: DeviceState }>;
 export type QuarantineItem = Full<Schemas["Quarantined"]>;
 export type User = Full<Schemas["User"]>;

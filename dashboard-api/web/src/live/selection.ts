@@ -7,14 +7,28 @@ import { t, word } from "../i18n";
 import { mayAct, user } from "../session";
 import { current, putIncident, rows } from "./board";
 
-export type Form = "resolve" | "dispatch";
+/** Verbs that want words: what it was, why, what shows it. */
+export type Worded = "resolve" | "dismiss" | "progress" | "hand_back" | "force_close" | "cancel" | "reopen";
+export type Form = Worded | "dispatch";
 
+const OPEN: readonly IncidentState[] = ["open", "acknowledged", "verifying", "dispatched"];
 const FROM: Readonly<Record<Verb, readonly IncidentState[]>> = {
   acknowledge: ["open", "verifying", "dispatched"],
-  dispatch: ["open", "acknowledged", "verifying", "dispatched"],
-  claim: ["open", "acknowledged", "verifying", "dispatched"],
+  verify: ["open", "acknowledged", "dispatched"],
+  dismiss: ["verifying", "dispatched"],
+  dispatch: OPEN,
+  assign: OPEN,
+  claim: OPEN,
   arrive: ["dispatched"],
+  progress: ["dispatched"],
+  hand_back: ["dispatched"],
   resolve: ["dispatched"],
+  force_close: OPEN,
+  merge: OPEN,
+  unmerge: ["merged"],
+  cancel: OPEN,
+  answer: ["review", "closed"],
+  reopen: ["resolved", "review", "closed"],
   close: ["resolved", "review"],
 };
 
@@ -179,6 +193,7 @@ function explain(e: unknown, verb: Verb): string {
     return t("notice.conflict", { actor: actorName(line.actor), time: timeOf(line.at), act: word("act", line.verb) });
   }
   if (code === "not_allowed") {
+    if (state !== undefined && state !== null && FROM[verb].includes(state as IncidentState) && !holder) return t("notice.failed", { detail: text });
     if (holder && verb === "claim") return t("notice.heldBy", { holder });
     return t("notice.notAllowed", { state: word("state", state ?? "–"), verb: word("verb", verb) });
   }
@@ -186,5 +201,6 @@ function explain(e: unknown, verb: Verb): string {
 }
 
 export function actorName(actor: string): string {
+  if (actor === "clock") return t("actor.clock");
   return actor.startsWith("rule:") ? `${t("actor.system")} (${actor.slice(5)})` : actor;
 }

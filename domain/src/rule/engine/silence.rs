@@ -544,6 +544,7 @@ fn finding(rule: &Rule, ear: &Ear, what: FindingKind, open: &Open, now: Timestam
         occurred_at: now,
         event: None,
         seq: None,
+        lasting: true,
         detail,
     }
 }

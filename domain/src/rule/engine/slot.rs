@@ -86,7 +86,8 @@ impl Memory {
             | Condition::Independent { .. }
             | Condition::Absence { .. }
             | Condition::Quiet { .. }
-            | Condition::Report(_) => Self::Sources(Vec::new()),
+            | Condition::Report(_)
+            | Condition::Station => Self::Sources(Vec::new()),
             Condition::Held { .. } => Self::Held(Vec::new()),
             Condition::Threshold { .. } => Self::Level(Vec::new()),
             Condition::Fleeting { .. } => Self::Fleeting(Vec::new()),
@@ -154,7 +155,10 @@ impl Slot {
         let wanted = Memory::blank(condition);
         let waits = matches!(
             condition,
-            Condition::Absence { .. } | Condition::Quiet { .. } | Condition::Report(_)
+            Condition::Absence { .. }
+                | Condition::Quiet { .. }
+                | Condition::Report(_)
+                | Condition::Station
         );
         !waits && std::mem::discriminant(&self.memory) == std::mem::discriminant(&wanted)
     }
@@ -207,6 +211,17 @@ impl Slot {
             Memory::Days(days) => days.retain(|day| after(day.from, linger) > now),
             Memory::Steps { reached, .. } => steps::forget(reached, linger, now),
             _ => {}
+        }
+    }
+
+    /// Whether a device will say its end, rather than time.
+    pub(super) fn lasts(&self) -> bool {
+        match &self.memory {
+            Memory::Hits(_) | Memory::Days(_) | Memory::Fleeting(_) => false,
+            other => other
+                .sources()
+                .iter()
+                .any(|s| s.state == SourceState::Active),
         }
     }
 
@@ -423,7 +438,8 @@ fn linger(rule: &Rule) -> SignedDuration {
         | Condition::Quiet { .. }
         | Condition::Fleeting { .. }
         | Condition::Threshold { .. }
-        | Condition::Report(_) => rule.meta.dedupe_s,
+        | Condition::Report(_)
+        | Condition::Station => rule.meta.dedupe_s,
     };
     SignedDuration::from_secs(i64::from(seconds))
 }

@@ -10,7 +10,7 @@ use super::super::set::Rule;
 use super::super::view::View;
 use super::super::{Finding, FindingKind};
 use super::slot::{Memory, Open, Slot};
-use super::source::Source;
+use super::source::{Source, SourceState};
 use crate::Timestamp;
 
 /// An event that is older than this when the hub takes it says so in its finding (`late`), in seconds.
@@ -31,6 +31,7 @@ pub(super) fn ended(rule: &Rule, subject: &str, open: &Open, now: Timestamp) -> 
         occurred_at: now,
         event: None,
         seq: None,
+        lasting: false,
         detail: BTreeMap::from([("count".to_owned(), open.count.to_string())]),
     }
 }
@@ -64,6 +65,7 @@ pub(super) fn ripened(
         occurred_at: now,
         event: None,
         seq: None,
+        lasting: source.state == SourceState::Active,
         detail,
     }
 }

@@ -277,6 +277,7 @@ impl Work<'_> {
                 occurred_at: event.occurred_at,
                 event: (!by_time).then_some(event.id),
                 seq: (!by_time).then_some(event.seq),
+                lasting: slot.lasts(),
                 detail: detail(rule, view, slot, open),
             };
             self.out.tell(finding, self.number, phase, event.kind);

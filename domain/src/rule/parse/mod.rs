@@ -349,11 +349,11 @@ fn check_together(
             "leave `[rule.clear]` out",
         );
     }
-    if matches!(condition, Some(Condition::Report(_))) && fields.has("case") {
+    if matches!(condition, Some(Condition::Report(_) | Condition::Station)) && fields.has("case") {
         fields.fail(
             "case",
-            "no event of a device is a report",
-            "leave the cases out; what reports lead to is the incident machine's",
+            "no event of a device brings it about",
+            "leave the cases out; it is the incident machine that opens this one",
         );
     }
     let watches = condition.is_some_and(Condition::watches);

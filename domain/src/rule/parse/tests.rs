@@ -571,7 +571,7 @@ fn a_report_has_types_no_cases_and_one_rule_each() {
                 "t.toml",
                 format!("{report}[[rule.case]]\nname = \"n\"\nexpect = []\n"),
             )],
-            "t.toml:15: rule T1: field `case`: no event of a device is a report (hint: leave the cases out; what reports lead to is the incident machine's)",
+            "t.toml:15: rule T1: field `case`: no event of a device brings it about (hint: leave the cases out; it is the incident machine that opens this one)",
         ),
     ] {
         let files: Vec<(&str, &str)> = files.iter().map(|(n, t)| (*n, t.as_str())).collect();

@@ -30,6 +30,7 @@ enum Sort {
     Days,
     Absence,
     Report,
+    Station,
 }
 const SORTS: &[(&str, Sort)] = &[
     ("match", Sort::Match),
@@ -43,6 +44,7 @@ const SORTS: &[(&str, Sort)] = &[
     ("days", Sort::Days),
     ("absence", Sort::Absence),
     ("report", Sort::Report),
+    ("station", Sort::Station),
 ];
 
 /// A subject: one word, or several in a list.
@@ -125,6 +127,7 @@ pub(super) fn condition(fields: &Fields<'_, '_>) -> Option<Condition> {
                 .collect();
             Some(Condition::Report(types))
         }
+        Some(Sort::Station) => Some(Condition::Station),
     };
     fields.done();
     condition

@@ -135,9 +135,7 @@ async fn what_is_resolved_keeps_its_episode_and_a_new_one_opens_anew() {
     hub.act(first, command(Verb::Claim, "li", Some("fire")))
         .await
         .expect("claimed");
-    hub.act(first, command(Verb::Resolve, "li", Some("fire")))
-        .await
-        .expect("resolved");
+    hub.force(first).await;
     let same = hub.find(vec![smoke("smoke-1", 2)]).await;
     assert!(same.opened.is_empty(), "the same episode");
     hub.find(vec![cleared(smoke("smoke-1", 1), 3)]).await;
@@ -146,9 +144,7 @@ async fn what_is_resolved_keeps_its_episode_and_a_new_one_opens_anew() {
     hub.act(second, command(Verb::Claim, "li", Some("fire")))
         .await
         .expect("claimed");
-    hub.act(second, command(Verb::Resolve, "li", Some("fire")))
-        .await
-        .expect("resolved");
+    hub.force(second).await;
     hub.act(second, command(Verb::Close, "wang", None))
         .await
         .expect("closed");
@@ -168,9 +164,7 @@ async fn a_resolved_incident_that_becomes_more_urgent_opens_anew() {
     hub.act(first, command(Verb::Claim, "zhao", Some("police")))
         .await
         .expect("claimed");
-    hub.act(first, command(Verb::Resolve, "zhao", Some("police")))
-        .await
-        .expect("resolved");
+    hub.force(first).await;
     let worse = hub
         .find(vec![finding("B1", "plate:x", Severity::P1, 2)])
         .await;
@@ -219,9 +213,7 @@ async fn a_fire_that_was_resolved_takes_no_new_work_over() {
     hub.act(first, command(Verb::Claim, "li", Some("fire")))
         .await
         .expect("claimed");
-    hub.act(first, command(Verb::Resolve, "li", Some("fire")))
-        .await
-        .expect("resolved");
+    hub.force(first).await;
     let second = hub.find(vec![smoke("smoke-1", 2)]).await.opened[0];
     hub.find(vec![fire(3)]).await;
     assert_eq!(hub.view(second).await.item.state, IncidentState::Dispatched);

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use domain::incident::{Actor, Command, Verb};
+use domain::incident::{Actor, Command, Evidence, EvidenceKind, Satisfaction, Verb};
 use domain::place::Registry;
 use domain::rule::{Finding, FindingKind, RuleBook, RuleMeta};
 use domain::{DeviceClass, EventId, IncidentId, Seq, Severity, Timestamp};
@@ -109,6 +109,7 @@ pub(super) fn book() -> RuleBook {
         rule("S1", "fire", &["police"], true, &[]),
         rule("S2", "fire", &["police", "traffic"], true, &["S1"]),
         rule("B1", "police", &["traffic"], false, &[]),
+        rule("E1", "property", &["police"], true, &[]),
     ]
     .into_iter()
     .map(|meta| (meta.id.clone(), meta))
@@ -137,6 +138,7 @@ pub(super) fn finding(rule: &str, subject: &str, severity: Severity, seq: u64) -
         occurred_at: at,
         event: Some(EventId::of_uplink(at, Seq(seq), 0)),
         seq: Some(Seq(seq)),
+        lasting: true,
         detail: [("level".to_owned(), "7".to_owned())].into(),
     }
 }
@@ -172,8 +174,26 @@ pub(super) fn actor(user: &str, department: Option<&str>) -> Actor {
     }
 }
 
+/// The verb with all that its guards ask for.
 pub(super) fn command(verb: Verb, user: &str, department: Option<&str>) -> Command {
-    Command::new(verb, actor(user, department), at(1000))
+    let cause = match verb {
+        Verb::Resolve => Some("genuine"),
+        Verb::Dismiss => Some("false_alarm"),
+        Verb::ForceClose => Some("fault"),
+        Verb::Cancel => Some("drill"),
+        _ => None,
+    };
+    let evidence = Evidence {
+        kind: EvidenceKind::OnSite,
+        reference: user.to_owned(),
+    };
+    Command {
+        cause: cause.map(str::to_owned),
+        note: Some("so it was".to_owned()),
+        evidence: cause.map(|_| evidence).into_iter().collect(),
+        answer: Some(Satisfaction::Satisfied),
+        ..Command::new(verb, actor(user, department), at(15))
+    }
 }
 
 pub(super) fn numbers(items: &[IncidentItem]) -> Vec<u64> {
@@ -231,6 +251,17 @@ impl Hub {
         let seq = self.state.cursor(CONSUMER).await.expect("a cursor").0 + 1;
         let found = finding("B1", &format!("plate:{seq}"), Severity::P2, seq);
         self.find(vec![found]).await.opened[0]
+    }
+
+    /// Two people close it by force, whatever its alarms say.
+    pub(super) async fn force(&self, id: IncidentId) -> IncidentView {
+        for user in ["zhou", "wang"] {
+            if self.view(id).await.item.state.is_open() {
+                let asked = self.act(id, command(Verb::ForceClose, user, None)).await;
+                asked.expect("closed by force");
+            }
+        }
+        self.view(id).await
     }
 
     pub(super) async fn view(&self, id: IncidentId) -> IncidentView {

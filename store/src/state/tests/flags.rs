@@ -113,11 +113,7 @@ async fn kinds_after(hub: &Hub, revision: Revision) -> Vec<String> {
 }
 
 async fn close(hub: &Hub, id: IncidentId) {
-    for verb in [Verb::Claim, Verb::Resolve] {
-        let mut asked = command(verb, "zhao", Some("police"));
-        asked.cause = Some("fault".to_owned());
-        hub.act(id, asked).await.expect("is done");
-    }
+    hub.force(id).await;
     hub.act(id, command(Verb::Close, "wang", None))
         .await
         .expect("is closed");

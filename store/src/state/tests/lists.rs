@@ -102,9 +102,7 @@ async fn lists_come_page_by_page_and_by_department_and_state() {
     hub.act(opened[0], command(Verb::Claim, "zhao", Some("police")))
         .await
         .expect("claimed");
-    hub.act(opened[0], command(Verb::Resolve, "zhao", Some("police")))
-        .await
-        .expect("resolved");
+    hub.force(opened[0]).await;
     hub.act(opened[0], command(Verb::Close, "wang", None))
         .await
         .expect("closed");

@@ -11,3 +11,4 @@ mod flags;
 mod lists;
 mod machine;
 mod roster;
+mod station;

@@ -1,0 +1,89 @@
+//! The clocks of duty and the outbox, driven: reads what is due, a few times a second, and does it.
+//!
+//! Nothing is kept here. What is due stands in rows of the state, so that a hub that was away goes on where it stood, and two that
+//! did this at once would do nothing twice.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use domain::Timestamp;
+use domain::rule::RuleBook;
+use store::state::{BOARD, Delivery, State, StateError};
+use tokio::sync::watch;
+use tokio::time::MissedTickBehavior;
+use tokio_util::sync::CancellationToken;
+use tracing::{error, info, warn};
+
+use crate::clock::Clock;
+
+/// How often it is looked: a deadline is met at most this much late.
+const TICK: Duration = Duration::from_millis(250);
+/// Deliveries taken at a time.
+const DELIVERIES: u32 = 64;
+
+/// Drives the clocks until the hub stops.
+///
+/// # Errors
+/// A state database that cannot be read or written; one without room is waited for.
+pub async fn run(
+    state: State,
+    book: watch::Receiver<Arc<RuleBook>>,
+    clock: Clock,
+    stop: CancellationToken,
+) -> anyhow::Result<()> {
+    let mut tick = tokio::time::interval(TICK);
+    tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let mut is_full = false;
+    loop {
+        tokio::select! {
+            () = stop.cancelled() => return Ok(()),
+            _ = tick.tick() => {}
+        }
+        let now_book = Arc::clone(&book.borrow());
+        match round(&state, &now_book, clock.now()).await {
+            Ok(()) => is_full = false,
+            Err(e) if e.is_disk_full() => {
+                if !is_full {
+                    error!(error = %e, "no room for what the clocks bring, waiting (hint: free space on the disk of `data.dir`)");
+                }
+                is_full = true;
+            }
+            Err(e) => return Err(e.into()),
+        }
+    }
+}
+
+async fn round(state: &State, book: &RuleBook, now: Timestamp) -> Result<(), StateError> {
+    let done = state.run_due(now, book).await?;
+    for incident in &done.opened {
+        info!(incident.id = %incident, "incident opened by the station's own clocks");
+    }
+    if !done.changed.is_empty() {
+        metrics::counter!("hub_dispatch_clocks_total").increment(done.changed.len() as u64);
+    }
+    loop {
+        let leased = state.lease_deliveries(now, DELIVERIES).await?;
+        if leased.is_empty() {
+            return Ok(());
+        }
+        for delivery in leased {
+            deliver(state, &delivery, now).await?;
+        }
+    }
+}
+
+/// One attempt over the delivery's channel.
+async fn deliver(state: &State, delivery: &Delivery, now: Timestamp) -> Result<(), StateError> {
+    if delivery.channel == BOARD {
+        state.delivered(delivery, now).await?;
+        metrics::counter!("hub_dispatch_deliveries_total", "channel" => BOARD).increment(1);
+        return Ok(());
+    }
+    let why = format!("unknown channel `{}`", delivery.channel);
+    let is_dead = state.delivery_failed(delivery, now, &why).await?;
+    warn!(
+        delivery.notification = delivery.notification,
+        delivery.channel, is_dead, "delivery failed"
+    );
+    Ok(())
+}
