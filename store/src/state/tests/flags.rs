@@ -4,8 +4,10 @@ use std::sync::Arc;
 
 use domain::alarm::{AlarmState, Flag, Refused, Scope, WindowState};
 use domain::incident::{IncidentState, Verb};
-use domain::rule::{Finding, Mode, Reach, RuleBook, RuleMeta, Suppression};
+use domain::rule::{Finding, FindingKind, Mode, Reach, RuleBook, RuleMeta, Suppression};
 use domain::{AlarmId, IncidentId, Revision, Seq, Severity, Timestamp};
+
+use proptest::prelude::*;
 
 use super::fixture::{Hub, at, batch, cleared, command, finding, rule, smoke};
 use crate::state::{
@@ -490,6 +492,25 @@ async fn two_alarms_never_silence_each_other() {
     );
     let done = find(&hub, vec![cleared(one, 3)]).await;
     assert_eq!(hub.view(done.opened[0]).await.item.rule.as_str(), "M2");
+    find(&hub, vec![cleared(other, 4)]).await;
+
+    // nor when one of them is on the shelf as the other comes: it rings when its shelf ends
+    let (one, other) = (
+        finding("M1", "c", Severity::P3, 5),
+        finding("M2", "d", Severity::P3, 8),
+    );
+    find(&hub, vec![one.clone(), cleared(one, 6)]).await;
+    close(&hub, hub.items().await[0].id).await;
+    act(&hub, &alarm(&hub, "M1").await, shelve(3600), 7)
+        .await
+        .expect("is shelved");
+    find(&hub, vec![finding("M1", "c", Severity::P3, 7), other]).await;
+    assert_eq!(
+        alarm(&hub, "M2").await.held_back,
+        Some(Flag::SuppressedByDesign)
+    );
+    let done = due(&hub, 3600).await;
+    assert_eq!(hub.view(done.opened[0]).await.item.rule.as_str(), "M1");
 }
 
 fn window(from: i64, until: i64, device: Option<&str>) -> NewWindow {
@@ -843,5 +864,258 @@ async fn to_ask_what_is_due_reads_no_table() {
             plan.iter().all(|row| row.3.starts_with("SEARCH")),
             "{sql}: {plan:?}"
         );
+    }
+}
+
+/// What may happen, in any order.
+#[derive(Debug, Clone)]
+enum Happens {
+    Raise {
+        rule: usize,
+        device: usize,
+        severity: i64,
+    },
+    Clear {
+        rule: usize,
+        device: usize,
+    },
+    Shelve {
+        alarm: usize,
+        minutes: u32,
+    },
+    Unshelve {
+        alarm: usize,
+    },
+    Maintain {
+        device: Option<usize>,
+        seconds: i64,
+    },
+    EndMaintenance,
+    Close {
+        incident: usize,
+    },
+    Presence {
+        device: usize,
+        online: bool,
+    },
+    Later {
+        seconds: i64,
+    },
+    Crash,
+}
+
+const RULES: [&str; 7] = ["S7", "B1", "N1", "X4", "X9", "M1", "M2"];
+
+fn happens() -> impl Strategy<Value = Happens> {
+    let (rule, device) = (0..RULES.len(), 0..3usize);
+    let one = any::<usize>;
+    prop_oneof![
+        8 => (rule.clone(), device.clone(), 1..=4i64).prop_map(|(rule, device, severity)| Happens::Raise { rule, device, severity }),
+        6 => (rule, device.clone()).prop_map(|(rule, device)| Happens::Clear { rule, device }),
+        2 => (one(), 1..30u32).prop_map(|(alarm, minutes)| Happens::Shelve { alarm, minutes }),
+        1 => one().prop_map(|alarm| Happens::Unshelve { alarm }),
+        1 => (prop::option::of(device.clone()), 60..900i64).prop_map(|(device, seconds)| Happens::Maintain { device, seconds }),
+        1 => Just(Happens::EndMaintenance),
+        3 => one().prop_map(|incident| Happens::Close { incident }),
+        1 => (device, any::<bool>()).prop_map(|(device, online)| Happens::Presence { device, online }),
+        3 => (1..400i64).prop_map(|seconds| Happens::Later { seconds }),
+        1 => Just(Happens::Crash),
+    ]
+}
+
+/// One thing happens at a second, with this position in the journal.
+async fn happen(hub: &Hub, what: &Happens, second: i64, seq: u64) {
+    let found = |rule: usize, device: usize, severity: i64| Finding {
+        at: at(second),
+        occurred_at: at(second),
+        ..finding(
+            RULES[rule],
+            &format!("device:smoke-{}", device + 1),
+            Severity::from_number(severity).expect("a severity"),
+            seq,
+        )
+    };
+    let nth = |n: usize, len: usize| (len > 0).then(|| n % len.max(1));
+    match what {
+        Happens::Raise {
+            rule,
+            device,
+            severity,
+        } => {
+            find(hub, vec![found(*rule, *device, *severity)]).await;
+        }
+        Happens::Clear { rule, device } => {
+            let over = Finding {
+                what: FindingKind::Cleared,
+                ..found(*rule, *device, 4)
+            };
+            find(hub, vec![over]).await;
+        }
+        Happens::Shelve { alarm, .. } | Happens::Unshelve { alarm } => {
+            let all = list(hub, &AlarmFilter::default()).await;
+            let Some(n) = nth(*alarm, all.len()) else {
+                return;
+            };
+            let act_of = match what {
+                Happens::Shelve { minutes, .. } => AlarmAct::Shelve {
+                    end: ShelfEnd::Minutes(*minutes),
+                    reason: "noise".to_owned(),
+                },
+                _ => AlarmAct::Unshelve,
+            };
+            match act(hub, &all[n], act_of, second).await {
+                Ok(_) | Err(AlarmError::Refused { .. } | AlarmError::VersionConflict { .. }) => {}
+                Err(other) => panic!("{other:?}"),
+            }
+        }
+        Happens::Maintain { device, seconds } => {
+            let device = device.map(|n| format!("smoke-{}", n + 1));
+            let new = window(second, second + seconds, device.as_deref());
+            let planned = hub
+                .state
+                .plan_maintenance(new, &format!("m{seq}"), by(second))
+                .await;
+            planned.expect("is planned");
+        }
+        Happens::EndMaintenance => {
+            let page = hub
+                .state
+                .maintenance(Some(WindowState::Active), None, 1)
+                .await;
+            if let Some(window) = page.expect("reads").items.first() {
+                let book = Arc::new(book());
+                let key = format!("e{seq}");
+                let ended = hub.state.end_maintenance(window.id, &key, by(second), book);
+                ended.await.expect("ends");
+            }
+        }
+        Happens::Close { incident } => {
+            let items = hub.items().await;
+            let open: Vec<_> = items.iter().filter(|i| i.state.is_open()).collect();
+            let Some(n) = nth(*incident, open.len()) else {
+                return;
+            };
+            let item = open[n];
+            let lead = item.lead.as_str();
+            for verb in [Verb::Claim, Verb::Resolve] {
+                let mut asked = command(verb, "zhao", Some(lead));
+                asked.cause = Some("fault".to_owned());
+                asked.at = at(second);
+                // what still goes on may have to be closed by two: then it stays open
+                let _ = hub.act(item.id, asked).await;
+            }
+        }
+        Happens::Presence { device, online } => {
+            let id = format!("smoke-{}", device + 1).parse().expect("a device");
+            let touch = DeviceTouch {
+                presence: Some((seq, *online)),
+                presence_seq: Seq(seq),
+                ..DeviceTouch::new(id, at(second))
+            };
+            let batch = Batch {
+                devices: vec![touch],
+                ..batch(seq, Vec::new())
+            };
+            hub.state
+                .commit_batch(batch, &book())
+                .await
+                .expect("commits");
+        }
+        Happens::Later { .. } | Happens::Crash => {}
+    }
+}
+
+/// What holds of every alarm at every moment: it rings, or something that is true holds it back.
+async fn check(hub: &Hub, trail: &[Happens]) {
+    let all = list(hub, &AlarmFilter::default()).await;
+    let active = |id: AlarmId| all.iter().any(|a| a.id == id && a.state.is_active());
+    let page = hub
+        .state
+        .maintenance(Some(WindowState::Active), None, 500)
+        .await;
+    let windows: Vec<_> = page.expect("reads").items.iter().map(|w| w.id).collect();
+    for item in all.iter().filter(|item| item.state.is_open()) {
+        let is_wanted = item.mode == Mode::Annunciate && item.state.is_active();
+        match item.held_back {
+            None => assert!(
+                !is_wanted || item.incident.is_some(),
+                "silent: {item:?} after {trail:?}"
+            ),
+            Some(_) => assert_ne!(item.severity, Severity::P1, "{item:?} after {trail:?}"),
+        }
+        if item.held_back == Some(Flag::SuppressedByDesign) {
+            let cause = item.suppressed_by.expect("a cause");
+            assert!(active(cause), "the cause is over: {item:?} after {trail:?}");
+        }
+        if item.held_back == Some(Flag::OutOfService) {
+            let id = item.out_of_service.expect("a window");
+            assert!(
+                windows.contains(&id),
+                "the window is over: {item:?} after {trail:?}"
+            );
+        }
+        // along its causes one comes to an alarm that no cause holds back
+        let (mut above, mut steps) = (item, 0);
+        while let Some(cause) = above.suppressed_by {
+            above = all.iter().find(|a| a.id == cause).expect("is there");
+            steps += 1;
+            assert!(
+                steps < RULES.len(),
+                "a ring of causes: {item:?} after {trail:?}"
+            );
+        }
+    }
+    let shelved: Vec<_> = all
+        .iter()
+        .filter(|a| a.shelved.is_some())
+        .map(|a| (&a.rule, &a.subject))
+        .collect();
+    let unique: std::collections::BTreeSet<_> = shelved.iter().collect();
+    assert_eq!(
+        unique.len(),
+        shelved.len(),
+        "one shelf for a (rule, subject)"
+    );
+}
+
+async fn run(trail: Vec<Happens>) {
+    let mut hub = Hub::start().await;
+    let mut second = 1;
+    for (n, what) in trail.iter().enumerate() {
+        second += match what {
+            Happens::Later { seconds } => *seconds,
+            _ => 5,
+        };
+        if matches!(what, Happens::Crash) {
+            hub = hub.crash().await;
+        }
+        happen(&hub, what, second, n as u64 + 1).await;
+        due(&hub, second).await;
+        check(&hub, &trail[..=n]).await;
+    }
+    // a day later no shelf, no window and no chatter is left
+    due(&hub, second + 24 * 3600).await;
+    check(&hub, &trail).await;
+    let open = AlarmFilter {
+        stage: Some(AlarmStage::Active),
+        ..AlarmFilter::default()
+    };
+    for item in list(&hub, &open).await {
+        let held = item.held_back;
+        assert!(
+            matches!(held, None | Some(Flag::SuppressedByDesign)),
+            "{item:?} after {trail:?}"
+        );
+    }
+    assert_eq!(hub.state.verify_audit().await.expect("reads").broken, None);
+    hub.state.close().await;
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 32, failure_persistence: None, ..ProptestConfig::default() })]
+    #[test]
+    fn every_alarm_rings_or_something_true_holds_it_back(trail in prop::collection::vec(happens(), 1..50)) {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
+        runtime.block_on(run(trail));
     }
 }
