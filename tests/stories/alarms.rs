@@ -258,3 +258,30 @@ async fn a_detector_that_comes_and_goes_orders_its_own_repair() {
     assert_eq!(chatters.len(), 1, "the third one: {chatters:?}");
     assert_eq!(chatters[0]["rule"], "S5");
 }
+
+#[tokio::test]
+async fn a_maintenance_window_begins_and_ends_by_itself() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let hub = Hub::start(dir.path()).await;
+    let detector = hub.demo.device("fire_sensor").clone();
+    let lead = hub.api("station_lead");
+    let after = |s: i64| (jiff::Timestamp::now() + jiff::SignedDuration::from_secs(s)).to_string();
+    let plan = json!({"site": detector.site, "starts_at": after(1), "ends_at": after(11), "reason": "mains are switched over"});
+    let (status, window) = post(&lead, "/api/v1/maintenance", "m", plan).await;
+    assert_eq!((status, &window["state"]), (200, &json!("planned")));
+    let is_there = async |state: &str| {
+        let path = format!("/api/v1/maintenance?state={state}");
+        let what = format!("the window is {state}");
+        eventually(&what, Duration::from_secs(30), || async {
+            lead.items(&path).await.ok()?.into_iter().next()
+        })
+        .await
+    };
+    let active = is_there("active").await;
+    assert_eq!(active["id"], window["id"]);
+    send(&hub, &detector, "fire.fault", "f1", "raised");
+    let ended = is_there("ended").await;
+    assert_eq!(ended["ended_by"], Value::Null);
+    let rings = lead.incident_of("S5").await;
+    assert_eq!(rings["detail"]["held_back"], "out_of_service");
+}
