@@ -344,6 +344,30 @@ pub async fn add_user(
     Ok(())
 }
 
+/// `gateway audit verify`: reads the whole chain and names the first row that is not as it was written.
+///
+/// # Errors
+/// A row that was changed, taken away, swapped or added; a database that cannot be read.
+pub async fn verify_audit(config: &Config) -> anyhow::Result<()> {
+    let (_, state) = open(config).await?;
+    let report = state
+        .verify_audit()
+        .await
+        .context("reading the audit trail")?;
+    state.close().await;
+    match report.broken {
+        None => {
+            println!("{} rows, each as it was written", report.rows);
+            Ok(())
+        }
+        Some(broken) => bail!(
+            "audit row {}: {} (hint: compare with a backup of `state.db`; rows before it hold)",
+            broken.id,
+            broken.what
+        ),
+    }
+}
+
 /// `gateway credential add`: the device's secret is made at random and printed once. A running hub knows it within seconds; what was
 /// connected with an older secret is cut off.
 ///

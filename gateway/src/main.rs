@@ -1,4 +1,4 @@
-//! The command line: `run`, `demo`, `check`, `rules check|test|backtest`, `journal verify`, `user add`,
+//! The command line: `run`, `demo`, `check`, `rules check|test|backtest`, `journal verify`, `audit verify`, `user add`,
 //! `credential add|invite|revoke|list`, `registry export|import|unpack`.
 //!
 //! Exit codes: 0 all is well, 1 something failed (with `demo --for`: messages were lost), 64 the configuration is wrong.
@@ -52,6 +52,11 @@ enum Command {
     Journal {
         #[command(subcommand)]
         command: JournalCommand,
+    },
+    /// Look into the audit trail.
+    Audit {
+        #[command(subcommand)]
+        command: AuditCommand,
     },
     /// Users of dashboard and API.
     User {
@@ -115,6 +120,12 @@ enum JournalCommand {
         /// The journal's directory: `journal` below the data directory.
         dir: PathBuf,
     },
+}
+
+#[derive(Subcommand)]
+enum AuditCommand {
+    /// Check that every row is as it was written, none is missing and none was added; the hub may be running.
+    Verify(ConfigFile),
 }
 
 #[derive(Subcommand)]
@@ -250,6 +261,12 @@ async fn run(command: Command) -> ExitCode {
         Command::Journal {
             command: JournalCommand::Verify { dir },
         } => verify(&dir),
+        Command::Audit {
+            command: AuditCommand::Verify(file),
+        } => match config::load(file.config.as_deref()) {
+            Ok(config) => accounts::verify_audit(&config).await,
+            Err(e) => return usage(Err(e)),
+        },
         Command::Rules { command } => match rules_command(command).await {
             Ok(outcome) => outcome,
             Err(e) => return usage(Err(e)),

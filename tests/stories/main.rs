@@ -2,6 +2,7 @@
 
 mod alarms;
 mod api;
+mod audit;
 mod bad_input;
 mod browser;
 mod command_line;

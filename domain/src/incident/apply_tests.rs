@@ -58,7 +58,7 @@ pub(super) fn opened(severity: Severity) -> Incident {
     Incident::open(id, 1001, &found, &meta("S1", "fire", &["police"])).0
 }
 
-fn actor(user: &str, department: Option<&str>) -> Actor {
+pub(super) fn actor(user: &str, department: Option<&str>) -> Actor {
     Actor {
         user: user.parse().expect("user"),
         department: department.map(|d| d.parse().expect("department")),

@@ -27,6 +27,8 @@ mod desk;
 mod duty;
 mod ending;
 mod found;
+#[cfg(test)]
+mod joint_duty_tests;
 mod task;
 mod words;
 mod work;
