@@ -48,7 +48,7 @@ pub struct Shelf {
 pub enum Refused {
     /// It is P1.
     #[error(
-        "a P1 is never shelved (hint: deal with its incident, or take the device out of service and send somebody)"
+        "a P1 is never shelved (hint: deal with its incident)"
     )]
     Critical,
     /// It is on the shelf.

@@ -353,7 +353,7 @@ impl Alarm {
 #[cfg(test)]
 mod tests {
     use super::AlarmState::{ActiveAcked, ActiveUnacked, Normal, ReturnedUnacked};
-    use super::{AlarmState, Latch};
+    use super::*;
 
     #[test]
     fn every_state_goes_where_isa_18_2_says() {
@@ -389,5 +389,103 @@ mod tests {
             assert_eq!(state.as_str().parse(), Ok(state));
         }
         assert!("shelved".parse::<AlarmState>().is_err());
+    }
+
+    fn at(second: i64) -> Timestamp {
+        Timestamp::from_second(1_700_000_000 + second).expect("in range")
+    }
+
+    fn found(severity: Severity, second: i64) -> Finding {
+        Finding {
+            rule: "S5".parse().expect("a rule"),
+            subject: "device:smoke-1".to_owned(),
+            what: FindingKind::Raised,
+            severity,
+            site: "q1".parse().expect("a site"),
+            class: crate::DeviceClass::FireSensor,
+            zone: None,
+            device: None,
+            at: at(second),
+            occurred_at: at(second),
+            event: Some(crate::EventId::of_uplink(at(second), crate::Seq(7), 0)),
+            seq: None,
+            lasting: true,
+            detail: std::collections::BTreeMap::new(),
+        }
+    }
+
+    fn opened(severity: Severity, latch: Latch) -> Alarm {
+        let id = AlarmId::new(uuid::Uuid::nil());
+        Alarm::open(id, &found(severity, 0), latch, Mode::Annunciate)
+    }
+
+    fn rung(alarm: Alarm) -> Alarm {
+        alarm.annunciated(IncidentId::new(uuid::Uuid::nil()), at(0))
+    }
+
+    #[test]
+    fn a_p1_is_latched_and_what_no_incident_shows_is_not() {
+        use Severity::{P1, P3};
+        // how urgent first and then, its rule's latch, whether an incident shows it, and where it stands when it is over
+        for (first, then, latch, is_shown, over) in [
+            (P1, P1, Latch::Free, true, ReturnedUnacked),
+            (P3, P1, Latch::Free, true, ReturnedUnacked),
+            (P3, P3, Latch::Latched, true, ReturnedUnacked),
+            (P3, P3, Latch::Free, true, Normal),
+            (P3, P3, Latch::Latched, false, Normal),
+        ] {
+            let alarm = opened(first, latch);
+            let alarm = if is_shown { rung(alarm) } else { alarm };
+            let alarm = alarm.refresh(&found(then, 1)).clear(at(60));
+            assert_eq!(alarm.state, over, "{first} {then} {latch:?} {is_shown}");
+        }
+    }
+
+    #[test]
+    fn what_held_for_less_than_half_a_minute_was_fleeting_each_time() {
+        let latched = rung(opened(Severity::P1, Latch::Latched)).clear(at(29));
+        assert_eq!(latched.fleeting, 1);
+        let again = latched.refresh(&found(Severity::P1, 100));
+        assert_eq!((again.active_at, again.raised_at), (at(100), at(0)));
+        let again = again.clear(at(130));
+        assert_eq!(
+            (again.fleeting, again.count),
+            (1, 2),
+            "30 s is not fleeting"
+        );
+        let twice = again.refresh(&found(Severity::P1, 200)).clear(at(210));
+        assert_eq!(twice.fleeting, 2);
+        assert_eq!(twice.clear(at(211)).fleeting, 2, "it was over before");
+    }
+
+    #[test]
+    fn a_word_makes_known_and_time_does_not() {
+        let mut unknown = opened(Severity::P3, Latch::Free);
+        unknown.flags.unknown_since = Some(at(1));
+        let by_time = Finding {
+            event: None,
+            ..found(Severity::P3, 2)
+        };
+        assert!(
+            unknown
+                .clone()
+                .refresh(&by_time)
+                .flags
+                .unknown_since
+                .is_some()
+        );
+        let word = found(Severity::P3, 2);
+        assert!(unknown.clone().refresh(&word).flags.unknown_since.is_none());
+        assert!(unknown.clear(at(3)).flags.unknown_since.is_none());
+    }
+
+    #[test]
+    fn the_finding_waits_until_an_incident_has_it() {
+        let alarm = opened(Severity::P3, Latch::Free).refresh(&found(Severity::P2, 5));
+        assert_eq!(alarm.pending, Some(found(Severity::P2, 5)), "the latest");
+        assert!(alarm.is_due());
+        let told = rung(alarm);
+        assert_eq!((told.pending.clone(), told.is_due()), (None, false));
+        assert_eq!(told.refresh(&found(Severity::P2, 6)).pending, None);
     }
 }

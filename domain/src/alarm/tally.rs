@@ -4,14 +4,14 @@ use jiff::SignedDuration;
 
 use crate::Timestamp;
 
-/// Raises within this time of each other…
+/// Three raises within this time chatter.
 pub const CHATTER_WITHIN: SignedDuration = SignedDuration::from_secs(60);
 /// An alarm that chatters annunciates once in this time, and is quiet again after this time without a raise.
 pub const CHATTER_QUIET: SignedDuration = SignedDuration::from_mins(10);
 /// A condition that held for less than this was fleeting.
 pub const FLEETING: SignedDuration = SignedDuration::from_secs(30);
 
-/// The latest raises of one (rule, subject); …three of them make it chatter.
+/// The latest raises of one (rule, subject).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Tally {
     /// The latest.
