@@ -47,9 +47,7 @@ pub struct Shelf {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Refused {
     /// It is P1.
-    #[error(
-        "a P1 is never shelved (hint: deal with its incident)"
-    )]
+    #[error("a P1 is never shelved (hint: deal with its incident)")]
     Critical,
     /// It is on the shelf.
     #[error("it is shelved already (hint: end that shelf first)")]
