@@ -31,6 +31,9 @@ pub(crate) fn list(rules: Option<&Path>) -> anyhow::Result<ExitCode> {
         let by = match by_rule.get(id) {
             Some(names) => names.join(", "),
             None if matches!(rule.condition, Condition::Report(_)) => "(people report it)".into(),
+            None if matches!(rule.condition, Condition::Station) => {
+                "(the station tells itself)".into()
+            }
             None if is_of_the_hub(rule) => "(the hub says it of itself)".into(),
             None => {
                 without += 1;

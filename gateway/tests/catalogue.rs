@@ -295,6 +295,7 @@ fn every_rule_of_the_catalogue_has_a_scenario_that_makes_it_ring() {
         let of_hub = OF_THE_HUB.iter().find(|(hub, _)| *hub == id);
         let by = match (&rule.condition, of_hub, covered.remove(id)) {
             (Condition::Report(_), ..) => "a person's report".to_owned(),
+            (Condition::Station, ..) => "the station's own clocks".to_owned(),
             (_, Some((_, story)), _) => {
                 let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
                 let text = std::fs::read_to_string(root.join(story)).expect("the story is there");

@@ -116,8 +116,12 @@ impl Incident {
         let incident = &mut work.incident;
         incident.subject.clone_from(&finding.subject);
         if !is_less {
-            incident.acknowledged = None;
-            incident.due.acknowledge = after(finding.at, incident.plan.clocks.acknowledge_s);
+            let due = after(finding.at, incident.plan.clocks.acknowledge_s);
+            // whoever has been waited for since before is not given more time
+            incident.due.acknowledge = match incident.acknowledged.take() {
+                Some(_) => due,
+                None => due.min(incident.due.acknowledge),
+            };
         }
         let former: Vec<DepartmentId> = incident.plan.departments().cloned().collect();
         let mut plan = Plan::of(meta, incident.severity);

@@ -14,6 +14,7 @@ use domain::incident::Incident;
 use domain::place::Registry;
 use domain::rule::{Finding, FindingKind, Mode, RuleBook, RuleMeta};
 use domain::{AlarmId, DeviceId, IncidentId, Timestamp};
+use sha2::{Digest as _, Sha256};
 use sqlx::SqliteConnection;
 
 use super::error::StateError;
@@ -34,10 +35,13 @@ pub(super) struct Outcome {
     pub(super) follow_up: Vec<Finding>,
 }
 
-/// A `UUIDv7` of a moment.
-pub(super) fn made(at: Timestamp) -> uuid::Uuid {
+/// A `UUIDv7` of a moment. What is random in others is made from what it is about, so that the same findings have the same ids again.
+pub(super) fn made(at: Timestamp, about: &str) -> uuid::Uuid {
     let ms = u64::try_from(at.as_millisecond()).unwrap_or(0);
-    uuid::Builder::from_unix_timestamp_millis(ms, &rand::random()).into_uuid()
+    let digest = Sha256::digest(format!("{}|{about}", at.as_nanosecond()));
+    let mut tail = [0; 10];
+    tail.copy_from_slice(&digest[..10]);
+    uuid::Builder::from_unix_timestamp_millis(ms, &tail).into_uuid()
 }
 
 /// Turns findings into alarms and incidents.
@@ -179,7 +183,10 @@ impl<'a> Annunciator<'a> {
         } else {
             Latch::Free
         };
-        let id = AlarmId::new(made(finding.at));
+        let id = AlarmId::new(made(
+            finding.at,
+            &format!("{}|{}|{:?}", finding.rule, finding.subject, finding.seq),
+        ));
         let mut alarm = Alarm::open(id, finding, latch, meta.mode);
         let shelved = alarms::shelved(connection, &finding.rule, &finding.subject).await?;
         if let Some(mut former) = shelved {
@@ -210,7 +217,7 @@ impl<'a> Annunciator<'a> {
             incidents::keep(connection, &incident, step).await?
         } else {
             let number = incidents::next_number(connection).await?;
-            let id = IncidentId::new(made(finding.at));
+            let id = IncidentId::new(made(finding.at, &format!("#{number}")));
             let (incident, effects) = Incident::open(id, number, finding, meta);
             incidents::save(connection, &incident, None).await?;
             incidents::perform(connection, id, effects).await?;

@@ -211,7 +211,7 @@ impl State {
             };
         }
         let window = Window::plan(
-            MaintenanceId::new(made(at)),
+            MaintenanceId::new(made(at, &format!("{by}|{key}"))),
             new.scope,
             (new.starts_at.unwrap_or(at), new.ends_at),
             &new.reason,

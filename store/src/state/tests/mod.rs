@@ -11,4 +11,5 @@ mod flags;
 mod lists;
 mod machine;
 mod roster;
+mod simulation;
 mod station;
