@@ -17,6 +17,8 @@ pub fn init(log: &Log) -> anyhow::Result<()> {
     let subscriber = tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_writer(std::io::stderr)
+        // a log that cannot be written (its disk is full) is lost; complaining about it on the same disk would end the hub
+        .log_internal_errors(false)
         .with_ansi(std::io::stderr().is_terminal());
     let started = match log.format {
         LogFormat::Text => subscriber.with_target(false).try_init(),
