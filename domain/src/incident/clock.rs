@@ -213,7 +213,7 @@ impl Work {
             return;
         };
         self.incident.course.forced_by = vec![force.by];
-        self.end_by_force(&force.cause);
+        self.end_as(Act::ForceClose, &force.cause);
     }
 
     /// Back to where nobody has looked; the ladder begins anew.

@@ -175,9 +175,8 @@ impl Work {
             }
         }
         self.incident.course.merged = None;
-        let parent = self.incident.parent.take();
+        self.incident.parent = None;
         self.move_to(Act::Unmerge, merged.state);
-        debug_assert!(parent.is_some());
         Ok(())
     }
 

@@ -99,7 +99,7 @@ impl Work {
                 return self.refuse(Reason::NeedsSecondPerson, Some(&first.by));
             }
             self.incident.course.forced_by = vec![first.by, user.clone()];
-            self.end_by_force(&first.cause);
+            self.end_as(Act::ForceClose, &first.cause);
             return Ok(());
         }
         let cause = self.cause(command)?;
@@ -118,17 +118,12 @@ impl Work {
             self.move_to(Act::ForceClose, state);
         } else {
             self.incident.course.forced_by = vec![user.clone()];
-            self.end_by_force(&cause);
+            self.end_as(Act::ForceClose, &cause);
         }
         Ok(())
     }
 
-    /// The command's own line in the timeline, then the end.
-    pub(super) fn end_by_force(&mut self, cause: &str) {
-        self.end_as(Act::ForceClose, cause);
-    }
-
-    fn end_as(&mut self, act: Act, cause: &str) {
+    pub(super) fn end_as(&mut self, act: Act, cause: &str) {
         self.release_open_tasks();
         let at = self.at;
         let incident = &mut self.incident;
@@ -224,7 +219,7 @@ impl Work {
     }
 
     /// The same incident, another round: the lead's task anew, all clocks from now.
-    pub(super) fn open_again(&mut self) {
+    fn open_again(&mut self) {
         let at = self.at;
         let incident = &mut self.incident;
         incident.resolved_at = None;

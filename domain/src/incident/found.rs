@@ -152,17 +152,6 @@ impl Incident {
         (work.incident, work.effects)
     }
 
-    /// The same thing happens again soon after it was resolved: the same incident, another round.
-    pub fn recur(&self, finding: &Finding, meta: &RuleMeta) -> (Self, Vec<Effect>) {
-        let mut work = self.clone().work(finding);
-        work.open_again();
-        work.tell(finding);
-        work.raise(finding.severity, meta);
-        work.incident.version += 1;
-        work.wait();
-        (work.incident, work.effects)
-    }
-
     /// It goes on as part of another incident, which takes its alarms; its open tasks are released.
     pub fn merge_into(&self, parent: &Self, at: Timestamp, rule: &RuleId) -> (Self, Vec<Effect>) {
         let mut work = Work {

@@ -120,7 +120,7 @@ impl<'a> Annunciator<'a> {
                 let over = alarm.end(finding.at);
                 // the incident was closed over an alarm that never returned: the alarm stays with it as it was, and ends
                 self.keep(connection, None, &over).await?;
-                settle(connection, &incident, finding).await?;
+                incidents::settle(connection, &incident, finding.at, &finding.rule).await?;
                 self.outcome.changed.insert(id);
             }
         }
@@ -271,7 +271,7 @@ impl<'a> Annunciator<'a> {
         if let Some(id) = alarm.incident {
             note_event(connection, id, finding).await?;
             let incident = owner(connection, id).await?;
-            settle(connection, &incident, finding).await?;
+            incidents::settle(connection, &incident, finding.at, &finding.rule).await?;
             self.outcome.changed.insert(id);
         }
         self.release_around(connection, alarm.id, finding.at).await
@@ -303,18 +303,6 @@ pub(super) async fn owner(
     found.map(|(incident, _)| incident).ok_or_else(|| {
         StateError::damaged(format_args!("an alarm belongs to {id}, which is not there"))
     })
-}
-
-/// Brings the incident's condition in line with its alarms.
-pub(super) async fn settle(
-    connection: &mut SqliteConnection,
-    incident: &Incident,
-    finding: &Finding,
-) -> Result<(), StateError> {
-    let standing = alarms::standing(connection, incident.id).await?;
-    let step = incident.set_condition(standing, finding.at, &finding.rule);
-    incidents::keep(connection, incident, step).await?;
-    Ok(())
 }
 
 /// Open incidents of the same zone that belong together with a finding, the oldest last.

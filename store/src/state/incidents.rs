@@ -433,6 +433,19 @@ pub(super) async fn keep(
     Ok(after)
 }
 
+/// Brings an incident's condition in line with the alarms that it has now.
+pub(super) async fn settle(
+    connection: &mut SqliteConnection,
+    incident: &Incident,
+    at: Timestamp,
+    rule: &RuleId,
+) -> Result<(), StateError> {
+    let standing = alarms::standing(connection, incident.id).await?;
+    let step = incident.set_condition(standing, at, rule);
+    keep(connection, incident, step).await?;
+    Ok(())
+}
+
 /// States of incidents to which a further finding of the same episode belongs.
 pub(super) fn takes_more(incident: &Incident, severity: Severity) -> bool {
     match incident.state {

@@ -43,13 +43,12 @@ pub(super) async fn follow(
     Ok(Some(other))
 }
 
-/// Brings an incident's condition in line with the alarms that it has now.
 async fn settle(connection: &mut SqliteConnection, id: IncidentId) -> Result<(), StateError> {
-    let Some((incident, _)) = incidents::load(connection, id).await? else {
-        return Ok(());
-    };
-    let standing = alarms::standing(connection, id).await?;
-    let step = incident.set_condition(standing, incident.last_event_at, &incident.rule);
-    incidents::keep(connection, &incident, step).await?;
-    Ok(())
+    match incidents::load(connection, id).await? {
+        Some((incident, _)) => {
+            let (at, rule) = (incident.last_event_at, &incident.rule);
+            incidents::settle(connection, &incident, at, rule).await
+        }
+        None => Ok(()),
+    }
 }

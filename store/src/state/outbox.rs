@@ -234,23 +234,6 @@ impl State {
         tx.commit().await?;
         Ok(is_dead)
     }
-
-    /// What has been told about an incident, the oldest first.
-    ///
-    /// # Errors
-    /// A database that cannot be read.
-    pub async fn notifications(
-        &self,
-        incident: IncidentId,
-    ) -> Result<Vec<NotificationItem>, StateError> {
-        let rows: Vec<Row> = sqlx::query_as(sqlx::AssertSqlSafe(format!(
-            "{ITEM} WHERE n.incident = $1 ORDER BY n.id"
-        )))
-        .bind(incident.to_string())
-        .fetch_all(&self.shared.read)
-        .await?;
-        rows.into_iter().map(Row::into_item).collect()
-    }
 }
 
 async fn end(
