@@ -34,7 +34,6 @@ try {
   await row.waitFor({ timeout: patience })
   const id = await row.getAttribute('data-id')
   await page.screenshot({ path: `${artefacts}/board-alarm.png` })
-  const mine = page.locator(`${byTest('incident-row')}[data-id="${id}"]`).first()
 
   // by keyboard alone: select, open, acknowledge, claim, arrive, resolve
   await page.keyboard.press('j')
@@ -54,10 +53,12 @@ try {
   await page.keyboard.press('Enter')
   await page.waitForSelector(`${byTest('drawer')}[data-state="resolved"]`, { timeout: patience })
   await page.screenshot({ path: `${artefacts}/board-resolved.png` })
-  if (await mine.count()) {
-    const state = await mine.getAttribute('data-state')
-    if (state !== 'resolved') throw new Error(`the row still says ${state}`)
+  // the drawer shows what the command answered, the row follows with the feed
+  const isOver = ([row, id]) => {
+    const found = document.querySelector(`${row}[data-id="${id}"]`)
+    return found === null || found.dataset.state === 'resolved'
   }
+  await page.waitForFunction(isOver, [byTest('incident-row'), id], { timeout: patience })
   if (navigations > 0) throw new Error(`the page navigated ${navigations} times: it must not reload`)
   if (problems.length > 0) throw new Error(`the browser complained:\n${problems.join('\n')}`)
   console.log('DONE')

@@ -103,10 +103,16 @@ impl State {
     pub(super) async fn begin(&self) -> Result<Transaction<'static, Sqlite>, StateError> {
         const BEGIN: &str = "BEGIN IMMEDIATE";
         match self.shared.write.begin_with(BEGIN).await {
-            // On a full disk SQLite rolls back by itself, and the connection goes on counting a transaction that is no more.
-            Err(sqlx::Error::BeginFailed | sqlx::Error::InvalidSavePointStatement) => {
-                let connection = self.shared.write.acquire().await?;
-                connection.close().await?;
+            // On a full disk SQLite rolls back by itself, and the connection goes on counting a transaction that is no more; if whoever asked has
+            // gone by then, it even ends its thread. Such a connection is thrown away, whatever it says to that.
+            Err(
+                sqlx::Error::BeginFailed
+                | sqlx::Error::InvalidSavePointStatement
+                | sqlx::Error::WorkerCrashed,
+            ) => {
+                if let Ok(broken) = self.shared.write.acquire().await {
+                    let _ = broken.close().await;
+                }
                 Ok(self.shared.write.begin_with(BEGIN).await?)
             }
             begun => Ok(begun?),
