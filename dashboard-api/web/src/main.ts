@@ -3,6 +3,7 @@ import App from "./App.vue";
 import { language, setLanguage } from "./i18n";
 import { setTheme, theme } from "./prefs";
 import { router } from "./router";
+import "./tokens.css";
 import "./styles.css";
 
 setTheme(theme.value);
