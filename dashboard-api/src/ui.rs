@@ -1,4 +1,5 @@
-//! The dashboard's files: hashed ones for ever, the page itself always fresh, and the page for every path that is a view.
+//! The dashboard's files: hashed ones for ever, the page itself always fresh, and the page for every path that is a view. `/report` is
+//! a page of its own, for phones.
 
 use axum::extract::State;
 use axum::http::{HeaderMap, Method, StatusCode, Uri, header};
@@ -46,7 +47,10 @@ pub(crate) async fn serve(
     }
     let is_view = !path.rsplit('/').next().unwrap_or_default().contains('.');
     let ui = &api.deps.ui;
-    let found = ui.asset(path).or_else(|| {
+    let phone = matches!(path, "report" | "report/")
+        .then(|| ui.asset("report.html"))
+        .flatten();
+    let found = phone.or_else(|| ui.asset(path)).or_else(|| {
         if is_view {
             ui.asset("index.html")
         } else {

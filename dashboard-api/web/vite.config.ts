@@ -1,14 +1,73 @@
+import { createHash } from "node:crypto";
+import { readFileSync } from "node:fs";
+import { fileURLToPath } from "node:url";
 import vue from "@vitejs/plugin-vue";
+import { type Plugin, build } from "vite";
 import { defineConfig } from "vitest/config";
 
+const path = (name: string) => fileURLToPath(new URL(name, import.meta.url));
+
+/** Files of the phone page that keep their names: they lie in `public/`. */
+const PHONE_FIXED = ["favicon.svg", "report-192.png", "report-512.png", "report.en.webmanifest", "report.zh.webmanifest"];
+
+/** Builds the phone page's service worker when the page's files have their names, and tells it these and their version. */
+function phoneWorker(): Plugin {
+  return {
+    name: "phone-worker",
+    apply: "build",
+    enforce: "post",
+    generateBundle: {
+      order: "post",
+      async handler(_, bundle) {
+        const chunks = Object.values(bundle);
+        const files = new Set<string>();
+        const visit = (name: string) => {
+          const chunk = bundle[name];
+          if (files.has(name) || chunk === undefined) return;
+          files.add(name);
+          if (chunk.type !== "chunk") return;
+          [...chunk.imports, ...(chunk.viteMetadata?.importedCss ?? []), ...(chunk.viteMetadata?.importedAssets ?? [])].forEach(visit);
+        };
+        const entry = chunks.find((chunk) => chunk.type === "chunk" && chunk.isEntry && chunk.facadeModuleId?.endsWith("/report.html"));
+        if (entry === undefined) throw new Error("the phone page has no entry");
+        visit(entry.fileName);
+        const page = bundle["report.html"];
+        if (page?.type !== "asset") throw new Error("the phone page was not written");
+        const version = createHash("sha256").update(page.source);
+        // hashed names stand for their content, fixed ones do not
+        for (const name of [...files].sort()) version.update(name);
+        for (const name of PHONE_FIXED) version.update(readFileSync(path(`public/${name}`)));
+        const made = await build({
+          configFile: false,
+          logLevel: "warn",
+          publicDir: false,
+          define: {
+            __PAGE_FILES__: JSON.stringify([...[...files].sort(), ...PHONE_FIXED].map((name) => `/${name}`)),
+            __PAGE_VERSION__: JSON.stringify(version.digest("hex").slice(0, 16)),
+          },
+          build: {
+            write: false,
+            target: "es2022",
+            rolldownOptions: { input: path("src/report/worker/worker.ts"), output: { format: "iife" } },
+          },
+        });
+        const output = Array.isArray(made) ? made[0]?.output : "output" in made ? made.output : undefined;
+        if (output?.length !== 1 || output[0].type !== "chunk") throw new Error("the service worker must be one file");
+        this.emitFile({ type: "asset", fileName: "report-worker.js", source: output[0].code });
+      },
+    },
+  };
+}
+
 export default defineConfig({
-  plugins: [vue()],
+  plugins: [vue(), phoneWorker()],
   server: { proxy: { "/api": "http://127.0.0.1:8080" } },
   build: {
     target: "es2022",
     // a data: URL would be refused by the content security policy
     assetsInlineLimit: 0,
     modulePreload: { polyfill: false },
+    rolldownOptions: { input: { index: path("index.html"), report: path("report.html") } },
   },
   test: { include: ["src/**/*.test.ts"], environment: "node" },
 });

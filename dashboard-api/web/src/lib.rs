@@ -55,17 +55,57 @@ mod tests {
         assert!(!HASH.is_empty());
     }
 
-    #[test]
-    fn the_page_names_only_files_that_are_there() {
-        let page = asset("index.html").expect("there is always a page");
+    /// Paths in double quotes.
+    fn named_in(page: &Asset) -> Vec<&'static str> {
         let text = std::str::from_utf8(page.bytes).expect("UTF-8");
-        let named: Vec<_> = text
-            .split('"')
+        text.split(['"', '`'])
             .filter_map(|part| part.strip_prefix('/'))
-            .collect();
-        for path in &named {
-            assert!(asset(path).is_some(), "{path} is missing");
+            .filter(|path| path.contains('.'))
+            .collect()
+    }
+
+    #[test]
+    fn the_pages_name_only_files_that_are_there() {
+        let page = asset("index.html").expect("there is always a page");
+        assert_eq!(AVAILABLE, !named_in(page).is_empty());
+        assert_eq!(AVAILABLE, asset("report.html").is_some());
+        for page in ["index.html", "report.html"].into_iter().filter_map(asset) {
+            for path in named_in(page) {
+                assert!(asset(path).is_some(), "{} names {path}", page.path);
+            }
         }
-        assert_eq!(AVAILABLE, !named.is_empty());
+    }
+
+    #[test]
+    fn the_phone_page_is_small_and_its_worker_keeps_all_of_it() {
+        let found = (asset("report.html"), asset("report-worker.js"));
+        assert_eq!(
+            (found.0.is_some(), found.1.is_some()),
+            (AVAILABLE, AVAILABLE)
+        );
+        let (Some(page), Some(worker)) = found else {
+            return; // built without it
+        };
+        let kept = named_in(worker);
+        let mut bytes = 0;
+        for path in named_in(page) {
+            assert!(
+                kept.contains(&path),
+                "the worker does not keep {path}: {kept:?}"
+            );
+            let file = asset(path).expect("named files are there");
+            if file.immutable {
+                bytes += file.gzip.unwrap_or(file.bytes).len();
+            }
+        }
+        assert!(bytes > 10_000, "scripts and styles are named");
+        assert!(
+            bytes <= 60_000,
+            "{bytes} bytes of scripts and styles over a poor line"
+        );
+        assert!(
+            !worker.immutable,
+            "browsers look at it to notice a new page"
+        );
     }
 }

@@ -1,0 +1,45 @@
+/** Calls of the API, sorted by what the queue does next. */
+import type { Reply, Server } from "./queue";
+import type { Answer, NewReport, ReportForm, Status, Taken } from "./types";
+
+/** A poor line is slow, but a dead one must be noticed. */
+const TIMEOUT_MS = 60_000;
+const TOO_EARLY_OR_BUSY = new Set([408, 425, 429]);
+
+async function call<T>(method: string, path: string, headers: Record<string, string>, body?: BodyInit): Promise<Reply<T>> {
+  let response: Response;
+  try {
+    response = await fetch(`/api/v1/${path}`, {
+      method,
+      headers,
+      ...(body === undefined ? {} : { body }),
+      credentials: "same-origin",
+      cache: "no-store",
+      signal: AbortSignal.timeout(TIMEOUT_MS),
+    });
+    if (response.ok) return { is: "ok", value: (await response.json().catch(() => undefined)) as T };
+  } catch {
+    return { is: "again" };
+  }
+  if (response.status >= 500 || TOO_EARLY_OR_BUSY.has(response.status)) {
+    const after = Number(response.headers.get("Retry-After"));
+    return after > 0 ? { is: "again", after_ms: after * 1000 } : { is: "again" };
+  }
+  const told = (await response.json().catch(() => ({}))) as { detail?: string; title?: string };
+  return { is: "refused", refusal: { status: response.status, detail: told.detail || told.title || response.statusText } };
+}
+
+const json = { "Content-Type": "application/json" };
+const withSecret = (secret: string): Record<string, string> => (secret === "" ? {} : { "Report-Secret": secret });
+
+export const server: Server = {
+  putPhoto: (hash: string, bytes: Blob) => call<void>("PUT", `report/photos/${hash}`, { "Content-Type": bytes.type }, bytes),
+  post: (key: string, report: NewReport) => call<Taken>("POST", "reports", { ...json, "Idempotency-Key": key }, JSON.stringify(report)),
+  status: (id: string, secret: string) => call<Status>("GET", `reports/${id}`, withSecret(secret)),
+  answer: (id: string, key: string, secret: string, answer: Answer) =>
+    call<void>("POST", `reports/${id}/answer`, { ...json, ...withSecret(secret), "Idempotency-Key": key }, JSON.stringify(answer)),
+};
+
+export const form = () => call<ReportForm>("GET", "report/form", {});
+/** Those of whoever is logged in on this device. */
+export const mine = () => call<{ items: Status[] }>("GET", "reports/mine", {});
