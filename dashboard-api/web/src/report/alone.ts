@@ -1,9 +1,10 @@
-/** One sender at a time: tabs and the service worker share the queue. A second one under way is left to it. */
+/** One sender at a time: tabs and the service worker share the queue. */
 
 const NAME = "jiming-report";
 let busy = false;
 
-export async function alone(act: () => Promise<void>): Promise<void> {
+/** `skip`: a sender under way is left to it. `wait`: after that one. */
+export async function alone(other: "skip" | "wait", act: () => Promise<void>): Promise<void> {
   // on plain HTTP there are no locks, and no service worker either
   if (!("locks" in navigator)) {
     if (busy) return;
@@ -15,7 +16,7 @@ export async function alone(act: () => Promise<void>): Promise<void> {
     }
     return;
   }
-  await navigator.locks.request(NAME, { ifAvailable: true }, async (lock) => {
+  await navigator.locks.request(NAME, { ifAvailable: other === "skip" }, async (lock) => {
     if (lock !== null) await act();
   });
 }

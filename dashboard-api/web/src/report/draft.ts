@@ -9,8 +9,8 @@ export interface Draft {
   zone: string;
   place: string;
   text: string;
-  /** As the input has it, local time; empty: just now. */
-  occurred: string;
+  /** When it was written first, if it is being mended; else empty. */
+  occurred_at: string;
   name: string;
   phone: string;
 }
@@ -19,7 +19,7 @@ export interface DraftPhoto {
   bytes: Blob;
 }
 
-const EMPTY: Draft = { type: "", site: "", zone: "", place: "", text: "", occurred: "", name: "", phone: "" };
+const EMPTY: Draft = { type: "", site: "", zone: "", place: "", text: "", occurred_at: "", name: "", phone: "" };
 
 export const draft = reactive<Draft>({ ...EMPTY });
 export const photos = shallowRef<DraftPhoto[]>([]);
@@ -43,11 +43,6 @@ export function clear(): void {
   photos.value = [];
 }
 
-function localInput(at: string): string {
-  const time = new Date(at);
-  return new Date(time.getTime() - time.getTimezoneOffset() * 60_000).toISOString().slice(0, 16);
-}
-
 /** A kept report becomes the draft again. It is safe there before it leaves the queue. */
 export async function mend(report: Kept): Promise<void> {
   const { body } = report;
@@ -57,7 +52,7 @@ export async function mend(report: Kept): Promise<void> {
     zone: body.zone ?? "",
     place: body.place ?? "",
     text: body.text,
-    occurred: localInput(body.occurred_at),
+    occurred_at: body.occurred_at,
     name: body.contact?.name ?? "",
     phone: body.contact?.phone ?? "",
   });

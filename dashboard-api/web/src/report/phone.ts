@@ -6,6 +6,7 @@ import { values } from "./db";
 import { type Sent, answer, keep, nextAt, refresh, send, tidy } from "./queue";
 import * as api from "./server";
 import type { DraftPhoto } from "./draft";
+import { t } from "./prefs";
 import type { Answer, Kept, ReportForm, Status } from "./types";
 import { world } from "./world";
 
@@ -38,7 +39,7 @@ async function showAll(): Promise<void> {
 /** Sends and asks. A storage that fails is told, not thrown. */
 async function work(hurry: boolean, asks: boolean): Promise<void> {
   try {
-    await alone(async () => {
+    await alone("skip", async () => {
       isSending.value = true;
       try {
         await send(world, hurry);
@@ -98,8 +99,10 @@ export function sendNow(): void {
 
 export async function say(report: Kept, said: Answer): Promise<void> {
   if (account.value.includes(report) && report.id !== undefined) {
-    await world.server.answer(report.id, world.newKey(), "", said);
-    await loadAccount();
+    const reply = await world.server.answer(report.id, world.newKey(), "", said);
+    if (reply.is === "ok") return loadAccount();
+    const answer_refused = reply.is === "refused" ? reply.refusal : { status: 0, detail: t("ask.later") };
+    account.value = account.value.map((held) => (held.key === report.key ? { ...held, answer_refused } : held));
     return;
   }
   await answer(world, report.key, said);

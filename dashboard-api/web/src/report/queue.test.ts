@@ -227,6 +227,22 @@ describe("following", () => {
     expect(bench.calls).toEqual([]);
   });
 
+  test("many are asked for in turns", async () => {
+    const bench = new Bench();
+    for (let i = 1; i <= 30; i += 1) {
+      bench.postReply = { is: "ok", value: { id: `rep_${i}`, number: i, state: "received" } };
+      await keep(bench, body, []);
+      await send(bench);
+    }
+    bench.statusReply = { is: "ok", value: bench.status("received") };
+    bench.calls = [];
+    await refresh(bench);
+    expect(bench.calls).toHaveLength(20);
+    bench.time += 15_000;
+    await refresh(bench);
+    expect(new Set(bench.calls).size).toBe(30);
+  });
+
   test("a report closed before anybody was asked is not settled while it asks", async () => {
     const bench = new Bench();
     await keep(bench, body, []);

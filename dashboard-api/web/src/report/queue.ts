@@ -17,6 +17,8 @@ const BACKOFF_MAX_MS = 10 * 60_000;
 /** The station lead may open a closed one again within a week; until then it is looked at now and then. */
 const REOPENED_MS = 8 * 24 * 3600_000;
 const LOOK_AGAIN_MS = 3600_000;
+/** Reports asked for in one go: those that were not asked for the longest. */
+const ASKED_MAX = 20;
 
 export interface Store {
   all(): Promise<Kept[]>;
@@ -159,8 +161,10 @@ function isWorthAsking(report: Kept, now: number): boolean {
 
 /** Asks how those stand that go on. Stops at the first that is not answered: the line is away. */
 export async function refresh(world: World): Promise<void> {
-  for (const report of await world.store.all()) {
-    if (report.stage !== "sent" || report.id === undefined || !isWorthAsking(report, world.now())) continue;
+  const worth = (await world.store.all()).filter((report) => report.stage === "sent" && isWorthAsking(report, world.now()));
+  worth.sort((a, b) => (a.status_at ?? 0) - (b.status_at ?? 0));
+  for (const report of worth.slice(0, ASKED_MAX)) {
+    if (report.id === undefined) continue;
     const reply = await world.server.status(report.id, report.secret);
     if (reply.is === "again") return;
     // one that the server no longer shows stays as it was last seen

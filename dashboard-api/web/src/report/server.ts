@@ -2,12 +2,17 @@
 import type { Reply, Server } from "./queue";
 import type { Answer, NewReport, ReportForm, Status, Taken } from "./types";
 
-/** A poor line is slow, but a dead one must be noticed. */
+/** A dead line must be noticed, */
 const TIMEOUT_MS = 60_000;
+/** and a poor one that still carries so much must get a photo through. */
+const SLOWEST_BYTES_PER_MS = 2;
 const TOO_EARLY_OR_BUSY = new Set([408, 425, 429]);
 
-async function call<T>(method: string, path: string, headers: Record<string, string>, body?: BodyInit): Promise<Reply<T>> {
+async function call<T>(method: string, path: string, headers: Record<string, string>, body?: string | Blob): Promise<Reply<T>> {
   let response: Response;
+  const bytes = body instanceof Blob ? body.size : 0;
+  const patience = new AbortController();
+  const timer = setTimeout(() => patience.abort(), TIMEOUT_MS + bytes / SLOWEST_BYTES_PER_MS);
   try {
     response = await fetch(`/api/v1/${path}`, {
       method,
@@ -15,11 +20,13 @@ async function call<T>(method: string, path: string, headers: Record<string, str
       ...(body === undefined ? {} : { body }),
       credentials: "same-origin",
       cache: "no-store",
-      signal: AbortSignal.timeout(TIMEOUT_MS),
+      signal: patience.signal,
     });
     if (response.ok) return { is: "ok", value: (await response.json().catch(() => undefined)) as T };
   } catch {
     return { is: "again" };
+  } finally {
+    clearTimeout(timer);
   }
   if (response.status >= 500 || TOO_EARLY_OR_BUSY.has(response.status)) {
     const after = Number(response.headers.get("Retry-After"));

@@ -19,6 +19,9 @@ export interface ReportForm {
   limits: { text_chars: number; photos: number; photo_bytes: number };
   emergency_zh: string;
   emergency_en: string;
+  /** What a contact is for, and how long it is kept. */
+  contact_zh: string;
+  contact_en: string;
 }
 export interface Contact {
   name: string;

@@ -49,8 +49,10 @@ async function answer(request: Request, path: string): Promise<Response> {
 
 /** An error makes the browser call again later. */
 async function sendWaiting(): Promise<void> {
-  await alone(() => send(world, true));
-  new BroadcastChannel("jiming-report").postMessage("changed");
+  await alone("wait", () => send(world, true));
+  const channel = new BroadcastChannel("jiming-report");
+  channel.postMessage("changed");
+  channel.close();
   const held = await world.store.all();
   if (waiting(held).some(({ stage }) => stage === "kept") || held.some(({ answer }) => answer !== undefined)) {
     throw new Error("something still waits");
