@@ -211,6 +211,7 @@ kinds! {
     GatewayRejected = "gateway.rejected", GatewayClockSkew = "gateway.clock_skew", GatewayFlood = "gateway.flood",
     GatewayStorage = "gateway.storage", GatewayCommand = "gateway.command", GatewayRestarted = "gateway.restarted",
     GatewayRefused = "gateway.refused", GatewayChattering = "gateway.chattering", GatewayRules = "gateway.rules",
+    GatewayClock = "gateway.clock",
 }
 
 impl Kind {

@@ -553,6 +553,7 @@ pub async fn serve(
         clock.clone(),
     );
     life.spawn("disk", disk.watch(life.stop()));
+    life.spawn("clock", clock.clone().follow(journal.clone(), life.stop()));
     stores.tell_of_restart().await;
     if config.probe.every_s > 0 {
         let probe = Probe {

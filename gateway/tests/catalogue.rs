@@ -28,6 +28,7 @@ const OF_THE_HUB: &[(&str, &str)] = &[
     ("HUB4", "tests/stories/bad_input.rs"),
     ("HUB5", "tests/stories/alarms.rs"),
     ("HUB6", "tests/stories/rule_files.rs"),
+    ("HUB7", "tests/stories/clock.rs"),
 ];
 /// Played on after a scenario's last step, for what follows a little later.
 const AFTERWARDS: Duration = Duration::from_secs(90);

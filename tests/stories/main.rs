@@ -5,6 +5,7 @@ mod api;
 mod audit;
 mod bad_input;
 mod browser;
+mod clock;
 mod command_line;
 mod conformance;
 mod deploy;

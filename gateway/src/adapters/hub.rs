@@ -1,5 +1,5 @@
-//! What the hub says about itself, journalled under `$hub/…`: who connected, who left, who was refused, how full the disk is, that it
-//! came back after an end that nobody asked for. Only the hub itself writes there: the listener grants `$hub/probe` to its own probe.
+//! What the hub says about itself, journalled under `$hub/…`: who connected, who left, who was refused, how full the disk is, that its
+//! clock was set, that it came back after an end that nobody asked for. Only the hub itself writes there: the listener grants `$hub/probe` to its own probe.
 
 use domain::{
     Attrs, ClockSource, DeviceClass, DeviceId, Event, EventId, Kind, Phase, Seq, SiteId, Timestamp,
@@ -41,6 +41,7 @@ impl Adapter for Hub {
             PROBE => return Parsed::default(),
             STORAGE => return about_itself(seq, uplink, context, Kind::GatewayStorage),
             RULES => return about_itself(seq, uplink, context, Kind::GatewayRules),
+            CLOCK => return about_itself(seq, uplink, context, Kind::GatewayClock),
             RESTARTED => return about_itself(seq, uplink, context, Kind::GatewayRestarted),
             _ => {}
         }
@@ -61,6 +62,8 @@ pub const RESTARTED: &str = "$hub/restarted";
 
 /// What is wrong with rule files: `{"level": "ok" | "mistakes", "mistakes": 2, "first": "…", …}`.
 pub const RULES: &str = "$hub/rules";
+/// The system clock was set, or is off: `{"level": "ok" | "off", "step_ms": 3600000, "off_ms": 3600000}`.
+pub const CLOCK: &str = "$hub/clock";
 
 /// A note of the hub as it is journalled.
 pub fn note(at: Timestamp, topic: String, epoch: u64, payload: Vec<u8>) -> Uplink {
@@ -81,8 +84,10 @@ fn about_itself(seq: Seq, uplink: &Uplink, context: &Context<'_>, kind: Kind) ->
     let attrs = serde_json::value::RawValue::from_string(text)
         .map_or_else(|_| Attrs::empty(), Attrs::from_raw);
     let phase = match (kind, attrs.to_value()["level"].as_str()) {
-        (Kind::GatewayStorage | Kind::GatewayRules, Some("ok")) => Phase::Cleared,
-        (Kind::GatewayStorage | Kind::GatewayRules, _) => Phase::Raised,
+        (Kind::GatewayStorage | Kind::GatewayRules | Kind::GatewayClock, Some("ok")) => {
+            Phase::Cleared
+        }
+        (Kind::GatewayStorage | Kind::GatewayRules | Kind::GatewayClock, _) => Phase::Raised,
         _ => Phase::Instant,
     };
     let mut parsed = Parsed::default();
