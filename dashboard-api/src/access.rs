@@ -2,7 +2,8 @@
 
 use domain::UserId;
 use domain::incident::Verb;
-use domain::{DepartmentId, Severity};
+use domain::place::{Registry, Zone};
+use domain::{DepartmentId, Severity, ZoneId};
 use store::state::{Role, User};
 
 use Role::{
@@ -118,6 +119,12 @@ pub const ROUTES: &[(&str, &str, Callers)] = &[
         "/api/v1/roster/swaps",
         Callers::Roles(&[StationLead]),
     ),
+    ("GET", "/api/v1/report/form", Callers::Anybody),
+    // without a log-in: a secret of one's own, and so many from an address
+    ("POST", "/api/v1/reports", Callers::Anybody),
+    ("GET", "/api/v1/reports/mine", EVERYBODY),
+    // the secret, or a log-in that may see it
+    ("GET", "/api/v1/reports/{id}", Callers::Anybody),
     ("GET", "/api/v1/live", EVERYBODY),
     ("GET", "/metrics", Callers::Roles(&[Administrator])),
 ];
@@ -205,6 +212,30 @@ pub fn sees_plates(user: &User) -> bool {
 /// Whether somebody sees how to reach people: those who call them, and who looks after the list.
 pub fn sees_contacts(user: &User) -> bool {
     matches!(user.role, Operator | StationLead | Administrator)
+}
+
+/// Whether somebody may report: everybody but those who only read.
+pub fn reports(user: &User) -> bool {
+    user.role != Auditor
+}
+
+/// Whether somebody sees a report that is not their own: the station does, a grid captain what is of the own micro-grid.
+pub fn sees_report(user: &User, zone: Option<&ZoneId>, registry: &Registry) -> bool {
+    match user.role {
+        GridCaptain => zone.is_some_and(|zone| is_captain_of(user, zone, registry)),
+        Operator | Responder | StationLead | PropertyManager | Auditor | Administrator => true,
+    }
+}
+
+/// Whether a zone lies in the micro-grid whose captain somebody is.
+pub fn is_captain_of(user: &User, zone: &ZoneId, registry: &Registry) -> bool {
+    let captain = registry.captain_of(zone);
+    captain.is_some_and(|person| person.login.as_ref() == Some(&user.login))
+}
+
+/// Whether somebody is shown a place when they report: everybody what is public, a grid captain the own micro-grid, the station all.
+pub fn sees_zone(user: Option<&User>, zone: &Zone, registry: &Registry) -> bool {
+    zone.kind.is_public() || user.is_some_and(|user| sees_report(user, Some(&zone.id), registry))
 }
 
 #[cfg(test)]

@@ -78,6 +78,19 @@ async fn identify(
     Ok(state.session_user(secret, (api.deps.clock)()).await?)
 }
 
+/// Who calls a route that needs nobody; none when nobody is logged in.
+pub(crate) async fn caller(
+    api: &Api,
+    headers: &HeaderMap,
+    method: &Method,
+) -> Result<Option<User>, Problem> {
+    match identify(api, headers, method).await? {
+        // a program that names itself wants to be known by that name
+        None if bearer(headers).is_some() => Err(Problem::unauthenticated()),
+        known => Ok(known),
+    }
+}
+
 /// Lets a request pass whose caller the table allows.
 pub(crate) async fn guard(
     State(api): State<Api>,

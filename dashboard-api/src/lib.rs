@@ -41,6 +41,9 @@ pub use ui::{Asset, Ui};
 const BODY_BYTES_MAX: usize = 64 << 10;
 /// Live streams at one time.
 const STREAMS_MAX: usize = 512;
+/// Reports from one address without a log-in: so many at once (a stairwell shares the address of its router), and one more so often.
+const REPORTS_AT_ONCE: u32 = 20;
+const REPORT_EVERY: Duration = Duration::from_secs(30);
 /// How long open requests may take when the hub stops.
 const DRAIN: Duration = Duration::from_secs(3);
 
@@ -132,6 +135,8 @@ impl Deps {
 struct Api {
     deps: Deps,
     throttle: Arc<throttle::Throttle>,
+    /// Reports of those who are not logged in.
+    reports: Arc<throttle::Allowance>,
     streams: Arc<Semaphore>,
     stop: CancellationToken,
 }
@@ -149,7 +154,8 @@ struct Document;
 
 fn api() -> OpenApiRouter<Api> {
     use routes::{
-        alarms, devices, enrolment, events, incidents, live, maintenance, meta, roster, session,
+        alarms, devices, enrolment, events, incidents, live, maintenance, meta, reports, roster,
+        session,
     };
     use utoipa_axum::routes;
     OpenApiRouter::with_openapi(Document::openapi())
@@ -174,6 +180,10 @@ fn api() -> OpenApiRouter<Api> {
         .routes(routes!(roster::roster))
         .routes(routes!(roster::resources))
         .routes(routes!(roster::swap))
+        .routes(routes!(reports::form))
+        .routes(routes!(reports::report))
+        .routes(routes!(reports::mine))
+        .routes(routes!(reports::one))
         .routes(routes!(live::live))
 }
 
@@ -188,6 +198,7 @@ pub fn router(deps: Deps, stop: CancellationToken) -> Router {
     let api_state = Api {
         deps,
         throttle: Arc::default(),
+        reports: Arc::new(throttle::Allowance::new(REPORTS_AT_ONCE, REPORT_EVERY)),
         streams: Arc::new(Semaphore::new(STREAMS_MAX)),
         stop,
     };

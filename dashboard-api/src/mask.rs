@@ -11,6 +11,20 @@ pub(crate) fn plate(text: &str) -> String {
     format!("{start}***")
 }
 
+/// `王小明` → `王**`
+pub(crate) fn name(text: &str) -> String {
+    let first: String = text.chars().take(1).collect();
+    format!("{first}**")
+}
+
+/// `13812345678` → `*******5678`: enough to recognise a number that one has.
+pub(crate) fn phone(text: &str) -> String {
+    let count = text.chars().count();
+    let shown = if count >= 8 { 4 } else { 0 };
+    let end: String = text.chars().skip(count - shown).collect();
+    format!("*******{end}")
+}
+
 /// Masks the plates of an incident, an event, or a list of them, wherever they stand.
 pub(crate) fn value(value: &mut Value) {
     match value {
@@ -36,6 +50,18 @@ pub(crate) fn value(value: &mut Value) {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_contact_shows_its_beginning_and_its_end() {
+        assert_eq!(
+            (name("王小明"), phone("13812345678")),
+            ("王**".to_owned(), "*******5678".to_owned())
+        );
+        assert_eq!(
+            (name(""), phone("110")),
+            ("**".to_owned(), "*******".to_owned())
+        );
+    }
 
     #[test]
     fn plates_are_masked_wherever_they_stand() {

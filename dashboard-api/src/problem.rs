@@ -9,7 +9,7 @@ use axum::response::{IntoResponse, Response};
 use domain::alarm::Refused;
 use serde_json::{Value, json};
 use store::events::EventsError;
-use store::state::{AlarmError, CommandError, MaintenanceError, StateError};
+use store::state::{AlarmError, CommandError, MaintenanceError, ReportError, StateError};
 use tracing::error;
 
 /// An error on its way to the client.
@@ -59,6 +59,11 @@ impl Problem {
     /// The request itself is wrong.
     pub(crate) fn bad_request(detail: impl Into<String>) -> Self {
         Self::new(StatusCode::BAD_REQUEST, "bad_request", detail)
+    }
+    /// A field of the request is not as it must be.
+    pub(crate) fn unprocessable(field: &str, what: impl std::fmt::Display) -> Self {
+        let detail = format!("`{field}`: {what}");
+        Self::new(StatusCode::UNPROCESSABLE_ENTITY, "invalid_field", detail).with("field", field)
     }
     /// Not now.
     pub(crate) fn too_many(detail: impl Into<String>, retry_after_s: u64) -> Self {
@@ -161,6 +166,20 @@ impl From<CommandError> for Problem {
             }
             CommandError::Invalid { what } => Self::bad_request(what),
             CommandError::State(error) => error.into(),
+        }
+    }
+}
+
+impl From<ReportError> for Problem {
+    fn from(error: ReportError) -> Self {
+        let text = error.to_string();
+        match error {
+            ReportError::NoRule => Self::new(StatusCode::SERVICE_UNAVAILABLE, "no_rule", text),
+            ReportError::KeyReused => {
+                Self::new(StatusCode::UNPROCESSABLE_ENTITY, "key_reused", text)
+            }
+            ReportError::Invalid { field, what } => Self::unprocessable(field, what),
+            ReportError::State(error) => error.into(),
         }
     }
 }

@@ -5,6 +5,7 @@
     reason = "members are named as in the domain, where each is described"
 )]
 
+pub mod report;
 pub mod roster;
 
 use std::collections::BTreeMap;
@@ -12,6 +13,8 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use utoipa::ToSchema;
+
+use report::{IncidentReport, Report};
 
 /// An error (RFC 9457). `code` is stable.
 #[derive(Debug, Serialize, Deserialize, ToSchema)]
@@ -31,6 +34,10 @@ pub struct Problem {
     pub alarm: Option<Box<Alarm>>,
     /// With `not_allowed` of a maintenance window: the window as it is now.
     pub window: Option<Box<Maintenance>>,
+    /// With `invalid_field`: which.
+    pub field: Option<String>,
+    /// With `invalid_field`: what would be possible, where that is a short list.
+    pub possible: Option<Vec<String>>,
 }
 
 #[derive(Debug, Serialize, Deserialize, ToSchema)]
@@ -255,6 +262,8 @@ pub struct Incident {
     pub alarms: Vec<Alarm>,
     pub evidence: Vec<Evidence>,
     pub events: Vec<Event>,
+    /// What people reported of it: the latest, oldest first.
+    pub reports: Vec<IncidentReport>,
 }
 
 /// An event; `id` is the sender's own.
@@ -337,6 +346,7 @@ macro_rules! page {
     };
 }
 page!(IncidentPage of IncidentItem, revision);
+page!(ReportPage of Report, revision);
 page!(AlarmPage of Alarm, revision);
 page!(MaintenancePage of Maintenance, revision);
 page!(DevicePage of Device, revision);

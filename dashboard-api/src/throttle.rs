@@ -72,9 +72,92 @@ impl Throttle {
     }
 }
 
+/// How much somebody without a log-in may ask for, by address: so much at once, and one more whenever a while has passed. Of the networks of
+/// IPv6 that one customer has, all addresses count as one.
+#[derive(Debug)]
+pub(crate) struct Allowance {
+    at_once: u32,
+    one_each: Duration,
+    /// When the address has everything back. What is not here has everything.
+    whole_at: Mutex<HashMap<IpAddr, Instant>>,
+}
+
+impl Allowance {
+    pub(crate) fn new(at_once: u32, one_each: Duration) -> Self {
+        Self {
+            at_once,
+            one_each,
+            whole_at: Mutex::default(),
+        }
+    }
+
+    /// Takes one; says how long to wait when there is none left.
+    pub(crate) fn take(&self, address: IpAddr, now: Instant) -> Result<(), Duration> {
+        let mut whole_at = self.whole_at.lock();
+        if whole_at.len() >= REMEMBERED_MAX {
+            whole_at.retain(|_, at| *at > now);
+        }
+        // whoever comes when all places are taken shares one with the others who do
+        let mut key = network(address);
+        if whole_at.len() >= REMEMBERED_MAX && !whole_at.contains_key(&key) {
+            key = IpAddr::from([0, 0, 0, 0]);
+        }
+        let at = whole_at.get(&key).map_or(now, |at| (*at).max(now));
+        let next = at + self.one_each;
+        let over = next.saturating_duration_since(now + self.one_each * self.at_once);
+        if over.is_zero() {
+            whole_at.insert(key, next);
+            Ok(())
+        } else {
+            Err(over)
+        }
+    }
+}
+
+fn network(address: IpAddr) -> IpAddr {
+    match address.to_canonical() {
+        IpAddr::V4(v4) => v4.into(),
+        IpAddr::V6(v6) => {
+            let [a, b, c, d, ..] = v6.segments();
+            IpAddr::from([a, b, c, d, 0, 0, 0, 0])
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn an_allowance_is_spent_by_address_and_comes_back_one_by_one() {
+        let allowance = Allowance::new(3, Duration::from_secs(10));
+        let now = Instant::now();
+        let (here, there) = (IpAddr::from([192, 0, 2, 1]), IpAddr::from([192, 0, 2, 2]));
+        for _ in 0..3 {
+            assert_eq!(allowance.take(here, now), Ok(()));
+        }
+        assert_eq!(allowance.take(here, now), Err(Duration::from_secs(10)));
+        assert_eq!(allowance.take(there, now), Ok(()));
+        let later = now + Duration::from_secs(10);
+        assert_eq!(allowance.take(here, later), Ok(()));
+        assert!(allowance.take(here, later).is_err());
+    }
+
+    #[test]
+    fn addresses_of_one_network_count_as_one_and_the_table_has_an_end() {
+        let allowance = Allowance::new(1, Duration::from_secs(10));
+        let now = Instant::now();
+        let v6 = |text: &str| text.parse::<IpAddr>().expect("an address");
+        assert_eq!(allowance.take(v6("2001:db8::1"), now), Ok(()));
+        assert!(allowance.take(v6("2001:db8::2"), now).is_err());
+        assert_eq!(allowance.take(v6("2001:db8:0:1::1"), now), Ok(()));
+        assert_eq!(allowance.take(v6("::ffff:192.0.2.1"), now), Ok(()));
+        assert!(allowance.take(v6("192.0.2.1"), now).is_err());
+        for n in 0..20_000_u32 {
+            let _ = allowance.take(IpAddr::from(n.to_be_bytes()), now);
+        }
+        assert!(allowance.whole_at.lock().len() <= REMEMBERED_MAX + 1);
+    }
 
     #[test]
     fn the_sixth_wrong_password_waits_and_the_wait_grows_to_a_minute() {

@@ -233,6 +233,10 @@ made!(
     /// One maintenance window.
     MaintenanceId, "mnt_"
 );
+made!(
+    /// What one person reported once.
+    ReportId, "rep_"
+);
 
 impl EventId {
     /// The id of the `index`-th event of the uplink at journal position `seq`, received at `received_at`.

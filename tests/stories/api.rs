@@ -41,7 +41,7 @@ const DOERS: &[&str] = &[
 ];
 
 /// Method, path, who may, and what they then get.
-const ROUTES: [(&str, &str, &[&str], u16); 24] = [
+const ROUTES: [(&str, &str, &[&str], u16); 25] = [
     ("GET", "/api/v1/session", EVERYBODY, 200),
     ("DELETE", "/api/v1/session", EVERYBODY, 204),
     ("GET", "/api/v1/meta", EVERYBODY, 200),
@@ -115,8 +115,22 @@ const ROUTES: [(&str, &str, &[&str], u16); 24] = [
     ("GET", "/api/v1/roster", EVERYBODY, 200),
     ("GET", "/api/v1/resources", EVERYBODY, 200),
     ("POST", "/api/v1/roster/swaps", &["station_lead"], 422),
+    ("GET", "/api/v1/reports/mine", EVERYBODY, 200),
     ("GET", "/api/v1/live", EVERYBODY, 200),
     ("GET", "/metrics", &["administrator"], 200),
+];
+
+/// Routes that need no log-in and know one: what is answered without, to an auditor, to an operator. The body is none of theirs.
+const REPORTS: [(&str, &str, u16, u16, u16); 3] = [
+    ("GET", "/api/v1/report/form", 200, 200, 200),
+    ("POST", "/api/v1/reports", 422, 403, 422),
+    (
+        "GET",
+        "/api/v1/reports/rep_00000000000000000000000000000000",
+        401,
+        404,
+        404,
+    ),
 ];
 
 fn client() -> reqwest::Client {
@@ -182,10 +196,20 @@ async fn every_route_answers_each_role_as_the_table_says() {
         .values()
         .map(|p| p.as_object().map_or(0, serde_json::Map::len))
         .sum();
+    for (method, path, without, auditor, operator) in REPORTS {
+        let unknown = call(method, path, Some("jm_guess")).await;
+        assert_eq!(unknown, 401, "{method} {path} with a wrong token");
+        assert_eq!(call(method, path, None).await, without, "{method} {path}");
+        for (role, expected) in [("auditor", auditor), ("operator", operator)] {
+            let token = &hub.demo.user(role).token;
+            let status = call(method, path, Some(token)).await;
+            assert_eq!(status, expected, "{method} {path} as {role}");
+        }
+    }
     // logging in and enrolling need nobody; metrics are not part of the document
     assert_eq!(
         documented,
-        ROUTES.len() - 1 + 2,
+        ROUTES.len() - 1 + 2 + REPORTS.len(),
         "a route is missing from this table"
     );
 }

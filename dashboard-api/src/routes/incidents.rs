@@ -80,9 +80,11 @@ async fn whole(api: &Api, caller: &Caller, view: &IncidentView) -> Result<Json<V
     }
     let Json(mut body) = shown(view, caller)?;
     let Json(events) = shown(&events, caller)?;
+    let reports = super::reports::of_incident(api, caller, view).await?;
     if let Some(members) = body.as_object_mut() {
         members.remove("event_ids");
         members.insert("events".to_owned(), events);
+        members.insert("reports".to_owned(), reports);
     }
     Ok(Json(body))
 }

@@ -5,7 +5,7 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 
 use super::{Act, EvidenceKind, IncidentState, Satisfaction, Stage, Verb};
-use crate::{DepartmentId, IncidentId, RuleId, Timestamp, UserId};
+use crate::{DepartmentId, IncidentId, ReportId, RuleId, Timestamp, UserId};
 
 /// The person who asks.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -77,6 +77,8 @@ impl Command {
 pub enum By {
     /// A person.
     User(UserId),
+    /// A resident without an account, known by what they reported.
+    Report(ReportId),
     /// A rule.
     Rule(RuleId),
     /// A clock that ran out.
@@ -84,10 +86,11 @@ pub enum By {
 }
 
 impl fmt::Display for By {
-    /// The log-in name, `rule:` and the rule's id, or `clock`.
+    /// The log-in name, `report:` and the report's id, `rule:` and the rule's id, or `clock`.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::User(user) => user.fmt(f),
+            Self::Report(report) => write!(f, "report:{report}"),
             Self::Rule(rule) => write!(f, "rule:{rule}"),
             Self::Clock => f.write_str("clock"),
         }

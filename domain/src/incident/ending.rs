@@ -171,9 +171,9 @@ impl Work {
     }
 
     /// What those concerned say. Satisfied closes, dissatisfied opens again; the second time the community secretary hears of it.
-    pub(super) fn answer(&mut self, command: &Command) -> Result<(), Refused> {
+    pub(super) fn answer(&mut self, said: Option<Satisfaction>) -> Result<(), Refused> {
         self.must_be_in_time()?;
-        match command.answer {
+        match said {
             Some(Satisfaction::Satisfied) => {
                 self.satisfied(Satisfaction::Satisfied);
                 if self.incident.state == IncidentState::Review {

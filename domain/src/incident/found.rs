@@ -36,6 +36,22 @@ impl Incident {
         Self::open_by(id, number, told, meta, by, Condition::Normal, reporter)
     }
 
+    /// Somebody reports the same while it is open. No step of the work: the version stays.
+    pub fn report_again(&self, told: &Finding, by: By) -> (Self, Vec<Effect>) {
+        let mut work = Work {
+            incident: self.clone(),
+            effects: Vec::new(),
+            by,
+            at: told.at,
+        };
+        let incident = &mut work.incident;
+        incident.count += 1;
+        incident.last_event_at = incident.last_event_at.max(told.at);
+        let (from, to) = (incident.count - 1, incident.count);
+        work.record(Act::Report, None, &from, &to);
+        (work.incident, work.effects)
+    }
+
     fn open_by(
         id: IncidentId,
         number: u64,

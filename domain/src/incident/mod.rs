@@ -53,8 +53,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::rule::{Clocks, RuleMeta};
 use crate::{
-    DepartmentId, DeviceClass, DeviceId, IncidentId, RuleId, Severity, SiteId, Timestamp, UserId,
-    ZoneId,
+    DepartmentId, DeviceClass, DeviceId, IncidentId, ReportId, RuleId, Severity, SiteId, Timestamp,
+    UserId, ZoneId,
 };
 
 /// The number of the first incident; people say it aloud, and four digits sound like a number.
@@ -183,8 +183,18 @@ pub struct Standing {
 pub enum Reporter {
     /// A grid worker, an operator at the telephone.
     User(UserId),
-    /// A resident: the report's id.
-    Report(String),
+    /// A resident: what they reported.
+    Report(ReportId),
+}
+
+impl Reporter {
+    /// They, as the timeline names them.
+    pub fn by(&self) -> By {
+        match self {
+            Self::User(user) => By::User(user.clone()),
+            Self::Report(report) => By::Report(*report),
+        }
+    }
 }
 
 impl Incident {

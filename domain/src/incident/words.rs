@@ -151,6 +151,8 @@ words!(
     Act, "act":
     /// A rule or a report opened it.
     Open = "open",
+    /// Somebody reported the same.
+    Report = "report",
     /// See [`Verb::Acknowledge`].
     Acknowledge = "acknowledge",
     /// Nothing followed the acknowledgement.

@@ -34,14 +34,13 @@ impl Work {
     }
 
     /// The person's words belong to what they asked for, not to what came along with it.
-    pub(super) fn attach_note(&mut self, command: &Command) {
-        let asked = Act::from(command.verb);
+    pub(super) fn attach_note(&mut self, asked: Act, note: Option<&String>) {
         let step = self.effects.iter_mut().find_map(|effect| match effect {
             Effect::Record(step) if step.act == asked => Some(step),
             _ => None,
         });
         if let Some(step) = step {
-            step.note.clone_from(&command.note);
+            step.note = note.cloned();
         }
     }
 

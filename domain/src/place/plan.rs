@@ -102,6 +102,22 @@ impl ZoneKind {
         ("perimeter", Self::Perimeter),
     ];
 
+    /// Whether everybody may know of such a place. Flats are their households' business; floors, escape doors and perimeters say where
+    /// detectors and weak spots are.
+    pub fn is_public(self) -> bool {
+        match self {
+            Self::GateLane
+            | Self::Door
+            | Self::Lift
+            | Self::Stair
+            | Self::FireLane
+            | Self::BikeShed
+            | Self::Outdoor
+            | Self::Shop => true,
+            Self::FireCompartment | Self::Unit | Self::FireDoor | Self::Perimeter => false,
+        }
+    }
+
     /// The word as it stands in files.
     pub fn as_str(self) -> &'static str {
         let word = Self::WORDS.iter().find(|(_, kind)| *kind == self);

@@ -28,6 +28,8 @@ mod merge;
 mod open;
 mod outbox;
 mod query;
+mod report;
+mod report_view;
 mod roster;
 mod seen;
 mod session;
@@ -50,6 +52,13 @@ pub use feed::{FEED_ROWS_MAX, FeedRow};
 pub use maintenance::{MaintenanceError, NewWindow};
 pub use outbox::{ATTEMPTS_MAX, BOARD, Delivery, NotificationItem};
 pub use query::{Counts, IncidentFilter, PAGE_MAX, Page, Stage};
+pub use report::{
+    CONTACT_CHARS_MAX, NewReport, PHOTOS_MAX, PLACE_CHARS_MAX, REPORT_CHARS_MAX, ReportContact,
+    ReportError, ReportPhoto, Reported, ReportedBy,
+};
+pub use report_view::{
+    FoundReport, IncidentReport, ProgressItem, REPORTS_SHOWN_MAX, ReportItem, ReportState,
+};
 pub use session::{SESSION_IDLE, SESSION_LIFE};
 pub use user::{NewUser, Role, UnknownRole, User};
 pub use view::{

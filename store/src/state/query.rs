@@ -254,7 +254,7 @@ pub(super) fn quarantine_item(row: &QuarantineRow) -> QuarantineItem {
     }
 }
 
-fn parse_cursor(cursor: Option<&str>) -> Result<i64, StateError> {
+pub(super) fn parse_cursor(cursor: Option<&str>) -> Result<i64, StateError> {
     cursor.map_or(Ok(i64::MAX), |text| {
         text.parse().map_err(|_| {
             StateError::invalid(format!(
@@ -265,7 +265,7 @@ fn parse_cursor(cursor: Option<&str>) -> Result<i64, StateError> {
     })
 }
 
-async fn timeline(
+pub(super) async fn timeline(
     connection: &mut SqliteConnection,
     id: IncidentId,
 ) -> Result<Vec<TimelineItem>, StateError> {

@@ -202,5 +202,6 @@ function explain(e: unknown, verb: Verb): string {
 
 export function actorName(actor: string): string {
   if (actor === "clock") return t("actor.clock");
+  if (actor.startsWith("report:")) return t("actor.reporter");
   return actor.startsWith("rule:") ? `${t("actor.system")} (${actor.slice(5)})` : actor;
 }

@@ -10,6 +10,7 @@ mod fixture;
 mod flags;
 mod lists;
 mod machine;
+mod report;
 mod roster;
 mod simulation;
 mod station;
