@@ -32,8 +32,9 @@ async function call<T>(method: string, path: string, headers: Record<string, str
     const after = Number(response.headers.get("Retry-After"));
     return after > 0 ? { is: "again", after_ms: after * 1000 } : { is: "again" };
   }
-  const told = (await response.json().catch(() => ({}))) as { detail?: string; title?: string };
-  return { is: "refused", refusal: { status: response.status, detail: told.detail || told.title || response.statusText } };
+  const told = (await response.json().catch(() => ({}))) as { detail?: string; title?: string; field?: string };
+  const detail = told.detail || told.title || response.statusText;
+  return { is: "refused", refusal: { status: response.status, detail, ...(told.field === undefined ? {} : { field: told.field }) } };
 }
 
 const json = { "Content-Type": "application/json" };

@@ -81,6 +81,8 @@ export interface Photo {
 export interface Refusal {
   status: number;
   detail: string;
+  /** The member of the report that is not as it must be. */
+  field?: string;
 }
 /** `kept`: waits to be sent. `refused`: the server wants it mended. `sent`: the server has it. */
 export type Stage = "kept" | "refused" | "sent";
