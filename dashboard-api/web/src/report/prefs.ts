@@ -44,6 +44,12 @@ export function pick(chinese: string, english: string): string {
   return language.value === "en" ? english || chinese : chinese;
 }
 
+/** Rules have their English titles in lower case, for the middle of a sentence. */
+export function title(kind: { title_zh: string; title_en: string }): string {
+  const text = pick(kind.title_zh, kind.title_en);
+  return text.charAt(0).toUpperCase() + text.slice(1);
+}
+
 export function timeOf(at: string | number): string {
   const shape = { month: "short", day: "numeric", hour: "2-digit", minute: "2-digit", hourCycle: "h23" } as const;
   return new Intl.DateTimeFormat(language.value, shape).format(new Date(at));

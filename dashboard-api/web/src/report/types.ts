@@ -1,69 +1,13 @@
-/** What the phone page and the API say to each other, and what the phone keeps. */
+/** What the phone page and the API say to each other (generated from the API's document), and what the phone keeps. */
+import type { components } from "../api/schema";
 
-export interface Zone {
-  id: string;
-  name_zh: string;
-  name_en: string;
-}
-export interface Site extends Zone {
-  zones: Zone[];
-}
-export interface ReportKind {
-  type: string;
-  title_zh: string;
-  title_en: string;
-}
-export interface ReportForm {
-  types: ReportKind[];
-  sites: Site[];
-  limits: { text_chars: number; photos: number; photo_bytes: number };
-  emergency_zh: string;
-  emergency_en: string;
-  /** What a contact is for, and how long it is kept. */
-  contact_zh: string;
-  contact_en: string;
-}
-export interface Contact {
-  name: string;
-  phone: string;
-}
-export interface NewReport {
-  type: string;
-  site: string;
-  zone?: string;
-  text: string;
-  place?: string;
-  occurred_at: string;
-  photos: string[];
-  contact?: Contact;
-  secret: string;
-}
-export interface Taken {
-  id: string;
-  number: number;
-  state: string;
-}
+type Schemas = components["schemas"];
+
+export type ReportForm = Schemas["ReportForm"];
+export type NewReport = Schemas["NewReportBody"];
+export type Taken = Schemas["ReportTaken"];
+export type Status = Schemas["Report"];
 export type Satisfaction = "satisfied" | "dissatisfied";
-export interface Step {
-  at: string;
-  state: string;
-}
-export interface Status {
-  id: string;
-  number: number;
-  type: string;
-  site: string;
-  zone?: string | null;
-  place?: string | null;
-  text?: string | null;
-  created_at: string;
-  occurred_at: string;
-  is_late: boolean;
-  progress: Step[];
-  state: string;
-  asks: boolean;
-  satisfaction?: Satisfaction | null;
-}
 export interface Answer {
   satisfaction: Satisfaction;
   note?: string;

@@ -31,7 +31,7 @@ export const en: Record<keyof typeof zh, string> = {
   "form.text": "Description",
   "form.count": "{count} of {max} characters",
   "form.photos": "Photos",
-  "form.photosMax": "(up to {max})",
+  "form.photosMax": "Photos (up to {max})",
   "form.takePhoto": "Take a photo",
   "form.pickPhoto": "From album",
   "form.photoAlt": "Photo {number}",

@@ -29,7 +29,7 @@ export const zh = {
   "form.text": "情况说明",
   "form.count": "{count} / {max} 字",
   "form.photos": "照片",
-  "form.photosMax": "（最多 {max} 张）",
+  "form.photosMax": "照片（最多 {max} 张）",
   "form.takePhoto": "拍照",
   "form.pickPhoto": "从相册选",
   "form.photoAlt": "照片 {number}",
