@@ -137,6 +137,20 @@ describe("sending", () => {
     expect(bench.one().stage).toBe("refused");
   });
 
+  test("a hub without room for photos gets the report without them, and under its key never with them", async () => {
+    const bench = new Bench();
+    await keep(bench, body, [photo("aa")]);
+    bench.photoReply = { is: "refused", refusal: { status: 507, detail: "no room" } };
+    bench.postReply = { is: "again" };
+    await send(bench);
+    bench.photoReply = { is: "ok", value: undefined };
+    bench.postReply = { is: "ok", value: { id: "rep_1", number: 7, state: "received" } };
+    await send(bench, true);
+    expect(bench.calls).toEqual(["photo aa", "post key-1", "post key-1"]);
+    expect(bench.posted.map(({ photos }) => photos)).toEqual([[], []]);
+    expect(bench.one()).toMatchObject({ stage: "sent", left_out: ["aa"] });
+  });
+
   test("what the server refuses stays, with the reason, and does not hold up the next", async () => {
     const bench = new Bench();
     await keep(bench, body, [photo("aa")]);

@@ -96,19 +96,28 @@ function postpone(world: World, tries: number, after_ms = 0): { tries: number; n
   return { tries: tries + 1, next_at: world.now() + wait };
 }
 
-/** Photos before the report, so that a report that arrived is whole. */
+/** The hub's disk is nearly full: it takes reports and no photos (RFC 4918, 11.5). */
+export const NO_ROOM = 507;
+
+/** Photos before the report, so that a report that arrived is whole. A hub without room for photos gets the report all the same. */
 async function sendOne(world: World, report: Kept): Promise<void> {
   const { key, secret, body } = report;
-  const hashes = report.photos.map(({ hash }) => hash);
+  const left_out = new Set(report.left_out);
   const passed = new Set(report.passed);
   let reply: Reply<Taken | void> = { is: "ok", value: undefined };
-  for (const hash of hashes) {
-    if (passed.has(hash) || reply.is !== "ok") continue;
+  for (const { hash } of report.photos) {
+    if (passed.has(hash) || left_out.has(hash) || reply.is !== "ok") continue;
     const bytes = await world.store.photo(hash);
     // what the phone itself has lost cannot be waited for: the server says that it is missing
     if (bytes !== undefined) reply = await world.server.putPhoto(hash, bytes);
-    if (reply.is === "ok") passed.add(hash);
+    if (reply.is === "refused" && reply.refusal.status === NO_ROOM) {
+      left_out.add(hash);
+      reply = { is: "ok", value: undefined };
+    } else if (reply.is === "ok") passed.add(hash);
   }
+  const hashes = report.photos.map(({ hash }) => hash).filter((hash) => !left_out.has(hash));
+  // under one key always the same report: what is left out now stays out
+  if (left_out.size > 0) await world.store.update(key, (held) => ({ ...held, left_out: [...left_out] }));
   if (reply.is === "ok") reply = await world.server.post(key, { ...body, photos: hashes, secret });
   const outcome = reply;
   // a server does not keep photos without a report for ever: before the refusal is believed they go once more

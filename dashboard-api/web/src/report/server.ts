@@ -1,5 +1,5 @@
 /** Calls of the API, sorted by what the queue does next. */
-import type { Reply, Server } from "./queue";
+import { NO_ROOM, type Reply, type Server } from "./queue";
 import type { Answer, NewReport, ReportForm, Status, Taken } from "./types";
 
 /** A dead line must be noticed, */
@@ -28,7 +28,8 @@ async function call<T>(method: string, path: string, headers: Record<string, str
   } finally {
     clearTimeout(timer);
   }
-  if (response.status >= 500 || TOO_EARLY_OR_BUSY.has(response.status)) {
+  const isNoRoom = method === "PUT" && response.status === NO_ROOM;
+  if ((response.status >= 500 && !isNoRoom) || TOO_EARLY_OR_BUSY.has(response.status)) {
     const after = Number(response.headers.get("Retry-After"));
     return after > 0 ? { is: "again", after_ms: after * 1000 } : { is: "again" };
   }

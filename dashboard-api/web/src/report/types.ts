@@ -41,6 +41,8 @@ export interface Kept {
   photos: Photo[];
   /** Hashes of those that the server has: they do not go over a poor line twice. */
   passed?: string[];
+  /** Hashes of those for which the server had no room. */
+  left_out?: string[];
   kept_at: number;
   tries: number;
   /** Not before. */

@@ -63,6 +63,7 @@ export const en: Record<keyof typeof zh, string> = {
   "card.number": "No. {number}",
   "card.retryAt": "next try {time}",
   "card.keptAt": "written {time}",
+  "card.leftOut": "The station had no room for {count} of the photos; the words went all the same.",
   "card.late": "sent later",
   "card.asOf": "as of {time}",
   "card.reason": "Reason: {detail}",

@@ -61,6 +61,7 @@ export const zh = {
   "card.number": "编号 {number}",
   "card.retryAt": "下次尝试 {time}",
   "card.keptAt": "写于 {time}",
+  "card.leftOut": "站里空间不足，{count} 张照片没有收下；文字已照常上报。",
   "card.late": "补报",
   "card.asOf": "截至 {time}",
   "card.reason": "原因：{detail}",
