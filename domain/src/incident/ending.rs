@@ -219,7 +219,7 @@ impl Work {
     }
 
     /// The same incident, another round: the lead's task anew, all clocks from now.
-    fn open_again(&mut self) {
+    pub(super) fn open_again(&mut self) {
         let at = self.at;
         let incident = &mut self.incident;
         incident.resolved_at = None;

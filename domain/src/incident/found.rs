@@ -168,6 +168,17 @@ impl Incident {
         (work.incident, work.effects)
     }
 
+    /// What was settled a moment ago is not: the same incident goes on for another round, and is acknowledged anew.
+    pub fn recur(&self, finding: &Finding, meta: &RuleMeta) -> (Self, Vec<Effect>) {
+        let mut work = self.clone().work(finding);
+        work.tell(finding);
+        work.open_again();
+        work.raise(finding.severity, meta);
+        work.incident.version += 1;
+        work.wait();
+        (work.incident, work.effects)
+    }
+
     /// It goes on as part of another incident, which takes its alarms; its open tasks are released.
     pub fn merge_into(&self, parent: &Self, at: Timestamp, rule: &RuleId) -> (Self, Vec<Effect>) {
         let mut work = Work {

@@ -3,7 +3,8 @@
 //! An open alarm is unique by (rule, subject), and so is an open incident. A finding refreshes the open alarm, or opens one. An alarm
 //! that is annunciated belongs to the incident of its episode, else to the open incident of its (rule, subject), else to an open
 //! incident of the same zone that its rule absorbs or that absorbs its rule, else to a new one. An incident that is resolved takes
-//! repeats of the same episode in silence; a new episode, or one that has become more urgent, opens a new incident.
+//! repeats of the same episode in silence; a new episode, or one that has become more urgent, is its next round within the rule's dedupe
+//! window, and opens a new incident after that.
 //!
 //! A notice, a shadow and an alarm that is held back ([`super::hold`]) stand without an incident. One that has an incident keeps it.
 
@@ -215,6 +216,9 @@ impl<'a> Annunciator<'a> {
         } else if let Some(incident) = near.absorbed.pop() {
             let step = incident.take_over(finding, meta);
             incidents::keep(connection, &incident, step).await?
+        } else if let Some(incident) = settled(connection, finding, meta).await? {
+            let step = incident.recur(finding, meta);
+            incidents::keep(connection, &incident, step).await?
         } else {
             let number = incidents::next_number(connection).await?;
             let id = IncidentId::new(made(finding.at, &format!("#{number}")));
@@ -292,6 +296,17 @@ impl<'a> Annunciator<'a> {
         self.outcome.devices.extend(alarm.device.clone());
         Ok(())
     }
+}
+
+/// The incident that was settled within the rule's window before the finding.
+async fn settled(
+    connection: &mut SqliteConnection,
+    finding: &Finding,
+    meta: &RuleMeta,
+) -> Result<Option<Incident>, StateError> {
+    let window = jiff::SignedDuration::from_secs(meta.dedupe_s.into());
+    let since = finding.at.checked_sub(window).unwrap_or(Timestamp::MIN);
+    incidents::settled_of(connection, &finding.rule, &finding.subject, since).await
 }
 
 /// The incident that an alarm belongs to.

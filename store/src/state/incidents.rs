@@ -259,6 +259,25 @@ pub(super) async fn open_of(
     one(connection, row).await
 }
 
+/// The incident of a (rule, subject) that was settled at `since` or later and was no drill: a repeat is its next round.
+pub(super) async fn settled_of(
+    connection: &mut SqliteConnection,
+    rule: &RuleId,
+    subject: &str,
+    since: Timestamp,
+) -> Result<Option<Incident>, StateError> {
+    let row: Option<IncidentRow> = sqlx::query_as(
+        "SELECT * FROM incident WHERE rule = $1 AND subject = $2 AND resolved_at >= $3
+           AND state IN ('resolved', 'review', 'closed') ORDER BY resolved_at DESC, number DESC LIMIT 1",
+    )
+    .bind(rule.as_str())
+    .bind(subject)
+    .bind(since.as_microsecond())
+    .fetch_optional(&mut *connection)
+    .await?;
+    one(connection, row).await
+}
+
 /// Open incidents of a zone, the oldest first.
 pub(super) async fn open_in(
     connection: &mut SqliteConnection,
