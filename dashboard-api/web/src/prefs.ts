@@ -17,6 +17,14 @@ export function write(name: string, value: string): void {
   }
 }
 
+export function forget(name: string): void {
+  try {
+    localStorage.removeItem(`jiming.${name}`);
+  } catch {
+    // storage is switched off
+  }
+}
+
 export type Theme = "dark" | "light";
 
 export const theme = ref<Theme>(read("theme") === "light" ? "light" : "dark");

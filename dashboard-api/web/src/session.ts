@@ -2,24 +2,32 @@
 import { ref } from "vue";
 import { api } from "./api/client";
 import type { User } from "./api/types";
+import { forget, write } from "./prefs";
 
 export const user = ref<User | null>(null);
 
+/** The mark tells the phone page that asking for the account's reports is worth while; it proves nothing. */
+function note(who: User | null): void {
+  user.value = who;
+  if (who === null) forget("session");
+  else write("session", "yes");
+}
+
 export async function restore(): Promise<void> {
   try {
-    user.value = (await api.session()).user;
+    note((await api.session()).user);
   } catch {
-    user.value = null;
+    note(null);
   }
 }
 
 export async function logIn(login: string, password: string): Promise<void> {
-  user.value = (await api.logIn(login, password)).user;
+  note((await api.logIn(login, password)).user);
 }
 
 export async function logOut(): Promise<void> {
   await api.logOut().catch(() => undefined);
-  user.value = null;
+  note(null);
 }
 
 /** Roles that only read get no buttons that would be refused. */
