@@ -172,6 +172,55 @@ pub struct TimelineEntry {
     pub to: String,
 }
 
+/// A person of the registry.
+#[derive(Debug, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct PersonRef {
+    pub id: String,
+    /// None once they are no longer in the registry.
+    pub name: Option<String>,
+}
+
+/// One recipient over one channel.
+#[derive(Debug, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Told {
+    /// A person's id, or `department/level` where nobody is configured.
+    pub recipient: String,
+    pub person: Option<PersonRef>,
+    /// `board`.
+    pub channel: String,
+    /// `waiting`, `leased`, `delivered`, `dead`.
+    pub state: String,
+    pub attempts: i64,
+    /// When it was delivered, or given up.
+    pub ended_at: Option<String>,
+    /// When they first acted on the incident after that.
+    pub answered_at: Option<String>,
+    /// Why the last attempt failed.
+    pub error: Option<String>,
+}
+
+/// A rung of a department's ladder, told.
+#[derive(Debug, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Notified {
+    pub id: i64,
+    pub at: String,
+    pub department: String,
+    /// The rung that was to be told, 0 to 4.
+    pub level: u8,
+    /// The rung on which those stand who were told; null where nobody is configured.
+    pub told_level: Option<u8>,
+    /// Others were told than those that the ladder names for the rung.
+    pub fell_through: bool,
+    /// Nobody of the ladder was on duty.
+    pub is_off_duty: bool,
+    pub stage: String,
+    pub due: String,
+    pub told: Vec<Told>,
+}
+
 /// A person has put an alarm aside.
 #[derive(Debug, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
@@ -261,6 +310,8 @@ pub struct Incident {
     pub timeline: Vec<TimelineEntry>,
     pub alarms: Vec<Alarm>,
     pub evidence: Vec<Evidence>,
+    /// Who was told, oldest first.
+    pub notified: Vec<Notified>,
     pub events: Vec<Event>,
     /// What people reported of it: the latest, oldest first.
     pub reports: Vec<IncidentReport>,

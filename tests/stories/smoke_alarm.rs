@@ -46,6 +46,27 @@ async fn from_the_first_smoke_to_the_closed_incident() {
     assert_eq!(incident["lead"], "fire");
 
     let id = incident["id"].as_str().expect("an id");
+    let told = eventually("a person was told", Duration::from_secs(20), || async {
+        let now = api.get(&format!("/api/v1/incidents/{id}")).await.ok()?;
+        let rungs = now["notified"].as_array()?.iter();
+        let duty = rungs.clone().find(|rung| rung["department"] == "fire")?;
+        (duty["told"][0]["state"] == "delivered").then(|| duty.clone())
+    })
+    .await;
+    let at = told["at"].as_str().expect("a time");
+    let roster = api.get(&format!("/api/v1/roster?at={at}")).await;
+    let roster = roster.expect("the roster");
+    let mut posts = roster["posts"].as_array().expect("posts").iter();
+    let duty = posts.find(|post| post["id"] == "fire-duty");
+    let on_duty = &duty.expect("the fire station's post")["on_duty"][0];
+    assert_eq!(
+        (
+            &told["told"][0]["person"]["id"],
+            &told["told"][0]["person"]["name"]
+        ),
+        (&on_duty["person"], &on_duty["name"]),
+        "{told}"
+    );
     for verb in ["acknowledge", "claim", "arrive"] {
         let after = api.advance(id, verb, json!({})).await;
         assert_eq!(after["state"], "dispatched", "after {verb}: {after}");

@@ -38,7 +38,8 @@ pub(crate) struct From {
 
 type Out = Sender<Result<Event, Infallible>>;
 
-/// Changes as they happen. Events: `incident`, `alarm`, `maintenance`, `device`, `quarantine` (the list's object), `hb`, `reset`.
+/// Changes as they happen. Events: `incident`, `alarm`, `maintenance`, `device`, `quarantine` (the list's object), `notification` (who is
+/// told of what), `hb`, `reset`.
 #[utoipa::path(get, path = "/api/v1/live", tag = "incidents", params(From, ("Last-Event-ID" = Option<u64>, Header)),
     responses((status = 200, content_type = "text/event-stream", body = String)))]
 pub(crate) async fn live(

@@ -13,6 +13,7 @@ use super::commit::News;
 use super::error::StateError;
 use super::incidents::{self, json, list};
 use super::merge;
+use super::outbox;
 use super::view::IncidentView;
 
 /// Longest idempotency key.
@@ -88,6 +89,7 @@ impl State {
         command: &Command,
     ) -> Result<IncidentView, CommandError> {
         let request = fingerprint(id, expected_version, command);
+        let registry = &self.shared.registry;
         let mut tx = self.begin().await?;
         let user = &command.actor.user;
         if let Some((of, answer)) = answered(&mut tx, user, idempotency_key).await? {
@@ -113,9 +115,12 @@ impl State {
                 current: Box::new(current),
             });
         }
-        let now = incidents::keep(&mut tx, &incident, (now, late)).await?;
+        let now = incidents::keep(&mut tx, registry, &incident, (now, late)).await?;
+        if let Some(person) = registry.person_of(user) {
+            outbox::answered(&mut tx, id, &person.id, command.at).await?;
+        }
         let is_seen = step.1.contains(&Effect::AcknowledgeAlarms);
-        let after = incidents::keep(&mut tx, &now, step).await?;
+        let after = incidents::keep(&mut tx, registry, &now, step).await?;
         let mut changed = if is_seen {
             self.alarm_news_of(&mut tx, id).await?
         } else {
@@ -123,7 +128,7 @@ impl State {
         };
         changed.push(News::Incident(id));
         changed.extend(
-            merge::follow(&mut tx, &now, &after)
+            merge::follow(&mut tx, registry, &now, &after)
                 .await?
                 .map(News::Incident),
         );

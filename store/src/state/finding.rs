@@ -121,7 +121,14 @@ impl<'a> Annunciator<'a> {
                 let over = alarm.end(finding.at);
                 // the incident was closed over an alarm that never returned: the alarm stays with it as it was, and ends
                 self.keep(connection, None, &over).await?;
-                incidents::settle(connection, &incident, finding.at, &finding.rule).await?;
+                incidents::settle(
+                    connection,
+                    self.registry,
+                    &incident,
+                    finding.at,
+                    &finding.rule,
+                )
+                .await?;
                 self.outcome.changed.insert(id);
             }
         }
@@ -212,19 +219,19 @@ impl<'a> Annunciator<'a> {
         let is_known = known.is_some();
         let incident = if let Some(incident) = known.or_else(|| near.absorbing.pop()) {
             let step = incident.refresh(finding, meta);
-            incidents::keep(connection, &incident, step).await?
+            incidents::keep(connection, self.registry, &incident, step).await?
         } else if let Some(incident) = near.absorbed.pop() {
             let step = incident.take_over(finding, meta);
-            incidents::keep(connection, &incident, step).await?
+            incidents::keep(connection, self.registry, &incident, step).await?
         } else if let Some(incident) = settled(connection, finding, meta).await? {
             let step = incident.recur(finding, meta);
-            incidents::keep(connection, &incident, step).await?
+            incidents::keep(connection, self.registry, &incident, step).await?
         } else {
             let number = incidents::next_number(connection).await?;
             let id = IncidentId::new(made(finding.at, &format!("#{number}")));
             let (incident, effects) = Incident::open(id, number, finding, meta);
             incidents::save(connection, &incident, None).await?;
-            incidents::perform(connection, id, effects).await?;
+            incidents::perform(connection, self.registry, id, effects).await?;
             self.outcome.opened.push(id);
             incident
         };
@@ -253,7 +260,7 @@ impl<'a> Annunciator<'a> {
                 }
                 alarms::move_all(connection, other.id, incident.id).await?;
                 share_events(connection, other.id, incident.id).await?;
-                incidents::keep(connection, &other, step).await?;
+                incidents::keep(connection, self.registry, &other, step).await?;
                 self.outcome.changed.insert(other.id);
             }
         }
@@ -275,7 +282,14 @@ impl<'a> Annunciator<'a> {
         if let Some(id) = alarm.incident {
             note_event(connection, id, finding).await?;
             let incident = owner(connection, id).await?;
-            incidents::settle(connection, &incident, finding.at, &finding.rule).await?;
+            incidents::settle(
+                connection,
+                self.registry,
+                &incident,
+                finding.at,
+                &finding.rule,
+            )
+            .await?;
             self.outcome.changed.insert(id);
         }
         self.release_around(connection, alarm.id, finding.at).await

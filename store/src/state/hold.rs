@@ -234,7 +234,7 @@ impl Annunciator<'_> {
                     }
                     let step = incident.merge_into(parent, at, &cause.rule);
                     share_events(connection, id, parent.id).await?;
-                    incidents::keep(connection, &incident, step).await?;
+                    incidents::keep(connection, self.registry, &incident, step).await?;
                     self.outcome.changed.extend([id, parent.id]);
                     continue;
                 }

@@ -6,6 +6,7 @@ use std::str::FromStr;
 use domain::incident::{
     Course, Due, Effect, Incident, IncidentState, Plan, Task, TaskDue, TaskState,
 };
+use domain::place::Registry;
 use domain::{DeviceClass, IncidentId, Revision, RuleId, Severity, Timestamp, ZoneId};
 use sqlx::{FromRow, QueryBuilder, Sqlite, SqliteConnection};
 
@@ -420,6 +421,7 @@ async fn save_task(
 /// Does what a step of the machine asks for besides keeping the incident.
 pub(super) async fn perform(
     connection: &mut SqliteConnection,
+    registry: &Registry,
     incident: IncidentId,
     effects: Vec<Effect>,
 ) -> Result<(), StateError> {
@@ -428,7 +430,9 @@ pub(super) async fn perform(
         match effect {
             Effect::Record(step) => lines.push(audit::Entry::of_step(incident.to_string(), step)),
             Effect::AcknowledgeAlarms => alarms::acknowledge_all(connection, incident).await?,
-            Effect::Notify(notice) => outbox::put(connection, incident, &notice).await?,
+            Effect::Notify(notice) => {
+                outbox::put(connection, registry, incident, &notice).await?;
+            }
             Effect::Exhausted(stage) => {
                 due::note(connection, incident, due::EXHAUSTED, Some(stage)).await?;
             }
@@ -441,6 +445,7 @@ pub(super) async fn perform(
 /// Keeps a step: the incident, if anything about it changed, and its effects.
 pub(super) async fn keep(
     connection: &mut SqliteConnection,
+    registry: &Registry,
     before: &Incident,
     (after, effects): (Incident, Vec<Effect>),
 ) -> Result<Incident, StateError> {
@@ -448,20 +453,21 @@ pub(super) async fn keep(
         // boxed: an incident is large, and so would be every future above it
         Box::pin(save(connection, &after, Some(before.version))).await?;
     }
-    perform(connection, after.id, effects).await?;
+    perform(connection, registry, after.id, effects).await?;
     Ok(after)
 }
 
 /// Brings an incident's condition in line with the alarms that it has now.
 pub(super) async fn settle(
     connection: &mut SqliteConnection,
+    registry: &Registry,
     incident: &Incident,
     at: Timestamp,
     rule: &RuleId,
 ) -> Result<(), StateError> {
     let standing = alarms::standing(connection, incident.id).await?;
     let step = incident.set_condition(standing, at, rule);
-    keep(connection, incident, step).await?;
+    keep(connection, registry, incident, step).await?;
     Ok(())
 }
 

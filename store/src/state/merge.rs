@@ -2,6 +2,7 @@
 
 use domain::IncidentId;
 use domain::incident::{Incident, IncidentState};
+use domain::place::Registry;
 use sqlx::SqliteConnection;
 
 use super::error::StateError;
@@ -10,6 +11,7 @@ use super::{alarms, incidents};
 /// Moves the alarms if this step merged or unmerged the incident; says which other incident changed with it.
 pub(super) async fn follow(
     connection: &mut SqliteConnection,
+    registry: &Registry,
     before: &Incident,
     after: &Incident,
 ) -> Result<Option<IncidentId>, StateError> {
@@ -37,17 +39,21 @@ pub(super) async fn follow(
             .bind(after.id.to_string())
             .execute(&mut *connection)
             .await?;
-        settle(connection, after.id).await?;
+        settle(connection, registry, after.id).await?;
     }
-    settle(connection, other).await?;
+    settle(connection, registry, other).await?;
     Ok(Some(other))
 }
 
-async fn settle(connection: &mut SqliteConnection, id: IncidentId) -> Result<(), StateError> {
+async fn settle(
+    connection: &mut SqliteConnection,
+    registry: &Registry,
+    id: IncidentId,
+) -> Result<(), StateError> {
     match incidents::load(connection, id).await? {
         Some((incident, _)) => {
             let (at, rule) = (incident.last_event_at, &incident.rule);
-            incidents::settle(connection, &incident, at, rule).await
+            incidents::settle(connection, registry, &incident, at, rule).await
         }
         None => Ok(()),
     }

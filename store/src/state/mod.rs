@@ -25,6 +25,7 @@ mod hold;
 mod incidents;
 mod maintenance;
 mod merge;
+mod notified;
 mod open;
 mod outbox;
 mod query;
@@ -50,7 +51,8 @@ pub use enrolment::{CertificateRow, Enrolled, INVITATION_LIFE, OVERLAP};
 pub use error::StateError;
 pub use feed::{FEED_ROWS_MAX, FeedRow};
 pub use maintenance::{MaintenanceError, NewWindow};
-pub use outbox::{ATTEMPTS_MAX, BOARD, Delivery, NotificationItem};
+pub use notified::{NOTIFIED_MAX, NotifiedItem, ToldItem};
+pub use outbox::{ATTEMPTS_MAX, BOARD, Delivery, NotificationItem, PEOPLE_MAX, PersonItem};
 pub use query::{Counts, IncidentFilter, PAGE_MAX, Page, Stage};
 pub use report::{
     CONTACT_CHARS_MAX, NewReport, PHOTOS_MAX, PLACE_CHARS_MAX, REPORT_CHARS_MAX, ReportContact,

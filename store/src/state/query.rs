@@ -16,7 +16,7 @@ use super::view::{
     AlarmItem, EVENTS_MAX, IncidentItem, IncidentView, Moment, QuarantineItem, RAW_BYTES_SHOWN,
     TaskItem, TimelineItem,
 };
-use super::{State, alarms, feed};
+use super::{State, alarms, feed, notified};
 
 /// Most items of a page.
 pub const PAGE_MAX: u32 = 500;
@@ -135,6 +135,7 @@ impl State {
                 .map(|alarm| AlarmItem::new(alarm, &self.shared.registry))
                 .collect(),
             evidence: incident.course.evidence,
+            notified: notified::of(connection, &self.shared.registry, id).await?,
             event_ids: event_ids(connection, id).await?,
         }))
     }

@@ -8,6 +8,7 @@
 use std::collections::BTreeMap;
 
 use domain::incident::{By, Incident, Reporter};
+use domain::place::Registry;
 use domain::rule::{Finding, FindingKind, LATE_S, ReportType, RuleBook, RuleMeta, rule_for_report};
 use domain::{DeviceClass, IncidentId, ReportId, SiteId, Timestamp, UserId, ZoneId};
 use sha2::{Digest as _, Sha256};
@@ -163,7 +164,7 @@ impl State {
             Some(user) => Reporter::User(user.clone()),
             None => Reporter::Report(id),
         };
-        let incident = open_or_join(&mut tx, &told, meta, reporter).await?;
+        let incident = open_or_join(&mut tx, &self.shared.registry, &told, meta, reporter).await?;
         insert(&mut tx, id, incident, new, &request).await?;
         let revision = self
             .publish(&mut tx, vec![News::Incident(incident)])
@@ -367,6 +368,7 @@ impl NewReport {
 
 async fn open_or_join(
     connection: &mut SqliteConnection,
+    registry: &Registry,
     told: &Finding,
     meta: &RuleMeta,
     reporter: Reporter,
@@ -374,14 +376,14 @@ async fn open_or_join(
     let by: By = reporter.by();
     if let Some(open) = incidents::open_of(connection, &told.rule, &told.subject).await? {
         let step = open.report_again(told, by);
-        return Ok(incidents::keep(connection, &open, step).await?.id);
+        return Ok(incidents::keep(connection, registry, &open, step).await?.id);
     }
     let number = incidents::next_number(connection).await?;
     let id = IncidentId::new(made(told.at, &format!("#{number}")));
     let (incident, effects) = Incident::report(id, number, told, meta, by, Some(reporter));
     // boxed: an incident is large, and so would be every future above it
     Box::pin(incidents::save(connection, &incident, None)).await?;
-    incidents::perform(connection, id, effects).await?;
+    incidents::perform(connection, registry, id, effects).await?;
     Ok(id)
 }
 

@@ -362,8 +362,9 @@ impl State {
                 return Err(refused.into());
             }
         }
-        let now = incidents::keep(&mut tx, &incident, (now, late)).await?;
-        let after = incidents::keep(&mut tx, &now, step).await?;
+        let registry = &self.shared.registry;
+        let now = incidents::keep(&mut tx, registry, &incident, (now, late)).await?;
+        let after = incidents::keep(&mut tx, registry, &now, step).await?;
         let revision = self
             .publish(&mut tx, vec![News::Incident(after.id)])
             .await?;

@@ -1,8 +1,13 @@
 //! Swaps of shifts that were agreed while the hub runs: they lie over the roster of the registry's files.
 
+use std::borrow::Cow;
+
 use domain::Timestamp;
+use domain::place::Registry;
 use domain::roster::{Roster, Swap};
+use jiff::ToSpan as _;
 use sqlx::SqliteConnection;
+use tracing::error;
 
 use super::audit::{self, Entry};
 use super::error::StateError;
@@ -84,6 +89,44 @@ impl State {
         tx.commit().await?;
         Ok(())
     }
+}
+
+/// The roster as it stands at an instant, read in the transaction that needs it: the files, and the swaps of shifts that may be under
+/// way then. A swap that cannot be read, or of somebody whom the files no longer have, is left out: whoever has to be told of a fire is
+/// told by the rest.
+pub(super) async fn at<'r>(
+    connection: &mut SqliteConnection,
+    registry: &'r Registry,
+    at: Timestamp,
+) -> Result<Cow<'r, Roster>, StateError> {
+    let roster = &registry.roster;
+    let today = roster.calendar.time_zone.to_datetime(at).date();
+    let yesterday = today.checked_sub(1.day()).unwrap_or(today);
+    let mut rows: Vec<Columns> = sqlx::query_as(
+        "SELECT post, on_day, from_time, gives, takes, agreed_by, agreed_at FROM roster_swap
+         WHERE on_day IN ($1, $2) ORDER BY number DESC LIMIT $3",
+    )
+    .bind(yesterday.to_string())
+    .bind(today.to_string())
+    .bind(SWAPS_MAX)
+    .fetch_all(connection)
+    .await?;
+    rows.reverse();
+    let mut swaps = Vec::with_capacity(rows.len());
+    for row in rows {
+        match swap(row) {
+            Ok(swap) if registry.people.contains_key(&swap.takes) => swaps.push(swap),
+            Ok(swap) => {
+                error!(roster.post = %swap.post, roster.takes = %swap.takes, "swap of somebody who is not in the registry left out");
+            }
+            Err(e) => error!(error = %e, "swap that cannot be read left out"),
+        }
+    }
+    Ok(if swaps.is_empty() {
+        Cow::Borrowed(roster)
+    } else {
+        Cow::Owned(roster.clone().with_swaps(swaps))
+    })
 }
 
 /// The newest swaps, in the order in which they were agreed. One of a post or person that the files no longer have has no effect.

@@ -17,6 +17,8 @@ use domain::{
 };
 use serde::{Deserialize, Serialize};
 
+use super::notified::NotifiedItem;
+
 /// A time as the API writes it: RFC 3339 in UTC with milliseconds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Deserialize)]
 #[serde(transparent)]
@@ -444,6 +446,9 @@ pub struct IncidentView {
     pub alarms: Vec<AlarmItem>,
     /// What shows how it was.
     pub evidence: Vec<Evidence>,
+    /// Who was told of it, oldest first; the latest [`NOTIFIED_MAX`](super::NOTIFIED_MAX) notices.
+    #[serde(default)]
+    pub notified: Vec<NotifiedItem>,
     /// Its latest events, newest first, at most [`EVENTS_MAX`].
     pub event_ids: Vec<EventId>,
 }

@@ -51,7 +51,14 @@ export type Task = Narrow<Schemas["Task"], { state: TaskState }>;
 export type TimelineEntry = Full<Schemas["TimelineEntry"]>;
 export type Alarm = Narrow<Schemas["Alarm"], { severity: Severity }>;
 export type Evidence = Full<Schemas["Evidence"]>;
-export type Incident = IncidentItem & { tasks: Task[]; timeline: TimelineEntry[]; alarms: Alarm[]; evidence: Evidence[] };
+export type Notified = Full<Schemas["Notified"]>;
+export type Incident = IncidentItem & {
+  tasks: Task[];
+  timeline: TimelineEntry[];
+  alarms: Alarm[];
+  evidence: Evidence[];
+  notified: Notified[];
+};
 export type Device = Narrow<Schemas["Device"], { state: DeviceState }>;
 export type QuarantineItem = Full<Schemas["Quarantined"]>;
 export type User = Full<Schemas["User"]>;

@@ -135,6 +135,7 @@ function open(mine: number): void {
   // no screen shows them yet; they count as revisions all the same
   change<unknown>("alarm", () => {});
   change<unknown>("maintenance", () => {});
+  change<unknown>("notification", () => {});
   listen("reset", () => void load(mine));
   listen<Heartbeat>("hb", (heartbeat) => {
     const sent = Date.parse(heartbeat.server_time);

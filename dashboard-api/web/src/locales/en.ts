@@ -294,5 +294,9 @@ export const en: Record<keyof typeof zh, string> = {
   "form.noteNeeded": "Needed: say why",
   "drawer.forceBy": "{name} has closed it by force; a second person must agree",
   "drawer.level": "Escalated to level {level}",
+  "drawer.told": "{time} told L{level}: {names}",
+  "drawer.telling": "{time} telling L{level}: {names}",
+  "drawer.offDuty": "nobody is on duty, told all the same",
+  "drawer.fellThrough": "nobody on that rung, L{level} told instead",
   "actor.clock": "Clock",
 };

@@ -292,5 +292,9 @@ export const zh = {
   "form.noteNeeded": "必填：请说明",
   "drawer.forceBy": "{name} 已申请强制结案，需第二人同意",
   "drawer.level": "已上报至第 {level} 级",
+  "drawer.told": "{time} 已通知 L{level}：{names}",
+  "drawer.telling": "{time} 正在通知 L{level}：{names}",
+  "drawer.offDuty": "无人在岗，已通知值班外人员",
+  "drawer.fellThrough": "本级无人，由 L{level} 代收",
   "actor.clock": "计时",
 } as const;

@@ -78,8 +78,18 @@ door-1,q1,z1,access,门-1,sim,60,1.0,2.0
 ";
 
 pub(super) fn registry() -> Arc<Registry> {
-    let registry = Registry::from_files([("places.toml", PLACES), ("devices.csv", DEVICES)]);
-    Arc::new(registry.expect("the fixture is a registry"))
+    registry_with("")
+}
+
+/// The same with people and a roster.
+pub(super) fn registry_with(roster: &str) -> Arc<Registry> {
+    let files = [
+        ("places.toml", PLACES),
+        ("devices.csv", DEVICES),
+        ("roster.toml", roster),
+    ];
+    let registry = Registry::from_files(files);
+    Arc::new(registry.unwrap_or_else(|mistakes| panic!("{}", mistakes[0])))
 }
 
 pub(super) fn rule(id: &str, lead: &str, co: &[&str], latched: bool, absorbs: &[&str]) -> RuleMeta {
@@ -203,16 +213,23 @@ pub(super) fn numbers(items: &[IncidentItem]) -> Vec<u64> {
 /// A state in a directory of its own.
 pub(super) struct Hub {
     dir: tempfile::TempDir,
+    registry: Arc<Registry>,
     pub(super) state: State,
 }
 
 impl Hub {
     pub(super) async fn start() -> Self {
+        Self::start_with(registry()).await
+    }
+
+    pub(super) async fn start_with(registry: Arc<Registry>) -> Self {
         let dir = tempfile::tempdir().expect("a directory");
-        let state = State::open(&dir.path().join("state.db"), registry())
-            .await
-            .expect("opens");
-        Self { dir, state }
+        let state = State::open(&dir.path().join("state.db"), Arc::clone(&registry)).await;
+        Self {
+            dir,
+            state: state.expect("opens"),
+            registry,
+        }
     }
 
     pub(super) fn file(&self) -> PathBuf {
@@ -221,12 +238,18 @@ impl Hub {
 
     /// Drops everything as a crash does, without closing, and starts again.
     pub(super) async fn crash(self) -> Self {
-        let Self { dir, state } = self;
+        let Self {
+            dir,
+            registry,
+            state,
+        } = self;
         drop(state);
-        let state = State::open(&dir.path().join("state.db"), registry())
-            .await
-            .expect("opens");
-        Self { dir, state }
+        let state = State::open(&dir.path().join("state.db"), Arc::clone(&registry)).await;
+        Self {
+            dir,
+            state: state.expect("opens"),
+            registry,
+        }
     }
 
     pub(super) async fn commit(&self, batch: Batch) -> Committed {

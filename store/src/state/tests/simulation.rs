@@ -8,10 +8,12 @@ use std::sync::Arc;
 
 use domain::incident::{By, Command, TaskState, Verb};
 use domain::place::Registry;
+use domain::roster::{DutyOf, PostKind, Roster, Swap};
 use domain::rule::{Engine, RuleSet};
 use domain::{
     Attrs, ClockSource, DeviceClass, DeviceId, Event, EventId, Kind, Phase, Seq, Timestamp,
 };
+use jiff::SignedDuration;
 use rand::rngs::StdRng;
 use rand::seq::IndexedRandom as _;
 use rand::{Rng as _, SeedableRng as _};
@@ -28,6 +30,13 @@ const STEP_S: i64 = 15;
 const AWAY_S: i64 = 60;
 /// Seconds from opening to the end of a P1's ladder.
 const P1_LADDER_S: i64 = 240;
+/// Shifts of the day: who has one that begins on the day, and who takes it.
+const SHIFTS: [(&str, &str, &str); 4] = [
+    ("fire-duty", "fire-1", "fire-3"),
+    ("fire-deputy", "fire-2", "fire-3"),
+    ("police-duty", "police-1", "police-3"),
+    ("station-lead", "lead-1", "lead-3"),
+];
 const PEOPLE: [(&str, Option<&str>); 7] = [
     ("wang", None),
     ("zhou", None),
@@ -37,6 +46,9 @@ const PEOPLE: [(&str, Option<&str>); 7] = [
     ("wu", Some("property")),
     ("sun", Some("traffic")),
 ];
+
+/// Seconds since 1970 at which a run begins: 7:35 in the community; at 8:00 shifts change.
+const BEGIN_S: i64 = 1_772_408_100;
 
 /// What does not change from run to run.
 struct Stage {
@@ -107,12 +119,13 @@ struct Sim<'s> {
     journal: Vec<Event>,
     raised: BTreeSet<(DeviceId, Kind)>,
     under_way: Vec<(i64, Delivery)>,
+    swaps: Vec<Swap>,
     now: i64,
     kills: u32,
 }
 
 fn at(second: i64) -> Timestamp {
-    Timestamp::from_second(1_772_416_800 + second).expect("in range")
+    Timestamp::from_second(BEGIN_S + second).expect("in range")
 }
 
 impl<'s> Sim<'s> {
@@ -128,6 +141,7 @@ impl<'s> Sim<'s> {
             journal: Vec::new(),
             raised: BTreeSet::new(),
             under_way: Vec::new(),
+            swaps: Vec::new(),
             now: 0,
             kills: 0,
         }
@@ -335,6 +349,50 @@ impl<'s> Sim<'s> {
         }
     }
 
+    /// Somebody takes a shift of today; or cannot, because it is not the other's any more.
+    async fn somebody_swaps(&mut self) {
+        let (post, gives, takes) = *SHIFTS.choose(&mut self.rng).expect("shifts");
+        let swap = Swap {
+            post: post.parse().expect("an id"),
+            on: "2026-03-02".parse().expect("a day"),
+            from: None,
+            gives: gives.parse().expect("an id"),
+            takes: takes.parse().expect("an id"),
+            by: "wang".to_owned(),
+            at: at(self.now),
+        };
+        if self.state.add_swap(swap.clone(), None).await.is_ok() {
+            self.swaps.push(swap);
+        }
+    }
+
+    /// Every rung that was told came to somebody, and to nobody who was not on duty at that time by what had been agreed by then.
+    fn check_told(&self, views: &[IncidentView]) {
+        for notified in views.iter().flat_map(|view| &view.notified) {
+            let at = notified.at.0;
+            let level = notified.told_level.expect("the compound has people");
+            // of a swap in the same second it is not known which was first
+            let mut on_duty = BTreeSet::new();
+            for upto in [at, at - SignedDuration::from_secs(1)] {
+                let agreed = self.swaps.iter().filter(|swap| swap.at <= upto).cloned();
+                let roster = self.stage.registry.roster.clone().with_swaps(agreed);
+                on_duty.extend(on_duty_for(
+                    &roster,
+                    notified.department.as_str(),
+                    level,
+                    at,
+                ));
+            }
+            assert!(!notified.told.is_empty(), "told to nobody: {notified:?}");
+            for told in &notified.told {
+                assert!(
+                    on_duty.contains(&told.recipient),
+                    "not on duty, only {on_duty:?} are: {notified:?}"
+                );
+            }
+        }
+    }
+
     /// Trouble, then quiet; every moment that passes is seen within a step, or by the hub that comes back.
     async fn run(&mut self) {
         while self.now < TROUBLE_S {
@@ -346,6 +404,9 @@ impl<'s> Sim<'s> {
             self.clocks().await;
             for _ in 0..self.rng.random_range(0..=2) {
                 self.somebody_acts().await;
+            }
+            if self.rng.random_bool(0.05) {
+                self.somebody_swaps().await;
             }
             if self.rng.random_bool(0.02) {
                 self.kill().await;
@@ -421,12 +482,35 @@ impl<'s> Sim<'s> {
     fn log(views: &[IncidentView]) -> String {
         let mut log = String::new();
         for view in views {
-            let line = serde_json::json!([view.item.number, view.item.id, view.timeline]);
+            let line =
+                serde_json::json!([view.item.number, view.item.id, view.timeline, view.notified]);
             log.push_str(&line.to_string());
             log.push('\n');
         }
         log
     }
+}
+
+/// Who is on duty on a rung of a department's ladder.
+fn on_duty_for(roster: &Roster, department: &str, level: u8, at: Timestamp) -> BTreeSet<String> {
+    let kinds: &[PostKind] = match level {
+        0 => &[PostKind::Duty],
+        1 => &[PostKind::Deputy, PostKind::StationLead],
+        2 => &[PostKind::Head],
+        3 => &[PostKind::Secretary],
+        _ => &[PostKind::SubDistrict],
+    };
+    let posts = roster.posts.values().filter(|post| {
+        let is_theirs = post
+            .department
+            .as_ref()
+            .is_none_or(|d| d.as_str() == department);
+        is_theirs && kinds.contains(&post.kind)
+    });
+    posts
+        .flat_map(|post| roster.on_duty(DutyOf::Post(&post.id), at))
+        .map(|person| person.to_string())
+        .collect()
 }
 
 async fn open(stage: &Stage, dir: &std::path::Path) -> (State, Engine) {
@@ -443,6 +527,7 @@ async fn run(stage: &Stage, seed: u64) -> (String, usize) {
     sim.run().await;
     let views = sim.all().await;
     Sim::check(&views);
+    sim.check_told(&views);
     let log = Sim::log(&views);
     sim.tidy_up().await;
     let over = sim.all().await;
