@@ -29,6 +29,7 @@ mod ending;
 mod found;
 #[cfg(test)]
 mod joint_duty_tests;
+mod office;
 mod task;
 mod words;
 mod work;
@@ -41,6 +42,7 @@ pub use course::{
     Merged, PROGRESS_S, REVIEW_AFTER_S, Review, SAMPLED_ONE_IN, UNMERGE_S, Verifying,
     acknowledge_expiry_s, lease_s, review_s, verify_s,
 };
+pub use office::in_working_time;
 pub use task::{Task, TaskDue};
 pub(crate) use words::words;
 pub use words::{

@@ -2,11 +2,13 @@
 
 use jiff::civil::{Date, Time, Weekday};
 use jiff::tz::TimeZone;
-use jiff::{Timestamp, ToSpan as _};
+use jiff::{SignedDuration, Timestamp, ToSpan as _};
 use serde::{Deserialize, Serialize};
 
 /// How many days ahead a working day is looked for; no holiday is that long.
 const LOOK_AHEAD_DAYS: usize = 400;
+/// Seconds of a clock that stand for half a working day.
+const HALF_DAY_S: u32 = 12 * 3600;
 
 /// A holiday as the State Council announces it: days off in a row, and weekends that are worked for it (调休).
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -110,17 +112,52 @@ impl Calendar {
     /// The first morning or afternoon of a working day that begins after an instant. A clock that says "the next working half-day"
     /// runs out at its end. Nothing in a calendar in which nobody works for a year.
     pub fn next_working_half_day(&self, at: Timestamp) -> Option<HalfDay> {
+        self.half_days_from(at).find(|half| half.begins_at > at)
+    }
+
+    fn half_day_that_ends_after(&self, at: Timestamp) -> Option<HalfDay> {
+        self.half_days_from(at).find(|half| half.ends_at > at)
+    }
+
+    /// Working half-days in order, from the day of an instant on.
+    fn half_days_from(&self, at: Timestamp) -> impl Iterator<Item = HalfDay> {
         let today = self.time_zone.to_datetime(at).date();
         let days = today.series(1.day()).take(LOOK_AHEAD_DAYS);
-        days.filter(|day| self.is_working_day(*day))
-            .flat_map(|day| self.office_hours.halves().map(|half| (day, half)))
-            .filter_map(|(day, (from, until))| {
+        days.filter(move |day| self.is_working_day(*day))
+            .flat_map(move |day| self.office_hours.halves().map(move |half| (day, half)))
+            .filter_map(move |(day, (from, until))| {
                 Some(HalfDay {
                     begins_at: self.instant(day.to_datetime(from))?,
                     ends_at: self.instant(day.to_datetime(until))?,
                 })
             })
-            .find(|half| half.begins_at > at)
+    }
+
+    /// When a clock of so many seconds runs out that goes on working days only. Half a day is a morning or an afternoon: a clock of
+    /// `n` half-days runs out at the end of the `n`-th that begins after the instant; what is left of it then, or is shorter, goes by
+    /// office hours. Nothing where that is more than a year away.
+    pub fn after_working(&self, at: Timestamp, seconds: u32) -> Option<Timestamp> {
+        let halves = seconds / HALF_DAY_S;
+        if halves as usize > 2 * LOOK_AHEAD_DAYS {
+            return None;
+        }
+        let (mut begins_after, mut now) = (at, at);
+        for _ in 0..halves {
+            let half = self.next_working_half_day(begins_after)?;
+            (begins_after, now) = (half.begins_at, half.ends_at);
+        }
+        let mut left = SignedDuration::from_secs(i64::from(seconds % HALF_DAY_S));
+        while left.is_positive() {
+            let half = self.half_day_that_ends_after(now)?;
+            let begins = half.begins_at.max(now);
+            let room = half.ends_at.duration_since(begins);
+            if left <= room {
+                return begins.checked_add(left).ok();
+            }
+            left -= room;
+            now = half.ends_at;
+        }
+        Some(now)
     }
 
     /// The instant of a time on the wall; the earlier of two, and the later side of a gap.

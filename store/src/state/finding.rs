@@ -11,7 +11,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use domain::alarm::{Alarm, Latch};
-use domain::incident::Incident;
+use domain::incident::{Incident, in_working_time};
 use domain::place::Registry;
 use domain::rule::{Finding, FindingKind, Mode, RuleBook, RuleMeta};
 use domain::{AlarmId, DeviceId, IncidentId, Timestamp};
@@ -229,7 +229,9 @@ impl<'a> Annunciator<'a> {
         } else {
             let number = incidents::next_number(connection).await?;
             let id = IncidentId::new(made(finding.at, &format!("#{number}")));
-            let (incident, effects) = Incident::open(id, number, finding, meta);
+            let step = Incident::open(id, number, finding, meta);
+            let calendar = &self.registry.roster.calendar;
+            let (incident, effects) = in_working_time(None, step, calendar);
             incidents::save(connection, &incident, None).await?;
             incidents::perform(connection, self.registry, id, effects).await?;
             self.outcome.opened.push(id);

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::str::FromStr;
 
 use domain::incident::{
-    Course, Due, Effect, Incident, IncidentState, Plan, Task, TaskDue, TaskState,
+    Course, Due, Effect, Incident, IncidentState, Plan, Task, TaskDue, TaskState, in_working_time,
 };
 use domain::place::Registry;
 use domain::{DeviceClass, IncidentId, Revision, RuleId, Severity, Timestamp, ZoneId};
@@ -447,8 +447,9 @@ pub(super) async fn keep(
     connection: &mut SqliteConnection,
     registry: &Registry,
     before: &Incident,
-    (after, effects): (Incident, Vec<Effect>),
+    step: (Incident, Vec<Effect>),
 ) -> Result<Incident, StateError> {
+    let (after, effects) = in_working_time(Some(before), step, &registry.roster.calendar);
     if after != *before {
         // boxed: an incident is large, and so would be every future above it
         Box::pin(save(connection, &after, Some(before.version))).await?;

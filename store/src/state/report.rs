@@ -7,7 +7,7 @@
 
 use std::collections::BTreeMap;
 
-use domain::incident::{By, Incident, Reporter};
+use domain::incident::{By, Incident, Reporter, in_working_time};
 use domain::place::Registry;
 use domain::rule::{Finding, FindingKind, LATE_S, ReportType, RuleBook, RuleMeta, rule_for_report};
 use domain::{DeviceClass, IncidentId, ReportId, SiteId, Timestamp, UserId, ZoneId};
@@ -380,7 +380,8 @@ async fn open_or_join(
     }
     let number = incidents::next_number(connection).await?;
     let id = IncidentId::new(made(told.at, &format!("#{number}")));
-    let (incident, effects) = Incident::report(id, number, told, meta, by, Some(reporter));
+    let step = Incident::report(id, number, told, meta, by, Some(reporter));
+    let (incident, effects) = in_working_time(None, step, &registry.roster.calendar);
     // boxed: an incident is large, and so would be every future above it
     Box::pin(incidents::save(connection, &incident, None)).await?;
     incidents::perform(connection, registry, id, effects).await?;

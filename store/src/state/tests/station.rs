@@ -203,3 +203,14 @@ async fn merged_alarms_go_along_and_come_back() {
     let taken = hub.act(child, undo).await.expect_err("taken");
     assert!(taken.to_string().contains("another incident"), "{taken}");
 }
+
+#[tokio::test]
+async fn a_p4_of_the_night_is_to_be_acknowledged_by_the_end_of_the_next_morning() {
+    let hub = Hub::start().await;
+    // a Tuesday, 22:13
+    let found = finding("B1", "plate:1", Severity::P4, 1);
+    let id = hub.find(vec![found]).await.opened[0];
+    let due = hub.view(id).await.item.due.acknowledge;
+    let due = due.map(|due| due.to_string());
+    assert_eq!(due.as_deref(), Some("2023-11-15T12:00:00.000Z"));
+}
