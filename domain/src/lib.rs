@@ -7,6 +7,7 @@ pub mod alarm;
 pub mod event;
 pub mod id;
 pub mod incident;
+pub mod kpi;
 pub mod place;
 pub mod roster;
 pub mod rule;
