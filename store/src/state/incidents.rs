@@ -11,7 +11,7 @@ use domain::{DeviceClass, IncidentId, Revision, RuleId, Severity, Timestamp, Zon
 use sqlx::{FromRow, QueryBuilder, Sqlite, SqliteConnection};
 
 use super::error::StateError;
-use super::{alarms, audit, due, outbox};
+use super::{alarms, audit, due, outbox, record};
 
 #[derive(FromRow)]
 pub(super) struct IncidentRow {
@@ -376,6 +376,9 @@ pub(super) async fn save(
     for (ordinal, task) in incident.tasks.iter().enumerate() {
         save_task(connection, incident.id, ordinal, task).await?;
     }
+    if before.is_none() {
+        record::keep(connection, None, incident).await?;
+    }
     Ok(())
 }
 
@@ -453,6 +456,7 @@ pub(super) async fn keep(
     if after != *before {
         // boxed: an incident is large, and so would be every future above it
         Box::pin(save(connection, &after, Some(before.version))).await?;
+        Box::pin(record::keep(connection, Some(before), &after)).await?;
     }
     perform(connection, registry, after.id, effects).await?;
     Ok(after)

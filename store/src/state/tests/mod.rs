@@ -8,6 +8,7 @@ mod devices;
 mod feed;
 mod fixture;
 mod flags;
+mod kpi;
 mod ladder;
 mod lists;
 mod machine;

@@ -1,0 +1,193 @@
+//! Key figures from a record that real commands made: the same bytes as of the same row, whatever has come since, also of a copy.
+
+use domain::incident::{Command, Verb};
+use domain::kpi::{By, Percentile, Query, Scoring, Stage};
+use domain::{IncidentId, Severity};
+
+use super::fixture::{Hub, at, book, cleared, command, finding, registry, smoke};
+use crate::state::{KpiQuery, KpiReport, State, StateError};
+
+fn asked(by: By, as_of: Option<i64>) -> KpiQuery {
+    KpiQuery {
+        query: Query {
+            from: at(0),
+            to: at(10_000),
+            by,
+        },
+        as_of,
+        scoring: Scoring::default(),
+        seats: 1,
+    }
+}
+
+async fn report(state: &State, by: By, as_of: Option<i64>) -> KpiReport {
+    let report = state.kpi(asked(by, as_of), at(20_000)).await;
+    report.expect("computes")
+}
+
+async fn act(hub: &Hub, id: IncidentId, second: i64, verb: Verb, user: &str, of: Option<&str>) {
+    let command = Command {
+        at: at(second),
+        ..command(verb, user, of)
+    };
+    hub.act(id, command).await.expect("taken");
+}
+
+/// A P1 that goes all the way, a P1 that nobody sees, a P2 that is cancelled as a drill.
+async fn history(hub: &Hub) -> [IncidentId; 3] {
+    let seen = hub.find(vec![smoke("smoke-1", 100)]).await.opened[0];
+    let unseen = finding("B1", "plate:A", Severity::P1, 200);
+    let unseen = hub.find(vec![unseen]).await.opened[0];
+    let drill = finding("B1", "plate:B", Severity::P2, 300);
+    let drill = hub.find(vec![drill]).await.opened[0];
+    act(hub, seen, 320, Verb::Acknowledge, "wang", None).await;
+    act(hub, seen, 330, Verb::Claim, "li", Some("fire")).await;
+    act(hub, seen, 400, Verb::Arrive, "li", Some("fire")).await;
+    act(hub, drill, 410, Verb::Cancel, "zhou", None).await;
+    hub.find(vec![cleared(smoke("smoke-1", 100), 500)]).await;
+    act(hub, seen, 600, Verb::Resolve, "li", Some("fire")).await;
+    [seen, unseen, drill]
+}
+
+#[tokio::test]
+async fn the_same_row_gives_the_same_bytes_whatever_has_come_since_and_wherever() {
+    let hub = Hub::start().await;
+    let [seen, unseen, _] = history(&hub).await;
+    let first = report(&hub.state, By::Department, None).await;
+    let as_of = first.ranking.as_of;
+    assert!(as_of > 0);
+
+    // the same incidents go on, and others come
+    hub.state.run_due(at(1300), &book()).await.expect("runs");
+    act(&hub, seen, 1310, Verb::Answer, "wang", None).await;
+    act(&hub, unseen, 1320, Verb::Claim, "zhao", Some("police")).await;
+    let other = hub.find(vec![smoke("smoke-2", 2000)]).await.opened[0];
+    act(&hub, other, 2010, Verb::Acknowledge, "wang", None).await;
+    let later = report(&hub.state, By::Department, None).await;
+    assert_ne!(later.bytes, first.bytes);
+    assert!(later.ranking.as_of > as_of);
+
+    let again = report(&hub.state, By::Department, Some(as_of)).await;
+    assert_eq!(again.ranking, first.ranking);
+    assert_eq!((&again.bytes, &again.sha256), (&first.bytes, &first.sha256));
+
+    // a copy, as a backup makes it, opened by another hub
+    let dir = tempfile::tempdir().expect("a directory");
+    let copy = dir.path().join("state.db");
+    sqlx::query("VACUUM INTO $1")
+        .bind(copy.display().to_string())
+        .execute(&hub.state.shared.write)
+        .await
+        .expect("copied");
+    let copied = State::open(&copy, registry()).await.expect("opens");
+    let on_copy = report(&copied, By::Department, Some(as_of)).await;
+    assert_eq!(on_copy.bytes, first.bytes);
+    copied.close().await;
+
+    let hub = hub.crash().await;
+    for by in By::ALL {
+        let whole = report(&hub.state, *by, None).await;
+        let again = report(&hub.state, *by, Some(whole.ranking.as_of)).await;
+        assert_eq!(whole.bytes, again.bytes, "{by}");
+        // besides those three, the exhausted ladder of the one that nobody saw
+        assert!(whole.ranking.total.incidents > 3, "{by}");
+    }
+    let after = report(&hub.state, By::Department, Some(as_of)).await;
+    assert_eq!(after.sha256, first.sha256);
+}
+
+#[tokio::test]
+async fn the_figures_are_those_of_the_timeline() {
+    let hub = Hub::start().await;
+    history(&hub).await;
+    let report = report(&hub.state, By::Department, None).await;
+    let ranking = &report.ranking;
+    assert_eq!(
+        (ranking.total.incidents, ranking.left_out.cancelled),
+        (2, 1)
+    );
+    let missed: Vec<_> = ranking
+        .missed_p1
+        .iter()
+        .map(|m| (m.number, m.waited))
+        .collect();
+    // seen after 220 s; the other not at all until the last row, 400 s after it opened
+    assert_eq!(
+        missed,
+        [
+            (1001, Percentile::Ms(220_000)),
+            (1002, Percentile::MoreThanMs(400_000))
+        ]
+    );
+    let fire = ranking.groups.iter().find(|g| g.name == "fire");
+    let fire = fire.expect("fire led");
+    let time = |stage| {
+        let found = fire.times.iter().find(|m| m.stage == stage);
+        found.expect("timed").p50
+    };
+    assert_eq!(time(Stage::Claim), Some(Percentile::Ms(230_000)));
+    assert_eq!(time(Stage::Arrive), Some(Percentile::Ms(300_000)));
+    assert_eq!(time(Stage::Finish), Some(Percentile::Ms(500_000)));
+    assert_eq!(time(Stage::Resolve), Some(Percentile::Ms(500_000)));
+    assert_eq!((fire.quality.genuine, fire.quality.false_alarms), (1, 0));
+    // police helped with the first and was released; of the second it has had no word
+    let police = ranking.groups.iter().find(|g| g.name == "police");
+    assert_eq!(police.expect("police").turns, 2);
+    assert_eq!(report.load.rung, 3);
+    let smoke = report.standing.coverage.iter();
+    let smoke: Vec<_> = smoke.map(|c| (c.devices, c.healthy)).collect();
+    assert_eq!(smoke, [(3, 0), (1, 0)], "nothing has spoken");
+}
+
+#[tokio::test]
+async fn a_span_that_is_none_and_a_row_that_is_none_are_refused() {
+    let hub = Hub::start().await;
+    history(&hub).await;
+    let mut backwards = asked(By::Rule, None);
+    backwards.query.to = backwards.query.from;
+    for asked in [
+        backwards,
+        asked(By::Rule, Some(9999)),
+        asked(By::Rule, Some(-1)),
+    ] {
+        let refused = hub.state.kpi(asked, at(1)).await;
+        assert!(
+            matches!(refused, Err(StateError::Invalid { .. })),
+            "{asked:?}"
+        );
+    }
+    // before the first row there is nothing, and that is an answer
+    assert_eq!(
+        report(&hub.state, By::Rule, Some(0))
+            .await
+            .ranking
+            .total
+            .incidents,
+        0
+    );
+}
+
+#[tokio::test]
+async fn facts_are_never_rewritten() {
+    let hub = Hub::start().await;
+    let [seen, ..] = history(&hub).await;
+    let rows = async || -> Vec<(i64, i64, Option<String>)> {
+        sqlx::query_as(
+            "SELECT audit, is_asked, cause FROM incident_fact WHERE incident = $1 ORDER BY audit",
+        )
+        .bind(seen.to_string())
+        .fetch_all(&hub.state.shared.read)
+        .await
+        .expect("reads")
+    };
+    let before = rows().await;
+    assert!(before.len() >= 2, "{before:?}");
+    let reopen = Command {
+        at: at(700),
+        ..command(Verb::Reopen, "zhou", None)
+    };
+    hub.act(seen, reopen).await.expect("opened again");
+    let after = rows().await;
+    assert_eq!(after[..before.len()], before[..]);
+    assert_eq!(after.len(), before.len() + 1);
+}
