@@ -119,6 +119,18 @@ pub const ROUTES: &[(&str, &str, Callers)] = &[
         "/api/v1/roster/swaps",
         Callers::Roles(&[StationLead]),
     ),
+    // figures of departments and places, none of persons
+    (
+        "GET",
+        "/api/v1/kpi",
+        Callers::Roles(&[
+            Operator,
+            StationLead,
+            PropertyManager,
+            Auditor,
+            Administrator,
+        ]),
+    ),
     ("GET", "/api/v1/report/form", Callers::Anybody),
     // without a log-in: a secret of one's own, and so many from an address
     ("POST", "/api/v1/reports", Callers::Anybody),

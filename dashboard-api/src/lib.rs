@@ -41,6 +41,8 @@ pub use ui::{Asset, Ui};
 const BODY_BYTES_MAX: usize = 64 << 10;
 /// Live streams at one time.
 const STREAMS_MAX: usize = 512;
+/// Key figures that are computed at one time.
+const COMPUTED_MAX: usize = 1;
 /// Reports from one address without a log-in: so many at once (a stairwell shares the address of its router), and one more so often.
 const REPORTS_AT_ONCE: u32 = 20;
 const REPORT_EVERY: Duration = Duration::from_secs(30);
@@ -100,6 +102,15 @@ pub trait Enrolment: Send + Sync {
     ) -> Result<Enrolled, EnrolError>;
 }
 
+/// How key figures are weighed.
+#[derive(Debug, Clone, Copy)]
+pub struct KpiSettings {
+    /// How departments are scored.
+    pub scoring: domain::kpi::Scoring,
+    /// Operators' seats that alarms are spread over.
+    pub seats: u64,
+}
+
 /// What the API works with.
 #[derive(Clone)]
 pub struct Deps {
@@ -119,6 +130,8 @@ pub struct Deps {
     pub ui: Arc<dyn Ui>,
     /// The hub's clock.
     pub clock: Arc<dyn Fn() -> Timestamp + Send + Sync>,
+    /// How key figures are weighed.
+    pub kpi: KpiSettings,
     /// A proxy in front speaks HTTPS: cookies get `Secure`.
     pub behind_https: bool,
 }
@@ -138,6 +151,8 @@ struct Api {
     /// Reports of those who are not logged in.
     reports: Arc<throttle::Allowance>,
     streams: Arc<Semaphore>,
+    /// Key figures, one at a time.
+    computing: Arc<Semaphore>,
     stop: CancellationToken,
 }
 
@@ -154,8 +169,8 @@ struct Document;
 
 fn api() -> OpenApiRouter<Api> {
     use routes::{
-        alarms, devices, enrolment, events, incidents, live, maintenance, meta, reports, roster,
-        session,
+        alarms, devices, enrolment, events, incidents, kpi, live, maintenance, meta, reports,
+        roster, session,
     };
     use utoipa_axum::routes;
     OpenApiRouter::with_openapi(Document::openapi())
@@ -180,6 +195,7 @@ fn api() -> OpenApiRouter<Api> {
         .routes(routes!(roster::roster))
         .routes(routes!(roster::resources))
         .routes(routes!(roster::swap))
+        .routes(routes!(kpi::kpi))
         .routes(routes!(reports::form))
         .routes(routes!(reports::report))
         .routes(routes!(reports::mine))
@@ -200,6 +216,7 @@ pub fn router(deps: Deps, stop: CancellationToken) -> Router {
         throttle: Arc::default(),
         reports: Arc::new(throttle::Allowance::new(REPORTS_AT_ONCE, REPORT_EVERY)),
         streams: Arc::new(Semaphore::new(STREAMS_MAX)),
+        computing: Arc::new(Semaphore::new(COMPUTED_MAX)),
         stop,
     };
     let (routes, document) = api().split_for_parts();

@@ -5,6 +5,7 @@
     reason = "members are named as in the domain, where each is described"
 )]
 
+pub mod kpi;
 pub mod report;
 pub mod roster;
 

@@ -315,7 +315,7 @@ pub async fn new_token(state: &State, login: &str, label: &str) -> anyhow::Resul
     Ok(state.create_token(&login, label, Timestamp::now()).await?)
 }
 
-async fn open(config: &Config) -> anyhow::Result<(Catalogue, State)> {
+pub(crate) async fn open(config: &Config) -> anyhow::Result<(Catalogue, State)> {
     let catalogue = Catalogue::load(config)?;
     crate::hub::make_private(&config.data.dir)?;
     let state = State::open(

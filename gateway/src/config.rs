@@ -7,6 +7,7 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, bail};
+use domain::kpi::{Scoring, Thresholds, Weights};
 use serde::de::Error as _;
 use serde::{Deserialize, Deserializer};
 
@@ -32,6 +33,7 @@ pub struct Config {
     pub journal: Journal,
     pub events: Events,
     pub influx: Influx,
+    pub kpi: Kpi,
     pub log: Log,
     pub probe: Probe,
     pub shutdown: Shutdown,
@@ -136,6 +138,58 @@ pub struct Influx {
     pub org: String,
     pub bucket: String,
     pub token_file: PathBuf,
+}
+
+/// `[kpi]`
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[expect(missing_docs, reason = "as above")]
+pub struct Kpi {
+    pub response_percent: u8,
+    pub solve_percent: u8,
+    pub satisfaction_percent: u8,
+    pub red_from_permille: u16,
+    pub black_below_permille: u16,
+    pub seats: u64,
+}
+
+impl Kpi {
+    /// How departments are scored.
+    pub fn scoring(&self) -> Scoring {
+        Scoring {
+            weights: Weights {
+                response: self.response_percent,
+                solve: self.solve_percent,
+                satisfaction: self.satisfaction_percent,
+            },
+            thresholds: Thresholds {
+                red_from: self.red_from_permille,
+                black_below: self.black_below_permille,
+            },
+        }
+    }
+
+    fn check(&self) -> anyhow::Result<()> {
+        let parts = [
+            self.response_percent,
+            self.solve_percent,
+            self.satisfaction_percent,
+        ];
+        let sum: u32 = parts.into_iter().map(u32::from).sum();
+        if sum != 100 {
+            bail!(
+                "`kpi.response_percent`, `kpi.solve_percent` and `kpi.satisfaction_percent` are {sum} together (hint: 100)"
+            );
+        }
+        if self.red_from_permille > 1000 || self.black_below_permille > self.red_from_permille {
+            bail!(
+                "`kpi.black_below_permille` is {} and `kpi.red_from_permille` is {} (hint: the first is not above the second, and that not above 1000)",
+                self.black_below_permille,
+                self.red_from_permille
+            );
+        }
+        Ok(())
+    }
 }
 
 /// `[log]`
@@ -337,6 +391,8 @@ fn check(config: &Config) -> anyhow::Result<()> {
     )?;
     in_range("probe.every_s", config.probe.every_s, 0, 3600)?;
     in_range("shutdown.deadline_s", config.shutdown.deadline_s, 1, 600)?;
+    in_range("kpi.seats", config.kpi.seats, 1, 1000)?;
+    config.kpi.check()?;
     check_tls(config)?;
     if !config.influx.url.is_empty() && config.influx.token_file.as_os_str().is_empty() {
         bail!(
@@ -414,6 +470,9 @@ mod tests {
     fn mistakes_name_the_key_and_what_was_meant() {
         for (text, part) in [
             ("[http]\nlistne = \"x\"", "did you mean `http.listen`"),
+            ("[kpi]\nsolve_percent = 36", "are 101 together (hint: 100)"),
+            ("[kpi]\nblack_below_permille = 900", "not above the second"),
+            ("[kpi]\nseats = 0", "`kpi.seats` is 0"),
             (
                 "[htpt]\nlisten = \"127.0.0.1:1\"",
                 "did you mean `http.listen`",

@@ -542,6 +542,10 @@ pub async fn serve(
         }),
         ui: Arc::new(Screen),
         clock: ticking(clock),
+        kpi: dashboard_api::KpiSettings {
+            scoring: config.kpi.scoring(),
+            seats: config.kpi.seats,
+        },
         behind_https: config.http.behind_https,
     };
     life.spawn("dashboard", dashboard_api::serve(http, deps, life.stop()));

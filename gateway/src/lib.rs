@@ -12,6 +12,7 @@ pub mod enrolment;
 pub mod exchange;
 pub mod feed;
 pub mod hub;
+pub mod kpi;
 pub mod lifecycle;
 pub mod listener;
 pub mod logging;

@@ -1,4 +1,4 @@
-//! The command line: `run`, `demo`, `check`, `rules check|test|backtest`, `journal verify`, `audit verify`, `user add`,
+//! The command line: `run`, `demo`, `check`, `rules check|test|backtest`, `journal verify`, `audit verify`, `kpi`, `user add`,
 //! `credential add|invite|revoke|list`, `registry export|import|unpack`.
 //!
 //! Exit codes: 0 all is well, 1 something failed (with `demo --for`: messages were lost), 64 the configuration is wrong.
@@ -10,10 +10,11 @@ use std::time::Duration;
 
 use anyhow::Context as _;
 use clap::{Args, Parser, Subcommand};
+use domain::kpi::By;
 use domain::place::TableKind;
 use domain::{RuleId, Timestamp};
 use gateway::registry::{Mark, Then};
-use gateway::{accounts, config, demo, hub, registry, rules};
+use gateway::{accounts, config, demo, hub, kpi, registry, rules};
 
 /// `EX_USAGE` of sysexits.h: the command or the configuration is wrong; starting again will not help.
 const EXIT_USAGE: u8 = 64;
@@ -58,6 +59,8 @@ enum Command {
         #[command(subcommand)]
         command: AuditCommand,
     },
+    /// Key figures of departments, places or rules, from the record; the hub may be running.
+    Kpi(KpiArguments),
     /// Users of dashboard and API.
     User {
         #[command(subcommand)]
@@ -80,6 +83,30 @@ struct ConfigFile {
     /// Overrides the defaults key by key.
     #[arg(long)]
     config: Option<PathBuf>,
+}
+
+#[derive(Args)]
+struct KpiArguments {
+    #[command(flatten)]
+    file: ConfigFile,
+    /// Incidents that opened then or later: 2026-03-01T00:00:00+08:00, or 2026-03-01, 2026-03 or 2026-Q1 of the community's wall clock.
+    #[arg(long)]
+    from: String,
+    /// Incidents that opened before.
+    #[arg(long)]
+    to: String,
+    /// `department`, `micro_grid`, `quarter` or `rule`.
+    #[arg(long, default_value_t = By::Department)]
+    by: By,
+    /// The last row of the audit trail that counts, as an earlier report named it.
+    #[arg(long)]
+    as_of: Option<i64>,
+    /// Print a table for a spreadsheet.
+    #[arg(long, conflicts_with = "canonical")]
+    csv: bool,
+    /// Print the bytes that the hash is over, and nothing else.
+    #[arg(long)]
+    canonical: bool,
 }
 
 #[derive(Subcommand)]
@@ -267,6 +294,10 @@ async fn run(command: Command) -> ExitCode {
             Ok(config) => accounts::verify_audit(&config).await,
             Err(e) => return usage(Err(e)),
         },
+        Command::Kpi(asked) => match config::load(asked.file.config.as_deref()) {
+            Ok(config) => kpi_command(&config, asked).await,
+            Err(e) => return usage(Err(e)),
+        },
         Command::Rules { command } => match rules_command(command).await {
             Ok(outcome) => outcome,
             Err(e) => return usage(Err(e)),
@@ -305,6 +336,22 @@ async fn run(command: Command) -> ExitCode {
             ExitCode::FAILURE
         }
     }
+}
+
+async fn kpi_command(config: &config::Config, asked: KpiArguments) -> anyhow::Result<()> {
+    let shape = match (asked.csv, asked.canonical) {
+        (true, _) => kpi::Shape::Csv,
+        (_, true) => kpi::Shape::Canonical,
+        _ => kpi::Shape::Json,
+    };
+    let wanted = kpi::Wanted {
+        from: asked.from,
+        to: asked.to,
+        by: asked.by,
+        as_of: asked.as_of,
+        shape,
+    };
+    kpi::print(config, &wanted).await
 }
 
 /// The outer error is a configuration that cannot be used.

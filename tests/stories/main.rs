@@ -13,6 +13,7 @@ mod disk_faults;
 mod disk_full;
 mod enrolment;
 mod kill9;
+mod kpi;
 mod power_cut;
 mod restart;
 mod roster;

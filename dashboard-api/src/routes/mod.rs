@@ -5,6 +5,7 @@ pub(crate) mod devices;
 pub(crate) mod enrolment;
 pub(crate) mod events;
 pub(crate) mod incidents;
+pub(crate) mod kpi;
 pub(crate) mod live;
 pub(crate) mod maintenance;
 pub(crate) mod meta;
