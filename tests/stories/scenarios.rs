@@ -147,7 +147,7 @@ async fn replayed_it_rings_the_same(dir: &Path, rang: &[Value]) {
     let lived: BTreeSet<String> = lived.filter(|a| raised_at(a) < cut).map(about).collect();
 
     let config = dir.join("backtest.toml");
-    std::fs::write(&config, format!("[data]\ndir = {dir:?}\n")).expect("written");
+    std::fs::write(&config, format!("[data]\ndir = '{}'\n", dir.display())).expect("written");
     let config = config.display().to_string();
     let to = cut.to_string();
     let arguments = [
