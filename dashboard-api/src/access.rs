@@ -137,6 +137,9 @@ pub const ROUTES: &[(&str, &str, Callers)] = &[
     ("GET", "/api/v1/reports/mine", EVERYBODY),
     // the secret, or a log-in that may see it
     ("GET", "/api/v1/reports/{id}", Callers::Anybody),
+    ("POST", "/api/v1/reports/{id}/answer", Callers::Anybody),
+    ("PUT", "/api/v1/report/photos/{sha256}", Callers::Anybody),
+    ("GET", "/api/v1/report/photos/{sha256}", EVERYBODY),
     ("GET", "/api/v1/live", EVERYBODY),
     ("GET", "/metrics", Callers::Roles(&[Administrator])),
 ];

@@ -24,6 +24,7 @@ use domain::Timestamp;
 use domain::place::Registry;
 use domain::rule::RuleBook;
 use store::events::EventStore;
+use store::photos::Room as Photos;
 use store::state::State;
 use tokio::net::TcpListener;
 use tokio::sync::{Semaphore, watch};
@@ -46,6 +47,11 @@ const COMPUTED_MAX: usize = 1;
 /// Reports from one address without a log-in: so many at once (a stairwell shares the address of its router), and one more so often.
 const REPORTS_AT_ONCE: u32 = 20;
 const REPORT_EVERY: Duration = Duration::from_secs(30);
+/// The same for photos; a report has up to four.
+const PHOTOS_AT_ONCE: u32 = 40;
+const PHOTO_EVERY: Duration = Duration::from_secs(15);
+/// Photos that come in at one time.
+const UPLOADS_MAX: usize = 16;
 /// How long open requests may take when the hub stops.
 const DRAIN: Duration = Duration::from_secs(3);
 
@@ -55,6 +61,8 @@ pub trait Ops: Send + Sync {
     fn ready(&self) -> Vec<(&'static str, bool, String)>;
     /// Metrics in Prometheus' text format.
     fn metrics(&self) -> String;
+    /// Whether there is room on the disk for what is not an alarm.
+    fn has_room(&self) -> bool;
     /// Counters of the pipeline, as JSON.
     fn status(&self) -> serde_json::Value;
 }
@@ -118,6 +126,8 @@ pub struct Deps {
     pub state: State,
     /// History.
     pub events: Arc<dyn EventStore>,
+    /// Photos of reports.
+    pub photos: Photos,
     /// Places, people, devices.
     pub registry: Arc<Registry>,
     /// What is known of each rule.
@@ -150,6 +160,10 @@ struct Api {
     throttle: Arc<throttle::Throttle>,
     /// Reports of those who are not logged in.
     reports: Arc<throttle::Allowance>,
+    /// Photos of those who are not logged in.
+    photos: Arc<throttle::Allowance>,
+    /// Photos that come in at one time.
+    uploads: Arc<Semaphore>,
     streams: Arc<Semaphore>,
     /// Key figures, one at a time.
     computing: Arc<Semaphore>,
@@ -169,8 +183,8 @@ struct Document;
 
 fn api() -> OpenApiRouter<Api> {
     use routes::{
-        alarms, devices, enrolment, events, incidents, kpi, live, maintenance, meta, reports,
-        roster, session,
+        alarms, devices, enrolment, events, incidents, kpi, live, maintenance, meta, photos,
+        reports, roster, session,
     };
     use utoipa_axum::routes;
     OpenApiRouter::with_openapi(Document::openapi())
@@ -200,6 +214,8 @@ fn api() -> OpenApiRouter<Api> {
         .routes(routes!(reports::report))
         .routes(routes!(reports::mine))
         .routes(routes!(reports::one))
+        .routes(routes!(reports::answer))
+        .routes(routes!(photos::put, photos::get))
         .routes(routes!(live::live))
 }
 
@@ -215,6 +231,8 @@ pub fn router(deps: Deps, stop: CancellationToken) -> Router {
         deps,
         throttle: Arc::default(),
         reports: Arc::new(throttle::Allowance::new(REPORTS_AT_ONCE, REPORT_EVERY)),
+        photos: Arc::new(throttle::Allowance::new(PHOTOS_AT_ONCE, PHOTO_EVERY)),
+        uploads: Arc::new(Semaphore::new(UPLOADS_MAX)),
         streams: Arc::new(Semaphore::new(STREAMS_MAX)),
         computing: Arc::new(Semaphore::new(COMPUTED_MAX)),
         stop,

@@ -9,6 +9,7 @@ use axum::response::{IntoResponse, Response};
 use domain::alarm::Refused;
 use serde_json::{Value, json};
 use store::events::EventsError;
+use store::photos::PhotoError;
 use store::state::{AlarmError, CommandError, MaintenanceError, ReportError, StateError};
 use tracing::error;
 
@@ -64,6 +65,10 @@ impl Problem {
     pub(crate) fn unprocessable(field: &str, what: impl std::fmt::Display) -> Self {
         let detail = format!("`{field}`: {what}");
         Self::new(StatusCode::UNPROCESSABLE_ENTITY, "invalid_field", detail).with("field", field)
+    }
+    /// It did not come in time.
+    pub(crate) fn too_slow(detail: impl Into<String>) -> Self {
+        Self::new(StatusCode::REQUEST_TIMEOUT, "too_slow", detail)
     }
     /// Not now.
     pub(crate) fn too_many(detail: impl Into<String>, retry_after_s: u64) -> Self {
@@ -179,7 +184,28 @@ impl From<ReportError> for Problem {
                 Self::new(StatusCode::UNPROCESSABLE_ENTITY, "key_reused", text)
             }
             ReportError::Invalid { field, what } => Self::unprocessable(field, what),
+            ReportError::State(error) if error.is_disk_full() => {
+                let detail = "no room on the hub's disk: the report was not taken (hint: it is kept on the phone and sent again; in danger call)";
+                Self::new(StatusCode::INSUFFICIENT_STORAGE, "no_room", detail)
+            }
             ReportError::State(error) => error.into(),
+        }
+    }
+}
+
+impl From<PhotoError> for Problem {
+    fn from(error: PhotoError) -> Self {
+        let text = error.to_string();
+        match error {
+            PhotoError::TooLarge => Self::new(StatusCode::PAYLOAD_TOO_LARGE, "too_large", text),
+            PhotoError::WrongHash { .. } | PhotoError::Bad(_) => {
+                Self::new(StatusCode::UNPROCESSABLE_ENTITY, "bad_photo", text)
+            }
+            error if error.is_no_room() => {
+                let detail = "no room for photos on the hub now (hint: send the report without it, or again in ten minutes)";
+                Self::new(StatusCode::INSUFFICIENT_STORAGE, "no_room", detail)
+            }
+            error => Self::internal(&error),
         }
     }
 }

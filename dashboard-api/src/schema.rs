@@ -39,6 +39,8 @@ pub struct Problem {
     pub field: Option<String>,
     /// With `invalid_field`: what would be possible, where that is a short list.
     pub possible: Option<Vec<String>>,
+    /// Of a report: photos that it names and that are not there.
+    pub missing: Option<Vec<String>>,
 }
 
 #[derive(Debug, Serialize, Deserialize, ToSchema)]

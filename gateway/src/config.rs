@@ -32,6 +32,7 @@ pub struct Config {
     pub http: Http,
     pub journal: Journal,
     pub events: Events,
+    pub reports: Reports,
     pub influx: Influx,
     pub kpi: Kpi,
     pub log: Log,
@@ -127,6 +128,14 @@ pub struct Journal {
 #[expect(missing_docs, reason = "as above")]
 pub struct Events {
     pub retention_days: u32,
+}
+
+/// `[reports]`
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[expect(missing_docs, reason = "as above")]
+pub struct Reports {
+    pub keep_days: u32,
 }
 
 /// `[influx]`
@@ -388,6 +397,12 @@ fn check(config: &Config) -> anyhow::Result<()> {
         config.events.retention_days.into(),
         1,
         36_500,
+    )?;
+    in_range(
+        "reports.keep_days",
+        config.reports.keep_days.into(),
+        1,
+        3650,
     )?;
     in_range("probe.every_s", config.probe.every_s, 0, 3600)?;
     in_range("shutdown.deadline_s", config.shutdown.deadline_s, 1, 600)?;

@@ -14,6 +14,7 @@ use store::events::EventStore;
 use store::events::influx::{self, InfluxEvents, Pace, Target};
 use store::events::sqlite::SqliteEvents;
 use store::journal::{self, Journal};
+use store::photos::Room;
 use store::state::State;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
@@ -38,7 +39,7 @@ use crate::pipeline::{Stats, project};
 use crate::probe::Probe;
 use crate::rules::Follow;
 use crate::screen::Screen;
-use crate::{dispatch, embedded, feed};
+use crate::{dispatch, embedded, feed, forget};
 
 /// How often the journal is told what nobody needs any more.
 const RELEASE_EVERY: Duration = Duration::from_secs(5);
@@ -199,6 +200,8 @@ pub struct Stores {
     pub journal: Journal,
     /// Alarms, incidents, users.
     pub state: State,
+    /// Photos of reports.
+    pub photos: Room,
     /// History.
     pub events: Arc<dyn EventStore>,
     /// The hub's clock, not before the last receive time in the journal.
@@ -233,6 +236,8 @@ impl Stores {
         let state = State::open(&dir.join("state.db"), Arc::clone(&catalogue.registry))
             .await
             .context("opening the state")?;
+        let photos = Room::open(&dir.join("photos"), &state.photo_names().await?)
+            .context("opening the photos")?;
         let events: Arc<dyn EventStore> = Arc::new(
             SqliteEvents::open(
                 &dir.join("events"),
@@ -251,6 +256,7 @@ impl Stores {
             catalogue,
             journal,
             state,
+            photos,
             events,
             clock,
             marker,
@@ -385,6 +391,7 @@ pub async fn serve(
         catalogue,
         journal,
         state,
+        photos,
         events,
         clock,
         ..
@@ -463,6 +470,14 @@ pub async fn serve(
     );
     let driven = dispatch::run(state.clone(), book_now.clone(), clock.clone(), life.stop());
     life.spawn("dispatch", driven);
+    let keeping = forget::run(
+        state.clone(),
+        photos.clone(),
+        config.reports.keep_days,
+        clock.clone(),
+        life.stop(),
+    );
+    life.spawn("what reports hold", keeping);
     let source = Source::new(journal, projected, Arc::clone(&catalogue.registry));
     let projector = project::run(
         source,
@@ -532,6 +547,7 @@ pub async fn serve(
     let deps = dashboard_api::Deps {
         state: state.clone(),
         events: Arc::clone(events),
+        photos: photos.clone(),
         registry: Arc::clone(&catalogue.registry),
         rules: book_now,
         ops: Arc::new(ops),

@@ -11,6 +11,7 @@ pub mod dispatch;
 pub mod enrolment;
 pub mod exchange;
 pub mod feed;
+mod forget;
 pub mod hub;
 pub mod kpi;
 pub mod lifecycle;

@@ -90,6 +90,10 @@ impl dashboard_api::Ops for Ops {
         self.prometheus.render()
     }
 
+    fn has_room(&self) -> bool {
+        !self.journal.room().borrow().refuses_telemetry()
+    }
+
     fn status(&self) -> Value {
         let (stats, journal) = (&self.stats, self.journal.stats());
         let get = Stats::get;

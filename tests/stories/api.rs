@@ -41,7 +41,7 @@ const DOERS: &[&str] = &[
 ];
 
 /// Method, path, who may, and what they then get.
-const ROUTES: [(&str, &str, &[&str], u16); 26] = [
+const ROUTES: [(&str, &str, &[&str], u16); 27] = [
     ("GET", "/api/v1/session", EVERYBODY, 200),
     ("DELETE", "/api/v1/session", EVERYBODY, 204),
     ("GET", "/api/v1/meta", EVERYBODY, 200),
@@ -117,12 +117,13 @@ const ROUTES: [(&str, &str, &[&str], u16); 26] = [
     ("POST", "/api/v1/roster/swaps", &["station_lead"], 422),
     ("GET", "/api/v1/kpi?from=2026-Q4&to=2027-Q1", KEEPERS, 200),
     ("GET", "/api/v1/reports/mine", EVERYBODY, 200),
+    ("GET", "/api/v1/report/photos/none", EVERYBODY, 404),
     ("GET", "/api/v1/live", EVERYBODY, 200),
     ("GET", "/metrics", &["administrator"], 200),
 ];
 
 /// Routes that need no log-in and know one: what is answered without, to an auditor, to an operator. The body is none of theirs.
-const REPORTS: [(&str, &str, u16, u16, u16); 3] = [
+const REPORTS: [(&str, &str, u16, u16, u16); 5] = [
     ("GET", "/api/v1/report/form", 200, 200, 200),
     ("POST", "/api/v1/reports", 422, 403, 422),
     (
@@ -132,6 +133,14 @@ const REPORTS: [(&str, &str, u16, u16, u16); 3] = [
         404,
         404,
     ),
+    (
+        "POST",
+        "/api/v1/reports/rep_00000000000000000000000000000000/answer",
+        401,
+        404,
+        404,
+    ),
+    ("PUT", "/api/v1/report/photos/none", 422, 403, 422),
 ];
 
 fn client() -> reqwest::Client {

@@ -15,6 +15,7 @@ mod enrolment;
 mod kill9;
 mod kpi;
 mod power_cut;
+mod reports;
 mod restart;
 mod roster;
 mod rule_files;

@@ -7,12 +7,14 @@ use axum::extract::rejection::{JsonRejection, QueryRejection};
 use axum::extract::{ConnectInfo, Path, Query, State};
 use axum::http::{HeaderMap, Method, StatusCode};
 use axum::{Extension, Json};
+use domain::incident::Satisfaction;
 use domain::place::{Site, Zone};
 use domain::rule::{ReportType, rule_for_report};
 use domain::{ReportId, SiteId, Timestamp, ZoneId};
 use serde::Deserialize;
 use serde_json::Value;
 use sha2::{Digest as _, Sha256};
+use store::photos::{self, PHOTO_BYTES_MAX, PhotoError, Pinned};
 use store::state::{
     FoundReport, IncidentView, NewReport, PHOTOS_MAX, REPORT_CHARS_MAX, ReportContact, ReportPhoto,
     ReportedBy, User,
@@ -27,8 +29,6 @@ use crate::schema::{Problem as ProblemSchema, ReportPage};
 use crate::throttle::Allowance;
 use crate::{Api, Problem, access, mask};
 
-/// Largest photo, in bytes.
-pub(crate) const PHOTO_BYTES_MAX: u64 = 5 << 20;
 /// Header with the secret of somebody who reported without a log-in.
 const SECRET: &str = "report-secret";
 /// Characters of a secret: 32 bytes in base64url without padding.
@@ -173,9 +173,22 @@ pub(crate) async fn report(
         Some(_) => {}
     }
     let Json(body) = body?;
-    let new = read(&api, &headers, user.as_ref(), body)?;
+    let names = body.photos.clone();
+    let mut new = read(&api, &headers, user.as_ref(), body)?;
     let (by, at) = (new.by.clone(), new.at);
+    let photos = pin(&api, &names).await?;
+    new.photos = names
+        .iter()
+        .filter_map(|name| {
+            let stored = photos.stored(name)?.to_owned();
+            Some(ReportPhoto {
+                name: name.clone(),
+                stored,
+            })
+        })
+        .collect();
     let reported = api.deps.state.report(new, &api.deps.book()).await?;
+    photos.named();
     if reported.is_new {
         let is_resident = by.user.is_none();
         info!(report.id = %reported.id, incident.id = %reported.incident, is_resident, "report taken");
@@ -257,7 +270,7 @@ fn read(
             .filter(|text| !text.is_empty()),
         text: plain(&body.text),
         occurred_at,
-        photos: photos(&body.photos)?,
+        photos: Vec::new(),
         contact: contact(body.contact),
         by: ReportedBy {
             user: user.map(|user| user.login.clone()),
@@ -269,20 +282,30 @@ fn read(
 
 fn unknown(field: &str, text: &str, possible: impl Iterator<Item = String>) -> Problem {
     let text: String = text.chars().take(80).collect();
-    let what = format!("there is no `{text}` (hint: `GET /report/form` lists what there is)");
+    let what = format!(
+        "there is no `{text}` (hint: one of `possible`; `GET /report/form` has all types and places)"
+    );
     let possible: Vec<String> = possible.take(POSSIBLE_MAX).collect();
     Problem::unprocessable(field, what).with("possible", possible)
 }
 
-fn photos(names: &[String]) -> Result<Vec<ReportPhoto>, Problem> {
-    match names.first() {
-        None => Ok(Vec::new()),
-        Some(name) => {
-            let name: String = name.chars().take(80).collect();
-            let what = format!("there is no `{name}` (hint: send the photo first)");
-            Err(Problem::unprocessable("photos", what))
-        }
+/// Holds the photos that a report names.
+async fn pin(api: &Api, names: &[String]) -> Result<Pinned, Problem> {
+    if let Some(bad) = names.iter().find(|name| !photos::is_name(name)) {
+        let bad: String = bad.chars().take(80).collect();
+        let what = format!("`{bad}` is no SHA-256 (hint: 64 of 0-9 and a-f)");
+        return Err(Problem::unprocessable("photos", what));
     }
+    if names.len() > PHOTOS_MAX {
+        let what = format!("at most {PHOTOS_MAX}");
+        return Err(Problem::unprocessable("photos", what));
+    }
+    let pinned = api.deps.photos.pin(names).await.map_err(PhotoError::from)?;
+    pinned.map_err(|missing| {
+        let what =
+            "not all of them are here (hint: send those in `missing` and then the report again)";
+        Problem::unprocessable("photos", what).with("missing", missing)
+    })
 }
 
 /// Whom to call back; nobody when no number was given.
@@ -309,17 +332,17 @@ fn secret_hash(secret: &str) -> Option<String> {
     is_good.then(|| hex::encode(Sha256::digest(secret)))
 }
 
-fn address(peer: Option<Extension<ConnectInfo<SocketAddr>>>) -> IpAddr {
+pub(super) fn address(peer: Option<Extension<ConnectInfo<SocketAddr>>>) -> IpAddr {
     peer.map_or_else(
         || [0, 0, 0, 0].into(),
         |Extension(ConnectInfo(peer))| peer.ip(),
     )
 }
 
-fn allow(allowance: &Allowance, address: IpAddr) -> Result<(), Problem> {
+pub(super) fn allow(allowance: &Allowance, address: IpAddr) -> Result<(), Problem> {
     allowance.take(address, Instant::now()).map_err(|wait| {
         metrics::counter!("hub_report_refused_total").increment(1);
-        let detail = "too many reports from this address; it is kept on the phone, send it a little later (hint: in danger call 110, 119 or 120)";
+        let detail = "too much at once from this address; it is kept on the phone, send it a little later (hint: in danger call 110, 119 or 120)";
         Problem::too_many(detail, wait.as_secs() + 1)
     })
 }
@@ -369,6 +392,58 @@ pub(crate) async fn one(
         return Err(Problem::not_found("report"));
     }
     let body = serde_json::to_value(&asked.found.item);
+    Ok(Json(body.map_err(|e| Problem::broken(&e.to_string()))?))
+}
+
+/// What whoever reported says of the outcome.
+#[derive(Deserialize, utoipa::ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct AnswerBody {
+    /// `satisfied` or `dissatisfied`.
+    satisfaction: String,
+    /// In their words.
+    note: Option<String>,
+}
+
+/// Say whether it is settled, as whoever reported it. Dissatisfied opens the incident again, twice and the community secretary hears of it. 409
+/// with the current state while nobody asks.
+#[utoipa::path(post, path = "/api/v1/reports/{id}/answer", tag = "reports", request_body = AnswerBody,
+    params(("id" = String, Path), ("Idempotency-Key" = String, Header), ("Report-Secret" = Option<String>, Header)),
+    responses((status = 200, body = schema::Report), (status = 401, body = ProblemSchema), (status = 404, body = ProblemSchema),
+        (status = 409, body = ProblemSchema), (status = 422, body = ProblemSchema)))]
+pub(crate) async fn answer(
+    State(api): State<Api>,
+    Path(id): Path<String>,
+    method: Method,
+    headers: HeaderMap,
+    body: Result<Json<AnswerBody>, JsonRejection>,
+) -> Result<Json<Value>, Problem> {
+    let asked = find(&api, &id, &method, &headers).await?;
+    if !asked.is_theirs {
+        return Err(Problem::not_found("report of yours"));
+    }
+    let Json(body) = body?;
+    let key = idempotency_key(&headers)?;
+    let said = match body.satisfaction.as_str() {
+        "satisfied" => Satisfaction::Satisfied,
+        "dissatisfied" => Satisfaction::Dissatisfied,
+        other => {
+            let words = ["satisfied", "dissatisfied"].map(str::to_owned);
+            return Err(unknown("satisfaction", other, words.into_iter()));
+        }
+    };
+    let (id, now) = (asked.found.item.id, (api.deps.clock)());
+    let note = body
+        .note
+        .map(|note| plain(&note))
+        .filter(|note| !note.is_empty());
+    let item = api
+        .deps
+        .state
+        .answer_report(id, key, said, note, now)
+        .await?;
+    info!(report.id = %id, report.satisfaction = said.as_str(), "reporter answered");
+    let body = serde_json::to_value(&item);
     Ok(Json(body.map_err(|e| Problem::broken(&e.to_string()))?))
 }
 

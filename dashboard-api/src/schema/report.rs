@@ -64,6 +64,20 @@ pub struct ReportContact {
     pub phone: String,
 }
 
+/// A photo is kept.
+#[derive(Debug, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct PhotoKept {
+    /// Its name: the hash of what was sent.
+    pub sha256: String,
+    /// The hash of what is kept of it.
+    pub stored_sha256: String,
+    /// Bytes that are kept.
+    pub bytes: u64,
+    /// Its media type.
+    pub kind: String,
+}
+
 /// A report was taken.
 #[derive(Debug, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]

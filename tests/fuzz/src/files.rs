@@ -126,3 +126,15 @@ pub fn config(data: &[u8]) {
     let rules = RuleSet::parse(&[("rules.toml".to_owned(), text.to_owned())]);
     said(rules.map(drop).map_err(|e| format!("{e:?}")));
 }
+
+/// A photo of a report: what is kept of it is not more than what came, is a picture of the same size, and is clean.
+pub fn photo(data: &[u8]) {
+    let Ok(picture) = store::photos::strip(data) else {
+        return;
+    };
+    assert!(picture.bytes.len() <= data.len());
+    let pixels = u64::from(picture.width) * u64::from(picture.height);
+    assert!((1..=store::photos::PIXELS_MAX).contains(&pixels));
+    let again = store::photos::strip(&picture.bytes);
+    assert_eq!(again, Ok(picture), "what is clean stays as it is");
+}

@@ -5,5 +5,5 @@ mod files;
 mod session;
 
 pub use codec::{codec_v4, codec_v5, native};
-pub use files::{config, journal};
+pub use files::{config, journal, photo};
 pub use session::session;
