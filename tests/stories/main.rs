@@ -15,6 +15,7 @@ mod enrolment;
 mod kill9;
 mod kpi;
 mod power_cut;
+mod report_page;
 mod reports;
 mod restart;
 mod roster;
