@@ -31,6 +31,16 @@ pub const NOT_ANSWERED: &[NotAnswered] = &[
         reason_en: "the state holds how devices stand now, not how they stood",
     },
     NotAnswered {
+        kpi: "handover_on_time",
+        reason_zh: "还没有交接班记录",
+        reason_en: "there is no record of shift handovers yet",
+    },
+    NotAnswered {
+        kpi: "duty_log_gaps",
+        reason_zh: "还没有每两小时的值班日志",
+        reason_en: "there is no two-hourly duty log yet",
+    },
+    NotAnswered {
         kpi: "satisfaction_by_language",
         reason_zh: "没有记录受访者的语言",
         reason_en: "the language of whoever answered is not recorded",
