@@ -20,6 +20,14 @@ pub enum Callers {
 }
 
 const EVERYBODY: Callers = Callers::Roles(Role::ALL);
+/// Those who keep the station's books, and who look into them.
+const KEEPERS: Callers = Callers::Roles(&[
+    Operator,
+    StationLead,
+    PropertyManager,
+    Auditor,
+    Administrator,
+]);
 
 /// Method, path as the router has it, callers.
 pub const ROUTES: &[(&str, &str, Callers)] = &[
@@ -119,18 +127,25 @@ pub const ROUTES: &[(&str, &str, Callers)] = &[
         "/api/v1/roster/swaps",
         Callers::Roles(&[StationLead]),
     ),
-    // figures of departments and places, none of persons
+    ("GET", "/api/v1/duty-log", KEEPERS),
     (
-        "GET",
-        "/api/v1/kpi",
-        Callers::Roles(&[
-            Operator,
-            StationLead,
-            PropertyManager,
-            Auditor,
-            Administrator,
-        ]),
+        "POST",
+        "/api/v1/duty-log/notes",
+        Callers::Roles(&[Operator, StationLead]),
     ),
+    ("GET", "/api/v1/handovers", KEEPERS),
+    (
+        "POST",
+        "/api/v1/handover",
+        Callers::Roles(&[Operator, StationLead]),
+    ),
+    (
+        "POST",
+        "/api/v1/handovers/{number}/sign",
+        Callers::Roles(&[Operator, StationLead]),
+    ),
+    // figures of departments and places, none of persons
+    ("GET", "/api/v1/kpi", KEEPERS),
     ("GET", "/api/v1/report/form", Callers::Anybody),
     // without a log-in: a secret of one's own, and so many from an address
     ("POST", "/api/v1/reports", Callers::Anybody),

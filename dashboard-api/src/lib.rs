@@ -183,8 +183,8 @@ struct Document;
 
 fn api() -> OpenApiRouter<Api> {
     use routes::{
-        alarms, devices, enrolment, events, incidents, kpi, live, maintenance, meta, photos,
-        reports, roster, session,
+        alarms, devices, duty_book, enrolment, events, incidents, kpi, live, maintenance, meta,
+        photos, reports, roster, session,
     };
     use utoipa_axum::routes;
     OpenApiRouter::with_openapi(Document::openapi())
@@ -209,6 +209,11 @@ fn api() -> OpenApiRouter<Api> {
         .routes(routes!(roster::roster))
         .routes(routes!(roster::resources))
         .routes(routes!(roster::swap))
+        .routes(routes!(duty_book::log))
+        .routes(routes!(duty_book::note))
+        .routes(routes!(duty_book::list))
+        .routes(routes!(duty_book::prepare))
+        .routes(routes!(duty_book::sign))
         .routes(routes!(kpi::kpi))
         .routes(routes!(reports::form))
         .routes(routes!(reports::report))

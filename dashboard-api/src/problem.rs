@@ -7,10 +7,13 @@ use axum::extract::rejection::{JsonRejection, QueryRejection};
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use domain::alarm::Refused;
+use domain::duty_book;
 use serde_json::{Value, json};
 use store::events::EventsError;
 use store::photos::PhotoError;
-use store::state::{AlarmError, CommandError, MaintenanceError, ReportError, StateError};
+use store::state::{
+    AlarmError, CommandError, HandoverError, MaintenanceError, ReportError, StateError,
+};
 use tracing::error;
 
 /// An error on its way to the client.
@@ -263,6 +266,25 @@ impl From<MaintenanceError> for Problem {
             }
             MaintenanceError::Invalid { what } => Self::bad_request(what),
             MaintenanceError::State(error) => error.into(),
+        }
+    }
+}
+
+impl From<HandoverError> for Problem {
+    fn from(error: HandoverError) -> Self {
+        let text = error.to_string();
+        match error {
+            HandoverError::NotFound => Self::not_found("handover"),
+            HandoverError::Refused(why) => {
+                let problem = Self::new(StatusCode::CONFLICT, "not_allowed", text);
+                match why {
+                    duty_book::Refused::Unacknowledged(numbers) => {
+                        problem.with("incidents", numbers)
+                    }
+                    duty_book::Refused::SamePerson | duty_book::Refused::Complete => problem,
+                }
+            }
+            HandoverError::State(error) => error.into(),
         }
     }
 }

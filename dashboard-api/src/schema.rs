@@ -5,6 +5,7 @@
     reason = "members are named as in the domain, where each is described"
 )]
 
+pub mod duty_book;
 pub mod kpi;
 pub mod report;
 pub mod roster;
@@ -33,6 +34,8 @@ pub struct Problem {
     pub holder: Option<String>,
     /// With `version_conflict` and `not_allowed` of an alarm: the alarm as it is now.
     pub alarm: Option<Box<Alarm>>,
+    /// With `not_allowed` of a handover: numbers of the P1 that nobody has acknowledged.
+    pub incidents: Option<Vec<u64>>,
     /// With `not_allowed` of a maintenance window: the window as it is now.
     pub window: Option<Box<Maintenance>>,
     /// With `invalid_field`: which.

@@ -4,6 +4,7 @@
 //! goes out as values. The words are those of `docs/ARCHITECTURE.md`.
 
 pub mod alarm;
+pub mod duty_book;
 pub mod event;
 pub mod id;
 pub mod incident;

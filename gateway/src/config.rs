@@ -34,6 +34,7 @@ pub struct Config {
     pub events: Events,
     pub reports: Reports,
     pub influx: Influx,
+    pub station: Station,
     pub kpi: Kpi,
     pub log: Log,
     pub probe: Probe,
@@ -147,6 +148,14 @@ pub struct Influx {
     pub org: String,
     pub bucket: String,
     pub token_file: PathBuf,
+}
+
+/// `[station]`
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[expect(missing_docs, reason = "as above")]
+pub struct Station {
+    pub log_every_s: u32,
 }
 
 /// `[kpi]`
@@ -406,6 +415,12 @@ fn check(config: &Config) -> anyhow::Result<()> {
     )?;
     in_range("probe.every_s", config.probe.every_s, 0, 3600)?;
     in_range("shutdown.deadline_s", config.shutdown.deadline_s, 1, 600)?;
+    in_range(
+        "station.log_every_s",
+        config.station.log_every_s.into(),
+        2,
+        86_400,
+    )?;
     in_range("kpi.seats", config.kpi.seats, 1, 1000)?;
     config.kpi.check()?;
     check_tls(config)?;
@@ -488,6 +503,10 @@ mod tests {
             ("[kpi]\nsolve_percent = 36", "are 101 together (hint: 100)"),
             ("[kpi]\nblack_below_permille = 900", "not above the second"),
             ("[kpi]\nseats = 0", "`kpi.seats` is 0"),
+            (
+                "[station]\nlog_every_s = 1",
+                "`station.log_every_s` is 1 (hint: 2 to 86400)",
+            ),
             (
                 "[htpt]\nlisten = \"127.0.0.1:1\"",
                 "did you mean `http.listen`",

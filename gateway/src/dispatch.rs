@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use domain::Timestamp;
 use domain::rule::RuleBook;
+use jiff::SignedDuration;
 use store::state::{BOARD, Delivery, State, StateError};
 use tokio::sync::watch;
 use tokio::time::MissedTickBehavior;
@@ -21,7 +22,7 @@ const TICK: Duration = Duration::from_millis(250);
 /// Deliveries taken at a time.
 const DELIVERIES: u32 = 64;
 
-/// Drives the clocks until the hub stops.
+/// Drives the clocks until the hub stops, and writes a line of the duty log whenever `log_every` is over.
 ///
 /// # Errors
 /// A state database that cannot be read or written; one without room is waited for.
@@ -29,6 +30,7 @@ pub async fn run(
     state: State,
     book: watch::Receiver<Arc<RuleBook>>,
     clock: Clock,
+    log_every: SignedDuration,
     stop: CancellationToken,
 ) -> anyhow::Result<()> {
     let mut tick = tokio::time::interval(TICK);
@@ -40,7 +42,7 @@ pub async fn run(
             _ = tick.tick() => {}
         }
         let now_book = Arc::clone(&book.borrow());
-        match round(&state, &now_book, clock.now()).await {
+        match round(&state, &now_book, clock.now(), log_every).await {
             Ok(()) => is_full = false,
             Err(e) if e.is_disk_full() => {
                 if !is_full {
@@ -53,7 +55,12 @@ pub async fn run(
     }
 }
 
-async fn round(state: &State, book: &RuleBook, now: Timestamp) -> Result<(), StateError> {
+async fn round(
+    state: &State,
+    book: &RuleBook,
+    now: Timestamp,
+    log_every: SignedDuration,
+) -> Result<(), StateError> {
     let done = state.run_due(now, book).await?;
     for incident in &done.opened {
         info!(incident.id = %incident, "incident opened by the station's own clocks");
@@ -61,6 +68,7 @@ async fn round(state: &State, book: &RuleBook, now: Timestamp) -> Result<(), Sta
     if !done.changed.is_empty() {
         metrics::counter!("hub_dispatch_clocks_total").increment(done.changed.len() as u64);
     }
+    state.write_duty_log(now, log_every).await?;
     loop {
         let leased = state.lease_deliveries(now, DELIVERIES).await?;
         if leased.is_empty() {

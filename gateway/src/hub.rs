@@ -468,7 +468,14 @@ pub async fn serve(
         "detect",
         detector.run(source, journal.watermarks(), detect_done),
     );
-    let driven = dispatch::run(state.clone(), book_now.clone(), clock.clone(), life.stop());
+    let log_every = jiff::SignedDuration::from_secs(config.station.log_every_s.into());
+    let driven = dispatch::run(
+        state.clone(),
+        book_now.clone(),
+        clock.clone(),
+        log_every,
+        life.stop(),
+    );
     life.spawn("dispatch", driven);
     let keeping = forget::run(
         state.clone(),

@@ -41,7 +41,7 @@ const DOERS: &[&str] = &[
 ];
 
 /// Method, path, who may, and what they then get.
-const ROUTES: [(&str, &str, &[&str], u16); 27] = [
+const ROUTES: [(&str, &str, &[&str], u16); 32] = [
     ("GET", "/api/v1/session", EVERYBODY, 200),
     ("DELETE", "/api/v1/session", EVERYBODY, 204),
     ("GET", "/api/v1/meta", EVERYBODY, 200),
@@ -115,6 +115,27 @@ const ROUTES: [(&str, &str, &[&str], u16); 27] = [
     ("GET", "/api/v1/roster", EVERYBODY, 200),
     ("GET", "/api/v1/resources", EVERYBODY, 200),
     ("POST", "/api/v1/roster/swaps", &["station_lead"], 422),
+    ("GET", "/api/v1/duty-log", KEEPERS, 200),
+    // the note is missing
+    (
+        "POST",
+        "/api/v1/duty-log/notes",
+        &["operator", "station_lead"],
+        422,
+    ),
+    ("GET", "/api/v1/handovers", KEEPERS, 200),
+    (
+        "POST",
+        "/api/v1/handover",
+        &["operator", "station_lead"],
+        200,
+    ),
+    (
+        "POST",
+        "/api/v1/handovers/0/sign",
+        &["operator", "station_lead"],
+        404,
+    ),
     ("GET", "/api/v1/kpi?from=2026-Q4&to=2027-Q1", KEEPERS, 200),
     ("GET", "/api/v1/reports/mine", EVERYBODY, 200),
     ("GET", "/api/v1/report/photos/none", EVERYBODY, 404),

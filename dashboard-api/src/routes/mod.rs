@@ -2,6 +2,7 @@
 
 pub(crate) mod alarms;
 pub(crate) mod devices;
+pub(crate) mod duty_book;
 pub(crate) mod enrolment;
 pub(crate) mod events;
 pub(crate) mod incidents;

@@ -32,13 +32,8 @@ pub const NOT_ANSWERED: &[NotAnswered] = &[
     },
     NotAnswered {
         kpi: "handover_on_time",
-        reason_zh: "还没有交接班记录",
-        reason_en: "there is no record of shift handovers yet",
-    },
-    NotAnswered {
-        kpi: "duty_log_gaps",
-        reason_zh: "还没有每两小时的值班日志",
-        reason_en: "there is no two-hourly duty log yet",
+        reason_zh: "见值班日志和交接班记录（/api/v1/duty-log、/api/v1/handovers），尚未按时段统计",
+        reason_en: "see the duty book (/api/v1/duty-log, /api/v1/handovers); not yet counted by span",
     },
     NotAnswered {
         kpi: "satisfaction_by_language",

@@ -17,6 +17,7 @@ mod commit;
 mod credential;
 mod device;
 mod due;
+mod duty_book;
 mod enrolment;
 mod error;
 mod feed;
@@ -49,6 +50,9 @@ pub use batch::{Batch, Committed, DeviceTouch, QuarantineRow};
 pub use command::{CommandError, IDEMPOTENCY_KEY_BYTES_MAX, NOTE_CHARS_MAX};
 pub use credential::{Credential, CredentialKind};
 pub use due::EXHAUSTED_RULE;
+pub use duty_book::{
+    DutyLine, DutyLog, DutyNote, HandoverError, HandoverItem, Line as DutyLineText,
+};
 pub use enrolment::{CertificateRow, Enrolled, INVITATION_LIFE, OVERLAP};
 pub use error::StateError;
 pub use feed::{FEED_ROWS_MAX, FeedRow};

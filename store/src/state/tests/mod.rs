@@ -5,6 +5,7 @@ mod audit;
 mod batches;
 mod commands;
 mod devices;
+mod duty_book;
 mod feed;
 mod fixture;
 mod flags;
