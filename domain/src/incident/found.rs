@@ -6,7 +6,7 @@ use super::task::after;
 use super::work::Work;
 use super::{
     Act, By, Condition, Course, DEPARTMENTS_MAX, DETAIL_KEYS_MAX, Due, Effect, Incident,
-    IncidentState, Plan, Reporter, Standing,
+    IncidentState, Plan, Reporter, Standing, TaskState,
 };
 use crate::rule::{Clocks, Finding, RuleMeta};
 use crate::{DepartmentId, IncidentId, RuleId, Severity, Timestamp};
@@ -174,6 +174,7 @@ impl Incident {
         work.tell(finding);
         work.open_again();
         work.raise(finding.severity, meta);
+        work.send_all_again_if_p1();
         work.incident.version += 1;
         work.wait();
         (work.incident, work.effects)
@@ -284,6 +285,29 @@ impl Work {
                 self.incident.plan.departments().cloned().collect();
             self.give_tasks(&departments);
         }
+    }
+}
+
+impl Work {
+    /// Where life is at stake all departments of the plan go again, not the lead alone; whoever said "not ours" is left out.
+    fn send_all_again_if_p1(&mut self) {
+        if self.incident.severity != Severity::P1 {
+            return;
+        }
+        let (at, clocks) = (self.at, self.incident.plan.clocks);
+        let resolve_due = self.incident.due.resolve;
+        let mut again = Vec::new();
+        for task in &mut self.incident.tasks {
+            if !task.state.is_open() && task.state != TaskState::HandedBack {
+                task.dispatch_again(at, clocks, resolve_due);
+                again.push(task.department.clone());
+            }
+        }
+        for department in &again {
+            self.tell_duty(department);
+        }
+        let planned: Vec<DepartmentId> = self.incident.plan.departments().cloned().collect();
+        self.give_tasks(&planned);
     }
 }
 
