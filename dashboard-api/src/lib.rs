@@ -5,6 +5,7 @@
 
 pub mod access;
 mod auth;
+mod document;
 mod mask;
 mod problem;
 mod routes;
@@ -170,24 +171,13 @@ struct Api {
     stop: CancellationToken,
 }
 
-#[derive(utoipa::OpenApi)]
-#[openapi(
-    info(
-        title = "Jiming",
-        description = "Incidents, events and devices of a residential compound, live. Log in with a session cookie or a bearer token.",
-        license(name = "Apache-2.0", identifier = "Apache-2.0")
-    ),
-    components(schemas(schema::Problem))
-)]
-struct Document;
-
 fn api() -> OpenApiRouter<Api> {
     use routes::{
         alarms, devices, duty_book, enrolment, events, incidents, kpi, live, maintenance, meta,
         photos, reports, roster, session,
     };
     use utoipa_axum::routes;
-    OpenApiRouter::with_openapi(Document::openapi())
+    OpenApiRouter::with_openapi(document::Document::openapi())
         .routes(routes!(session::log_in, session::who, session::log_out))
         .routes(routes!(meta::meta))
         .routes(routes!(meta::status))
@@ -227,7 +217,7 @@ fn api() -> OpenApiRouter<Api> {
 /// The OpenAPI document, as committed in `docs/openapi.json`.
 pub fn openapi() -> utoipa::openapi::OpenApi {
     let (_, document) = api().split_for_parts();
-    document
+    document::whole(document)
 }
 
 /// The whole of what is served. `stop` ends the live streams.
@@ -243,7 +233,7 @@ pub fn router(deps: Deps, stop: CancellationToken) -> Router {
         stop,
     };
     let (routes, document) = api().split_for_parts();
-    let document = document.to_json().unwrap_or_default();
+    let document = document::whole(document).to_json().unwrap_or_default();
     let served = move || {
         let document = document.clone();
         async move { ([(header::CONTENT_TYPE, "application/json")], document) }

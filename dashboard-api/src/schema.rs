@@ -1,5 +1,5 @@
 //! What the API's bodies look like, for the OpenAPI document and the clients made from it. The objects themselves are made by
-//! `store::state`; the black-box tests read real answers with these shapes, unknown members refused.
+//! `store::state`; a black-box test reads real answers and holds them against the document (`tests/stories/document.rs`).
 #![expect(
     missing_docs,
     reason = "members are named as in the domain, where each is described"
@@ -9,6 +9,7 @@ pub mod duty_book;
 pub mod kpi;
 pub mod report;
 pub mod roster;
+pub mod words;
 
 use std::collections::BTreeMap;
 
@@ -51,6 +52,7 @@ pub struct Problem {
 pub struct User {
     pub login: String,
     pub name: String,
+    #[schema(value_type = words::Role)]
     pub role: String,
     pub department: Option<String>,
 }
@@ -84,11 +86,11 @@ pub struct IncidentItem {
     pub id: String,
     pub number: u64,
     pub version: i64,
-    /// `P1` to `P4`.
+    #[schema(value_type = words::Severity)]
     pub severity: String,
-    /// `open`, `acknowledged`, `verifying`, `dispatched`, `resolved`, `review`, `closed`, `merged`, `cancelled`.
+    #[schema(value_type = words::IncidentState)]
     pub state: String,
-    /// `active` or `normal`.
+    #[schema(value_type = words::Condition)]
     pub condition: String,
     pub rule: String,
     pub class: String,
@@ -119,6 +121,7 @@ pub struct IncidentItem {
     /// What started it goes on until a device says its end: until then it is only closed by force.
     pub is_lasting: bool,
     /// What is waited for: `acknowledge`, `verify`, `claim`, `arrive`, `resolve`, `decide`.
+    #[schema(value_type = Option<words::Stage>)]
     pub stage: Option<String>,
     /// The rung of the ladder that was told last in this stage, 0 to 4.
     pub level: u8,
@@ -129,7 +132,7 @@ pub struct IncidentItem {
     pub hand_backs: u8,
     pub force_by: Option<String>,
     pub is_false: bool,
-    /// `not_asked`, `no_answer`, `satisfied`, `dissatisfied`.
+    #[schema(value_type = words::Satisfaction)]
     pub satisfaction: String,
     pub reporter: Option<String>,
     pub revision: u64,
@@ -139,7 +142,7 @@ pub struct IncidentItem {
 #[derive(Debug, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Evidence {
-    /// `photo`, `video`, `on_site`, `call_back`, `document`.
+    #[schema(value_type = words::EvidenceKind)]
     pub kind: String,
     /// Where it is kept, or who said it.
     pub reference: String,
@@ -151,7 +154,7 @@ pub struct Task {
     pub id: String,
     pub department: String,
     pub lead: bool,
-    /// `dispatched`, `claimed`, `on_scene`, `resolved`, `released`, `handed_back`.
+    #[schema(value_type = words::TaskState)]
     pub state: String,
     pub holder: Option<String>,
     pub dispatched_at: String,
@@ -171,6 +174,7 @@ pub struct TimelineEntry {
     pub at: String,
     /// Log-in name, or `rule:S1`.
     pub actor: String,
+    #[schema(value_type = words::Act)]
     pub verb: String,
     pub department: Option<String>,
     pub note: Option<String>,
@@ -222,6 +226,7 @@ pub struct Notified {
     pub fell_through: bool,
     /// Nobody of the ladder was on duty.
     pub is_off_duty: bool,
+    #[schema(value_type = words::Stage)]
     pub stage: String,
     pub due: String,
     pub told: Vec<Told>,
@@ -246,14 +251,16 @@ pub struct Alarm {
     pub incident: Option<String>,
     pub rule: String,
     pub subject: String,
-    /// `annunciate`, `notice`, `shadow`.
+    #[schema(value_type = words::Mode)]
     pub mode: String,
+    #[schema(value_type = words::Severity)]
     pub severity: String,
-    /// `active_unacked`, `active_acked`, `returned_unacked`, `normal`.
+    #[schema(value_type = words::AlarmState)]
     pub state: String,
-    /// Of `shelved`, `suppressed_by_design`, `out_of_service`, `chattering`, `unknown`.
+    #[schema(value_type = Vec<words::AlarmFlag>)]
     pub flags: Vec<String>,
     /// The flag that keeps an open alarm from ringing; never of a P1.
+    #[schema(value_type = Option<words::AlarmFlag>)]
     pub held_back: Option<String>,
     pub site: String,
     pub zone: Option<String>,
@@ -288,7 +295,7 @@ pub struct Alarm {
 #[serde(deny_unknown_fields)]
 pub struct Maintenance {
     pub id: String,
-    /// `planned`, `active`, `ended`.
+    #[schema(value_type = words::WindowState)]
     pub state: String,
     pub site: String,
     pub building: Option<String>,
@@ -363,7 +370,7 @@ pub struct Device {
     pub online: Option<bool>,
     pub last_seen: Option<String>,
     pub battery_percent: Option<f64>,
-    /// `normal`, `alarm`, `offline`, `silent`, `never_seen`.
+    #[schema(value_type = words::DeviceState)]
     pub state: String,
 }
 
@@ -500,6 +507,18 @@ pub struct Meta {
     pub zones: Vec<Zone>,
     pub rules: Vec<Rule>,
     pub causes: Vec<Cause>,
+}
+
+/// What the live feed says every two seconds, as event `hb`.
+#[derive(Debug, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Heartbeat {
+    /// The latest.
+    pub revision: u64,
+    pub server_time: String,
+    pub version: String,
+    /// Changes with the dashboard's files.
+    pub ui_hash: String,
 }
 
 /// What an incident can have been.

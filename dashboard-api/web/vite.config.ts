@@ -1,6 +1,7 @@
 import { createHash } from "node:crypto";
 import { readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
+import { gzipSync } from "node:zlib";
 import vue from "@vitejs/plugin-vue";
 import { type Plugin, build } from "vite";
 import { defineConfig } from "vitest/config";
@@ -9,6 +10,52 @@ const path = (name: string) => fileURLToPath(new URL(name, import.meta.url));
 
 /** Files of the phone page that keep their names: they lie in `public/`. */
 const PHONE_FIXED = ["favicon.svg", "report-192.png", "report-512.png", "report.en.webmanifest", "report.zh.webmanifest"];
+
+/** What a browser must have read before it can show a page, compressed. */
+const FIRST_LOAD_BYTES_MAX = 100_000;
+
+type Bundle = Parameters<Extract<Exclude<Plugin["generateBundle"], undefined>, { handler: unknown }>["handler"]>[1];
+
+/** The files that a page loads first: its entry, what that imports, and their styles. */
+function firstLoad(bundle: Bundle, page: string): Set<string> {
+  const files = new Set<string>();
+  const visit = (name: string) => {
+    const chunk = bundle[name];
+    if (files.has(name) || chunk === undefined) return;
+    files.add(name);
+    if (chunk.type !== "chunk") return;
+    [...chunk.imports, ...(chunk.viteMetadata?.importedCss ?? []), ...(chunk.viteMetadata?.importedAssets ?? [])].forEach(visit);
+  };
+  const entry = Object.values(bundle).find((chunk) => chunk.type === "chunk" && chunk.isEntry && chunk.facadeModuleId?.endsWith(`/${page}`));
+  if (entry === undefined) throw new Error(`${page} has no entry`);
+  visit(entry.fileName);
+  return files;
+}
+
+/** Ends the build when a page has grown too heavy. */
+function weigh(): Plugin {
+  return {
+    name: "weigh",
+    apply: "build",
+    enforce: "post",
+    generateBundle: {
+      order: "post",
+      handler(_, bundle) {
+        for (const page of ["index.html", "report.html"]) {
+          let bytes = 0;
+          for (const name of firstLoad(bundle, page)) {
+            const file = bundle[name];
+            if (file !== undefined) bytes += gzipSync(file.type === "chunk" ? file.code : file.source, { level: 9 }).length;
+          }
+          if (bytes > FIRST_LOAD_BYTES_MAX) {
+            throw new Error(`${page} loads ${bytes} bytes before it can show anything, more than ${FIRST_LOAD_BYTES_MAX} (hint: load a view when it is opened)`);
+          }
+          this.info(`${page}: ${bytes} bytes (gzip) before it can show anything`);
+        }
+      },
+    },
+  };
+}
 
 /** Builds the phone page's service worker when the page's files have their names, and tells it these and their version. */
 function phoneWorker(): Plugin {
@@ -19,18 +66,7 @@ function phoneWorker(): Plugin {
     generateBundle: {
       order: "post",
       async handler(_, bundle) {
-        const chunks = Object.values(bundle);
-        const files = new Set<string>();
-        const visit = (name: string) => {
-          const chunk = bundle[name];
-          if (files.has(name) || chunk === undefined) return;
-          files.add(name);
-          if (chunk.type !== "chunk") return;
-          [...chunk.imports, ...(chunk.viteMetadata?.importedCss ?? []), ...(chunk.viteMetadata?.importedAssets ?? [])].forEach(visit);
-        };
-        const entry = chunks.find((chunk) => chunk.type === "chunk" && chunk.isEntry && chunk.facadeModuleId?.endsWith("/report.html"));
-        if (entry === undefined) throw new Error("the phone page has no entry");
-        visit(entry.fileName);
+        const files = firstLoad(bundle, "report.html");
         const page = bundle["report.html"];
         if (page?.type !== "asset") throw new Error("the phone page was not written");
         const version = createHash("sha256").update(page.source);
@@ -60,7 +96,8 @@ function phoneWorker(): Plugin {
 }
 
 export default defineConfig({
-  plugins: [vue(), phoneWorker()],
+  plugins: [vue(), phoneWorker(), weigh()],
+  worker: { format: "es" },
   server: { proxy: { "/api": "http://127.0.0.1:8080" } },
   build: {
     target: "es2022",

@@ -11,6 +11,7 @@ mod conformance;
 mod deploy;
 mod disk_faults;
 mod disk_full;
+mod document;
 mod duty_book;
 mod enrolment;
 mod kill9;

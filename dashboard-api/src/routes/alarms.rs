@@ -30,7 +30,7 @@ pub(crate) struct AlarmsOf {
 }
 
 /// Alarms, the newest first: also those that open no incident.
-#[utoipa::path(get, path = "/api/v1/alarms", tag = "alarms", params(AlarmsOf),
+#[utoipa::path(get, path = "/api/v1/alarms", operation_id = "list_alarms", tag = "alarms", params(AlarmsOf),
     responses((status = 200, body = schema::AlarmPage), (status = 400, body = schema::Problem)))]
 pub(crate) async fn list(
     State(api): State<Api>,
@@ -76,7 +76,7 @@ pub(crate) struct Seen {
 
 /// Put an alarm aside until an hour. It goes on recording, rings again by itself, and its incident stays as it is. A P1 is never
 /// shelved.
-#[utoipa::path(post, path = "/api/v1/alarms/{id}/shelve", tag = "alarms", request_body = Shelve,
+#[utoipa::path(post, path = "/api/v1/alarms/{id}/shelve", operation_id = "shelve_alarm", tag = "alarms", request_body = Shelve,
     params(("id" = String, Path), ("Idempotency-Key" = String, Header)),
     responses((status = 200, body = schema::Alarm), (status = 400, body = schema::Problem), (status = 404, body = schema::Problem),
         (status = 409, body = schema::Problem)))]
@@ -109,7 +109,7 @@ pub(crate) async fn shelve(
 }
 
 /// End a shelf before its time.
-#[utoipa::path(post, path = "/api/v1/alarms/{id}/unshelve", tag = "alarms", request_body = Seen,
+#[utoipa::path(post, path = "/api/v1/alarms/{id}/unshelve", operation_id = "unshelve_alarm", tag = "alarms", request_body = Seen,
     params(("id" = String, Path), ("Idempotency-Key" = String, Header)),
     responses((status = 200, body = schema::Alarm), (status = 400, body = schema::Problem), (status = 404, body = schema::Problem),
         (status = 409, body = schema::Problem)))]
@@ -136,7 +136,7 @@ pub(crate) async fn unshelve(
 }
 
 /// Say that an alarm has been seen that no incident shows: a notice, or one that is held back.
-#[utoipa::path(post, path = "/api/v1/alarms/{id}/acknowledge", tag = "alarms", request_body = Seen,
+#[utoipa::path(post, path = "/api/v1/alarms/{id}/acknowledge", operation_id = "acknowledge_alarm", tag = "alarms", request_body = Seen,
     params(("id" = String, Path), ("Idempotency-Key" = String, Header)),
     responses((status = 200, body = schema::Alarm), (status = 400, body = schema::Problem), (status = 403, body = schema::Problem),
         (status = 404, body = schema::Problem), (status = 409, body = schema::Problem)))]

@@ -11,7 +11,7 @@ use crate::auth::Caller;
 use crate::{Api, Problem, schema};
 
 /// Every registered device and how it is doing.
-#[utoipa::path(get, path = "/api/v1/devices", tag = "devices", responses((status = 200, body = schema::DevicePage)))]
+#[utoipa::path(get, path = "/api/v1/devices", operation_id = "list_devices", tag = "devices", responses((status = 200, body = schema::DevicePage)))]
 pub(crate) async fn list(
     State(api): State<Api>,
     Extension(caller): Extension<Caller>,
@@ -31,7 +31,7 @@ pub(crate) struct PageOf {
 }
 
 /// What could not be read or was refused, with its reason and its bytes, the newest first.
-#[utoipa::path(get, path = "/api/v1/quarantine", tag = "devices", params(PageOf),
+#[utoipa::path(get, path = "/api/v1/quarantine", operation_id = "list_quarantine", tag = "devices", params(PageOf),
     responses((status = 200, body = schema::QuarantinePage)))]
 pub(crate) async fn quarantine(
     State(api): State<Api>,

@@ -28,7 +28,7 @@ pub(crate) struct HoursOf {
 }
 
 /// The duty log: a line for every two hours, hours without one, and what was noted.
-#[utoipa::path(get, path = "/api/v1/duty-log", tag = "duty book", params(HoursOf),
+#[utoipa::path(get, path = "/api/v1/duty-log", operation_id = "duty_log", tag = "duty book", params(HoursOf),
     responses((status = 200, body = shape::DutyLog), (status = 400, body = schema::Problem)))]
 pub(crate) async fn log(
     State(api): State<Api>,
@@ -62,7 +62,7 @@ pub(crate) struct NewDutyNote {
 }
 
 /// Write a note into the book. It stands there with name and time, in the audit trail too, and goes into the next handover.
-#[utoipa::path(post, path = "/api/v1/duty-log/notes", tag = "duty book", request_body = NewDutyNote,
+#[utoipa::path(post, path = "/api/v1/duty-log/notes", operation_id = "add_duty_note", tag = "duty book", request_body = NewDutyNote,
     responses((status = 200, body = shape::DutyNote), (status = 400, body = schema::Problem)))]
 pub(crate) async fn note(
     State(api): State<Api>,
@@ -76,7 +76,7 @@ pub(crate) async fn note(
 }
 
 /// Handovers, the newest first.
-#[utoipa::path(get, path = "/api/v1/handovers", tag = "duty book",
+#[utoipa::path(get, path = "/api/v1/handovers", operation_id = "list_handovers", tag = "duty book",
     responses((status = 200, body = shape::Handovers)))]
 pub(crate) async fn list(
     State(api): State<Api>,
@@ -87,7 +87,7 @@ pub(crate) async fn list(
 }
 
 /// Write the text of the next handover from the record. One that nobody has signed is written anew; one that is signed stays.
-#[utoipa::path(post, path = "/api/v1/handover", tag = "duty book",
+#[utoipa::path(post, path = "/api/v1/handover", operation_id = "prepare_handover", tag = "duty book",
     responses((status = 200, body = shape::Handover)))]
 pub(crate) async fn prepare(
     State(api): State<Api>,
@@ -99,7 +99,7 @@ pub(crate) async fn prepare(
 
 /// Sign: first whoever goes, then whoever comes with a log-in of their own. While a P1 is not acknowledged the second signature is
 /// refused with 409 and the numbers in `incidents`.
-#[utoipa::path(post, path = "/api/v1/handovers/{number}/sign", tag = "duty book", params(("number" = i64, Path)),
+#[utoipa::path(post, path = "/api/v1/handovers/{number}/sign", operation_id = "sign_handover", tag = "duty book", params(("number" = i64, Path)),
     responses((status = 200, body = shape::Handover), (status = 404, body = schema::Problem), (status = 409, body = schema::Problem)))]
 pub(crate) async fn sign(
     State(api): State<Api>,

@@ -25,7 +25,7 @@ pub(crate) struct Invitation {
 }
 
 /// Invite a registered device: the answer holds a token that is good once, for 15 minutes. An earlier invitation of the device is void.
-#[utoipa::path(post, path = "/api/v1/devices/{id}/invitation", tag = "devices", params(("id" = String, Path,)),
+#[utoipa::path(post, path = "/api/v1/devices/{id}/invitation", operation_id = "invite_device", tag = "devices", params(("id" = String, Path,)),
     responses((status = 200, body = Invitation), (status = 404, body = schema::Problem)))]
 pub(crate) async fn invite(
     State(api): State<Api>,
@@ -58,7 +58,7 @@ pub(crate) struct Enrol {
 }
 
 /// Enrol an invited device. With a password that it had before, both are good for a day; connections go on.
-#[utoipa::path(post, path = "/api/v1/enrol", tag = "devices", request_body = Enrol,
+#[utoipa::path(post, path = "/api/v1/enrol", operation_id = "enrol_device", tag = "devices", request_body = Enrol,
     responses((status = 200, body = Enrolled), (status = 400, body = schema::Problem), (status = 403, body = schema::Problem), (status = 429, body = schema::Problem)))]
 pub(crate) async fn enrol(
     State(api): State<Api>,

@@ -47,7 +47,7 @@ pub(crate) fn item(stored: &StoredEvent) -> Value {
 }
 
 /// Events, the newest first, or after a journal position in its order.
-#[utoipa::path(get, path = "/api/v1/events", tag = "history", params(Filter),
+#[utoipa::path(get, path = "/api/v1/events", operation_id = "list_events", tag = "history", params(Filter),
     responses((status = 200, body = schema::EventPage), (status = 400, body = schema::Problem)))]
 pub(crate) async fn history(
     State(api): State<Api>,

@@ -13,6 +13,7 @@ use store::state::{IncidentFilter, IncidentView};
 use super::{idempotency_key, parse, shown};
 use crate::auth::Caller;
 use crate::routes::events::item;
+use crate::schema::words;
 use crate::{Api, Problem, access, schema};
 
 /// Which incidents.
@@ -30,7 +31,7 @@ pub(crate) struct Filter {
 }
 
 /// Incidents, the newest first.
-#[utoipa::path(get, path = "/api/v1/incidents", tag = "incidents", params(Filter),
+#[utoipa::path(get, path = "/api/v1/incidents", operation_id = "list_incidents", tag = "incidents", params(Filter),
     responses((status = 200, body = schema::IncidentPage), (status = 400, body = schema::Problem)))]
 pub(crate) async fn list(
     State(api): State<Api>,
@@ -52,7 +53,7 @@ pub(crate) async fn list(
 }
 
 /// One incident with its tasks, timeline, alarms and latest events.
-#[utoipa::path(get, path = "/api/v1/incidents/{id}", tag = "incidents", params(("id" = String, Path)),
+#[utoipa::path(get, path = "/api/v1/incidents/{id}", operation_id = "incident", tag = "incidents", params(("id" = String, Path)),
     responses((status = 200, body = schema::Incident), (status = 404, body = schema::Problem)))]
 pub(crate) async fn one(
     State(api): State<Api>,
@@ -117,8 +118,8 @@ pub(crate) struct Request {
 
 /// `acknowledge`, `verify`, `dismiss`, `dispatch`, `assign`, `claim`, `arrive`, `progress`, `hand_back`, `resolve`, `force_close`,
 /// `merge`, `unmerge`, `cancel`, `answer`, `reopen` or `close`. The same key brings the same answer, and nothing happens twice.
-#[utoipa::path(post, path = "/api/v1/incidents/{id}/{verb}", tag = "incidents", request_body = Request,
-    params(("id" = String, Path), ("verb" = String, Path), ("Idempotency-Key" = String, Header)),
+#[utoipa::path(post, path = "/api/v1/incidents/{id}/{verb}", operation_id = "command_incident", tag = "incidents", request_body = Request,
+    params(("id" = String, Path), ("verb" = words::Verb, Path), ("Idempotency-Key" = String, Header)),
     responses((status = 200, body = schema::Incident), (status = 400, body = schema::Problem),
         (status = 403, body = schema::Problem), (status = 404, body = schema::Problem), (status = 409, body = schema::Problem)))]
 pub(crate) async fn command(

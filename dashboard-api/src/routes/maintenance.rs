@@ -27,7 +27,7 @@ pub(crate) struct WindowsOf {
 }
 
 /// Maintenance windows, the last planned first.
-#[utoipa::path(get, path = "/api/v1/maintenance", tag = "alarms", params(WindowsOf),
+#[utoipa::path(get, path = "/api/v1/maintenance", operation_id = "list_maintenance", tag = "alarms", params(WindowsOf),
     responses((status = 200, body = schema::MaintenancePage), (status = 400, body = schema::Problem)))]
 pub(crate) async fn list(
     State(api): State<Api>,
@@ -69,7 +69,7 @@ pub(crate) struct PlanMaintenance {
 }
 
 /// Plan a maintenance window. It holds back P3 and P4 and nothing else, and ends by itself; start and end are announced.
-#[utoipa::path(post, path = "/api/v1/maintenance", tag = "alarms", request_body = PlanMaintenance,
+#[utoipa::path(post, path = "/api/v1/maintenance", operation_id = "plan_maintenance", tag = "alarms", request_body = PlanMaintenance,
     params(("Idempotency-Key" = String, Header)),
     responses((status = 200, body = schema::Maintenance), (status = 400, body = schema::Problem)))]
 pub(crate) async fn plan(
@@ -108,7 +108,7 @@ pub(crate) async fn plan(
 }
 
 /// End a window before its time, or call off one that has not begun: what it held back and still holds rings now.
-#[utoipa::path(post, path = "/api/v1/maintenance/{id}/end", tag = "alarms",
+#[utoipa::path(post, path = "/api/v1/maintenance/{id}/end", operation_id = "end_maintenance", tag = "alarms",
     params(("id" = String, Path), ("Idempotency-Key" = String, Header)),
     responses((status = 200, body = schema::Maintenance), (status = 400, body = schema::Problem), (status = 404, body = schema::Problem),
         (status = 409, body = schema::Problem)))]

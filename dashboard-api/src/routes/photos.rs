@@ -23,7 +23,7 @@ const SILENCE: Duration = Duration::from_secs(30);
 
 /// Send a photo of a report: JPEG, PNG or WebP of at most 5 MiB and 50 megapixels, named by the SHA-256 of its bytes. What cameras write beside
 /// the picture is left out of what is kept. A photo that no report names within a day is gone.
-#[utoipa::path(put, path = "/api/v1/report/photos/{sha256}", tag = "reports", params(("sha256" = String, Path)),
+#[utoipa::path(put, path = "/api/v1/report/photos/{sha256}", operation_id = "put_photo", tag = "reports", params(("sha256" = String, Path)),
     request_body(content = Vec<u8>, content_type = "image/jpeg"),
     responses((status = 200, body = PhotoKept), (status = 201, body = PhotoKept), (status = 413, body = ProblemSchema),
         (status = 422, body = ProblemSchema), (status = 429, body = ProblemSchema), (status = 507, body = ProblemSchema)))]
@@ -97,7 +97,7 @@ fn too_slow() -> Problem {
 }
 
 /// A photo, for those who see a report that names it.
-#[utoipa::path(get, path = "/api/v1/report/photos/{sha256}", tag = "reports", params(("sha256" = String, Path)),
+#[utoipa::path(get, path = "/api/v1/report/photos/{sha256}", operation_id = "photo", tag = "reports", params(("sha256" = String, Path)),
     responses((status = 200, body = Vec<u8>, content_type = "image/jpeg"), (status = 404, body = ProblemSchema)))]
 pub(crate) async fn get(
     State(api): State<Api>,

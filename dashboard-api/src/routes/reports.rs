@@ -45,7 +45,7 @@ const CONTACT_EN: &str =
 
 /// What a form for reports needs: types, places that the caller may name, limits, and the sentence to show first. Without a log-in only
 /// places that everybody knows; a grid captain has the own micro-grid besides, the station everything.
-#[utoipa::path(get, path = "/api/v1/report/form", tag = "reports",
+#[utoipa::path(get, path = "/api/v1/report/form", operation_id = "report_form", tag = "reports",
     responses((status = 200, body = schema::ReportForm)))]
 pub(crate) async fn form(
     State(api): State<Api>,
@@ -152,7 +152,7 @@ pub(crate) struct NewReportBody {
 }
 
 /// Report something. Sent again with the same key it is the same report. 201: it is on disk, with its incident.
-#[utoipa::path(post, path = "/api/v1/reports", tag = "reports", request_body = NewReportBody,
+#[utoipa::path(post, path = "/api/v1/reports", operation_id = "send_report", tag = "reports", request_body = NewReportBody,
     params(("Idempotency-Key" = String, Header)),
     responses((status = 201, body = schema::ReportTaken), (status = 400, body = ProblemSchema), (status = 401, body = ProblemSchema),
         (status = 403, body = ProblemSchema), (status = 422, body = ProblemSchema), (status = 429, body = ProblemSchema),
@@ -358,7 +358,7 @@ pub(crate) struct Filter {
 }
 
 /// What the caller reported, the newest first.
-#[utoipa::path(get, path = "/api/v1/reports/mine", tag = "reports", params(Filter),
+#[utoipa::path(get, path = "/api/v1/reports/mine", operation_id = "my_reports", tag = "reports", params(Filter),
     responses((status = 200, body = ReportPage), (status = 400, body = ProblemSchema)))]
 pub(crate) async fn mine(
     State(api): State<Api>,
@@ -375,7 +375,7 @@ pub(crate) async fn mine(
 
 /// One report and how it goes on: for whoever made it, by log-in or with the header `Report-Secret`, and for the station. No names of persons
 /// and no notes of the station.
-#[utoipa::path(get, path = "/api/v1/reports/{id}", tag = "reports",
+#[utoipa::path(get, path = "/api/v1/reports/{id}", operation_id = "report", tag = "reports",
     params(("id" = String, Path), ("Report-Secret" = Option<String>, Header)),
     responses((status = 200, body = schema::Report), (status = 401, body = ProblemSchema), (status = 404, body = ProblemSchema)))]
 pub(crate) async fn one(
@@ -407,7 +407,7 @@ pub(crate) struct AnswerBody {
 
 /// Say whether it is settled, as whoever reported it. Dissatisfied opens the incident again, twice and the community secretary hears of it. 409
 /// with the current state while nobody asks.
-#[utoipa::path(post, path = "/api/v1/reports/{id}/answer", tag = "reports", request_body = AnswerBody,
+#[utoipa::path(post, path = "/api/v1/reports/{id}/answer", operation_id = "answer_report", tag = "reports", request_body = AnswerBody,
     params(("id" = String, Path), ("Idempotency-Key" = String, Header), ("Report-Secret" = Option<String>, Header)),
     responses((status = 200, body = schema::Report), (status = 401, body = ProblemSchema), (status = 404, body = ProblemSchema),
         (status = 409, body = ProblemSchema), (status = 422, body = ProblemSchema)))]

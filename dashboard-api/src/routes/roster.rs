@@ -179,7 +179,7 @@ pub(crate) async fn resources(
 }
 
 /// Somebody takes a shift of somebody else. It counts at once and stands in the audit trail; a second swap takes it back.
-#[utoipa::path(post, path = "/api/v1/roster/swaps", tag = "roster", request_body = shape::NewSwap,
+#[utoipa::path(post, path = "/api/v1/roster/swaps", operation_id = "swap_shift", tag = "roster", request_body = shape::NewSwap,
     responses((status = 200, body = shape::Swap), (status = 400, body = schema::Problem)))]
 pub(crate) async fn swap(
     State(api): State<Api>,

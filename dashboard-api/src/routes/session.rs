@@ -84,7 +84,7 @@ pub(crate) async fn log_in(
 }
 
 /// Who is logged in.
-#[utoipa::path(get, path = "/api/v1/session", tag = "session",
+#[utoipa::path(get, path = "/api/v1/session", operation_id = "session", tag = "session",
     responses((status = 200, body = schema::Session), (status = 401, body = schema::Problem)))]
 pub(crate) async fn who(Extension(caller): Extension<Caller>) -> Json<serde_json::Value> {
     told(&caller.user)

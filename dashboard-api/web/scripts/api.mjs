@@ -9,6 +9,4 @@ if (place === undefined) {
   process.exit(1);
 }
 const document = JSON.parse(readFileSync(place, "utf8"));
-// only shapes are used here, so that names of operations need not be unique
-for (const methods of Object.values(document.paths)) for (const operation of Object.values(methods)) delete operation.operationId;
 writeFileSync(new URL("../src/api/schema.ts", import.meta.url), astToString(await openapi(document)));

@@ -472,6 +472,17 @@ pub enum DeviceState {
     NeverSeen,
 }
 
+impl DeviceState {
+    /// All of them.
+    pub const ALL: &'static [Self] = &[
+        Self::Normal,
+        Self::Alarm,
+        Self::Offline,
+        Self::Silent,
+        Self::NeverSeen,
+    ];
+}
+
 /// A registered device and what it last said of itself.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[expect(

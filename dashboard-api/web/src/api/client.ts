@@ -1,5 +1,7 @@
-/** Calls of the API. A refusal is thrown as `ApiError` with the server's problem document. */
-import type { Command, Device, Incident, IncidentItem, Meta, Page, Problem, QuarantineItem, User, Verb } from "./types";
+/** Calls of the API, typed by its document. A refusal is thrown as `ApiError` with the server's problem document. */
+import createClient from "openapi-fetch";
+import type { paths } from "./schema";
+import type { Command, Incident, IncidentItem, Problem, Verb } from "./types";
 
 export class ApiError extends Error {
   constructor(readonly problem: Problem) {
@@ -7,25 +9,27 @@ export class ApiError extends Error {
   }
 }
 
+const client = createClient<paths>({ credentials: "same-origin", cache: "no-store" });
+
 /** Status 0: the server was not reached. */
-async function call<T>(method: string, path: string, body?: unknown, headers: Record<string, string> = {}): Promise<T> {
-  let response: Response;
+function unreachable(): Problem {
+  return { type: "about:blank", status: 0, code: "unreachable", title: "", detail: "" };
+}
+
+/** What was answered; what is no answer of this API, as of a proxy in between, is a refusal with its status. */
+async function answered<T>(call: Promise<{ data?: T; error?: unknown; response: Response }>): Promise<T> {
+  let reply;
   try {
-    response = await fetch(`/api/v1/${path}`, {
-      method,
-      headers: body === undefined ? headers : { "Content-Type": "application/json", ...headers },
-      ...(body === undefined ? {} : { body: JSON.stringify(body) }),
-      credentials: "same-origin",
-      cache: "no-store",
-    });
-  } catch {
-    throw new ApiError({ status: 0, code: "unreachable", title: "", detail: "" });
+    reply = await call;
+  } catch (e) {
+    // it answered, and not in JSON
+    if (e instanceof SyntaxError) throw new ApiError({ ...unreachable(), code: "unknown", status: 502 });
+    throw new ApiError(unreachable());
   }
-  if (response.ok) {
-    return (response.status === 204 ? undefined : await response.json().catch(() => undefined)) as T;
-  }
-  const told = (await response.json().catch(() => ({}))) as Partial<Problem>;
-  throw new ApiError({ code: "unknown", title: response.statusText, detail: "", ...told, status: response.status });
+  const { data, error, response } = reply;
+  if (response.ok) return data as T;
+  const told = typeof error === "object" ? (error as Partial<Problem>) : {};
+  throw new ApiError({ ...unreachable(), code: "unknown", title: response.statusText, ...told, status: response.status });
 }
 
 /** 128 random bits. `crypto.randomUUID` does not exist on plain HTTP in a LAN. */
@@ -34,27 +38,33 @@ export function newKey(): string {
   return Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join("");
 }
 
+interface Page<T> {
+  items: T[];
+  next: string | null;
+  revision: number;
+}
+
 /** Follows `next` to the end; `revision` is the first page's, so that what changed meanwhile comes again by the feed. */
-async function all<T>(path: string): Promise<{ items: T[]; revision: number }> {
-  const first = await call<Page<T>>("GET", path);
-  const items = first.items;
-  for (let next = first.next; next !== null && next !== undefined; ) {
-    const page = await call<Page<T>>("GET", `${path}&cursor=${encodeURIComponent(next)}`);
-    items.push(...page.items);
-    next = page.next;
+async function all<T>(page: (cursor: { cursor?: string }) => Promise<Page<T>>): Promise<{ items: T[]; revision: number }> {
+  const { items, next: second, revision } = await page({});
+  for (let next = second; next !== null; ) {
+    const more = await page({ cursor: next });
+    items.push(...more.items);
+    next = more.next;
   }
-  return { items, revision: first.revision };
+  return { items, revision };
 }
 
 export const api = {
-  session: () => call<{ user: User }>("GET", "session"),
-  logIn: (login: string, password: string) => call<{ user: User }>("POST", "session", { login, password }),
-  logOut: () => call<void>("DELETE", "session"),
-  meta: () => call<Meta>("GET", "meta"),
-  activeIncidents: () => all<IncidentItem>("incidents?state=active&limit=500"),
-  incident: (id: string) => call<Incident>("GET", `incidents/${id}`),
-  devices: () => all<Device>("devices?limit=500"),
-  quarantine: () => call<Page<QuarantineItem>>("GET", "quarantine?limit=200"),
-  command: (id: string, verb: Verb, command: Command, key: string) =>
-    call<Incident>("POST", `incidents/${id}/${verb}`, command, { "Idempotency-Key": key }),
+  session: () => answered(client.GET("/api/v1/session")),
+  logIn: (login: string, password: string) => answered(client.POST("/api/v1/session", { body: { login, password } })),
+  logOut: () => answered(client.DELETE("/api/v1/session")),
+  meta: () => answered(client.GET("/api/v1/meta")),
+  activeIncidents: () =>
+    all<IncidentItem>((cursor) => answered(client.GET("/api/v1/incidents", { params: { query: { state: "active", limit: 500, ...cursor } } }))),
+  incident: (id: string) => answered(client.GET("/api/v1/incidents/{id}", { params: { path: { id } } })),
+  devices: () => answered(client.GET("/api/v1/devices")),
+  quarantine: () => answered(client.GET("/api/v1/quarantine", { params: { query: { limit: 200 } } })),
+  command: (id: string, verb: Verb, command: Command, key: string): Promise<Incident> =>
+    answered(client.POST("/api/v1/incidents/{id}/{verb}", { params: { path: { id, verb }, header: { "Idempotency-Key": key } }, body: command })),
 };

@@ -58,7 +58,7 @@ class Bench implements World {
   }
   status(state: string, asks = false): Status {
     const at = new Date(this.time).toISOString();
-    return { id: "rep_1", number: 7, type: body.type, site: "d1", text: "", photos: [], created_at: at, occurred_at: at, is_late: false, progress: [{ at, state }], state, asks };
+    return { id: "rep_1", number: 7, type: body.type, site: "d1", zone: null, place: null, text: "", photos: [], created_at: at, occurred_at: at, is_late: false, progress: [{ at, state }], state, asks, satisfaction: null };
   }
 }
 
