@@ -16,6 +16,9 @@ use store::state::{
 };
 use tracing::error;
 
+use crate::auth::Caller;
+use crate::{access, mask};
+
 /// An error on its way to the client.
 #[derive(Debug)]
 pub struct Problem {
@@ -38,6 +41,16 @@ impl Problem {
     #[must_use]
     pub(crate) fn with(mut self, name: &'static str, value: impl Into<Value>) -> Self {
         self.extra.push((name, value.into()));
+        self
+    }
+    /// What it shows besides, as this caller may see it.
+    #[must_use]
+    pub(crate) fn shown_to(mut self, caller: &Caller) -> Self {
+        if !access::sees_plates(&caller.user) {
+            self.extra
+                .iter_mut()
+                .for_each(|(_, value)| mask::value(value));
+        }
         self
     }
     /// Nobody is logged in.
@@ -162,9 +175,9 @@ impl From<CommandError> for Problem {
         let text = error.to_string();
         match error {
             CommandError::NotFound => Self::not_found("incident"),
-            CommandError::VersionConflict { current } => {
-                let current = serde_json::to_value(&*current).unwrap_or_default();
-                Self::new(StatusCode::CONFLICT, "version_conflict", text).with("current", current)
+            // how it is now is for the handler to add: who may see what of it is not known here
+            CommandError::VersionConflict { .. } => {
+                Self::new(StatusCode::CONFLICT, "version_conflict", text)
             }
             CommandError::Refused(refused) => Self::new(StatusCode::CONFLICT, "not_allowed", text)
                 .with("state", refused.state.as_str())

@@ -439,3 +439,58 @@ async fn a_live_stream_that_broke_goes_on_where_it_was_without_gap_or_double() {
     let expected: Vec<u64> = (start + 1..).take(all.len()).collect();
     assert_eq!(all, expected, "gap-free, in order, each once");
 }
+
+#[tokio::test]
+async fn a_conflict_shows_a_plate_to_nobody_who_does_not_see_it_anyway() {
+    const PLATE: &str = "浙G8K2M6";
+    let dir = tempfile::tempdir().expect("a directory");
+    let hub = Hub::start(dir.path()).await;
+    let gate = hub.demo.device("barrier").clone();
+    let kind = "vehicle.plate_read";
+    let read = json!({"id": "p", "kind": kind, "phase": "instant",
+        "attrs": {"plate": PLATE, "confidence": 0.99, "direction": "in"}});
+    let topic = gate.event_topic(kind);
+    let sent = publish(
+        &hub.demo,
+        &gate,
+        &topic,
+        read.to_string().as_bytes(),
+        1,
+        "mqttv5",
+    );
+    assert!(sent.status.success());
+    let (operator, lead) = (hub.api("operator"), hub.api("station_lead"));
+    let incident = operator.incident_of("B1").await;
+    let id = incident["id"].as_str().expect("an id");
+    let stale = json!({"expected_version": 0});
+    for (api, sees) in [(&operator, false), (&lead, true)] {
+        let key = format!("stale-{sees}");
+        let (status, refused) = api
+            .command(id, "claim", &key, &stale)
+            .await
+            .expect("answers");
+        assert_eq!(
+            (status, &refused["code"]),
+            (409, &json!("version_conflict"))
+        );
+        assert_eq!(refused["current"]["id"], id);
+        assert_eq!(refused.to_string().contains(PLATE), sees, "{refused}");
+    }
+    let alarm = &incident_alarm(&lead, id).await;
+    let path = format!("/api/v1/alarms/{alarm}/acknowledge");
+    for (api, sees) in [(&operator, false), (&lead, true)] {
+        let (status, refused) = api.post(&path, "stale", &stale).await.expect("answers");
+        assert_eq!(status, 409, "{refused}");
+        assert!(refused["alarm"].is_object(), "{refused}");
+        assert_eq!(refused.to_string().contains(PLATE), sees, "{refused}");
+    }
+}
+
+async fn incident_alarm(api: &blackbox::Api, id: &str) -> String {
+    let incident = api.get(&format!("/api/v1/incidents/{id}")).await;
+    let incident = incident.expect("an incident");
+    incident["alarms"][0]["id"]
+        .as_str()
+        .expect("an alarm")
+        .to_owned()
+}

@@ -128,7 +128,10 @@ fn the_check_sees_what_is_missing_foreign_and_of_no_list() {
     }}}));
     for (value, faults) in [
         (json!({"word": "yes", "all": []}), 0),
-        (json!({"word": "yes", "n": null, "all": [{"word": "yes"}]}), 0),
+        (
+            json!({"word": "yes", "n": null, "all": [{"word": "yes"}]}),
+            0,
+        ),
         (json!({"word": "no", "all": []}), 1),
         (json!({"all": [{"n": "1"}]}), 3),
         (json!({"word": "yes", "all": [], "more": 1}), 1),
@@ -169,10 +172,14 @@ async fn answers_are_as_the_document_says() {
         .expect("answers");
     assert_eq!(status, 409);
     document.assert_is(document.schema("Problem"), &refused, "the conflict");
-    eventually("what cannot be read is listed", Duration::from_secs(10), || async {
-        let all = api.items("/api/v1/quarantine").await.ok()?;
-        (!all.is_empty()).then_some(())
-    })
+    eventually(
+        "what cannot be read is listed",
+        Duration::from_secs(10),
+        || async {
+            let all = api.items("/api/v1/quarantine").await.ok()?;
+            (!all.is_empty()).then_some(())
+        },
+    )
     .await;
     let lead = hub.api("station_lead");
     let (status, handover) = lead
@@ -180,7 +187,11 @@ async fn answers_are_as_the_document_says() {
         .await
         .expect("answers");
     assert_eq!(status, 200);
-    document.assert_is(document.answer("post", "/api/v1/handover"), &handover, "handover");
+    document.assert_is(
+        document.answer("post", "/api/v1/handover"),
+        &handover,
+        "handover",
+    );
 
     let paths: Vec<String> = document.0["paths"]
         .as_object()

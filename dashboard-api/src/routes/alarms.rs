@@ -187,6 +187,7 @@ async fn done(
         .deps
         .state
         .act_on_alarm(id, expected_version, key, act, who, book)
-        .await?;
+        .await
+        .map_err(|error| Problem::from(error).shown_to(caller))?;
     shown(&item, caller)
 }

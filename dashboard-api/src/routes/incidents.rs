@@ -8,7 +8,7 @@ use domain::incident::{Actor, Command, Evidence, EvidenceKind, Verb};
 use domain::{DepartmentId, IncidentId};
 use serde::Deserialize;
 use serde_json::Value;
-use store::state::{IncidentFilter, IncidentView};
+use store::state::{CommandError, IncidentFilter, IncidentView};
 
 use super::{idempotency_key, parse, shown};
 use crate::auth::Caller;
@@ -192,10 +192,18 @@ pub(crate) async fn command(
         into,
         answer: parse("answer", request.answer.as_deref())?,
     };
-    let view = api
+    let done = api
         .deps
         .state
         .command(id, request.expected_version, key, command)
-        .await?;
-    whole(&api, &caller, &view).await
+        .await;
+    match done {
+        Ok(view) => whole(&api, &caller, &view).await,
+        Err(CommandError::VersionConflict { current }) => {
+            let Json(now) = whole(&api, &caller, &current).await?;
+            let problem = Problem::from(CommandError::VersionConflict { current });
+            Err(problem.with("current", now))
+        }
+        Err(other) => Err(other.into()),
+    }
 }
