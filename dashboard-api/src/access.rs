@@ -146,6 +146,14 @@ pub const ROUTES: &[(&str, &str, Callers)] = &[
     ),
     // figures of departments and places, none of persons
     ("GET", "/api/v1/kpi", KEEPERS),
+    ("GET", "/api/v1/load", EVERYBODY),
+    ("GET", "/api/v1/storms", EVERYBODY),
+    // what is folded is P3 and P4: property managers handle it too
+    (
+        "POST",
+        "/api/v1/storms/{id}/acknowledge",
+        Callers::Roles(&[Operator, StationLead, PropertyManager, Administrator]),
+    ),
     ("GET", "/api/v1/report/form", Callers::Anybody),
     // without a log-in: a secret of one's own, and so many from an address
     ("POST", "/api/v1/reports", Callers::Anybody),

@@ -173,8 +173,8 @@ struct Api {
 
 fn api() -> OpenApiRouter<Api> {
     use routes::{
-        alarms, devices, duty_book, enrolment, events, incidents, kpi, live, maintenance, meta,
-        photos, reports, roster, session,
+        alarms, devices, duty_book, enrolment, events, incidents, kpi, live, load, maintenance,
+        meta, photos, reports, roster, session,
     };
     use utoipa_axum::routes;
     OpenApiRouter::with_openapi(document::Document::openapi())
@@ -205,6 +205,9 @@ fn api() -> OpenApiRouter<Api> {
         .routes(routes!(duty_book::prepare))
         .routes(routes!(duty_book::sign))
         .routes(routes!(kpi::kpi))
+        .routes(routes!(load::load))
+        .routes(routes!(load::storms))
+        .routes(routes!(load::acknowledge))
         .routes(routes!(reports::form))
         .routes(routes!(reports::report))
         .routes(routes!(reports::mine))

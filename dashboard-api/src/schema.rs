@@ -7,6 +7,7 @@
 
 pub mod duty_book;
 pub mod kpi;
+pub mod load;
 pub mod report;
 pub mod roster;
 pub mod words;
@@ -135,6 +136,8 @@ pub struct IncidentItem {
     #[schema(value_type = words::Satisfaction)]
     pub satisfaction: String,
     pub reporter: Option<String>,
+    /// The card into which a flood has folded it, see `/api/v1/storms`.
+    pub storm: Option<String>,
     pub revision: u64,
 }
 
@@ -519,6 +522,7 @@ pub struct Heartbeat {
     pub version: String,
     /// Changes with the dashboard's files.
     pub ui_hash: String,
+    pub rate: load::Rate,
 }
 
 /// What an incident can have been.

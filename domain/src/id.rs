@@ -234,6 +234,10 @@ made!(
     MaintenanceId, "mnt_"
 );
 made!(
+    /// Incidents of one rule in one building that a flood folds together.
+    StormId, "stm_"
+);
+made!(
     /// What one person reported once.
     ReportId, "rep_"
 );

@@ -17,7 +17,7 @@ pub mod uplink;
 pub use event::{Attrs, ClockSource, DeviceClass, Event, Kind, Phase, Severity};
 pub use id::{
     AlarmId, DepartmentId, DeviceId, EventId, IncidentId, ReportId, Revision, RuleId, Seq, SiteId,
-    TaskId, UserId, ZoneId,
+    StormId, TaskId, UserId, ZoneId,
 };
 pub use jiff::Timestamp;
 pub use uplink::{Lane, Uplink, UplinkExtra, UplinkFlags};

@@ -19,6 +19,8 @@ use crate::clock::Clock;
 
 /// How often it is looked: a deadline is met at most this much late.
 const TICK: Duration = Duration::from_millis(250);
+/// Every so many looks it is measured how much rings.
+const MEASURED_EVERY: u64 = 4;
 /// Deliveries taken at a time.
 const DELIVERIES: u32 = 64;
 
@@ -36,11 +38,16 @@ pub async fn run(
     let mut tick = tokio::time::interval(TICK);
     tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let mut is_full = false;
+    let mut rounds = 0_u64;
     loop {
         tokio::select! {
             () = stop.cancelled() => return Ok(()),
             _ = tick.tick() => {}
         }
+        if rounds.is_multiple_of(MEASURED_EVERY) {
+            measure(&state, clock.now()).await?;
+        }
+        rounds += 1;
         let now_book = Arc::clone(&book.borrow());
         match round(&state, &now_book, clock.now(), log_every).await {
             Ok(()) => is_full = false,
@@ -53,6 +60,15 @@ pub async fn run(
             Err(e) => return Err(e.into()),
         }
     }
+}
+
+/// How much rings now, for the screens and for Prometheus.
+async fn measure(state: &State, now: Timestamp) -> Result<(), StateError> {
+    let rate = state.measure_rate(now).await?;
+    let per_seat = rate.alarms as f64 / rate.seats as f64;
+    metrics::gauge!("hub_alarm_rate_10_minutes_per_seat").set(per_seat);
+    metrics::gauge!("hub_alarm_flood").set(f64::from(u8::from(rate.flood_since.is_some())));
+    Ok(())
 }
 
 async fn round(

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context as _, bail};
+use domain::alarm::flood::Seats;
 use domain::place::Registry;
 use domain::rule::{Engine, RuleBook, RuleError, RuleSet};
 use domain::{Lane, Seq};
@@ -233,7 +234,11 @@ impl Stores {
         for damage in &recovery.damage {
             warn!(journal.damage = %damage, "journal has damage inside");
         }
-        let state = State::open(&dir.join("state.db"), Arc::clone(&catalogue.registry))
+        let (registry, seats) = (
+            Arc::clone(&catalogue.registry),
+            Seats::new(config.kpi.seats),
+        );
+        let state = State::open_with(&dir.join("state.db"), registry, seats)
             .await
             .context("opening the state")?;
         let photos = Room::open(&dir.join("photos"), &state.photo_names().await?)

@@ -41,7 +41,7 @@ const DOERS: &[&str] = &[
 ];
 
 /// Method, path, who may, and what they then get.
-const ROUTES: [(&str, &str, &[&str], u16); 32] = [
+const ROUTES: [(&str, &str, &[&str], u16); 35] = [
     ("GET", "/api/v1/session", EVERYBODY, 200),
     ("DELETE", "/api/v1/session", EVERYBODY, 204),
     ("GET", "/api/v1/meta", EVERYBODY, 200),
@@ -65,6 +65,19 @@ const ROUTES: [(&str, &str, &[&str], u16); 32] = [
         "/api/v1/counts?from=2026-11-23T00:00:00Z&to=2026-11-24T00:00:00Z",
         EVERYBODY,
         200,
+    ),
+    ("GET", "/api/v1/load", EVERYBODY, 200),
+    ("GET", "/api/v1/storms", EVERYBODY, 200),
+    (
+        "POST",
+        "/api/v1/storms/stm_00000000000000000000000000000000/acknowledge",
+        &[
+            "operator",
+            "station_lead",
+            "property_manager",
+            "administrator",
+        ],
+        400,
     ),
     ("GET", "/api/v1/alarms", EVERYBODY, 200),
     (

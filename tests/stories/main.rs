@@ -14,6 +14,7 @@ mod disk_full;
 mod document;
 mod duty_book;
 mod enrolment;
+mod flood;
 mod kill9;
 mod kpi;
 mod power_cut;

@@ -38,8 +38,8 @@ pub(crate) struct From {
 
 type Out = Sender<Result<Event, Infallible>>;
 
-/// Changes as they happen. Events: `incident`, `alarm`, `maintenance`, `device`, `quarantine` (the list's object), `notification` (who is
-/// told of what), `hb`, `reset`.
+/// Changes as they happen. Events: `incident`, `alarm`, `maintenance`, `device`, `quarantine`, `storm` (the list's object), `notification` (who
+/// is told of what), `hb` (every two seconds, with how much rings), `reset`.
 #[utoipa::path(get, path = "/api/v1/live", tag = "incidents", params(From, ("Last-Event-ID" = Option<u64>, Header)),
     responses((status = 200, content_type = "text/event-stream", body = String)))]
 pub(crate) async fn live(
@@ -112,7 +112,7 @@ async fn follow(
             _ = heartbeat.tick() => {
                 let told = json!({
                     "revision": state.revision(), "server_time": Moment((api.deps.clock)()),
-                    "version": env!("CARGO_PKG_VERSION"), "ui_hash": api.deps.ui.hash(),
+                    "version": env!("CARGO_PKG_VERSION"), "ui_hash": api.deps.ui.hash(), "rate": state.rate(),
                 });
                 if out.send(Ok(Event::default().event("hb").data(told.to_string()))).await.is_err() {
                     return Ok(());

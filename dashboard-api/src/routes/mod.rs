@@ -8,6 +8,7 @@ pub(crate) mod events;
 pub(crate) mod incidents;
 pub(crate) mod kpi;
 pub(crate) mod live;
+pub(crate) mod load;
 pub(crate) mod maintenance;
 pub(crate) mod meta;
 pub(crate) mod ops;

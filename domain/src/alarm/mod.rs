@@ -6,11 +6,15 @@
 //! holds it back; until then it keeps the finding that it will annunciate with.
 
 mod flags;
+pub mod flood;
 mod maintenance;
+mod metrics;
 mod tally;
 
 pub use flags::{Flag, Flags, REASON_CHARS_MAX, Refused, SHELF_MAX, Shelf};
 pub use maintenance::{BadWindow, Scope, WINDOW_AHEAD_MAX, WINDOW_MAX, Window, WindowState};
+pub(crate) use metrics::peak;
+pub use metrics::{AlarmMetrics, Rang};
 pub use tally::{CHATTER_QUIET, CHATTER_WITHIN, FLEETING, Tally};
 
 use crate::incident::{Incident, words};

@@ -226,6 +226,7 @@ impl Work {
         incident.closed_at = None;
         incident.cause = None;
         incident.acknowledged = None;
+        incident.storm = None;
         incident.due.acknowledge = after(at, incident.plan.clocks.acknowledge_s);
         incident.due.resolve = after(at, incident.plan.clocks.resolve_s);
         let course = &mut incident.course;

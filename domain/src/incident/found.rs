@@ -8,6 +8,7 @@ use super::{
     Act, By, Condition, Course, DEPARTMENTS_MAX, DETAIL_KEYS_MAX, Due, Effect, Incident,
     IncidentState, Plan, Reporter, Standing, TaskState,
 };
+use crate::alarm::flood::folds;
 use crate::rule::{Clocks, Finding, RuleMeta};
 use crate::{DepartmentId, IncidentId, RuleId, Severity, Timestamp};
 
@@ -94,6 +95,7 @@ impl Incident {
                 lasting: finding.lasting,
                 ..Course::begin(finding.at)
             },
+            storm: None,
         };
         let mut work = Work {
             incident,
@@ -127,6 +129,8 @@ impl Incident {
         work.tell(finding);
         let is_less = finding.severity > work.incident.severity;
         let was = std::mem::replace(&mut work.incident.rule, finding.rule.clone());
+        // the card is of the former rule
+        work.incident.storm = None;
         work.record(Act::Absorb, None, &was, &finding.rule);
         work.raise(finding.severity, meta);
         let incident = &mut work.incident;
@@ -261,6 +265,7 @@ impl Work {
             return false;
         }
         let was = std::mem::replace(&mut incident.severity, severity);
+        incident.storm = incident.storm.filter(|_| folds(severity));
         let clocks = meta.clocks_for(severity);
         incident.plan.clocks = clocks;
         let due = due_from(self.at, clocks);

@@ -55,8 +55,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::rule::{Clocks, RuleMeta};
 use crate::{
-    DepartmentId, DeviceClass, DeviceId, IncidentId, ReportId, RuleId, Severity, SiteId, Timestamp,
-    UserId, ZoneId,
+    DepartmentId, DeviceClass, DeviceId, IncidentId, ReportId, RuleId, Severity, SiteId, StormId,
+    Timestamp, UserId, ZoneId,
 };
 
 /// The number of the first incident; people say it aloud, and four digits sound like a number.
@@ -168,6 +168,8 @@ pub struct Incident {
     pub reporter: Option<Reporter>,
     /// How the work has gone so far.
     pub course: Course,
+    /// The card that it is folded into on the board, since a flood; never while it is urgent.
+    pub storm: Option<StormId>,
 }
 
 /// How an incident stands by what its alarms say.

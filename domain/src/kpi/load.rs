@@ -6,12 +6,12 @@ use jiff::SignedDuration;
 use serde::Serialize;
 
 use super::permille;
+use crate::alarm::flood::FLOOD_ABOVE;
+use crate::alarm::peak;
 use crate::{RuleId, Severity, Timestamp};
 
 /// Minutes over which a peak and a flood are measured.
 pub const PERIOD_MIN: i64 = 10;
-/// More than so many alarms a seat in that time are a flood.
-const FLOOD_ABOVE: u64 = 10;
 /// An alarm that goes on for so long is stale.
 const STALE_AFTER: SignedDuration = SignedDuration::from_hours(24);
 /// Sources that are named.
@@ -84,14 +84,7 @@ impl Load {
         let span_s = u64::try_from(to.duration_since(from).as_secs()).unwrap_or(0);
         let period = SignedDuration::from_mins(PERIOD_MIN);
         let period_s = period.as_secs().unsigned_abs();
-        let mut peak = 0;
-        let mut first = 0;
-        for (position, now) in rung.iter().enumerate() {
-            while now.at.duration_since(rung[first].at) >= period {
-                first += 1;
-            }
-            peak = peak.max((position - first + 1) as u64);
-        }
+        let times: Vec<Timestamp> = rung.iter().map(|r| r.at).collect();
         let mut in_period: BTreeMap<u64, u64> = BTreeMap::new();
         let (mut sources, mut by_severity) = (BTreeMap::new(), BTreeMap::new());
         let mut stale = 0;
@@ -124,7 +117,7 @@ impl Load {
             per_hour_and_seat_milli: (n * 3_600_000)
                 .checked_div(span_s * seats)
                 .unwrap_or_default(),
-            peak_10_min: peak,
+            peak_10_min: peak(&times, period),
             periods,
             flood_periods,
             flood_permille: permille(flood_periods, periods),

@@ -254,7 +254,7 @@ impl State {
             let current = item(&before);
             return Err(AlarmError::VersionConflict { current });
         }
-        let mut annunciator = Annunciator::new(book, &self.shared.registry);
+        let mut annunciator = Annunciator::new(book, &self.shared);
         annunciator.let_go(&mut tx, &before, after, at).await?;
         audit::append(&mut tx, vec![entry(&before, act, by, at)]).await?;
         let news = self

@@ -1,21 +1,22 @@
-//! What is due by the clock: shelves that end, maintenance windows that begin and end, chattering that is over.
+//! What is due by the clock: shelves that end, maintenance windows that begin and end, chattering and floods that are over.
 //!
 //! Rows say what is due; nothing waits in memory, so a hub that was away does at its start what it has missed.
 
 use domain::Timestamp;
+use domain::alarm::flood::window_start;
 use domain::rule::RuleBook;
 
 use super::batch::Committed;
 use super::device::Touched;
 use super::error::StateError;
 use super::finding::Annunciator;
-use super::{State, alarm, alarms, maintenance, tally};
+use super::{State, alarm, alarms, flood, maintenance, tally};
 
 /// Rows of each sort that are dealt with in one transaction; the others are due again at once.
 const DUE_MAX: i64 = 200;
 
 impl State {
-    /// Does what is due by `now`, in one transaction. Asking costs five look-ups in indexes when nothing is.
+    /// Does what is due by `now`, in one transaction. Asking costs six look-ups in indexes when nothing is.
     ///
     /// # Errors
     /// A database that cannot be read or written: nothing has happened, and it stays due.
@@ -31,7 +32,8 @@ impl State {
             });
         }
         let mut tx = self.begin().await?;
-        let mut annunciator = Annunciator::new(book, &self.shared.registry);
+        let mut annunciator = Annunciator::new(book, &self.shared);
+        flood::end_if_calm(&mut tx, self.shared.seats, now).await?;
         let windows = maintenance::turn_due(&mut tx, &mut annunciator, now, DUE_MAX).await?;
         for before in alarms::shelf_due(&mut tx, now, DUE_MAX).await? {
             alarm::shelf_over(&mut tx, &mut annunciator, before, now).await?;
@@ -67,9 +69,13 @@ impl State {
                OR EXISTS (SELECT 1 FROM maintenance WHERE state = 'planned' AND starts_at <= $1)
                OR EXISTS (SELECT 1 FROM maintenance WHERE state = 'active' AND ends_at <= $1)
                OR EXISTS (SELECT 1 FROM alarm_tally WHERE forgotten_at <= $1)
-               OR EXISTS (SELECT 1 FROM alarm WHERE state <> 'normal' AND quiet_until IS NOT NULL AND quiet_until <= $1)",
+               OR EXISTS (SELECT 1 FROM alarm WHERE state <> 'normal' AND quiet_until IS NOT NULL AND quiet_until <= $1)
+               OR EXISTS (SELECT 1 FROM flood WHERE ended_at IS NULL AND (SELECT COUNT(*) FROM
+                    (SELECT 1 FROM alarm WHERE annunciated_at > $2 LIMIT $3)) < $3)",
         )
         .bind(now.as_microsecond())
+        .bind(window_start(now).as_microsecond())
+        .bind(i64::try_from(self.shared.seats.calm_rank()).unwrap_or(i64::MAX))
         .fetch_one(&self.shared.read)
         .await?)
     }

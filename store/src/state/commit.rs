@@ -20,7 +20,7 @@ use super::incidents::{self, json};
 use super::open::cursor;
 use super::query::quarantine_item;
 use super::view::IncidentItem;
-use super::{State, device, seen};
+use super::{State, device, flood, seen};
 
 /// How often a full disk is tried again.
 const LOOK_AGAIN: Duration = Duration::from_millis(500);
@@ -80,7 +80,7 @@ impl State {
             .shared
             .devices
             .plan(batch.devices.clone(), &self.shared.registry);
-        let mut annunciator = Annunciator::new(book, &self.shared.registry);
+        let mut annunciator = Annunciator::new(book, &self.shared);
         let mut turned = touched.turned.iter().peekable();
         for finding in &batch.findings {
             // what a device said before it went away it said itself; what is found of its going, or by time, is known
@@ -146,6 +146,9 @@ impl State {
         let changed = outcome.changed.iter().copied();
         let mut news: Vec<News> = changed.map(News::Incident).collect();
         news.extend(self.alarm_news(outcome.told.values()));
+        for storm in &outcome.storms {
+            news.push(flood::news(connection, &self.shared.registry, *storm).await?);
+        }
         news.extend(items.into_iter().map(|item| News::Made {
             kind: "device",
             id: item.id.to_string(),

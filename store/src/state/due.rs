@@ -97,7 +97,7 @@ impl State {
         .bind(INCIDENTS_MAX)
         .fetch_all(&mut *tx)
         .await?;
-        let mut annunciator = Annunciator::new(book, &self.shared.registry);
+        let mut annunciator = Annunciator::new(book, &self.shared);
         for id in ids {
             let id: IncidentId = incidents::word(&id)?;
             let (incident, _) = incidents::load(&mut tx, id)

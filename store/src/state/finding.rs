@@ -14,13 +14,13 @@ use domain::alarm::{Alarm, Latch};
 use domain::incident::{Incident, in_working_time};
 use domain::place::Registry;
 use domain::rule::{Finding, FindingKind, Mode, RuleBook, RuleMeta};
-use domain::{AlarmId, DeviceId, IncidentId, Timestamp};
+use domain::{AlarmId, DeviceId, IncidentId, StormId, Timestamp};
 use sha2::{Digest as _, Sha256};
 use sqlx::SqliteConnection;
 
 use super::error::StateError;
 use super::view::EVENTS_MAX;
-use super::{alarms, incidents, tally};
+use super::{Shared, alarms, flood, incidents, tally};
 
 /// What the findings of a batch came to.
 #[derive(Default)]
@@ -32,6 +32,8 @@ pub(super) struct Outcome {
     pub(super) told: BTreeMap<AlarmId, Alarm>,
     /// Devices whose alarms changed.
     pub(super) devices: BTreeSet<DeviceId>,
+    /// Cards into which incidents were folded.
+    pub(super) storms: BTreeSet<StormId>,
     /// What the hub found itself while it was at it.
     pub(super) follow_up: Vec<Finding>,
 }
@@ -49,14 +51,16 @@ pub(super) fn made(at: Timestamp, about: &str) -> uuid::Uuid {
 pub(super) struct Annunciator<'a> {
     pub(super) book: &'a RuleBook,
     pub(super) registry: &'a Registry,
+    pub(super) shared: &'a Shared,
     pub(super) outcome: Outcome,
 }
 
 impl<'a> Annunciator<'a> {
-    pub(super) fn new(book: &'a RuleBook, registry: &'a Registry) -> Self {
+    pub(super) fn new(book: &'a RuleBook, shared: &'a Shared) -> Self {
         Self {
             book,
-            registry,
+            registry: &shared.registry,
+            shared,
             outcome: Outcome::default(),
         }
     }
@@ -215,6 +219,10 @@ impl<'a> Annunciator<'a> {
         alarm: Alarm,
         known: Option<Incident>,
     ) -> Result<(), StateError> {
+        let rings = alarm.annunciated_at.is_none();
+        if rings {
+            flood::end_if_calm(connection, self.shared.seats, finding.at).await?;
+        }
         let mut near = Near::of(connection, finding, meta, self.book).await?;
         let is_known = known.is_some();
         let incident = if let Some(incident) = known.or_else(|| near.absorbing.pop()) {
@@ -250,6 +258,9 @@ impl<'a> Annunciator<'a> {
         };
         self.keep(connection, before, &alarm).await?;
         note_event(connection, incident.id, finding).await?;
+        if rings {
+            self.rang(connection, &incident, finding.at).await?;
+        }
 
         // what is resolved takes no work over
         if incident.state.is_open() {

@@ -47,6 +47,7 @@ pub(super) struct IncidentRow {
     verify: i64,
     reporter: Option<String>,
     course: String,
+    storm: Option<String>,
 }
 
 #[derive(FromRow)]
@@ -154,6 +155,7 @@ impl IncidentRow {
             } else {
                 list(&self.course)?
             },
+            storm: opt_word(self.storm.as_ref())?,
         })
     }
 }
@@ -295,6 +297,22 @@ pub(super) async fn open_in(
     Ok(found.into_iter().map(|(incident, _)| incident).collect())
 }
 
+/// Open incidents that were opened after `since`, the oldest first.
+pub(super) async fn open_since(
+    connection: &mut SqliteConnection,
+    since: Timestamp,
+) -> Result<Vec<Incident>, StateError> {
+    let rows: Vec<IncidentRow> = sqlx::query_as(
+        "SELECT * FROM incident WHERE opened_at > $1
+           AND state IN ('open', 'acknowledged', 'verifying', 'dispatched') ORDER BY number",
+    )
+    .bind(since.as_microsecond())
+    .fetch_all(&mut *connection)
+    .await?;
+    let found = assemble(connection, rows).await?;
+    Ok(found.into_iter().map(|(incident, _)| incident).collect())
+}
+
 /// The next short number.
 pub(super) async fn next_number(connection: &mut SqliteConnection) -> Result<u64, StateError> {
     let number: i64 = sqlx::query_scalar(
@@ -316,17 +334,17 @@ pub(super) async fn save(
         None => {
             "INSERT INTO incident (number, version, severity, state, condition, rule, subject, class, site, zone, device, lead, co,
                clocks, opened_at, occurred_at, last_event_at, count, acknowledged_at, acknowledged_by, resolved_at, closed_at,
-               cause, parent, acknowledge_due, resolve_due, detail, verify, reporter, course, due_at, id, revision)
+               cause, parent, acknowledge_due, resolve_due, detail, verify, reporter, course, due_at, storm, id, revision)
              VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, $23, $24,
-               $25, $26, $27, $28, $29, $30, $31, $32, $33)"
+               $25, $26, $27, $28, $29, $30, $31, $32, $33, $34)"
         }
         Some(_) => {
             "UPDATE incident SET number = $1, version = $2, severity = $3, state = $4, condition = $5, rule = $6, subject = $7,
                class = $8, site = $9, zone = $10, device = $11, lead = $12, co = $13, clocks = $14, opened_at = $15,
                occurred_at = $16, last_event_at = $17, count = $18, acknowledged_at = $19, acknowledged_by = $20,
                resolved_at = $21, closed_at = $22, cause = $23, parent = $24, acknowledge_due = $25, resolve_due = $26,
-               detail = $27, verify = $28, reporter = $29, course = $30, due_at = $31
-             WHERE id = $32 AND version = $33"
+               detail = $27, verify = $28, reporter = $29, course = $30, due_at = $31, storm = $32
+             WHERE id = $33 AND version = $34"
         }
     };
     let us = |at: Timestamp| at.as_microsecond();
@@ -363,6 +381,7 @@ pub(super) async fn save(
         .bind(incident.reporter.as_ref().map(json))
         .bind(json(&incident.course))
         .bind(incident.next_due().map(us))
+        .bind(incident.storm.map(|id| id.to_string()))
         .bind(incident.id.to_string())
         .bind(before.unwrap_or(0))
         .execute(&mut *connection)

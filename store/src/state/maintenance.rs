@@ -293,7 +293,7 @@ impl State {
         let Some(window) = before.end(at, Some(by.clone())) else {
             return Err(MaintenanceError::Over { current });
         };
-        let mut annunciator = Annunciator::new(book, &self.shared.registry);
+        let mut annunciator = Annunciator::new(book, &self.shared);
         over_now(&mut tx, &mut annunciator, &window, by.as_str(), at).await?;
         let outcome = annunciator.outcome;
         let mut told = self

@@ -22,6 +22,7 @@ mod enrolment;
 mod error;
 mod feed;
 mod finding;
+mod flood;
 mod hold;
 mod incidents;
 mod kpi;
@@ -56,6 +57,7 @@ pub use duty_book::{
 pub use enrolment::{CertificateRow, Enrolled, INVITATION_LIFE, OVERLAP};
 pub use error::StateError;
 pub use feed::{FEED_ROWS_MAX, FeedRow};
+pub use flood::{LoadReport, METRICS_SPAN_MAX, Rate, STORMS_MAX, StormAcknowledged, StormItem};
 pub use kpi::{Coverage, KpiQuery, KpiReport, Standing};
 pub use maintenance::{MaintenanceError, NewWindow};
 pub use notified::{NOTIFIED_MAX, NotifiedItem, ToldItem};
@@ -79,6 +81,7 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicI64;
 
 use domain::Revision;
+use domain::alarm::flood::Seats;
 use domain::place::Registry;
 use sqlx::SqlitePool;
 use tokio::sync::{Semaphore, watch};
@@ -95,6 +98,10 @@ struct Shared {
     /// Connections that only read.
     read: SqlitePool,
     registry: Arc<Registry>,
+    /// Operators' seats: they say how much is a flood.
+    seats: Seats,
+    /// How much rings, as it was last measured.
+    rate: watch::Sender<Rate>,
     /// What devices last said of themselves.
     devices: device::Presence,
     /// Rows of the table of what rules have seen.

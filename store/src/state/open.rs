@@ -4,6 +4,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
+use domain::alarm::flood::Seats;
 use domain::place::Registry;
 use domain::rule::WindowRow;
 use domain::{Revision, Seq};
@@ -13,6 +14,7 @@ use tokio::sync::{Semaphore, watch};
 
 use super::device::Presence;
 use super::error::StateError;
+use super::flood::Rate;
 use super::{Shared, State, feed, seen};
 
 /// Connections that read at one time.
@@ -25,11 +27,24 @@ const STATEMENTS_MAX: usize = 256;
 const HASHING_MAX: usize = 2;
 
 impl State {
-    /// Opens the state in a file that only its owner may read, and brings it up to date; makes it if it is not there.
+    /// Opens the state of a station with one seat ([`open_with`](Self::open_with)).
+    ///
+    /// # Errors
+    /// As there.
+    pub async fn open(path: &Path, registry: Arc<Registry>) -> Result<Self, StateError> {
+        Self::open_with(path, registry, Seats::new(1)).await
+    }
+
+    /// Opens the state in a file that only its owner may read, and brings it up to date; makes it if it is not there. The number of seats says
+    /// how many alarms are a flood.
     ///
     /// # Errors
     /// A file that cannot be made or read, or one that a newer hub has written.
-    pub async fn open(path: &Path, registry: Arc<Registry>) -> Result<Self, StateError> {
+    pub async fn open_with(
+        path: &Path,
+        registry: Arc<Registry>,
+        seats: Seats,
+    ) -> Result<Self, StateError> {
         make_private(path).map_err(|source| StateError::File {
             path: path.display().to_string(),
             source,
@@ -57,6 +72,8 @@ impl State {
                 write,
                 read,
                 registry,
+                seats,
+                rate: watch::Sender::new(Rate::calm(seats)),
                 devices,
                 seen_rows: seen_rows.into(),
                 revision: watch::Sender::new(revision),

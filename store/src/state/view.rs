@@ -13,7 +13,7 @@ use domain::place::Registry;
 use domain::rule::Mode;
 use domain::{
     AlarmId, DepartmentId, DeviceClass, DeviceId, EventId, IncidentId, Revision, RuleId, Seq,
-    Severity, SiteId, TaskId, Timestamp, UserId, ZoneId,
+    Severity, SiteId, StormId, TaskId, Timestamp, UserId, ZoneId,
 };
 use serde::{Deserialize, Serialize};
 
@@ -124,6 +124,8 @@ pub struct IncidentItem {
     pub satisfaction: Satisfaction,
     /// The user who reported it.
     pub reporter: Option<UserId>,
+    /// The card into which a flood has folded it.
+    pub storm: Option<StormId>,
     pub revision: Revision,
 }
 
@@ -186,6 +188,7 @@ impl IncidentItem {
                 Some(Reporter::User(user)) => Some(user.clone()),
                 Some(Reporter::Report(_)) | None => None,
             },
+            storm: incident.storm,
             revision,
         }
     }

@@ -65,6 +65,9 @@ export const api = {
   incident: (id: string) => answered(client.GET("/api/v1/incidents/{id}", { params: { path: { id } } })),
   devices: () => answered(client.GET("/api/v1/devices")),
   quarantine: () => answered(client.GET("/api/v1/quarantine", { params: { query: { limit: 200 } } })),
+  storms: () => answered(client.GET("/api/v1/storms")),
+  acknowledgeStorm: (id: string, seen_at: string) =>
+    answered(client.POST("/api/v1/storms/{id}/acknowledge", { params: { path: { id } }, body: { seen_at } })),
   command: (id: string, verb: Verb, command: Command, key: string): Promise<Incident> =>
     answered(client.POST("/api/v1/incidents/{id}/{verb}", { params: { path: { id, verb }, header: { "Idempotency-Key": key } }, body: command })),
 };

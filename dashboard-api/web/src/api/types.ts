@@ -25,5 +25,7 @@ export type Rule = Schemas["Rule"];
 export type Site = Schemas["Site"];
 export type Building = Schemas["Building"];
 export type Command = Schemas["Request"];
+export type Storm = Schemas["Storm"];
+export type Rate = Schemas["Rate"];
 export type Problem = Schemas["Problem"];
 export type Heartbeat = Schemas["Heartbeat"];

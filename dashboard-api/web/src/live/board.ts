@@ -1,6 +1,6 @@
 /** What is on the board: a plain sorted array that is changed in place, and a copy for the screen at most every 100 ms. */
 import { shallowRef } from "vue";
-import type { Device, IncidentItem, QuarantineItem } from "../api/types";
+import type { Device, IncidentItem, QuarantineItem, Storm } from "../api/types";
 import { insert, isOnBoard, remove } from "./order";
 
 const PAINT_MS = 100;
@@ -10,12 +10,14 @@ const QUARANTINE_ROWS = 500;
 export const rows = shallowRef<readonly IncidentItem[]>([]);
 export const devices = shallowRef<readonly Device[]>([]);
 export const quarantine = shallowRef<readonly QuarantineItem[]>([]);
+export const storms = shallowRef<ReadonlyMap<string, Storm>>(new Map());
 
 const sorted: IncidentItem[] = [];
 const byId = new Map<string, IncidentItem>();
 const deviceById = new Map<string, Device>();
+const stormById = new Map<string, Storm>();
 let waiting: QuarantineItem[] = [];
-let dirty = { rows: false, devices: false, quarantine: false };
+let dirty = { rows: false, devices: false, quarantine: false, storms: false };
 let timer: ReturnType<typeof setTimeout> | undefined;
 
 // a hidden tab gets no animation frames, but its alarm sound needs the rows
@@ -31,7 +33,8 @@ function publish(): void {
   if (dirty.rows) rows.value = sorted.slice();
   if (dirty.devices) devices.value = [...deviceById.values()];
   if (dirty.quarantine) quarantine.value = waiting.slice();
-  dirty = { rows: false, devices: false, quarantine: false };
+  if (dirty.storms) storms.value = new Map(stormById);
+  dirty = { rows: false, devices: false, quarantine: false, storms: false };
 }
 
 /** The latest, without waiting for the next paint. */
@@ -74,6 +77,19 @@ export function replaceDevices(items: readonly Device[]): void {
 export function putDevice(item: Device): void {
   deviceById.set(item.id, item);
   dirty.devices = true;
+  schedule();
+}
+
+export function replaceStorms(items: readonly Storm[]): void {
+  stormById.clear();
+  for (const item of items) stormById.set(item.id, item);
+  dirty.storms = true;
+  publish();
+}
+
+export function putStorm(item: Storm): void {
+  stormById.set(item.id, item);
+  dirty.storms = true;
   schedule();
 }
 

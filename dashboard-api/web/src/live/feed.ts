@@ -1,10 +1,10 @@
 /** Snapshot and stream: a gap, a reset or a lost tail leads to a new snapshot that replaces everything. */
 import { ref, shallowRef } from "vue";
 import { ApiError, api } from "../api/client";
-import type { Device, Heartbeat, IncidentItem, Meta, QuarantineItem } from "../api/types";
+import type { Device, Heartbeat, IncidentItem, Meta, QuarantineItem, Rate, Storm } from "../api/types";
 import { setTimeZone } from "../format";
 import { user } from "../session";
-import { putDevice, putIncident, putQuarantine, replaceDevices, replaceIncidents, replaceQuarantine } from "./board";
+import { putDevice, putIncident, putQuarantine, putStorm, replaceDevices, replaceIncidents, replaceQuarantine, replaceStorms } from "./board";
 import { TailWatch, judge } from "./gap";
 
 export type Connection = "off" | "live" | "stale";
@@ -22,6 +22,8 @@ export const meta = shallowRef<Meta | null>(null);
 export const now = ref(Date.now());
 /** Between a heartbeat's sending and its arrival, in milliseconds. */
 export const delay = ref(0);
+/** How much rings, as the server counts it; null before the first heartbeat. */
+export const rate = shallowRef<Rate | null>(null);
 export const silentFor = ref(0);
 export const hasUpdate = ref(false);
 /** Changes that came after a break; null when there was none lately. */
@@ -53,6 +55,7 @@ export function stop(): void {
   connection.value = "off";
   isLoaded.value = false;
   meta.value = null;
+  rate.value = null;
   offset = null;
   breakAt = null;
 }
@@ -84,10 +87,11 @@ async function load(mine: number): Promise<void> {
     meta.value ??= await api.meta();
     setTimeZone(meta.value.time_zone);
     offset ??= Date.parse(meta.value.server_time) - Date.now();
-    const [incidents, found] = await Promise.all([api.activeIncidents(), api.devices()]);
+    const [incidents, found, cards] = await Promise.all([api.activeIncidents(), api.devices(), api.storms()]);
     if (mine !== generation) return;
     replaceIncidents(incidents.items);
     replaceDevices(found.items);
+    replaceStorms(cards.items);
     void loadQuarantine();
     last = Math.min(incidents.revision, found.revision);
     revision.value = last;
@@ -132,6 +136,7 @@ function open(mine: number): void {
   change<IncidentItem>("incident", putIncident);
   change<Device>("device", putDevice);
   change<QuarantineItem>("quarantine", putQuarantine);
+  change<Storm>("storm", putStorm);
   // no screen shows them yet; they count as revisions all the same
   change<unknown>("alarm", () => {});
   change<unknown>("maintenance", () => {});
@@ -142,6 +147,7 @@ function open(mine: number): void {
     const difference = sent - Date.now();
     offset = offset === null ? difference : Math.max(offset - 5, difference);
     delay.value = Math.max(0, Date.now() + offset - sent);
+    rate.value = heartbeat.rate;
     hasUpdate.value = meta.value !== null && meta.value.ui_hash !== heartbeat.ui_hash;
     if (tail.isLost(last, heartbeat.revision)) void load(mine);
   });

@@ -9,6 +9,7 @@ mod duty_book;
 mod feed;
 mod fixture;
 mod flags;
+mod flood;
 mod kpi;
 mod ladder;
 mod lists;

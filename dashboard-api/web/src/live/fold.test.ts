@@ -1,0 +1,36 @@
+import { describe, expect, it } from "vitest";
+import type { IncidentItem } from "../api/types";
+import { fold } from "./fold";
+
+function row(id: string, storm: string | null, extra: Partial<IncidentItem> = {}): IncidentItem {
+  return { id, storm, state: "open", severity: "P3", acknowledged_at: null, opened_at: `2026-11-26T00:00:0${id}Z`, ...extra } as IncidentItem;
+}
+const ids = (rows: readonly IncidentItem[], opened: string[] = []) => fold(rows, new Set(opened)).map((line) => line.id);
+
+describe("folding", () => {
+  it("leaves alone what no flood has folded", () => {
+    expect(ids([row("1", null), row("2", null)])).toEqual(["1", "2"]);
+  });
+
+  it("shows one line for a card, where its first incident would stand", () => {
+    const rows = [row("1", null), row("2", "a"), row("3", "b"), row("4", "a"), row("5", "b"), row("6", "a")];
+    expect(ids(rows)).toEqual(["1", "a", "b"]);
+    const card = fold(rows, new Set())[1];
+    expect(card).toMatchObject({ kind: "storm", count: 3, waiting: 3, since: "2026-11-26T00:00:02Z" });
+  });
+
+  it("shows what an opened card holds below it", () => {
+    const rows = [row("2", "a"), row("3", null), row("4", "a")];
+    expect(ids(rows, ["a"])).toEqual(["a", "2", "4", "3"]);
+  });
+
+  it("needs two: the last one open stands by itself", () => {
+    const rows = [row("1", "a"), row("2", "a", { state: "resolved" })];
+    expect(ids(rows)).toEqual(["1", "2"]);
+  });
+
+  it("counts who waits for a person", () => {
+    const rows = [row("1", "a"), row("2", "a", { state: "acknowledged", acknowledged_at: "2026-11-26T00:00:09Z" })];
+    expect(fold(rows, new Set())[0]).toMatchObject({ count: 2, waiting: 1 });
+  });
+});
