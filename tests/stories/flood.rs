@@ -116,7 +116,7 @@ async fn two_thousand_alarms_in_a_minute_bury_no_fire() {
         let which = n % gates.len();
         let (client, device) = &mut gates[which];
         let plate = format!("浙G{:05}", 10_000 + n);
-        let lorry = json!({"id": format!("l-{n}"), "kind": "vehicle.plate_read", "attrs": {
+        let lorry = json!({"id": format!("l-{n}"), "kind": "vehicle.plate_read", "phase": "instant", "attrs": {
             "plate": plate, "plate_color": "yellow", "confidence": 0.97, "direction": "in", "lane": "1",
             "vehicle": {"type": "dangerous_goods"}}});
         let key = ("B7".to_owned(), format!("plate:{plate}@{}", device.site));

@@ -383,7 +383,8 @@ impl State {
             .collect()
     }
 
-    /// Acknowledges what a card held when a person saw it: incidents that were opened by `seen_at`. Those that came later wait; asking
+    /// Acknowledges what a card held when a person saw it: incidents that were opened by `seen_at`, a time
+    /// in milliseconds as the API shows it. Those that came later wait; asking
     /// twice changes nothing more, so that it needs no idempotency key.
     ///
     /// # Errors
@@ -435,11 +436,12 @@ impl State {
             return Err(CommandError::NotFound);
         }
         let waiting: Vec<(String, i64)> = sqlx::query_as(
-            "SELECT id, number FROM incident WHERE storm = $1 AND opened_at <= $2 AND number > $3 AND acknowledged_at IS NULL
+            "SELECT id, number FROM incident WHERE storm = $1 AND opened_at < $2 AND number > $3 AND acknowledged_at IS NULL
                AND state IN ('open', 'verifying', 'dispatched') ORDER BY number LIMIT $4",
         )
         .bind(id.to_string())
-        .bind(seen_at.as_microsecond())
+        // what is shown is cut to milliseconds
+        .bind((seen_at.as_millisecond() + 1) * 1000)
         .bind(after)
         .bind(ACKNOWLEDGED_AT_ONCE)
         .fetch_all(&mut *tx)
