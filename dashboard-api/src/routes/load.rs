@@ -41,7 +41,7 @@ pub(crate) async fn load(
 }
 
 /// Cards of which something is still on the board, the newest first. Their incidents name them as `storm`.
-#[utoipa::path(get, path = "/api/v1/storms", tag = "load", responses((status = 200, body = schema::load::Storms)))]
+#[utoipa::path(get, path = "/api/v1/storms", operation_id = "list_storms", tag = "load", responses((status = 200, body = schema::load::Storms)))]
 pub(crate) async fn storms(
     State(api): State<Api>,
     Extension(caller): Extension<Caller>,
@@ -58,7 +58,7 @@ pub(crate) struct StormSeen {
 }
 
 /// Acknowledge the incidents of a card that were on the screen, each of them as by itself. Asked twice it changes nothing more.
-#[utoipa::path(post, path = "/api/v1/storms/{id}/acknowledge", tag = "load", request_body = StormSeen, params(("id" = String, Path)),
+#[utoipa::path(post, path = "/api/v1/storms/{id}/acknowledge", operation_id = "acknowledge_storm", tag = "load", request_body = StormSeen, params(("id" = String, Path)),
     responses((status = 200, body = schema::load::StormAcknowledged), (status = 400, body = schema::Problem),
         (status = 404, body = schema::Problem), (status = 409, body = schema::Problem)))]
 pub(crate) async fn acknowledge(
