@@ -77,7 +77,7 @@ const ROUTES: [(&str, &str, &[&str], u16); 35] = [
             "property_manager",
             "administrator",
         ],
-        400,
+        422,
     ),
     ("GET", "/api/v1/alarms", EVERYBODY, 200),
     (

@@ -238,7 +238,7 @@ async fn two_thousand_alarms_in_a_minute_bury_no_fire() {
     let (fires, lorries) = (late("S1"), late("B7"));
     let report = json!({
         "alarms": all, "sent_in_s": sending.as_secs_f64(), "lines_on_the_board": lines, "cards": storms.len(),
-        "p1_in_the_feed_ms": fires.iter().map(|d| d.as_millis()).collect::<Vec<_>>(),
+        "p1_in_the_feed_ms": fires.iter().map(Duration::as_millis).collect::<Vec<_>>(),
         "p3_in_the_feed_ms": {"p50": percentile(&lorries, 50).as_millis(), "p99": percentile(&lorries, 99).as_millis()},
     });
     println!("flood: {report}");

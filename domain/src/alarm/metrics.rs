@@ -92,6 +92,7 @@ pub(crate) fn peak(times: &[Timestamp], within: SignedDuration) -> u64 {
 }
 
 #[cfg(test)]
+#[expect(clippy::float_cmp, reason = "whole numbers are exact")]
 mod tests {
     use super::*;
 

@@ -331,12 +331,12 @@ impl State {
     /// # Errors
     /// [`StateError::Invalid`] for a time that is not in the last [`METRICS_SPAN_MAX`].
     pub async fn load(&self, since: Timestamp, now: Timestamp) -> Result<LoadReport, StateError> {
+        type Columns = (i64, i64, Option<i64>, Option<i64>, i64);
         if since >= now || now.duration_since(since) > METRICS_SPAN_MAX {
             return Err(StateError::invalid(
                 "`since` is not within the last 31 days (hint: for longer spans ask for key figures)",
             ));
         }
-        type Columns = (i64, i64, Option<i64>, Option<i64>, i64);
         let mut snapshot = self.snapshot().await?;
         let rate = measure(&mut snapshot, self.shared.seats, now).await?;
         let rows: Vec<Columns> = sqlx::query_as(

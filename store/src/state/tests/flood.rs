@@ -232,6 +232,7 @@ async fn acknowledging_a_card_takes_what_was_seen_and_nothing_later() {
     assert!(matches!(none, Err(CommandError::NotFound)), "{none:?}");
 }
 
+#[expect(clippy::float_cmp, reason = "whole numbers are exact")]
 #[tokio::test]
 async fn metrics_are_of_what_rang_and_refuse_a_span_they_cannot_answer() {
     let hub = Hub::start().await;
