@@ -26,7 +26,7 @@ use domain::place::Registry;
 use domain::rule::RuleBook;
 use store::events::EventStore;
 use store::photos::Room as Photos;
-use store::state::State;
+use store::state::{KpiSettings, State};
 use tokio::net::TcpListener;
 use tokio::sync::{Semaphore, watch};
 use tokio_util::sync::CancellationToken;
@@ -109,15 +109,6 @@ pub trait Enrolment: Send + Sync {
         request: Option<&str>,
         now: Timestamp,
     ) -> Result<Enrolled, EnrolError>;
-}
-
-/// How key figures are weighed.
-#[derive(Debug, Clone, Copy)]
-pub struct KpiSettings {
-    /// How departments are scored.
-    pub scoring: domain::kpi::Scoring,
-    /// Operators' seats that alarms are spread over.
-    pub seats: u64,
 }
 
 /// What the API works with.

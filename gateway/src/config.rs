@@ -10,6 +10,7 @@ use anyhow::{Context as _, bail};
 use domain::kpi::{Scoring, Thresholds, Weights};
 use serde::de::Error as _;
 use serde::{Deserialize, Deserializer};
+use store::state::KpiSettings;
 
 use crate::listener::{ClientCertificates, Origins};
 
@@ -150,12 +151,30 @@ pub struct Influx {
     pub token_file: PathBuf,
 }
 
+impl Config {
+    /// How key figures are weighed: `[kpi]`, and how the duty log is kept.
+    pub fn kpi_settings(&self) -> KpiSettings {
+        KpiSettings {
+            scoring: self.kpi.scoring(),
+            seats: self.kpi.seats,
+            log_every: self.station.log_every(),
+        }
+    }
+}
+
 /// `[station]`
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 #[expect(missing_docs, reason = "as above")]
 pub struct Station {
     pub log_every_s: u32,
+}
+
+impl Station {
+    /// What a line of the duty log covers.
+    pub fn log_every(&self) -> jiff::SignedDuration {
+        jiff::SignedDuration::from_secs(self.log_every_s.into())
+    }
 }
 
 /// `[kpi]`
@@ -172,8 +191,7 @@ pub struct Kpi {
 }
 
 impl Kpi {
-    /// How departments are scored.
-    pub fn scoring(&self) -> Scoring {
+    fn scoring(&self) -> Scoring {
         Scoring {
             weights: Weights {
                 response: self.response_percent,

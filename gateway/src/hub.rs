@@ -473,12 +473,11 @@ pub async fn serve(
         "detect",
         detector.run(source, journal.watermarks(), detect_done),
     );
-    let log_every = jiff::SignedDuration::from_secs(config.station.log_every_s.into());
     let driven = dispatch::run(
         state.clone(),
         book_now.clone(),
         clock.clone(),
-        log_every,
+        config.station.log_every(),
         life.stop(),
     );
     life.spawn("dispatch", driven);
@@ -570,10 +569,7 @@ pub async fn serve(
         }),
         ui: Arc::new(Screen),
         clock: ticking(clock),
-        kpi: dashboard_api::KpiSettings {
-            scoring: config.kpi.scoring(),
-            seats: config.kpi.seats,
-        },
+        kpi: config.kpi_settings(),
         behind_https: config.http.behind_https,
     };
     life.spawn("dashboard", dashboard_api::serve(http, deps, life.stop()));

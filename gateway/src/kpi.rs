@@ -50,8 +50,7 @@ pub async fn print(config: &Config, wanted: &Wanted) -> anyhow::Result<()> {
             by: wanted.by,
         },
         as_of: wanted.as_of,
-        scoring: config.kpi.scoring(),
-        seats: config.kpi.seats,
+        settings: config.kpi_settings(),
     };
     let report = state.kpi(asked, Timestamp::now()).await;
     state.close().await;

@@ -8,7 +8,7 @@ use std::time::Instant;
 use domain::Timestamp;
 use domain::kpi::{By, Query, Scoring};
 use rusqlite::params;
-use store::state::{KpiQuery, State};
+use store::state::{KpiQuery, KpiSettings, State};
 
 const ACTS: [&str; 7] = [
     "open",
@@ -98,8 +98,11 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
                 by: *by,
             },
             as_of: None,
-            scoring: Scoring::default(),
-            seats: 1,
+            settings: KpiSettings {
+                scoring: Scoring::default(),
+                seats: 1,
+                log_every: jiff::SignedDuration::from_hours(2),
+            },
         };
         let report = state
             .kpi(asked, Timestamp::from_second(1_800_000_000)?)

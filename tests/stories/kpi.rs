@@ -78,6 +78,7 @@ async fn the_ranking_is_the_same_bytes_whenever_and_wherever_it_is_computed() {
     assert_eq!(ranking["scores"][0]["department"], "fire");
     let missing = kpi["not_answered"].as_array().expect("a list");
     assert!(missing.iter().any(|n| n["kpi"] == "delivery_by_channel"));
+    assert!(kpi["duty"]["changes"].is_u64(), "{}", kpi["duty"]);
 
     let as_of = &ranking["as_of"];
     let row = as_of.to_string();

@@ -50,8 +50,7 @@ pub(crate) async fn kpi(
             by: parse("by", query.by.as_deref())?.unwrap_or(By::Department),
         },
         as_of: query.as_of,
-        scoring: api.deps.kpi.scoring,
-        seats: api.deps.kpi.seats,
+        settings: api.deps.kpi,
     };
     let format = query.format.as_deref().unwrap_or("json");
     if !matches!(format, "json" | "csv" | "canonical") {

@@ -43,6 +43,8 @@ pub struct DutyLineText {
     pub maintenance: u64,
     /// Post and person.
     pub on_duty: Vec<(String, String)>,
+    /// Changes of shift at the desk.
+    pub changes: Vec<String>,
 }
 
 #[derive(Debug, Serialize, Deserialize, ToSchema)]

@@ -13,6 +13,7 @@ pub struct Kpi {
     /// SHA-256 over the canonical bytes of `ranking` (`format=canonical`).
     pub sha256: String,
     pub load: Load,
+    pub duty: Duty,
     pub standing: Standing,
     pub not_answered: Vec<NotAnswered>,
 }
@@ -203,6 +204,25 @@ pub struct Source {
     pub n: u64,
 }
 
+/// The duty book of the span; not hashed.
+#[derive(Debug, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[schema(as = KpiDuty)]
+pub struct Duty {
+    pub lines: u64,
+    /// Written more than five minutes after their hours.
+    pub lines_late: u64,
+    /// Hours that are over and have no line.
+    pub lines_missing: u64,
+    /// Changes of shift at the desk.
+    pub changes: u64,
+    /// With a handover that both had signed within a quarter of an hour before or after.
+    pub on_time: u64,
+    pub on_time_permille: Option<u64>,
+    /// The first hundred of the others.
+    pub not_on_time: Vec<String>,
+}
+
 /// What stands now, whatever span was asked for; not hashed.
 #[derive(Debug, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
@@ -243,7 +263,7 @@ pub struct NotAnswered {
 
 #[cfg(test)]
 mod tests {
-    use domain::kpi::{By, Load, NOT_ANSWERED, Query, Record, Scoring, rank};
+    use domain::kpi::{By, Duty, Load, NOT_ANSWERED, Query, Record, Scoring, rank};
     use store::state::KpiReport;
 
     #[test]
@@ -262,6 +282,7 @@ mod tests {
             bytes: Vec::new(),
             sha256: String::new(),
             load: Load::of(Vec::new(), from, to, 1),
+            duty: Duty::default(),
             standing: store::state::Standing::default(),
             not_answered: NOT_ANSWERED,
         };

@@ -7,7 +7,8 @@ use crate::{Timestamp, UserId};
 
 /// A line that is written later than this after its hours is late.
 pub const LATE_AFTER: SignedDuration = SignedDuration::from_mins(5);
-/// A handover is on time so long before and after the change of shift.
+/// A handover is on time when both have signed within so long before or after the change of shift: whoever goes can still be asked what
+/// a line means, and nobody sits for longer at a board that they have not taken over.
 pub const ON_TIME_WITHIN: SignedDuration = SignedDuration::from_mins(15);
 /// Most lines that are made up for at a time.
 const LINES_MAX: usize = 64;

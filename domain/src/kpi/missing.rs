@@ -31,11 +31,6 @@ pub const NOT_ANSWERED: &[NotAnswered] = &[
         reason_en: "the state holds how devices stand now, not how they stood",
     },
     NotAnswered {
-        kpi: "handover_on_time",
-        reason_zh: "见值班日志和交接班记录（/api/v1/duty-log、/api/v1/handovers），尚未按时段统计",
-        reason_en: "see the duty book (/api/v1/duty-log, /api/v1/handovers); not yet counted by span",
-    },
-    NotAnswered {
         kpi: "satisfaction_by_language",
         reason_zh: "没有记录受访者的语言",
         reason_en: "the language of whoever answered is not recorded",

@@ -5,11 +5,12 @@
 //! made: of departments, rules and places only.
 //!
 //! Dramatis personae: `case.rs` what the record says of one incident; `survival.rs` percentiles when not everything has ended;
-//! `table.rs` the figures of a group; `score.rs` what a department's quarter is worth; `load.rs` how much rang; `period.rs` from
-//! when until when; `canonical.rs` the same bytes; `missing.rs` what the record cannot answer; `sheet.rs` the same as a table for a spreadsheet.
+//! `table.rs` the figures of a group; `score.rs` what a department's quarter is worth; `load.rs` how much rang; `duty.rs` the duty
+//! book; `period.rs` from when until when; `canonical.rs` the same bytes; `missing.rs` what the record cannot answer; `sheet.rs` the same as a table for a spreadsheet.
 
 mod canonical;
 mod case;
+mod duty;
 mod load;
 mod missing;
 mod period;
@@ -21,6 +22,7 @@ mod table;
 mod tests;
 
 pub use canonical::canonical;
+pub use duty::{Duty, DutyRecord, LogLine};
 pub use load::{Load, PERIOD_MIN, Rung};
 pub use missing::{NOT_ANSWERED, NotAnswered};
 pub use period::{BadMoment, moment};

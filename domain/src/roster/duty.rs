@@ -1,7 +1,7 @@
 //! Who is on duty at an instant, and when that changes.
 
 use jiff::civil::{Date, DateTime};
-use jiff::{Timestamp, ToSpan as _};
+use jiff::{SignedDuration, Timestamp, ToSpan as _};
 
 use super::model::{Days, Shift, Swap};
 use super::{PostKind, Roster};
@@ -90,6 +90,28 @@ impl Roster {
             .into_iter()
             .filter_map(|edge| self.calendar.instant(edge))
             .find(|edge| *edge > at && self.on_duty(of, *edge) != now)
+    }
+
+    /// When who is on duty changes in a half-open span, in order.
+    pub fn changes(&self, of: DutyOf<'_>, from: Timestamp, to: Timestamp) -> Vec<Timestamp> {
+        let posts: Vec<&PostId> = self.posts_asked(of).collect();
+        let local = |at| self.calendar.time_zone.to_datetime(at);
+        let edges = self.edges(&posts, local(from), local(to));
+        let instants = edges
+            .into_iter()
+            .filter_map(|edge| self.calendar.instant(edge));
+        let mut before = from
+            .checked_sub(SignedDuration::from_nanos(1))
+            .map_or_else(|_| Vec::new(), |at| self.on_duty(of, at));
+        let mut changes = Vec::new();
+        for edge in instants.filter(|edge| (from..to).contains(edge)) {
+            let after = self.on_duty(of, edge);
+            if after != before {
+                changes.push(edge);
+                before = after;
+            }
+        }
+        changes
     }
 
     fn posts_asked<'a>(&'a self, of: DutyOf<'a>) -> impl Iterator<Item = &'a PostId> {

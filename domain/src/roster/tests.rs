@@ -244,6 +244,31 @@ fn the_next_change_is_when_somebody_else_is_on() {
 }
 
 #[test]
+fn the_changes_of_a_span_are_those_in_it() {
+    let roster = roster("");
+    let check = |post: &str, from, to, expect: &[&str]| {
+        let post = post.parse().expect("an id");
+        let found = roster.changes(DutyOf::Post(&post), at(from), at(to));
+        let expect: Vec<Timestamp> = expect.iter().map(|local| at(local)).collect();
+        assert_eq!(found, expect, "{post} {from} {to}");
+    };
+    let (noon, noon_after) = ("2026-01-31T12:00", "2026-02-02T12:00");
+    let mornings = ["2026-02-01T08:00", "2026-02-02T08:00"];
+    check("fire-duty", noon, noon_after, &mornings);
+    // the first moment counts, the last does not
+    check("fire-duty", mornings[0], mornings[1], &mornings[..1]);
+    check("fire-duty", "2026-02-01T08:01", mornings[1], &[]);
+    // somebody comes and goes at a post that is empty between
+    check(
+        "lead",
+        "2026-03-09T00:00",
+        "2026-03-10T12:00",
+        &["2026-03-09T22:00", "2026-03-10T06:00"],
+    );
+    check("secretary", noon, noon_after, &[]);
+}
+
+#[test]
 fn an_hour_without_anybody_is_a_mistake_with_its_hours() {
     let nights = ROSTER.replace(
         "{ post = \"police-duty\"",

@@ -1,7 +1,7 @@
 //! The duty book: lines that are written when their hours are over, notes, and handovers of shifts. All of it is made from the record;
 //! what is signed is frozen with its hash and stands in the audit trail.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use domain::duty_book::{self, Handover, HandoverState, Hours, ON_TIME_WITHIN};
 use domain::kpi::canonical;
@@ -78,6 +78,9 @@ pub struct Line {
     pub maintenance: u64,
     /// Who was on duty at the beginning: post and person.
     pub on_duty: Vec<(String, String)>,
+    /// Changes of shift at the desk; lines of older versions say none.
+    #[serde(default)]
+    pub changes: Vec<Moment>,
 }
 
 /// What an operator noted.
@@ -196,6 +199,10 @@ impl State {
             let line = Line {
                 devices_away: (!is_late).then_some(away.len() as u64),
                 on_duty: on_duty(&roster, hours.from),
+                changes: changes(&roster, hours.from, hours.to)
+                    .into_iter()
+                    .map(Moment)
+                    .collect(),
                 ..line(&mut tx, *hours, is_late).await?
             };
             let text = serde_json::to_value(&line).expect("words and numbers");
@@ -491,16 +498,20 @@ fn on_duty(roster: &Roster, at: Timestamp) -> Vec<(String, String)> {
         .collect()
 }
 
+/// When somebody at the desk is relieved in a half-open span, in order.
+fn changes(roster: &Roster, from: Timestamp, to: Timestamp) -> Vec<Timestamp> {
+    let desks = roster.posts.values().filter(|p| p.kind == PostKind::Desk);
+    let changes = desks.flat_map(|post| roster.changes(DutyOf::Post(&post.id), from, to));
+    let once: BTreeSet<Timestamp> = changes.collect();
+    once.into_iter().collect()
+}
+
 /// Whether somebody at the desk is relieved within a quarter of an hour of it.
 fn is_on_time(roster: &Roster, at: Timestamp) -> bool {
-    let desks = roster.posts.values().filter(|p| p.kind == PostKind::Desk);
-    let earliest = at
-        .checked_sub(ON_TIME_WITHIN + SignedDuration::from_millis(1))
-        .unwrap_or(at);
-    let changes: Vec<Timestamp> = desks
-        .filter_map(|post| roster.next_change(DutyOf::Post(&post.id), earliest))
-        .collect();
-    duty_book::is_on_time(&changes, at)
+    let around = ON_TIME_WITHIN + SignedDuration::from_millis(1);
+    let (from, to) = (at.checked_sub(around), at.checked_add(around));
+    let (from, to) = (from.unwrap_or(at), to.unwrap_or(at));
+    duty_book::is_on_time(&changes(roster, from, to), at)
 }
 
 async fn line(
@@ -543,6 +554,7 @@ async fn line(
         devices_away: None,
         maintenance: maintenance.cast_unsigned(),
         on_duty: Vec::new(),
+        changes: Vec::new(),
     })
 }
 

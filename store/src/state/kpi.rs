@@ -3,24 +3,40 @@
 
 use std::collections::{BTreeMap, HashMap};
 
+use domain::duty_book::{Hours, ON_TIME_WITHIN};
 use domain::incident::Act;
 use domain::kpi::{
-    By, Fact, IncidentRecord, Line, Load, NOT_ANSWERED, NotAnswered, Part, Query, Ranking, Record,
-    Rung, Scoring, canonical, permille, rank,
+    By, Duty, DutyRecord, Fact, IncidentRecord, Line, Load, LogLine, NOT_ANSWERED, NotAnswered,
+    Part, Query, Ranking, Record, Rung, Scoring, canonical, permille, rank,
 };
 use domain::{DeviceClass, Timestamp, ZoneId};
-use serde::Serialize;
+use jiff::SignedDuration;
+use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 use sqlx::SqliteConnection;
+use sqlx::sqlite::SqliteRow;
 
 use super::error::StateError;
-use super::incidents::{opt_time, opt_word, severity, time, word};
-use super::{DeviceState, State};
+use super::incidents::{list, opt_time, opt_word, severity, time, word};
+use super::{DeviceState, Moment, State};
 
 /// Most incidents of one report.
 const INCIDENTS_MAX: i64 = 1_000_000;
+/// Most lines of the duty log of one report.
+const LINES_MAX: i64 = 1_000_000;
 /// The rule whose alarm is the work order for a device that chatters.
 const CHATTER_RULE: &str = "HUB5";
+
+/// How figures are weighed, from the settings.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct KpiSettings {
+    /// How departments are scored.
+    pub scoring: Scoring,
+    /// Operators' seats that the alarms are spread over.
+    pub seats: u64,
+    /// What a line of the duty log covers.
+    pub log_every: SignedDuration,
+}
 
 /// What is asked for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -29,10 +45,8 @@ pub struct KpiQuery {
     pub query: Query,
     /// The last row of the audit trail that counts; none for the last there is.
     pub as_of: Option<i64>,
-    /// How departments are scored.
-    pub scoring: Scoring,
-    /// Operators' seats that the alarms are spread over.
-    pub seats: u64,
+    /// How it is weighed.
+    pub settings: KpiSettings,
 }
 
 /// Key figures of a span.
@@ -47,6 +61,8 @@ pub struct KpiReport {
     pub sha256: String,
     /// How much rang.
     pub load: Load,
+    /// The duty book.
+    pub duty: Duty,
     /// What stands now.
     pub standing: Standing,
     /// What the record cannot answer.
@@ -97,7 +113,9 @@ impl State {
     /// # Errors
     /// [`StateError::Invalid`] for a span that ends before it begins or holds too much, and a row that the audit trail does not have.
     pub async fn kpi(&self, asked: KpiQuery, now: Timestamp) -> Result<KpiReport, StateError> {
-        let query = asked.query;
+        let KpiQuery {
+            query, settings, ..
+        } = asked;
         if query.from >= query.to {
             return Err(StateError::invalid(
                 "`to` is not after `from` (hint: `from` counts, `to` does not)",
@@ -106,13 +124,14 @@ impl State {
         let mut snapshot = self.snapshot().await?;
         let record = record(&mut snapshot, query, asked.as_of).await?;
         let rung = rung(&mut snapshot, query).await?;
+        let duty = duty(&mut snapshot, query).await?;
         let mut standing = standing(&mut snapshot, query, now).await?;
         drop(snapshot);
         standing.coverage = self.coverage(now).await?;
         let registry = std::sync::Arc::clone(&self.shared.registry);
         let work = move || {
             let grid_of = |zone: &ZoneId| registry.grid_of(zone).map(|grid| grid.id.to_string());
-            let mut ranking = rank(&record, query, asked.scoring, grid_of);
+            let mut ranking = rank(&record, query, settings.scoring, grid_of);
             if query.by == By::MicroGrid {
                 // the zones' micro-grids are the registry's: which registry it was belongs to what is hashed
                 let mut places = Sha256::new();
@@ -125,7 +144,8 @@ impl State {
             let bytes = canonical(&value);
             KpiReport {
                 sha256: hex::encode(Sha256::digest(&bytes)),
-                load: Load::of(rung, query.from, query.to, asked.seats),
+                load: Load::of(rung, query.from, query.to, settings.seats),
+                duty: Duty::of(&duty, query, now, settings.log_every),
                 ranking,
                 bytes,
                 standing,
@@ -190,22 +210,26 @@ async fn record(
         .fetch_optional(&mut *connection)
         .await?;
     let (mut incidents, index) = opened(connection, query).await?;
-    facts(connection, query, as_of, (&mut incidents, &index)).await?;
-    parts(connection, query, as_of, (&mut incidents, &index)).await?;
-    lines(connection, query, as_of, (&mut incidents, &index)).await?;
+    for row in rows::<FactRow>(connection, FACTS, query, as_of).await? {
+        if let Some(position) = index.get(&row.number) {
+            incidents[*position].facts.push(row.into_fact()?);
+        }
+    }
+    for row in rows::<PartRow>(connection, PARTS, query, as_of).await? {
+        if let Some(position) = index.get(&row.number) {
+            incidents[*position].parts.push(row.into_part()?);
+        }
+    }
+    for row in rows::<LineRow>(connection, LINES, query, as_of).await? {
+        if let Some(position) = index.get(&row.number) {
+            incidents[*position].steps.push(row.into_line()?);
+        }
+    }
     Ok(Record {
         as_of,
         as_of_at: opt_time(as_of_at)?.unwrap_or(query.from),
         incidents,
     })
-}
-
-/// Where an incident's rows go.
-type Into<'a> = (&'a mut [IncidentRecord], &'a HashMap<i64, usize>);
-
-fn of<'a>(into: &'a mut Into<'_>, number: i64) -> Option<&'a mut IncidentRecord> {
-    let position = *into.1.get(&number)?;
-    into.0.get_mut(position)
 }
 
 async fn opened(
@@ -239,6 +263,26 @@ async fn opened(
     Ok((incidents?, index))
 }
 
+/// Rows about the incidents that opened in the span, up to a row of the audit trail. `sql` has `$1` and `$2` for the span and `$3` for
+/// that row, and begins with the incident's number.
+async fn rows<R>(
+    connection: &mut SqliteConnection,
+    sql: &'static str,
+    query: Query,
+    as_of: i64,
+) -> Result<Vec<R>, StateError>
+where
+    R: for<'r> sqlx::FromRow<'r, SqliteRow> + Send + Unpin,
+{
+    let rows = sqlx::query_as(sql)
+        .bind(query.from.as_microsecond())
+        .bind(query.to.as_microsecond())
+        .bind(as_of)
+        .fetch_all(connection)
+        .await?;
+    Ok(rows)
+}
+
 #[derive(sqlx::FromRow)]
 struct FactRow {
     number: i64,
@@ -256,43 +300,28 @@ struct FactRow {
     is_asked: i64,
 }
 
-async fn facts(
-    connection: &mut SqliteConnection,
-    query: Query,
-    as_of: i64,
-    mut into: Into<'_>,
-) -> Result<(), StateError> {
-    let rows: Vec<FactRow> = sqlx::query_as(
-        "SELECT i.number, f.audit, f.severity, f.rule, f.class, f.site, f.zone, f.lead, f.acknowledge_due, f.resolve_due, f.cause,
-           f.is_drill, f.is_asked
-         FROM incident i JOIN incident_fact f ON f.incident = i.id
-         WHERE i.opened_at >= $1 AND i.opened_at < $2 AND f.audit <= $3",
-    )
-    .bind(query.from.as_microsecond())
-    .bind(query.to.as_microsecond())
-    .bind(as_of)
-    .fetch_all(connection)
-    .await?;
-    for row in rows {
-        let Some(incident) = of(&mut into, row.number) else {
-            continue;
-        };
-        incident.facts.push(Fact {
-            audit: row.audit,
-            severity: severity(row.severity)?,
-            rule: word(&row.rule)?,
-            class: word(&row.class)?,
-            site: word(&row.site)?,
-            zone: opt_word(row.zone.as_ref())?,
-            lead: word(&row.lead)?,
-            acknowledge_due: time(row.acknowledge_due)?,
-            resolve_due: time(row.resolve_due)?,
-            cause: row.cause,
-            is_drill: row.is_drill != 0,
-            is_asked: row.is_asked != 0,
-        });
+const FACTS: &str = "SELECT i.number, f.audit, f.severity, f.rule, f.class, f.site, f.zone, f.lead, f.acknowledge_due, f.resolve_due, f.cause,
+   f.is_drill, f.is_asked
+ FROM incident i JOIN incident_fact f ON f.incident = i.id
+ WHERE i.opened_at >= $1 AND i.opened_at < $2 AND f.audit <= $3";
+
+impl FactRow {
+    fn into_fact(self) -> Result<Fact, StateError> {
+        Ok(Fact {
+            audit: self.audit,
+            severity: severity(self.severity)?,
+            rule: word(&self.rule)?,
+            class: word(&self.class)?,
+            site: word(&self.site)?,
+            zone: opt_word(self.zone.as_ref())?,
+            lead: word(&self.lead)?,
+            acknowledge_due: time(self.acknowledge_due)?,
+            resolve_due: time(self.resolve_due)?,
+            cause: self.cause,
+            is_drill: self.is_drill != 0,
+            is_asked: self.is_asked != 0,
+        })
     }
-    Ok(())
 }
 
 #[derive(sqlx::FromRow)]
@@ -311,78 +340,116 @@ struct PartRow {
     resolve_due: i64,
 }
 
-async fn parts(
-    connection: &mut SqliteConnection,
-    query: Query,
-    as_of: i64,
-    mut into: Into<'_>,
-) -> Result<(), StateError> {
-    let rows: Vec<PartRow> = sqlx::query_as(
-        "SELECT i.number, t.audit, COALESCE(a.at, t.dispatched_at) AS at, t.department, t.state, t.dispatched_at, t.claimed_at,
-           t.arrived_at, t.resolved_at, t.claim_due, t.arrive_due, t.resolve_due
-         FROM incident i JOIN task_fact t ON t.incident = i.id LEFT JOIN audit a ON a.id = t.audit
-         WHERE i.opened_at >= $1 AND i.opened_at < $2 AND t.audit <= $3",
-    )
-    .bind(query.from.as_microsecond())
-    .bind(query.to.as_microsecond())
-    .bind(as_of)
-    .fetch_all(connection)
-    .await?;
-    for row in rows {
-        let Some(incident) = of(&mut into, row.number) else {
-            continue;
-        };
-        incident.parts.push(Part {
-            audit: row.audit,
-            at: time(row.at)?,
-            department: word(&row.department)?,
-            state: word(&row.state)?,
-            dispatched_at: time(row.dispatched_at)?,
-            claimed_at: opt_time(row.claimed_at)?,
-            arrived_at: opt_time(row.arrived_at)?,
-            resolved_at: opt_time(row.resolved_at)?,
-            claim_due: time(row.claim_due)?,
-            arrive_due: time(row.arrive_due)?,
-            resolve_due: time(row.resolve_due)?,
-        });
+const PARTS: &str = "SELECT i.number, t.audit, COALESCE(a.at, t.dispatched_at) AS at, t.department, t.state, t.dispatched_at, t.claimed_at,
+   t.arrived_at, t.resolved_at, t.claim_due, t.arrive_due, t.resolve_due
+ FROM incident i JOIN task_fact t ON t.incident = i.id LEFT JOIN audit a ON a.id = t.audit
+ WHERE i.opened_at >= $1 AND i.opened_at < $2 AND t.audit <= $3";
+
+impl PartRow {
+    fn into_part(self) -> Result<Part, StateError> {
+        Ok(Part {
+            audit: self.audit,
+            at: time(self.at)?,
+            department: word(&self.department)?,
+            state: word(&self.state)?,
+            dispatched_at: time(self.dispatched_at)?,
+            claimed_at: opt_time(self.claimed_at)?,
+            arrived_at: opt_time(self.arrived_at)?,
+            resolved_at: opt_time(self.resolved_at)?,
+            claim_due: time(self.claim_due)?,
+            arrive_due: time(self.arrive_due)?,
+            resolve_due: time(self.resolve_due)?,
+        })
     }
-    Ok(())
 }
 
-async fn lines(
-    connection: &mut SqliteConnection,
-    query: Query,
-    as_of: i64,
-    mut into: Into<'_>,
-) -> Result<(), StateError> {
-    type Columns = (i64, i64, i64, String, String, Option<String>, String);
-    let rows: Vec<Columns> = sqlx::query_as(
-        "SELECT i.number, a.id, a.at, a.actor, a.act, a.department, a.to_word
-         FROM incident i JOIN audit a ON a.object = i.id
-         WHERE i.opened_at >= $1 AND i.opened_at < $2 AND a.id <= $3
-           AND a.act IN ('acknowledge', 'verify', 'dismiss', 'dispatch', 'assign', 'claim', 'force_close', 'resolve', 'raise',
-             'reopen', 'cancel', 'merge', 'unmerge', 'hand_back', 'lapse', 'answer')",
-    )
-    .bind(query.from.as_microsecond())
-    .bind(query.to.as_microsecond())
-    .bind(as_of)
-    .fetch_all(connection)
-    .await?;
-    for (number, audit, at, actor, act, department, to) in rows {
-        let Some(incident) = of(&mut into, number) else {
-            continue;
-        };
-        incident.steps.push(Line {
-            audit,
-            at: time(at)?,
-            act: word::<Act>(&act)?,
+#[derive(sqlx::FromRow)]
+struct LineRow {
+    number: i64,
+    audit: i64,
+    at: i64,
+    actor: String,
+    act: String,
+    department: Option<String>,
+    to_word: String,
+}
+
+const LINES: &str = "SELECT i.number, a.id AS audit, a.at, a.actor, a.act, a.department, a.to_word
+ FROM incident i JOIN audit a ON a.object = i.id
+ WHERE i.opened_at >= $1 AND i.opened_at < $2 AND a.id <= $3
+   AND a.act IN ('acknowledge', 'verify', 'dismiss', 'dispatch', 'assign', 'claim', 'force_close', 'resolve', 'raise',
+     'reopen', 'cancel', 'merge', 'unmerge', 'hand_back', 'lapse', 'answer')";
+
+impl LineRow {
+    fn into_line(self) -> Result<Line, StateError> {
+        Ok(Line {
+            audit: self.audit,
+            at: time(self.at)?,
+            act: word::<Act>(&self.act)?,
             // rules and clocks sign with `rule:…` and `clock`
-            by_person: actor != "clock" && !actor.contains(':'),
-            department: opt_word(department.as_ref())?,
-            to,
+            by_person: self.actor != "clock" && !self.actor.contains(':'),
+            department: opt_word(self.department.as_ref())?,
+            to: self.to_word,
+        })
+    }
+}
+
+/// What the duty book holds of the span.
+async fn duty(connection: &mut SqliteConnection, query: Query) -> Result<DutyRecord, StateError> {
+    let (from, to) = (query.from.as_microsecond(), query.to.as_microsecond());
+    let written_to: Option<i64> = sqlx::query_scalar(
+        "SELECT COALESCE((SELECT ends_at FROM duty_log WHERE starts_at < $1 ORDER BY starts_at DESC LIMIT 1),
+           (SELECT at FROM duty_log_begin))",
+    )
+    .bind(from)
+    .fetch_one(&mut *connection)
+    .await?;
+    let rows: Vec<(i64, i64, i64, String)> = sqlx::query_as(
+        "SELECT starts_at, ends_at, is_late, line FROM duty_log WHERE starts_at >= $1 AND starts_at < $2 ORDER BY starts_at LIMIT $3",
+    )
+    .bind(from)
+    .bind(to)
+    .bind(LINES_MAX + 1)
+    .fetch_all(&mut *connection)
+    .await?;
+    if rows.len() as i64 > LINES_MAX {
+        return Err(StateError::invalid(format!(
+            "more than {LINES_MAX} lines of the duty log in that span (hint: ask for less at a time)"
+        )));
+    }
+    let mut lines = Vec::with_capacity(rows.len());
+    for (starts_at, ends_at, is_late, line) in rows {
+        let changes = list::<LineChanges>(&line)?.changes;
+        lines.push(LogLine {
+            hours: Hours {
+                from: time(starts_at)?,
+                to: time(ends_at)?,
+            },
+            is_late: is_late != 0,
+            changes: changes.into_iter().map(|change| change.0).collect(),
         });
     }
-    Ok(())
+    let around = i64::try_from(ON_TIME_WITHIN.as_micros()).unwrap_or(0);
+    let handed_over: Vec<i64> = sqlx::query_scalar(
+        "SELECT incoming_at FROM handover WHERE incoming_at IS NOT NULL AND incoming_at >= $1 AND incoming_at < $2",
+    )
+    .bind(from.saturating_sub(around))
+    .bind(to.saturating_add(around))
+    .fetch_all(connection)
+    .await?;
+    let handed_over: Result<Vec<_>, StateError> = handed_over.into_iter().map(time).collect();
+    Ok(DutyRecord {
+        written_to: opt_time(written_to)?,
+        lines,
+        handed_over: handed_over?,
+    })
+}
+
+/// Of a line of the duty log.
+#[derive(Deserialize)]
+struct LineChanges {
+    #[serde(default)]
+    changes: Vec<Moment>,
 }
 
 async fn rung(connection: &mut SqliteConnection, query: Query) -> Result<Vec<Rung>, StateError> {

@@ -4,8 +4,12 @@ use domain::incident::{Command, Verb};
 use domain::kpi::{By, Percentile, Query, Scoring, Stage};
 use domain::{IncidentId, Severity};
 
-use super::fixture::{Hub, at, book, cleared, command, finding, registry, smoke};
-use crate::state::{KpiQuery, KpiReport, State, StateError};
+use jiff::SignedDuration;
+
+use super::fixture::{Hub, at, book, cleared, command, finding, registry, registry_with, smoke};
+use crate::state::{KpiQuery, KpiReport, KpiSettings, State, StateError};
+
+const TWO_HOURS: SignedDuration = SignedDuration::from_hours(2);
 
 fn asked(by: By, as_of: Option<i64>) -> KpiQuery {
     KpiQuery {
@@ -15,8 +19,11 @@ fn asked(by: By, as_of: Option<i64>) -> KpiQuery {
             by,
         },
         as_of,
-        scoring: Scoring::default(),
-        seats: 1,
+        settings: KpiSettings {
+            scoring: Scoring::default(),
+            seats: 1,
+            log_every: TWO_HOURS,
+        },
     }
 }
 
@@ -137,6 +144,75 @@ async fn the_figures_are_those_of_the_timeline() {
     let smoke = report.standing.coverage.iter();
     let smoke: Vec<_> = smoke.map(|c| (c.devices, c.healthy)).collect();
     assert_eq!(smoke, [(3, 0), (1, 0)], "nothing has spoken");
+}
+
+/// Two take turns at the desk, at eight in the morning and in the evening of UTC.
+const DESK: &str = r#"
+    person = [{ id = "day", name = "甲" }, { id = "night", name = "乙" }]
+    post = [
+        { id = "desk", kind = "desk", name = "值班台", name_en = "Desk" },
+        { id = "fire-duty", kind = "duty", department = "fire", name = "值班", name_en = "Duty", cover = "never" },
+        { id = "police-duty", kind = "duty", department = "police", name = "值班", name_en = "Duty", cover = "never" },
+        { id = "traffic-duty", kind = "duty", department = "traffic", name = "值班", name_en = "Duty", cover = "never" },
+    ]
+    shift = [
+        { post = "desk", people = ["day"], from = "08:00", until = "20:00" },
+        { post = "desk", people = ["night"], from = "20:00", until = "08:00" },
+    ]
+"#;
+
+#[tokio::test]
+async fn the_duty_book_is_counted_by_span() {
+    let hub = Hub::start_with(registry_with(DESK)).await;
+    // the fixture begins on 14 November 2023 at 22:13:20 UTC
+    let clock = |hour: i64, minute: i64| at((hour - 22) * 3600 + (minute - 13) * 60 - 20);
+    let write = async |now| {
+        let written = hub.state.write_duty_log(now, TWO_HOURS).await;
+        written.expect("writes");
+    };
+    let hand_over = async |from: &str, to: &str, when| {
+        let user = |login: &str| login.parse().expect("a login");
+        let prepared = hub.state.prepare_handover(user(from), when).await;
+        let number = prepared.expect("prepared").number;
+        for login in [from, to] {
+            let signed = hub.state.sign_handover(number, user(login), when).await;
+            signed.expect("signed");
+        }
+    };
+    write(clock(22, 30)).await;
+    write(clock(24, 0)).await;
+    write(clock(26, 1)).await;
+    // down until the shift has gone: three lines come late
+    hand_over("wang", "li", clock(32, 15)).await;
+    write(clock(32, 16)).await;
+    write(clock(34, 0)).await;
+    write(clock(36, 0)).await;
+    hand_over("li", "wang", clock(44, 16)).await;
+
+    let duty = async |from, to, now| {
+        let mut asked = asked(By::Department, None);
+        (asked.query.from, asked.query.to) = (from, to);
+        hub.state.kpi(asked, now).await.expect("computes").duty
+    };
+    let until = clock(48, 0);
+    let morning = duty(clock(22, 0), until, clock(36, 1)).await;
+    assert_eq!((morning.lines, morning.lines_late), (7, 3));
+    assert_eq!((morning.changes, morning.on_time), (1, 1));
+    assert_eq!(morning.lines_missing, 0);
+    // the lines of the afternoon are not written yet: what they would say is not known, that they are missing is
+    let evening = duty(clock(22, 0), until, clock(45, 0)).await;
+    assert_eq!((evening.lines_missing, evening.changes), (4, 1));
+    write(clock(46, 0)).await;
+    let day = duty(clock(22, 0), until, clock(46, 0)).await;
+    assert_eq!((day.lines, day.lines_missing), (12, 0));
+    assert_eq!((day.changes, day.on_time), (2, 1));
+    assert_eq!(day.not_on_time, [clock(44, 0)]);
+    assert_eq!(day.on_time_permille, Some(500));
+    // by span
+    let late = duty(clock(36, 0), until, clock(46, 0)).await;
+    assert_eq!((late.lines, late.changes, late.on_time), (5, 1, 0));
+    let before = duty(at(-9000), clock(22, 0), clock(46, 0)).await;
+    assert_eq!((before.lines, before.changes), (0, 0));
 }
 
 #[tokio::test]
