@@ -1,7 +1,7 @@
 //! Who may do what: one table of routes × roles, and one of verbs × roles. A route that is in no table is refused to everybody.
 
 use domain::UserId;
-use domain::incident::Verb;
+use domain::incident::{IncidentState, Verb};
 use domain::place::{Registry, Zone};
 use domain::{DepartmentId, Severity, ZoneId};
 use store::state::{Role, User};
@@ -182,6 +182,10 @@ pub struct Asked<'a> {
     pub department: Option<&'a DepartmentId>,
     /// How urgent it is.
     pub severity: Severity,
+    /// Where it stands.
+    pub state: IncidentState,
+    /// Where it is, where known.
+    pub zone: Option<&'a ZoneId>,
     /// Who reported it.
     pub reporter: Option<&'a UserId>,
     /// Who has closed it by force and waits for a second person.
@@ -191,8 +195,9 @@ pub struct Asked<'a> {
 /// Why somebody may not do something to an incident; none when they may.
 ///
 /// Who does what is RULES' table: the desk acknowledges, verifies, dispatches and merges; departments claim, arrive and resolve; the
-/// station lead overrides. Whoever reported it says whether it is settled.
-pub fn refuses(user: &User, asked: Asked<'_>) -> Option<&'static str> {
+/// station lead overrides. A grid captain takes on what was given out in the own micro-grid, and goes on with it as whoever holds it.
+/// Whoever reported it says whether it is settled.
+pub fn refuses(user: &User, asked: Asked<'_>, registry: &Registry) -> Option<&'static str> {
     let Asked {
         verb, department, ..
     } = asked;
@@ -229,9 +234,20 @@ pub fn refuses(user: &User, asked: Asked<'_>) -> Option<&'static str> {
             _ => None,
         },
         PropertyManager => Some("a property manager handles P3 and P4"),
-        GridCaptain => {
-            Some("a grid captain reports, and says of the own reports whether they are settled")
-        }
+        GridCaptain if is_duty => match asked.zone {
+            None => Some("nobody knows in whose micro-grid this is"),
+            Some(zone) if !is_captain_of(user, zone, registry) => {
+                Some("a grid captain claims in the own micro-grid, this is in another")
+            }
+            // claiming would send the departments as well: that is the desk's
+            Some(_) if verb == Verb::Claim && asked.state != IncidentState::Dispatched => {
+                Some("a grid captain claims what has been dispatched, and this has not yet")
+            }
+            Some(_) => None,
+        },
+        GridCaptain => Some(
+            "a grid captain reports, claims in the own micro-grid, and says of the own reports whether they are settled",
+        ),
         Auditor => Some("this role reads only"),
     }
 }
@@ -409,9 +425,12 @@ mod tests {
                         verb,
                         department,
                         severity,
+                        state: IncidentState::Dispatched,
+                        zone: None,
                         reporter: Some(&"wang".parse().expect("a login")),
                         force_by: None,
-                    }
+                    },
+                    &Registry::default(),
                 )
                 .is_none(),
                 may,
@@ -429,23 +448,87 @@ mod tests {
             role,
             department: None,
         };
+        let registry = Registry::default();
         let (liu, zhou): (UserId, UserId) =
             ("liu".parse().expect("id"), "zhou".parse().expect("id"));
         let asked = |verb| Asked {
             verb,
             department: None,
             severity: Severity::P1,
+            state: IncidentState::Dispatched,
+            zone: None,
             reporter: Some(&liu),
             force_by: Some(&zhou),
         };
         assert_eq!(
-            refuses(&user("liu", GridCaptain), asked(Verb::Answer)),
+            refuses(&user("liu", GridCaptain), asked(Verb::Answer), &registry),
             None
         );
-        assert!(refuses(&user("chen", GridCaptain), asked(Verb::Answer)).is_some());
+        assert!(refuses(&user("chen", GridCaptain), asked(Verb::Answer), &registry).is_some());
         assert_eq!(
-            refuses(&user("wang", Operator), asked(Verb::ForceClose)),
+            refuses(&user("wang", Operator), asked(Verb::ForceClose), &registry),
             None
         );
+    }
+
+    #[test]
+    fn a_grid_captain_acts_in_the_own_micro_grid_on_what_was_dispatched() {
+        const PLACES: &str = r#"
+            committee = [{ id = "c1", name = "一委" }]
+            person = [{ id = "p1", name = "周", login = "zhou" }, { id = "p2", name = "沈", login = "shen" }]
+            grid = [
+                { id = "g1", name = "一格", committee = "c1", captain = "p1" },
+                { id = "g2", name = "二格", committee = "c1", captain = "p2" },
+            ]
+            site = [{ id = "q1", name = "一区", name_en = "Q1", width_m = 9.0, height_m = 9.0, x_m = 0.0, y_m = 0.0 }]
+            zone = [
+                { id = "z1", site = "q1", kind = "gate_lane", name = "东门", grid = "g1" },
+                { id = "z2", site = "q1", kind = "gate_lane", name = "西门", grid = "g2" },
+            ]
+        "#;
+        use IncidentState::{Acknowledged, Dispatched, Open};
+        let registry = Registry::from_files([("places.toml", PLACES)]);
+        let registry = registry.unwrap_or_else(|mistakes| panic!("{}", mistakes[0]));
+        let zhou = User {
+            login: "zhou".parse().expect("a login"),
+            name: "周".to_owned(),
+            role: GridCaptain,
+            department: None,
+        };
+        let check = |verb, zone: Option<&str>, state, why: Option<&str>| {
+            let zone: Option<ZoneId> = zone.map(|id| id.parse().expect("an id"));
+            let asked = Asked {
+                verb,
+                department: None,
+                severity: Severity::P2,
+                state,
+                zone: zone.as_ref(),
+                reporter: None,
+                force_by: None,
+            };
+            let refused = refuses(&zhou, asked, &registry);
+            let fits = match why {
+                None => refused.is_none(),
+                Some(why) => refused.is_some_and(|said| said.contains(why)),
+            };
+            assert!(fits, "{verb:?} {zone:?} {state:?}: {refused:?}");
+        };
+        for verb in [
+            Verb::Claim,
+            Verb::Arrive,
+            Verb::Progress,
+            Verb::HandBack,
+            Verb::Resolve,
+        ] {
+            check(verb, Some("z1"), Dispatched, None);
+            check(verb, Some("z2"), Dispatched, Some("this is in another"));
+            check(verb, None, Dispatched, Some("nobody knows"));
+        }
+        for state in [Open, Acknowledged] {
+            check(Verb::Claim, Some("z1"), state, Some("has been dispatched"));
+        }
+        for verb in [Verb::Acknowledge, Verb::Dispatch, Verb::Close, Verb::Answer] {
+            check(verb, Some("z1"), Dispatched, Some("a grid captain reports"));
+        }
     }
 }

@@ -507,3 +507,52 @@ async fn incident_alarm(api: &blackbox::Api, id: &str) -> String {
         .expect("an alarm")
         .to_owned()
 }
+
+#[tokio::test]
+async fn a_grid_captain_claims_in_the_own_micro_grid_and_in_no_other() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let hub = Hub::start(dir.path()).await;
+    let captain = hub.api("grid_captain");
+    // two fires: on the fourth floor of the captain's building, and in a shed of the next micro-grid
+    for (device, grid) in [("smoke-q1-0203", "own"), ("smoke-q1-0202", "other")] {
+        let device = hub.demo.devices.iter().find(|d| d.id == device);
+        let device = device.expect("a device of the compound").clone();
+        let smoke = json!({"id": grid, "kind": "fire.smoke", "phase": "raised"}).to_string();
+        let topic = device.event_topic("fire.smoke");
+        let sent = publish(&hub.demo, &device, &topic, smoke.as_bytes(), 1, "mqttv5");
+        assert!(sent.status.success());
+    }
+    let incident = async |device: &str| {
+        blackbox::eventually("the fire is open", Duration::from_secs(20), || async {
+            let items = captain.items("/api/v1/incidents").await.ok()?;
+            items.into_iter().find(|i| i["device"] == device)
+        })
+        .await
+    };
+    let claim = async |incident: &serde_json::Value| {
+        let id = incident["id"].as_str().expect("an id");
+        let path = format!("/api/v1/incidents/{id}/claim");
+        let body = json!({"expected_version": incident["version"]});
+        captain.post(&path, "claim", &body).await.expect("answers")
+    };
+    let (status, refused) = claim(&incident("smoke-q1-0202").await).await;
+    assert_eq!(status, 403, "{refused}");
+    let detail = refused["detail"].as_str().expect("a detail");
+    assert!(
+        detail.contains("own micro-grid, this is in another"),
+        "{detail}"
+    );
+    let own = incident("smoke-q1-0203").await;
+    let (status, claimed) = claim(&own).await;
+    assert_eq!(status, 200, "{claimed}");
+    let holders = claimed["tasks"].as_array().expect("tasks").iter();
+    let holders: Vec<_> = holders.filter_map(|task| task["holder"].as_str()).collect();
+    assert_eq!(holders, [hub.demo.user("grid_captain").login.as_str()]);
+    let id = own["id"].as_str().expect("an id");
+    captain.advance(id, "arrive", json!({})).await;
+    // the desk's work stays the desk's
+    let path = format!("/api/v1/incidents/{id}/acknowledge");
+    let body = json!({"expected_version": 1});
+    let (status, refused) = captain.post(&path, "a", &body).await.expect("answers");
+    assert_eq!(status, 403, "{refused}");
+}

@@ -170,10 +170,12 @@ pub(crate) async fn command(
         verb,
         department: department.as_ref(),
         severity: view.item.severity,
+        state: view.item.state,
+        zone: view.item.zone.as_ref(),
         reporter: view.item.reporter.as_ref(),
         force_by: view.item.force_by.as_ref(),
     };
-    if let Some(why) = access::refuses(&caller.user, asked) {
+    if let Some(why) = access::refuses(&caller.user, asked, &api.deps.registry) {
         return Err(Problem::forbidden(why));
     }
     let command = Command {
