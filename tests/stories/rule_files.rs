@@ -221,6 +221,42 @@ async fn rules_change_while_the_hub_runs_and_the_past_rings_as_it_did() {
     );
 }
 
+#[tokio::test]
+async fn a_changed_rule_that_fails_its_own_case_is_not_taken() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let (rules, _) = own_rules(dir.path());
+    let (local, other) = (rules.join("local.toml"), rules.join("other.toml"));
+    std::fs::write(&local, LOCAL).expect("written");
+    let data = dir.path().join("data");
+    std::fs::create_dir_all(&data).expect("made");
+    let folder = rules.display().to_string();
+    let hub = Hub::start_set(&data, &[("JIMING__RULES__DIR", &folder)]).await;
+    let api = hub.api("operator");
+    assert!(known(&hub).await.contains(&"LOC1".to_owned()));
+
+    // LOC1 listens for something else than its case sends, LOC2 is good
+    let deaf = LOCAL.replace("kinds = [\"device.test\"]", "kinds = [\"device.tamper\"]");
+    std::fs::write(&local, deaf).expect("written");
+    std::fs::write(&other, LOCAL.replace("LOC1", "LOC2")).expect("written");
+    let told = api.incident_of("HUB6").await.to_string();
+    assert!(
+        told.contains("local.toml:15: rule LOC1: case `it rings`"),
+        "{told}"
+    );
+    assert!(known(&hub).await.contains(&"LOC2".to_owned()));
+    let log = hub.log();
+    let line = log.lines().find(|line| line.contains("rule not taken"));
+    assert!(
+        line.is_some_and(|line| line.contains("rule LOC1: case `it rings`")),
+        "{log}"
+    );
+    let detector = hub.demo.device("fire_sensor").clone();
+    says(&hub, &detector, "device.test", "t-1");
+    for rule in ["LOC1", "LOC2"] {
+        api.incident_of(rule).await;
+    }
+}
+
 /// Rule and subject of an alarm or incident.
 fn about(it: &Value) -> String {
     format!("{} {}", it["rule"], it["subject"])

@@ -11,6 +11,7 @@ use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp, civil};
 
 use super::engine::Engine;
+use super::error::RuleError;
 use super::fields::{Fields, json};
 use super::parse::SEVERITIES;
 use super::parse::matcher::{CLASSES, PHASES, ZONE_KINDS};
@@ -57,6 +58,19 @@ impl fmt::Display for CaseFailure {
             what,
         } = self;
         write!(f, "{file}:{line}: rule {rule}: case `{case}`: {what}")
+    }
+}
+
+impl From<CaseFailure> for RuleError {
+    fn from(failure: CaseFailure) -> Self {
+        Self {
+            file: failure.file,
+            line: failure.line,
+            rule: Some(failure.rule.to_string()),
+            field: String::new(),
+            what: format!("case `{}`: {}", failure.case, failure.what),
+            hint: None,
+        }
     }
 }
 

@@ -122,7 +122,62 @@ impl Files {
                 cases.add(before.cases_of(id));
             }
         }
-        // an earlier version may close a circle that the files do not have
+        lenient.settle(good, cases);
+        lenient
+    }
+}
+
+impl Lenient {
+    /// Runs the cases of all rules before they are taken: a rule that is another than in `before` and does not do what its own cases
+    /// say stays as it was there, and one that is new is left out. Cases that fail are among the errors, also those of rules that
+    /// are as before.
+    #[must_use]
+    pub fn proven(mut self, before: &RuleSet) -> Self {
+        let mut told = BTreeSet::new();
+        // what stays as it was may be what another rule listens to
+        for _ in 0..RULES_MAX {
+            let mut failed = BTreeSet::new();
+            for failure in self.rules.self_test() {
+                let Some(rule) = self.rules.rule(&failure.rule) else {
+                    continue; // left out already, and told
+                };
+                if before.rule(&failure.rule) != Some(rule) {
+                    failed.insert(failure.rule.clone());
+                }
+                if told.insert((failure.file.clone(), failure.line)) {
+                    self.errors.push(failure.into());
+                }
+            }
+            if failed.is_empty() {
+                break;
+            }
+            self.give_up(&failed, before);
+        }
+        self
+    }
+
+    /// These rules stay as they were.
+    fn give_up(&mut self, failed: &BTreeSet<RuleId>, before: &RuleSet) {
+        let mut cases = Cases::default();
+        let mut good = Vec::new();
+        for rule in self.rules.origins() {
+            if !failed.contains(&rule.id) {
+                cases.add(self.rules.cases_of(&rule.id));
+                good.push(rule);
+            } else if let Some(kept) = before.origins().find(|kept| kept.id == rule.id) {
+                cases.add(before.cases_of(&rule.id));
+                self.kept.push(rule.id);
+                good.push(kept);
+            } else {
+                self.missing.push(rule.id);
+            }
+        }
+        self.settle(good, cases);
+    }
+
+    /// Takes these rules, but for what an earlier version among them makes impossible: it may close a circle that the files do not
+    /// have.
+    fn settle(&mut self, mut good: Vec<ReadRule>, cases: Cases) {
         for _ in 0..RULES_MAX {
             let mut circle = Vec::new();
             check_chains(&good, &mut circle);
@@ -134,13 +189,12 @@ impl Files {
                 .rule
                 .as_deref()
                 .and_then(|id| id.parse::<RuleId>().ok());
-            lenient.kept.retain(|id| Some(id) != gone.as_ref());
-            lenient.missing.extend(gone);
-            lenient.errors.push(first);
+            self.kept.retain(|id| Some(id) != gone.as_ref());
+            self.missing.extend(gone);
+            self.errors.push(first);
         }
         good.truncate(RULES_MAX);
-        lenient.rules = RuleSet::of(good, cases);
-        lenient
+        self.rules = RuleSet::of(good, cases);
     }
 }
 

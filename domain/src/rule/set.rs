@@ -128,6 +128,11 @@ impl RuleSet {
         &self.rules
     }
 
+    /// A rule.
+    pub fn rule(&self, id: &RuleId) -> Option<&Rule> {
+        self.rules.iter().find(|rule| rule.meta.id == *id)
+    }
+
     /// What the station needs to know of a rule.
     pub fn meta(&self, id: &RuleId) -> Option<&RuleMeta> {
         self.book.get(id)

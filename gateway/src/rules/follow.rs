@@ -1,7 +1,9 @@
 //! Rule files are looked at while the hub runs; what changed goes to the detector and the screens without a restart.
 //!
-//! Good rules are taken, a bad one keeps its last good version, and the hub rings about its own mistakes (`$hub/rules`, rule
-//! HUB6) until the files are good again. A file is read when it has looked the same twice: an editor may be half way through.
+//! Good rules are taken, a bad one and one that does not do what its own cases say keep their last good version, and the hub rings
+//! about its own mistakes (`$hub/rules`, rule HUB6) until the files are good again. A file is read when it has looked the same twice:
+//! an editor may be half way through. At a start every rule that can be read runs, and cases are run beside it: wrongly is better
+//! than not at all, where nobody knows an earlier version.
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -27,6 +29,9 @@ const LOOK_EVERY: Duration = Duration::from_secs(1);
 /// Most mistakes that one note tells; the log has all.
 const TOLD_MAX: usize = 5;
 
+/// Longest text of a mistake in it, in characters.
+const TOLD_CHARS_MAX: usize = 300;
+
 /// Follows a directory of rule files.
 pub struct Follow {
     /// The directory; empty: what is built in, which does not change.
@@ -48,21 +53,30 @@ impl Follow {
     ///
     /// # Errors
     /// Reading files on a blocking thread failed: a bug.
-    pub async fn run(self, first: Vec<RuleError>, stop: CancellationToken) -> anyhow::Result<()> {
+    pub async fn run(
+        self,
+        mut first: Vec<RuleError>,
+        stop: CancellationToken,
+    ) -> anyhow::Result<()> {
+        let is_built_in = self.dir.as_os_str().is_empty();
+        let mut read = self.look().await?;
+        if !is_built_in {
+            let rules = Arc::clone(&self.rules.borrow());
+            let failed = tokio::task::spawn_blocking(move || rules.self_test()).await?;
+            for failure in failed {
+                error!(rule.mistake = %failure, "rule does not do what its case says (hint: `gateway rules test` runs all cases)");
+                first.push(failure.into());
+            }
+        }
         let mut is_bad = !first.is_empty();
         if is_bad {
-            self.tell(
-                &first.iter().map(ToString::to_string).collect::<Vec<_>>(),
-                &[],
-                &[],
-            )
-            .await;
+            let told: Vec<String> = first.iter().map(ToString::to_string).collect();
+            self.tell(&told, &[], &[]).await;
         }
-        if self.dir.as_os_str().is_empty() {
+        if is_built_in {
             stop.cancelled().await;
             return Ok(());
         }
-        let mut read = self.look().await?;
         let mut seen = read.clone();
         let mut every = tokio::time::interval(LOOK_EVERY);
         every.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Skip);
@@ -95,7 +109,8 @@ impl Follow {
         let before = Arc::clone(&self.rules.borrow());
         let read = tokio::task::spawn_blocking(move || {
             let files = folder(&dir, embedded::RULES)?;
-            anyhow::Ok(RuleSet::parse_lenient(&files, &registry, Some(&before)))
+            let read = RuleSet::parse_lenient(&files, &registry, Some(&before));
+            anyhow::Ok(read.proven(&before))
         });
         let Lenient {
             rules,
@@ -114,7 +129,7 @@ impl Follow {
             }
         };
         for mistake in &errors {
-            error!(rule.mistake = %mistake, "rule not taken (hint: `gateway rules check` lists all mistakes)");
+            error!(rule.mistake = %mistake, "rule not taken (hint: `gateway rules check` lists all mistakes, `gateway rules test` runs all cases)");
         }
         let rules = Arc::new(rules);
         info!(
@@ -141,7 +156,8 @@ impl Follow {
             let ids: Vec<&str> = ids.iter().map(RuleId::as_str).collect();
             ids.join(" ")
         };
-        let first: Vec<&str> = mistakes.iter().take(TOLD_MAX).map(String::as_str).collect();
+        let cut = |mistake: &String| mistake.chars().take(TOLD_CHARS_MAX).collect::<String>();
+        let first: Vec<String> = mistakes.iter().take(TOLD_MAX).map(cut).collect();
         self.note(&json!({
             "level": "mistakes", "mistakes": mistakes.len(), "first": first.join("; "), "kept": list(kept), "missing": list(missing),
         }))

@@ -480,6 +480,60 @@ fn a_bad_rule_stops_neither_the_others_nor_itself() {
 }
 
 #[test]
+fn a_rule_that_does_not_do_what_its_cases_say_stays_as_it_was() {
+    const STAGE: &str = "[[test_device]]\nid = \"d\"\nclass = \"fire_sensor\"\nzone = \"z\"\n";
+    let rule = |id: &str, title: &str, seconds: u32| {
+        let case = format!(
+            "[[rule.case]]\nname = \"x\"\nevents = [{{ at_s = {seconds}, device = \"d\", kind = \"fire.smoke\" }}]\n\
+             expect = [{{ at_s = 0, what = \"raised\", subject = \"device:d\" }}]\n"
+        );
+        let named = GOOD.replace("T1", id).replace("\"Test\"", title);
+        format!("{named}{case}")
+    };
+    let read = |text: &str, before: Option<&RuleSet>| {
+        let files = [("a.toml".to_owned(), format!("{text}{STAGE}"))];
+        RuleSet::parse_lenient(&files, &registry(), before)
+    };
+    let titles = |set: &RuleSet| -> Vec<String> {
+        let rules = set.rules().iter();
+        rules
+            .map(|r| format!("{} {}", r.meta.id, r.meta.title_en))
+            .collect()
+    };
+    let first = read(
+        &[rule("T1", "\"one\"", 0), rule("T2", "\"two\"", 0)].concat(),
+        None,
+    );
+    assert_eq!(first.errors, []);
+
+    // T1 changed and fails, T2 changed and does not, T3 is new and fails, T4 is new and does not
+    let next = [
+        rule("T1", "\"uno\"", 7),
+        rule("T2", "\"due\"", 0),
+        rule("T3", "\"tre\"", 7),
+        rule("T4", "\"quattro\"", 0),
+    ]
+    .concat();
+    let next = read(&next, Some(&first.rules)).proven(&first.rules);
+    assert_eq!(titles(&next.rules), ["T1 one", "T2 due", "T4 quattro"]);
+    let said: Vec<String> = next.errors.iter().map(ToString::to_string).collect();
+    assert_eq!(said.len(), 2, "{said:?}");
+    assert!(
+        said[0].starts_with("a.toml:") && said[0].contains(": rule T1: case `x`: expected [Raised"),
+        "{said:?}"
+    );
+    assert!(said[1].contains(": rule T3: case `x`"), "{said:?}");
+    assert_eq!((next.kept.len(), next.missing.len()), (1, 1));
+    assert_eq!(next.rules.self_test(), [], "what runs is what was proven");
+
+    // a rule that is as it was goes on whatever its cases say: they may be what is wrong
+    let same = rule("T1", "\"one\"", 7);
+    let same = read(&same, Some(&first.rules)).proven(&first.rules);
+    assert_eq!(titles(&same.rules), ["T1 one"]);
+    assert_eq!((same.errors.len(), same.kept.len()), (1, 0));
+}
+
+#[test]
 fn a_file_without_a_rule_is_a_mistake_and_so_is_a_giant_one() {
     assert!(parse(&[("a.toml", "")]).is_err());
     let giant = "#".repeat(FILE_BYTES_MAX + 1);
