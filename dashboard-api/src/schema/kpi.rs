@@ -14,6 +14,7 @@ pub struct Kpi {
     pub sha256: String,
     pub load: Load,
     pub duty: Duty,
+    pub held: Held,
     pub standing: Standing,
     pub not_answered: Vec<NotAnswered>,
 }
@@ -223,6 +224,26 @@ pub struct Duty {
     pub not_on_time: Vec<String>,
 }
 
+/// What was held back in the span; not hashed.
+#[derive(Debug, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[schema(as = KpiHeld)]
+pub struct Held {
+    /// Made in the span.
+    pub shelves: u64,
+    /// More than a minute past their hour.
+    pub shelves_overdue: u64,
+    pub shelves_without_reason: u64,
+    /// Maintenance windows that began in the span.
+    pub windows: u64,
+    /// More than a minute past their hour.
+    pub windows_overdue: u64,
+    /// Came in the span and never rang because of their cause.
+    pub suppressed: u64,
+    /// Came in the span and never rang because of a maintenance window.
+    pub out_of_service: u64,
+}
+
 /// What stands now, whatever span was asked for; not hashed.
 #[derive(Debug, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
@@ -263,7 +284,7 @@ pub struct NotAnswered {
 
 #[cfg(test)]
 mod tests {
-    use domain::kpi::{By, Duty, Load, NOT_ANSWERED, Query, Record, Scoring, rank};
+    use domain::kpi::{By, Duty, Held, Load, NOT_ANSWERED, Query, Record, Scoring, rank};
     use store::state::KpiReport;
 
     #[test]
@@ -283,6 +304,7 @@ mod tests {
             sha256: String::new(),
             load: Load::of(Vec::new(), from, to, 1),
             duty: Duty::default(),
+            held: Held::default(),
             standing: store::state::Standing::default(),
             not_answered: NOT_ANSWERED,
         };

@@ -31,6 +31,11 @@ pub const NOT_ANSWERED: &[NotAnswered] = &[
         reason_en: "the state holds how devices stand now, not how they stood",
     },
     NotAnswered {
+        kpi: "held_back_then_rang",
+        reason_zh: "被抑制或检修屏蔽、解除后又报警的，只在事件单中注明（detail.held_back），不按时段保存",
+        reason_en: "an alarm that was held back and rang when that ended says so in its incident (detail.held_back), not by span",
+    },
+    NotAnswered {
         kpi: "satisfaction_by_language",
         reason_zh: "没有记录受访者的语言",
         reason_en: "the language of whoever answered is not recorded",

@@ -6,11 +6,12 @@
 //!
 //! Dramatis personae: `case.rs` what the record says of one incident; `survival.rs` percentiles when not everything has ended;
 //! `table.rs` the figures of a group; `score.rs` what a department's quarter is worth; `load.rs` how much rang; `duty.rs` the duty
-//! book; `period.rs` from when until when; `canonical.rs` the same bytes; `missing.rs` what the record cannot answer; `sheet.rs` the same as a table for a spreadsheet.
+//! book; `held.rs` what was held back; `period.rs` from when until when; `canonical.rs` the same bytes; `missing.rs` what the record cannot answer; `sheet.rs` the same as a table for a spreadsheet.
 
 mod canonical;
 mod case;
 mod duty;
+mod held;
 mod load;
 mod missing;
 mod period;
@@ -23,6 +24,7 @@ mod tests;
 
 pub use canonical::canonical;
 pub use duty::{Duty, DutyRecord, LogLine};
+pub use held::{Held, HeldRecord, Shelving};
 pub use load::{Load, PERIOD_MIN, Rung};
 pub use missing::{NOT_ANSWERED, NotAnswered};
 pub use period::{BadMoment, moment};

@@ -26,6 +26,8 @@ mod flood;
 mod hold;
 mod incidents;
 mod kpi;
+mod kpi_books;
+mod kpi_record;
 mod maintenance;
 mod merge;
 mod notified;

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use domain::alarm::{AlarmState, Flag, Refused, Scope, WindowState};
 use domain::incident::{IncidentState, Verb};
+use domain::kpi::{By, Query, Scoring};
 use domain::rule::{Finding, FindingKind, Mode, Reach, RuleBook, RuleMeta, Suppression};
 use domain::{AlarmId, IncidentId, Revision, Seq, Severity, Timestamp};
 
@@ -12,7 +13,7 @@ use proptest::prelude::*;
 use super::fixture::{Hub, at, batch, cleared, command, finding, rule, smoke};
 use crate::state::{
     AlarmAct, AlarmError, AlarmFilter, AlarmItem, AlarmStage, Batch, Committed, DeviceState,
-    DeviceTouch, MaintenanceError, NewWindow, ShelfEnd,
+    DeviceTouch, KpiQuery, KpiSettings, MaintenanceError, NewWindow, ShelfEnd,
 };
 
 fn suppressing(id: &str, rules: &[&str], within: Reach) -> RuleMeta {
@@ -220,6 +221,76 @@ async fn a_shelved_alarm_records_in_silence_and_rings_when_the_shelf_ends() {
     let trail = acts(&hub, &second.id.to_string()).await;
     assert_eq!(trail, [("hub".to_owned(), "unshelve".to_owned(), None)]);
     assert_eq!(hub.state.verify_audit().await.expect("reads").broken, None);
+}
+
+#[tokio::test]
+async fn what_was_held_back_is_counted_by_span() {
+    let hub = Hub::start().await;
+    let held = async |from: i64, to: i64, now: i64| {
+        let asked = KpiQuery {
+            query: Query {
+                from: at(from),
+                to: at(to),
+                by: By::Rule,
+            },
+            as_of: None,
+            settings: KpiSettings {
+                scoring: Scoring::default(),
+                seats: 1,
+                log_every: jiff::SignedDuration::from_hours(2),
+            },
+        };
+        let report = hub.state.kpi(asked, at(now)).await;
+        report.expect("computes").held
+    };
+    // a shelf that ends by itself at a later episode, and one that is forgotten
+    let gate = |seq| finding("B1", "gate:1", Severity::P3, seq);
+    find(&hub, vec![gate(1)]).await;
+    close(&hub, hub.items().await[0].id).await;
+    find(&hub, vec![cleared(gate(1), 2)]).await;
+    let shelved = act(&hub, &alarm(&hub, "B1").await, shelve(100), 3).await;
+    shelved.expect("is shelved");
+    find(&hub, vec![gate(10)]).await;
+    due(&hub, 100).await;
+    let shelved = act(&hub, &alarm(&hub, "B1").await, shelve(300), 200).await;
+    shelved.expect("is shelved");
+    // behind a power supply that failed: one is over before it can ring, one rings when that is over
+    find(&hub, vec![power(210)]).await;
+    find(&hub, vec![silent("smoke-1", 211), silent("smoke-2", 212)]).await;
+    find(&hub, vec![cleared(silent("smoke-1", 211), 220)]).await;
+    find(&hub, vec![cleared(power(210), 230)]).await;
+    // under maintenance
+    let window = NewWindow {
+        scope: Scope {
+            site: "q1".parse().expect("a site"),
+            building: None,
+            zone: None,
+            device: Some("smoke-3".parse().expect("a device")),
+            rules: Vec::new(),
+        },
+        starts_at: None,
+        ends_at: at(400),
+        reason: "换电池".to_owned(),
+    };
+    let who = ("chen".parse().expect("a user"), at(240));
+    let planned = hub.state.plan_maintenance(window, "window", who).await;
+    planned.expect("begins at once");
+    find(&hub, vec![silent("smoke-3", 250)]).await;
+    find(&hub, vec![cleared(silent("smoke-3", 250), 260)]).await;
+
+    let all = held(0, 1000, 350).await;
+    assert_eq!((all.shelves, all.shelves_overdue), (2, 0));
+    assert_eq!(all.shelves_without_reason, 0);
+    assert_eq!((all.suppressed, all.out_of_service), (1, 1));
+    assert_eq!((all.windows, all.windows_overdue), (1, 0));
+    // nobody drove the clocks at 300 and at 400
+    let late = held(0, 1000, 500).await;
+    assert_eq!((late.shelves_overdue, late.windows_overdue), (1, 1));
+    due(&hub, 500).await;
+    assert_eq!(held(0, 1000, 9000).await, late, "as it ended");
+    let first = held(0, 200, 9000).await;
+    assert_eq!((first.shelves, first.shelves_overdue), (1, 0));
+    assert_eq!((first.suppressed, first.windows), (0, 0));
 }
 
 #[tokio::test]
