@@ -5,6 +5,9 @@ use domain::kpi::{By, Percentile, Query, Scoring, Stage};
 use domain::{IncidentId, Severity};
 
 use jiff::SignedDuration;
+use sqlx::migrate::Migrator;
+use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection};
+use sqlx::{AssertSqlSafe, Connection as _};
 
 use super::fixture::{Hub, at, book, cleared, command, finding, registry, registry_with, smoke};
 use crate::state::{KpiQuery, KpiReport, KpiSettings, State, StateError};
@@ -241,6 +244,114 @@ async fn a_span_that_is_none_and_a_row_that_is_none_are_refused() {
             .incidents,
         0
     );
+}
+
+/// Facts as rows of text, without the row of the audit trail from which on they hold.
+async fn facts(state: &State, sql: &'static str) -> Vec<String> {
+    let rows = sqlx::query_scalar(sql).fetch_all(&state.shared.read).await;
+    rows.expect("reads")
+}
+
+const INCIDENT_FACTS: &str = "SELECT json_array(incident, audit, severity, rule, class, site, zone, lead, acknowledge_due, resolve_due, cause,
+   is_drill, is_asked) FROM incident_fact ORDER BY incident, audit";
+const TASK_FACTS: &str = "SELECT json_array(incident, department, audit, state, dispatched_at, claimed_at, arrived_at, resolved_at, claim_due,
+   arrive_due, resolve_due) FROM task_fact ORDER BY incident, department, audit";
+/// What the code wrote last, from where on the upgrade can know it: incidents from their first row, tasks from their last.
+const LAST_INCIDENT_FACTS: &str = "SELECT json_array(f.incident, (SELECT MIN(id) FROM audit WHERE object = f.incident), severity, rule, class, site,
+   zone, lead, acknowledge_due, resolve_due, cause, is_drill, is_asked) FROM incident_fact f
+ WHERE audit = (SELECT MAX(g.audit) FROM incident_fact g WHERE g.incident = f.incident) ORDER BY f.incident";
+const LAST_TASK_FACTS: &str = "SELECT json_array(f.incident, department, (SELECT MAX(id) FROM audit WHERE object = f.incident), state, dispatched_at,
+   claimed_at, arrived_at, resolved_at, claim_due, arrive_due, resolve_due) FROM task_fact f
+ WHERE audit = (SELECT MAX(g.audit) FROM task_fact g WHERE g.incident = f.incident AND g.department = f.department)
+ ORDER BY f.incident, department";
+
+/// Everything of a state, in a file as a version had it that knew the migrations up to this number.
+async fn as_before(of: &Hub, version: i64, file: &std::path::Path) {
+    let all = sqlx::migrate!("migrations/sqlite");
+    let known = all.iter().filter(|m| m.version <= version).cloned();
+    let options = SqliteConnectOptions::new()
+        .filename(file)
+        .create_if_missing(true)
+        .foreign_keys(false);
+    let mut old = SqliteConnection::connect_with(&options)
+        .await
+        .expect("opens");
+    let migrator = Migrator::with_migrations(known.collect());
+    migrator.run(&mut old).await.expect("migrates");
+    sqlx::query("ATTACH DATABASE $1 AS late")
+        .bind(of.file().display().to_string())
+        .execute(&mut old)
+        .await
+        .expect("attached");
+    let tables: Vec<String> = sqlx::query_scalar(
+        "SELECT name FROM main.sqlite_schema WHERE type = 'table' AND name NOT LIKE 'sqlite_%' AND name <> '_sqlx_migrations'",
+    )
+    .fetch_all(&mut old)
+    .await
+    .expect("reads");
+    for table in tables {
+        let columns: Vec<String> =
+            sqlx::query_scalar("SELECT '\"' || name || '\"' FROM pragma_table_info($1, 'main')")
+                .bind(&table)
+                .fetch_all(&mut old)
+                .await
+                .expect("reads");
+        let columns = columns.join(", ");
+        let copy = format!(
+            "DELETE FROM main.{table}; INSERT INTO main.{table} ({columns}) SELECT {columns} FROM late.{table}"
+        );
+        let copied = sqlx::raw_sql(AssertSqlSafe(copy)).execute(&mut old).await;
+        copied.unwrap_or_else(|e| panic!("{table}: {e}"));
+    }
+    old.close().await.expect("closes");
+}
+
+#[tokio::test]
+async fn a_database_of_before_gets_the_facts_that_the_code_would_have_written() {
+    let hub = Hub::start().await;
+    let [seen, unseen, _] = history(&hub).await;
+    // more that a fact holds: a drill that was declared, a lead that passed on, somebody who is asked, one without any task
+    let mut declared = finding("B1", "plate:C", Severity::P2, 700);
+    declared
+        .detail
+        .insert("drill".to_owned(), "mnt_1".to_owned());
+    let mut other = finding("B1", "plate:D", Severity::P2, 701);
+    other
+        .detail
+        .insert("plate".to_owned(), "\"drill\":".to_owned());
+    hub.find(vec![declared, other]).await;
+    act(&hub, unseen, 710, Verb::HandBack, "zhao", Some("police")).await;
+    hub.state.run_due(at(1300), &book()).await.expect("runs");
+    assert!(hub.view(seen).await.item.version > 1);
+
+    let (incidents, tasks) = (
+        facts(&hub.state, LAST_INCIDENT_FACTS).await,
+        facts(&hub.state, LAST_TASK_FACTS).await,
+    );
+    let is_asked = |row: &&String| row.ends_with(",1]");
+    assert!(incidents.len() >= 5, "{incidents:?}");
+    assert!(incidents.iter().any(|row| is_asked(&row)), "{incidents:?}");
+    assert!(
+        incidents.iter().any(|row| row.ends_with(",1,0]")),
+        "{incidents:?}"
+    );
+    assert!(tasks.iter().any(|row| row.contains("handed_back")));
+
+    let dir = tempfile::tempdir().expect("a directory");
+    let file = dir.path().join("state.db");
+    as_before(&hub, 12, &file).await;
+    let upgraded = State::open(&file, registry()).await.expect("migrates");
+    assert_eq!(facts(&upgraded, INCIDENT_FACTS).await, incidents);
+    assert_eq!(facts(&upgraded, TASK_FACTS).await, tasks);
+    // so the reports agree wherever only what stands at the end is asked for
+    let (before, after) = (
+        report(&hub.state, By::Rule, None).await.ranking,
+        report(&upgraded, By::Rule, None).await.ranking,
+    );
+    assert_eq!(before.left_out, after.left_out);
+    assert_eq!(before.total.incidents, after.total.incidents);
+    assert_eq!(before.total.quality, after.total.quality);
+    upgraded.close().await;
 }
 
 #[tokio::test]
