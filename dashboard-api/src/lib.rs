@@ -8,6 +8,7 @@ mod auth;
 mod document;
 mod mask;
 mod problem;
+mod proxied;
 mod routes;
 pub mod schema;
 mod throttle;
@@ -36,6 +37,7 @@ use utoipa::OpenApi as _;
 use utoipa_axum::router::OpenApiRouter;
 
 pub use problem::Problem;
+pub use proxied::Proxies;
 pub use routes::enrolment::EnrolError;
 pub use ui::{Asset, Ui};
 
@@ -136,6 +138,8 @@ pub struct Deps {
     pub kpi: KpiSettings,
     /// A proxy in front speaks HTTPS: cookies get `Secure`.
     pub behind_https: bool,
+    /// The proxies whose word about who asked is taken.
+    pub trusted_proxies: Proxies,
 }
 
 impl Deps {
@@ -216,6 +220,7 @@ pub fn openapi() -> utoipa::openapi::OpenApi {
 
 /// The whole of what is served. `stop` ends the live streams.
 pub fn router(deps: Deps, stop: CancellationToken) -> Router {
+    let proxies = Arc::new(deps.trusted_proxies.clone());
     let api_state = Api {
         deps,
         throttle: Arc::default(),
@@ -260,6 +265,7 @@ pub fn router(deps: Deps, stop: CancellationToken) -> Router {
             HeaderName::from_static("permissions-policy"),
             "camera=(), geolocation=(), microphone=(), payment=()",
         ))
+        .layer(middleware::from_fn_with_state(proxies, proxied::see_through))
         .with_state(api_state)
 }
 

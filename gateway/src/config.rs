@@ -7,6 +7,7 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, bail};
+use dashboard_api::Proxies;
 use domain::kpi::{Scoring, Thresholds, Weights};
 use serde::de::Error as _;
 use serde::{Deserialize, Deserializer};
@@ -110,6 +111,7 @@ pub struct Tls {
 pub struct Http {
     pub listen: SocketAddr,
     pub behind_https: bool,
+    pub trusted_proxies: Proxies,
 }
 
 /// `[journal]`
@@ -283,7 +285,8 @@ pub fn load(file: Option<&Path>) -> anyhow::Result<Config> {
         .separator("__")
         .try_parsing(true)
         .list_separator(",")
-        .with_list_parse_key("mqtt.ws_origins");
+        .with_list_parse_key("mqtt.ws_origins")
+        .with_list_parse_key("http.trusted_proxies");
     for (name, _) in std::env::vars_os() {
         if let Some(key) = name.to_str().and_then(|n| n.strip_prefix("JIMING__")) {
             let key = key.to_lowercase().replace("__", ".");
@@ -520,6 +523,10 @@ mod tests {
             ("[http]\nlistne = \"x\"", "did you mean `http.listen`"),
             ("[kpi]\nsolve_percent = 36", "are 101 together (hint: 100)"),
             ("[kpi]\nblack_below_permille = 900", "not above the second"),
+            (
+                "[http]\ntrusted_proxies = [\"0.0.0.0/0\"]",
+                "neither an address nor a network",
+            ),
             ("[kpi]\nseats = 0", "`kpi.seats` is 0"),
             (
                 "[station]\nlog_every_s = 1",

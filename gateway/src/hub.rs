@@ -570,6 +570,7 @@ pub async fn serve(
         ui: Arc::new(Screen),
         clock: ticking(clock),
         kpi: config.kpi_settings(),
+        trusted_proxies: config.http.trusted_proxies.clone(),
         behind_https: config.http.behind_https,
     };
     life.spawn("dashboard", dashboard_api::serve(http, deps, life.stop()));

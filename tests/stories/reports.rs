@@ -382,6 +382,48 @@ async fn a_captain_reports_by_log_in_and_whoever_has_none_only_so_often() {
     assert_eq!(status, 201, "who is logged in is not held up by others");
 }
 
+/// Sends reports, as a proxy that had them from `from` would, until the hub has enough.
+async fn spend(phone: &Phone, from: &str) -> u32 {
+    for n in 0..60 {
+        let sent = forwarded(phone, from, 100 + n).await;
+        if sent == 429 {
+            return n;
+        }
+        assert_eq!(sent, 201);
+    }
+    panic!("there is no end");
+}
+
+async fn forwarded(phone: &Phone, from: &str, n: u32) -> u16 {
+    let request = phone.request(Method::POST, "/reports");
+    let request = request.header("Idempotency-Key", key(n));
+    let request = request.header("X-Forwarded-For", from);
+    Phone::answer(request.json(&phone.hazard("q1-gate-in")))
+        .await
+        .0
+}
+
+#[tokio::test]
+async fn behind_a_proxy_that_is_named_each_resident_has_an_allowance_and_nobody_makes_one_up() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let named = [("JIMING__HTTP__TRUSTED_PROXIES", "127.0.0.1,10.0.0.0/8")];
+    let hub = Hub::start_set(dir.path(), &named).await;
+    let phone = Phone::of_resident(&hub, 7);
+    assert!(spend(&phone, "198.51.100.7, 10.0.0.3").await >= 20);
+    assert_eq!(forwarded(&phone, "198.51.100.8", 201).await, 201);
+    // what the resident wrote stands left of what the proxy saw
+    let made_up = "203.0.113.99, 198.51.100.7, 10.0.0.3";
+    assert_eq!(forwarded(&phone, made_up, 202).await, 429);
+    assert!(hub.stop().await.success());
+
+    // a hub that was told of no proxy believes nobody
+    let dir = tempfile::tempdir().expect("a directory");
+    let hub = Hub::start(dir.path()).await;
+    let phone = Phone::of_resident(&hub, 8);
+    spend(&phone, "198.51.100.7").await;
+    assert_eq!(forwarded(&phone, "198.51.100.8", 203).await, 429);
+}
+
 #[tokio::test]
 async fn what_was_taken_is_there_after_a_kill() {
     let dir = tempfile::tempdir().expect("a directory");
