@@ -200,8 +200,8 @@ impl From<ReportError> for Problem {
                 Self::new(StatusCode::UNPROCESSABLE_ENTITY, "key_reused", text)
             }
             ReportError::Invalid { field, what } => Self::unprocessable(field, what),
-            ReportError::State(error) if error.is_disk_full() => {
-                let detail = "no room on the hub's disk: the report was not taken (hint: it is kept on the phone and sent again; in danger call)";
+            ReportError::State(error) if error.is_retryable() => {
+                let detail = "the hub cannot write now, perhaps for want of room on its disk: the report was not taken (hint: it is kept on the phone and sent again; in danger call)";
                 Self::new(StatusCode::INSUFFICIENT_STORAGE, "no_room", detail)
             }
             ReportError::State(error) => error.into(),

@@ -27,7 +27,7 @@ const DELIVERIES: u32 = 64;
 /// Drives the clocks until the hub stops, and writes a line of the duty log whenever `log_every` is over.
 ///
 /// # Errors
-/// A state database that cannot be read or written; one without room is waited for.
+/// A state database that cannot be read or written; where that may pass it is waited for.
 pub async fn run(
     state: State,
     book: watch::Receiver<Arc<RuleBook>>,
@@ -37,7 +37,7 @@ pub async fn run(
 ) -> anyhow::Result<()> {
     let mut tick = tokio::time::interval(TICK);
     tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    let mut is_full = false;
+    let mut is_waiting = false;
     let mut rounds = 0_u64;
     loop {
         tokio::select! {
@@ -50,12 +50,12 @@ pub async fn run(
         rounds += 1;
         let now_book = Arc::clone(&book.borrow());
         match round(&state, &now_book, clock.now(), log_every).await {
-            Ok(()) => is_full = false,
-            Err(e) if e.is_disk_full() => {
-                if !is_full {
-                    error!(error = %e, "no room for what the clocks bring, waiting (hint: free space on the disk of `data.dir`)");
+            Ok(()) => is_waiting = false,
+            Err(e) if e.is_retryable() => {
+                if !is_waiting {
+                    error!(error = %e, "what the clocks bring cannot be written now, waiting (hint: is the disk of `data.dir` full?)");
                 }
-                is_full = true;
+                is_waiting = true;
             }
             Err(e) => return Err(e.into()),
         }

@@ -30,7 +30,7 @@ const QUARANTINE_TOLD_MAX: usize = 50;
 const QUARANTINE_ROWS_MAX: i64 = 10_000;
 
 impl State {
-    /// Commits a batch; while the disk is full it waits for room. A batch that ends before the cursor has been committed before and changes nothing; findings at positions that
+    /// Commits a batch; while the disk is full it waits. A batch that ends before the cursor has been committed before and changes nothing; findings at positions that
     /// have been committed are left out, so that a batch may safely be committed twice.
     ///
     /// # Errors
@@ -43,9 +43,9 @@ impl State {
         let mut waited = 0;
         loop {
             match self.try_commit_batch(&batch, book).await {
-                Err(e) if e.is_disk_full() => {
+                Err(e) if e.is_retryable() => {
                     if waited % 20 == 0 {
-                        error!(error = %e, journal.seq = %batch.cursor, "no room for what was detected, waiting (hint: free space on the disk of `data.dir`)");
+                        error!(error = %e, journal.seq = %batch.cursor, "what was detected cannot be written now, waiting (hint: is the disk of `data.dir` full?)");
                     }
                     waited += 1;
                     tokio::time::sleep(LOOK_AGAIN).await;

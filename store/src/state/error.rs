@@ -48,9 +48,10 @@ pub enum StateError {
 }
 
 impl StateError {
-    /// There is no room on the disk: nothing has happened, and it may go well later (`SQLITE_FULL`, and `SQLITE_IOERR_SHMSIZE`, which is the
-    /// same for the index of the write-ahead log). A connection that broke over it counts as well: it is replaced, and asking again is safe.
-    pub fn is_disk_full(&self) -> bool {
+    /// Nothing has happened, and it may go well later: whoever can wait asks again. There is no room on the disk (`SQLITE_FULL`, and
+    /// `SQLITE_IOERR_SHMSIZE`, which is the same for the index of the write-ahead log), or a connection broke, over that or by itself, and is
+    /// replaced.
+    pub fn is_retryable(&self) -> bool {
         match self {
             Self::Database(sqlx::Error::Database(e)) => {
                 e.code().is_some_and(|code| code == "13" || code == "4874")
