@@ -6,8 +6,10 @@ use domain::kpi::canonical;
 use domain::{Severity, Timestamp, UserId};
 use jiff::SignedDuration;
 use sha2::{Digest as _, Sha256};
+use sqlx::AssertSqlSafe;
 
 use super::fixture::{Hub, at, command, finding, smoke};
+use crate::state::duty_log::OPEN_AT;
 use crate::state::{HandoverError, State};
 
 const TWO_HOURS: SignedDuration = SignedDuration::from_hours(2);
@@ -145,4 +147,68 @@ async fn nobody_hands_over_past_a_p1_and_what_was_signed_stays() {
         sign(&hub.state, 99, &wang, at(1)).await,
         Err(HandoverError::NotFound)
     ));
+}
+
+#[tokio::test]
+async fn what_was_open_is_counted_from_indexes_and_as_it_was() {
+    const NAIVE: &str = "SELECT severity, COUNT(*) FROM incident
+         WHERE opened_at < $1 AND state <> 'merged' AND COALESCE(resolved_at, $1) >= $1 AND COALESCE(closed_at, $1) >= $1
+         GROUP BY severity";
+    let hub = Hub::start().await;
+    // each with when it was resolved and closed, if it was
+    let ends = [None, Some(100), Some(200), Some(300)];
+    let mut rows = Vec::new();
+    for resolved in ends {
+        for closed in ends {
+            for state in ["open", "closed", "merged"] {
+                rows.push((resolved, closed, state));
+            }
+        }
+    }
+    for (seq, (resolved, closed, state)) in (1_u64..).zip(&rows) {
+        let severity = if seq % 2 == 0 {
+            Severity::P2
+        } else {
+            Severity::P3
+        };
+        let found = finding("B1", &format!("plate:{seq}"), severity, seq * 3);
+        let id = hub.find(vec![found]).await.opened[0];
+        let us = |second: &Option<i64>| second.map(|second| at(second).as_microsecond());
+        sqlx::query(
+            "UPDATE incident SET state = $1, resolved_at = $2, closed_at = $3 WHERE id = $4",
+        )
+        .bind(state)
+        .bind(us(resolved))
+        .bind(us(closed))
+        .bind(id.to_string())
+        .execute(&hub.state.shared.write)
+        .await
+        .expect("updated");
+    }
+    let count = async |sql: &'static str, second: i64| -> Vec<(i64, i64)> {
+        let rows = sqlx::query_as(sql)
+            .bind(at(second).as_microsecond())
+            .fetch_all(&hub.state.shared.read)
+            .await;
+        rows.expect("reads")
+    };
+    for second in [0, 50, 99, 100, 101, 150, 200, 201, 300, 301, 9000] {
+        let (found, expected) = (count(OPEN_AT, second).await, count(NAIVE, second).await);
+        assert_eq!(found, expected, "at {second}");
+    }
+    let plan = AssertSqlSafe(format!("EXPLAIN QUERY PLAN {OPEN_AT}"));
+    let steps: Vec<(i64, i64, i64, String)> = sqlx::query_as(plan)
+        .bind(0_i64)
+        .fetch_all(&hub.state.shared.read)
+        .await
+        .expect("explains");
+    let steps: Vec<&str> = steps.iter().map(|step| step.3.as_str()).collect();
+    let looks: Vec<&&str> = steps.iter().filter(|s| s.contains(" incident ")).collect();
+    assert_eq!(looks.len(), 3, "{steps:?}");
+    assert!(
+        looks
+            .iter()
+            .all(|s| s.starts_with("SEARCH incident USING INDEX incident_")),
+        "{steps:?}"
+    );
 }
