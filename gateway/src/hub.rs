@@ -9,7 +9,7 @@ use anyhow::{Context as _, bail};
 use domain::alarm::flood::Seats;
 use domain::place::Registry;
 use domain::rule::{Engine, RuleBook, RuleError, RuleSet};
-use domain::{Lane, Seq};
+use domain::{Lane, Seq, Timestamp};
 use serde_json::json;
 use store::events::EventStore;
 use store::events::influx::{self, InfluxEvents, Pace, Target};
@@ -142,6 +142,10 @@ fn registry(config: &Config) -> anyhow::Result<Registry> {
     }
     for warning in registry.roster.warnings() {
         warn!(roster.warning = warning, "roster has hours without anybody");
+    }
+    let calendar = &registry.roster.calendar;
+    for warning in calendar.warnings(calendar.day(Timestamp::now())) {
+        warn!(roster.warning = warning, "the roster's calendar ends");
     }
     Ok(registry)
 }
@@ -671,7 +675,7 @@ fn forward_to_influx(
 }
 
 /// The clock as a function, for those who need no more of it.
-fn ticking(clock: &Clock) -> Arc<dyn Fn() -> domain::Timestamp + Send + Sync> {
+fn ticking(clock: &Clock) -> Arc<dyn Fn() -> Timestamp + Send + Sync> {
     let clock = clock.clone();
     Arc::new(move || clock.now())
 }

@@ -459,7 +459,10 @@ fn check(file: &ConfigFile) -> anyhow::Result<()> {
         catalogue.registry.devices.len(),
         catalogue.book.len(),
     );
-    for warning in catalogue.registry.roster.warnings() {
+    let roster = &catalogue.registry.roster;
+    let today = roster.calendar.day(Timestamp::now());
+    let warnings = roster.warnings().into_iter();
+    for warning in warnings.chain(roster.calendar.warnings(today)) {
         println!("note: {warning}");
     }
     // the ports with TLS are not among them

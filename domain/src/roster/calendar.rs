@@ -109,6 +109,33 @@ impl Calendar {
         self.holidays.iter().any(|h| h.from.year() == day.year())
     }
 
+    /// What the calendar does not know and soon will be asked for: holidays of the year of a day, and of the year in 60 days. Nothing is told
+    /// of a calendar without any holiday, which may be meant so.
+    pub fn warnings(&self, today: Date) -> Vec<String> {
+        const AHEAD_DAYS: i64 = 60;
+        if self.holidays.is_empty() {
+            return Vec::new();
+        }
+        let soon = today.checked_add(AHEAD_DAYS.days()).unwrap_or(Date::MAX);
+        let hint = "until then every Monday to Friday counts as worked (hint: the State Council announces them in November; [[holiday]])";
+        if !self.knows_year(today) {
+            let year = today.year();
+            vec![format!("no holidays of {year} are known: {hint}")]
+        } else if !self.knows_year(soon) {
+            let (ends, next) = (today.year(), soon.year());
+            vec![format!(
+                "the calendar ends with {ends} and no holidays of {next} are known: {hint}"
+            )]
+        } else {
+            Vec::new()
+        }
+    }
+
+    /// The day of an instant on the community's wall clock.
+    pub fn day(&self, at: Timestamp) -> Date {
+        self.time_zone.to_datetime(at).date()
+    }
+
     /// The first morning or afternoon of a working day that begins after an instant. A clock that says "the next working half-day"
     /// runs out at its end. Nothing in a calendar in which nobody works for a year.
     pub fn next_working_half_day(&self, at: Timestamp) -> Option<HalfDay> {

@@ -244,6 +244,27 @@ fn the_next_change_is_when_somebody_else_is_on() {
 }
 
 #[test]
+fn a_calendar_that_ends_says_so_two_months_before() {
+    let calendar = roster("").calendar;
+    let told = |year, month, day| calendar.warnings(date(year, month, day));
+    assert_eq!(told(2026, 11, 1), Vec::<String>::new());
+    assert_eq!(told(2026, 1, 1), Vec::<String>::new());
+    let soon = told(2026, 11, 2);
+    assert_eq!(soon.len(), 1);
+    assert!(
+        soon[0].contains("ends with 2026 and no holidays of 2027"),
+        "{soon:?}"
+    );
+    let over = told(2027, 1, 1);
+    assert_eq!(over.len(), 1);
+    assert!(over[0].starts_with("no holidays of 2027"), "{over:?}");
+    assert_eq!(calendar.day(at("2026-12-31T23:59")), date(2026, 12, 31));
+    // a community that has none may mean it
+    let without = Calendar::new(jiff::tz::TimeZone::UTC);
+    assert_eq!(without.warnings(date(2026, 12, 1)), Vec::<String>::new());
+}
+
+#[test]
 fn the_changes_of_a_span_are_those_in_it() {
     let roster = roster("");
     let check = |post: &str, from, to, expect: &[&str]| {
