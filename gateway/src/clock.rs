@@ -3,6 +3,7 @@
 //! It goes by the machine's own count of seconds since it was switched on, and follows the wall clock slowly ([`FOLLOW_ONE_IN`]). A wall clock
 //! that is set forward or back is told of (`$hub/clock`, rule HUB7) and moves nothing. What was a wrong clock at the start, one that stood before
 //! the last thing that the journal holds, is followed at once when it is set right: until then nothing was known of the time that had passed.
+//! A journal that was written years ahead is [`set_back`](crate::set_back)'s business, with the hub stopped.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};

@@ -40,7 +40,7 @@ use crate::pipeline::{Stats, project};
 use crate::probe::Probe;
 use crate::rules::Follow;
 use crate::screen::Screen;
-use crate::{dispatch, embedded, feed, forget};
+use crate::{dispatch, embedded, feed, forget, set_back};
 
 /// How often the journal is told what nobody needs any more.
 const RELEASE_EVERY: Duration = Duration::from_secs(5);
@@ -254,11 +254,8 @@ impl Stores {
             )
             .context("opening the event store")?,
         );
-        let clock = Clock::new(
-            recovery
-                .last_received_at
-                .unwrap_or(domain::Timestamp::UNIX_EPOCH),
-        );
+        let last = recovery.last_received_at.map(|at| (recovery.last_seq, at));
+        let clock = Clock::new(set_back::floor(dir, last));
         let (marker, left) =
             Marker::put(dir, clock.now()).context("leaving a mark that the hub runs")?;
         Ok(Self {

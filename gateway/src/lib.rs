@@ -24,6 +24,7 @@ pub mod probe;
 pub mod registry;
 pub mod rules;
 mod screen;
+pub mod set_back;
 
 /// What is built into the executable.
 pub mod embedded {

@@ -1,4 +1,4 @@
-//! The command line: `run`, `demo`, `check`, `rules check|test|backtest`, `journal verify`, `audit verify`, `kpi`, `user add`,
+//! The command line: `run`, `demo`, `check`, `rules check|test|backtest`, `journal verify`, `clock show|repair`, `audit verify`, `kpi`, `user add`,
 //! `credential add|invite|revoke|list`, `registry export|import|unpack`.
 //!
 //! Exit codes: 0 all is well, 1 something failed (with `demo --for`: messages were lost), 64 the configuration is wrong.
@@ -14,7 +14,7 @@ use domain::kpi::By;
 use domain::place::TableKind;
 use domain::{RuleId, Timestamp};
 use gateway::registry::{Mark, Then};
-use gateway::{accounts, config, demo, hub, kpi, registry, rules};
+use gateway::{accounts, config, demo, hub, kpi, registry, rules, set_back};
 
 /// `EX_USAGE` of sysexits.h: the command or the configuration is wrong; starting again will not help.
 const EXIT_USAGE: u8 = 64;
@@ -53,6 +53,11 @@ enum Command {
     Journal {
         #[command(subcommand)]
         command: JournalCommand,
+    },
+    /// The hub's clock: what it goes by, and its repair.
+    Clock {
+        #[command(subcommand)]
+        command: ClockCommand,
     },
     /// Look into the audit trail.
     Audit {
@@ -146,6 +151,20 @@ enum JournalCommand {
     Verify {
         /// The journal's directory: `journal` below the data directory.
         dir: PathBuf,
+    },
+}
+
+#[derive(Subcommand)]
+enum ClockCommand {
+    /// Say what a hub that starts takes for the time; the hub may be running.
+    Show(ConfigFile),
+    /// Go by the system clock again after one that stood far ahead has been believed; the hub must be stopped.
+    Repair {
+        #[command(flatten)]
+        file: ConfigFile,
+        /// What the time is, by another clock than this machine's, such as 2026-03-01T08:00:00+08:00.
+        #[arg(long)]
+        it_is: Timestamp,
     },
 }
 
@@ -288,6 +307,10 @@ async fn run(command: Command) -> ExitCode {
         Command::Journal {
             command: JournalCommand::Verify { dir },
         } => verify(&dir),
+        Command::Clock { command } => match clock(command).await {
+            Ok(outcome) => outcome,
+            Err(e) => return usage(Err(e)),
+        },
         Command::Audit {
             command: AuditCommand::Verify(file),
         } => match config::load(file.config.as_deref()) {
@@ -352,6 +375,15 @@ async fn kpi_command(config: &config::Config, asked: KpiArguments) -> anyhow::Re
         shape,
     };
     kpi::print(config, &wanted).await
+}
+
+/// The outer error is a configuration that cannot be used.
+async fn clock(command: ClockCommand) -> anyhow::Result<anyhow::Result<()>> {
+    let load = |file: &ConfigFile| config::load(file.config.as_deref());
+    Ok(match command {
+        ClockCommand::Show(file) => set_back::show(&load(&file)?),
+        ClockCommand::Repair { file, it_is } => set_back::repair(&load(&file)?, it_is).await,
+    })
 }
 
 /// The outer error is a configuration that cannot be used.

@@ -34,7 +34,7 @@ use tracing::{info, warn};
 
 pub use layout::Glance;
 pub use reader::{ReadError, Reader};
-pub use recover::{Recovery, VerifyReport, verify};
+pub use recover::{Recovery, VerifyReport, last, verify};
 pub use segment::Damage;
 
 use queue::Queue;

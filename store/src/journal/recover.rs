@@ -166,6 +166,28 @@ fn received_at(body: &[u8]) -> Option<Timestamp> {
     Timestamp::from_microsecond(micros).ok()
 }
 
+/// Position and receive time of the last whole record, or none. Reads the last segment only and changes nothing; the hub may be running.
+///
+/// # Errors
+/// A directory or file that cannot be read.
+pub fn last(dir: &Path) -> io::Result<Option<(Seq, Timestamp)>> {
+    let listing = segment::list(dir)?;
+    let mut last = None;
+    let Some(segment) = listing.segments.last() else {
+        return Ok(None);
+    };
+    let Some((mut walker, _)) = Walker::open(segment)? else {
+        return Ok(None);
+    };
+    loop {
+        match walker.step()? {
+            Step::Record { seq, body } => last = received_at(body).map(|at| (seq, at)).or(last),
+            Step::Damaged(_) => {}
+            Step::End { .. } => return Ok(last),
+        }
+    }
+}
+
 /// What the verifier found.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct VerifyReport {

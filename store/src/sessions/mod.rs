@@ -14,6 +14,7 @@ use std::path::Path;
 
 use bytes::Bytes;
 use domain::{Seq, Timestamp};
+use jiff::SignedDuration;
 use rusqlite::{Connection, params};
 
 /// Why sessions cannot be read or kept.
@@ -198,6 +199,27 @@ impl SessionStore {
     pub fn open(path: &Path, fresh_at: Seq) -> Result<Self, SessionError> {
         let connection = schema::open(path, fresh_at).map_err(while_doing("opening"))?;
         Ok(Self { connection })
+    }
+
+    /// Moves times after `right` back by `by`: a clock that stood ahead has written them. Says how many rows changed.
+    ///
+    /// # Errors
+    /// The database refused: nothing has moved.
+    pub fn set_back(&mut self, right: Timestamp, by: SignedDuration) -> Result<u64, SessionError> {
+        let moved = self.move_back(right, by);
+        moved.map_err(while_doing("setting times back"))
+    }
+
+    fn move_back(&mut self, right: Timestamp, by: SignedDuration) -> rusqlite::Result<u64> {
+        let by_us = i64::try_from(by.as_micros()).unwrap_or(i64::MAX);
+        let tx = self.connection.transaction()?;
+        let mut changed = 0;
+        for (table, column) in schema::TIMES {
+            let sql = format!("UPDATE {table} SET {column} = {column} - ?1 WHERE {column} > ?2");
+            changed += tx.execute(&sql, params![by_us, right.as_microsecond()])?;
+        }
+        tx.commit()?;
+        Ok(changed as u64)
     }
 
     /// Reads everything.

@@ -32,6 +32,17 @@ CREATE TABLE retained (
 ) STRICT;
 ";
 
+/// Where times stand, in microseconds; connection epochs are made of them.
+pub(super) const TIMES: &[(&str, &str)] = &[
+    ("session", "epoch"),
+    ("session", "detached_at"),
+    ("entry", "expires_at"),
+    ("will", "epoch"),
+    ("will", "due_at"),
+    ("will", "expires_at"),
+    ("retained", "expires_at"),
+];
+
 pub(super) fn open(path: &Path, fresh_at: Seq) -> rusqlite::Result<Connection> {
     let mut db = Connection::open(path)?;
     db.pragma_update(None, "journal_mode", "wal")?;

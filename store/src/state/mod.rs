@@ -41,6 +41,7 @@ mod report_view;
 mod roster;
 mod seen;
 mod session;
+mod set_back;
 mod tally;
 #[cfg(test)]
 mod tests;

@@ -16,5 +16,6 @@ mod lists;
 mod machine;
 mod report;
 mod roster;
+mod set_back;
 mod simulation;
 mod station;
