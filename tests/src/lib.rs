@@ -4,11 +4,13 @@
 mod hub;
 mod mosquitto;
 mod mqtt;
+mod proxy;
 mod tool;
 mod wait;
 
 pub use hub::{Api, Credentials, Demo, Device, Hub, Login, artefacts, bin, repository};
 pub use mosquitto::{Subscriber, publish};
 pub use mqtt::{Hello, Message, Mqtt, Props, Welcome, packet};
+pub use proxy::Proxy;
 pub use tool::{Outcome, Tool, run};
 pub use wait::{eventually, settles};

@@ -17,6 +17,7 @@ mod enrolment;
 mod flood;
 mod kill9;
 mod kpi;
+mod live;
 mod power_cut;
 mod report_page;
 mod reports;

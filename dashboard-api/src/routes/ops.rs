@@ -37,6 +37,8 @@ pub(crate) async fn readyz(State(api): State<Api>) -> Response {
 
 /// Prometheus' text format.
 pub(crate) async fn metrics(State(api): State<Api>) -> Response {
+    let open = crate::STREAMS_MAX - api.streams.available_permits();
+    metrics::gauge!("hub_api_streams").set(u32::try_from(open).unwrap_or(u32::MAX));
     (
         [(header::CONTENT_TYPE, "text/plain; version=0.0.4")],
         api.deps.ops.metrics(),

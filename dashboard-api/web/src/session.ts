@@ -1,14 +1,17 @@
 /** Who is logged in. The cookie itself is out of reach of scripts. */
 import { ref } from "vue";
-import { api } from "./api/client";
+import { ApiError, api } from "./api/client";
 import type { User } from "./api/types";
 import { forget, write } from "./prefs";
 
 export const user = ref<User | null>(null);
+/** The session is over, and the board stays on the screen: the password is asked for over it. */
+export const isLocked = ref(false);
 
 /** The mark tells the phone page that asking for the account's reports is worth while; it proves nothing. */
 function note(who: User | null): void {
   user.value = who;
+  isLocked.value = false;
   if (who === null) forget("session");
   else write("session", "yes");
 }
@@ -16,9 +19,16 @@ function note(who: User | null): void {
 export async function restore(): Promise<void> {
   try {
     note((await api.session()).user);
-  } catch {
-    note(null);
+  } catch (e) {
+    // a server that cannot be reached logs nobody out
+    if (user.value === null) note(null);
+    else if (e instanceof ApiError && e.problem.status === 401) sessionEnded();
   }
+}
+
+/** The server said so. An alarm view never goes away by itself. */
+export function sessionEnded(): void {
+  isLocked.value = user.value !== null;
 }
 
 export async function logIn(login: string, password: string): Promise<void> {

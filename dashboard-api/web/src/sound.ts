@@ -24,10 +24,12 @@ const EVERY_MS = { P1: 2000, P2: 6000, lost: 10_000 };
 
 export const isArmed = ref(false);
 export const isSilenced = ref(false);
+/** Where the sound of all tabs is made; only in this one it is made here. */
+export const soundIn = ref<"here" | "elsewhere" | "nowhere">("nowhere");
 
 let context: AudioContext | null = null;
-let playedAt = 0;
-let playedWhat: string | null = null;
+/** By what was played last: for alarms and for the loss of the feed. */
+const played = { alarm: { what: null as Ringing, at: 0 }, lost: { at: 0 } };
 
 /** On load it works in a kiosk; elsewhere from the first gesture on. */
 export async function arm(): Promise<void> {
@@ -62,21 +64,24 @@ function play(tones: readonly Tone[], volume: number): void {
   }
 }
 
-/** Called a few times a second; `isLoud` when a P1 has waited for long, `isLost` when the feed has been silent for long. */
+/** Called a few times a second; `isLoud` when a P1 has waited for long. Silence holds for both, until the next of either. */
 export function ring(what: Ringing, isLoud: boolean, isLost: boolean): void {
-  const due = isLost ? "lost" : isSilenced.value ? null : what;
-  if (due === null) {
-    playedWhat = null;
-    return;
-  }
+  if (soundIn.value !== "here") return;
   const at = Date.now();
-  if (due === playedWhat && at - playedAt < EVERY_MS[due]) return;
-  playedAt = at;
-  playedWhat = due;
-  if (due === "lost") play(LOST, 0.4);
-  else play(due === "P1" ? P1 : P2, due === "P1" && isLoud ? 0.8 : 0.35);
+  if (!isLost) played.lost.at = 0;
+  else if (!isSilenced.value && at - played.lost.at >= EVERY_MS.lost) {
+    played.lost.at = at;
+    play(LOST, 0.4);
+  }
+  const due = isSilenced.value ? null : what;
+  const { alarm } = played;
+  if (due !== null && (due !== alarm.what || at - alarm.at >= EVERY_MS[due])) {
+    alarm.at = at;
+    play(due === "P1" ? P1 : P2, due === "P1" && isLoud ? 0.8 : 0.35);
+  }
+  alarm.what = due;
 }
 
 export function chimeBack(): void {
-  play(BACK, 0.3);
+  if (soundIn.value === "here") play(BACK, 0.3);
 }

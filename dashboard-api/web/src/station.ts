@@ -1,13 +1,12 @@
 /** Names from the registry, and who rings: derived once for all screens. */
 import { computed, watch } from "vue";
 import { rows } from "./live/board";
-import { connection, meta, now, silentFor } from "./live/feed";
+import { connection, meta, now } from "./live/feed";
 import { isUnacknowledged } from "./live/order";
 import { language, pick } from "./i18n";
 import { type Ringing, chimeBack, isSilenced, ring } from "./sound";
 
 const LOUD_MS = 60_000;
-const LOST_MS = 15_000;
 
 export const ruleById = computed(() => new Map((meta.value?.rules ?? []).map((rule) => [rule.id, rule])));
 export const departmentById = computed(() => new Map((meta.value?.departments ?? []).map((d) => [d.id, d])));
@@ -51,9 +50,11 @@ watch(unacknowledged, (urgent) => {
 
 watch(connection, (is, was) => {
   if (is === "live" && was === "stale") chimeBack();
+  // the loss of the alarm system is itself an alarm
+  if (is === "stale") isSilenced.value = false;
 });
 
 export function ringNow(): void {
   const oldest = unacknowledged.value.reduce((least, row) => (row.severity === "P1" ? Math.min(least, Date.parse(row.opened_at)) : least), Infinity);
-  ring(ringing.value, now.value - oldest > LOUD_MS, connection.value === "stale" && silentFor.value > LOST_MS);
+  ring(ringing.value, now.value - oldest > LOUD_MS, connection.value === "stale");
 }

@@ -1,10 +1,12 @@
 /** What is on the board: a plain sorted array that is changed in place, and a copy for the screen at most every 100 ms. */
 import { shallowRef } from "vue";
 import type { Device, IncidentItem, QuarantineItem, Storm } from "../api/types";
-import { insert, isOnBoard, remove } from "./order";
+import { insert, isOlder, isOnBoard, remove } from "./order";
+import { QUARANTINE_ROWS } from "./picture";
 
 const PAINT_MS = 100;
-const QUARANTINE_ROWS = 500;
+/** When no frame came for so long, none is waited for. */
+const LATE_MS = 200;
 
 /** Copies: what reads them sees a change only when they are replaced. */
 export const rows = shallowRef<readonly IncidentItem[]>([]);
@@ -19,17 +21,21 @@ const stormById = new Map<string, Storm>();
 let waiting: QuarantineItem[] = [];
 let dirty = { rows: false, devices: false, quarantine: false, storms: false };
 let timer: ReturnType<typeof setTimeout> | undefined;
+let late: ReturnType<typeof setTimeout> | undefined;
 
-// a hidden tab gets no animation frames, but its alarm sound needs the rows
 function schedule(): void {
   timer ??= setTimeout(() => {
     timer = undefined;
-    if (document.hidden) publish();
-    else requestAnimationFrame(publish);
+    if (document.hidden) return publish();
+    requestAnimationFrame(publish);
+    // a tab that is not painted gets no frames, but its alarm sound needs the rows
+    late ??= setTimeout(publish, LATE_MS);
   }, PAINT_MS);
 }
 
 function publish(): void {
+  clearTimeout(late);
+  late = undefined;
   if (dirty.rows) rows.value = sorted.slice();
   if (dirty.devices) devices.value = [...deviceById.values()];
   if (dirty.quarantine) quarantine.value = waiting.slice();
@@ -55,7 +61,7 @@ export function replaceIncidents(items: readonly IncidentItem[]): void {
 export function putIncident(item: IncidentItem): void {
   const before = byId.get(item.id);
   if (before !== undefined) {
-    if (before.version > item.version || (before.version === item.version && before.revision > item.revision)) return;
+    if (isOlder(item, before)) return;
     remove(sorted, before);
     byId.delete(item.id);
   }

@@ -1,17 +1,19 @@
-/** Snapshot and stream: a gap, a reset or a lost tail leads to a new snapshot that replaces everything. */
+/** What the screens know of the live feed: whether it is live, what time it is there, and the board that it brings. */
 import { ref, shallowRef } from "vue";
-import { ApiError, api } from "../api/client";
-import type { Device, Heartbeat, IncidentItem, Meta, QuarantineItem, Rate, Storm } from "../api/types";
+import type { Meta, Rate } from "../api/types";
 import { setTimeZone } from "../format";
-import { user } from "../session";
+import { restore, sessionEnded, user } from "../session";
+import { isSilenced, soundIn } from "../sound";
 import { putDevice, putIncident, putQuarantine, putStorm, replaceDevices, replaceIncidents, replaceQuarantine, replaceStorms } from "./board";
-import { TailWatch, judge } from "./gap";
+import { STALE_MS } from "./line";
+import { type Link, link } from "./link";
+import type { Change, Pulse, Snapshot, ToTab } from "./messages";
 
+/** `off`: nothing has come yet. */
 export type Connection = "off" | "live" | "stale";
 
-/** Two heartbeats and a half. */
-const STALE_MS = 5000;
-const RETRY_MS = 500;
+const TICK_MS = 250;
+const REFILL_MS = 500;
 const REFILLED_SHOWN_MS = 8000;
 
 export const connection = ref<Connection>("off");
@@ -24,33 +26,41 @@ export const now = ref(Date.now());
 export const delay = ref(0);
 /** How much rings, as the server counts it; null before the first heartbeat. */
 export const rate = shallowRef<Rate | null>(null);
+/** Since the last heartbeat, in milliseconds. */
 export const silentFor = ref(0);
 export const hasUpdate = ref(false);
 /** Changes that came after a break; null when there was none lately. */
 export const refilled = ref<number | null>(null);
 
-let source: EventSource | null = null;
-let generation = 0;
-let last = 0;
+let source: Link | null = null;
 let heardAt = 0;
 let offset: number | null = null;
-let tail = new TailWatch();
 let ticker: ReturnType<typeof setInterval> | undefined;
-let retry: ReturnType<typeof setTimeout> | undefined;
 let breakAt: number | null = null;
+let ringing: () => void = () => undefined;
 
-export function start(): void {
-  stop();
-  heardAt = Date.now();
-  ticker = setInterval(tick, 250);
-  void load(generation);
+/** Called a few times a second, also while the tab is hidden. */
+export function onTick(ring: () => void): void {
+  ringing = ring;
+}
+
+/** For this user; also when the session has begun anew. */
+export function start(login: string): void {
+  if (source === null) {
+    heardAt = Date.now();
+    // what is shown runs on when the source is dead, too
+    ticker = setInterval(look, TICK_MS);
+    source = link(take, (next) => {
+      source = next;
+      if (user.value !== null) next.join(user.value.login);
+    });
+  }
+  source.join(login);
 }
 
 export function stop(): void {
-  generation += 1;
   clearInterval(ticker);
-  clearTimeout(retry);
-  source?.close();
+  source?.leave();
   source = null;
   connection.value = "off";
   isLoaded.value = false;
@@ -60,115 +70,76 @@ export function stop(): void {
   breakAt = null;
 }
 
-function tick(): void {
+/** In all tabs. */
+export function silence(): void {
+  isSilenced.value = true;
+  source?.silence();
+}
+
+function look(): void {
   now.value = Date.now() + (offset ?? 0);
   silentFor.value = Date.now() - heardAt;
-  if (silentFor.value <= STALE_MS) return;
-  if (connection.value === "live") {
-    connection.value = "stale";
-    breakAt ??= last;
-  }
-  // a connection that only looks open is given up
-  if (source !== null && silentFor.value > 2 * STALE_MS) again();
+  if (silentFor.value <= STALE_MS || connection.value !== "live") return;
+  connection.value = "stale";
+  breakAt ??= revision.value;
 }
 
-function again(isWhole = true): void {
-  source?.close();
-  source = null;
-  clearTimeout(retry);
-  const mine = generation;
-  retry = setTimeout(() => (isWhole ? open(mine) : void load(mine)), RETRY_MS + Math.random() * RETRY_MS);
-}
-
-async function load(mine: number): Promise<void> {
-  source?.close();
-  source = null;
-  try {
-    meta.value ??= await api.meta();
-    setTimeZone(meta.value.time_zone);
-    offset ??= Date.parse(meta.value.server_time) - Date.now();
-    const [incidents, found, cards] = await Promise.all([api.activeIncidents(), api.devices(), api.storms()]);
-    if (mine !== generation) return;
-    replaceIncidents(incidents.items);
-    replaceDevices(found.items);
-    replaceStorms(cards.items);
-    void loadQuarantine();
-    last = Math.min(incidents.revision, found.revision);
-    revision.value = last;
-    tail = new TailWatch();
-    isLoaded.value = true;
-    open(mine);
-  } catch (e) {
-    if (mine !== generation) return;
-    if (e instanceof ApiError && e.problem.status === 401) {
-      user.value = null;
+function take(message: ToTab): void {
+  switch (message.is) {
+    case "snapshot":
+      return show(message.snapshot);
+    case "changes":
+      return message.changes.forEach(apply);
+    case "pulse":
+      return heard(message.pulse);
+    case "silence":
+      isSilenced.value = true;
       return;
-    }
-    again(false);
+    case "ended":
+      return sessionEnded();
+    case "tick":
+      soundIn.value = message.sound;
+      look();
+      return ringing();
   }
 }
 
-/** Some roles may not read it; the screen says so itself. */
-async function loadQuarantine(): Promise<void> {
-  const page = await api.quarantine().catch(() => null);
-  if (page !== null) replaceQuarantine(page.items);
+function show(snapshot: Snapshot): void {
+  // somebody else logged in, in another tab
+  if (user.value !== null && snapshot.login !== user.value.login) void restore();
+  meta.value = snapshot.meta;
+  setTimeZone(snapshot.meta.time_zone);
+  replaceIncidents(snapshot.incidents);
+  replaceDevices(snapshot.devices);
+  replaceStorms(snapshot.storms);
+  replaceQuarantine(snapshot.quarantine ?? []);
+  revision.value = snapshot.revision;
+  isLoaded.value = true;
 }
 
-function open(mine: number): void {
-  if (mine !== generation) return;
-  const stream = new EventSource(`/api/v1/live?from=${last}`);
-  source = stream;
-  const listen = <T>(name: string, take: (data: T, id: number) => void) =>
-    stream.addEventListener(name, (event: MessageEvent<string>) => {
-      if (stream !== source) return;
-      heard();
-      take(JSON.parse(event.data) as T, Number(event.lastEventId));
-    });
-  const change = <T>(name: string, put: (item: T) => void) =>
-    listen<T>(name, (item, id) => {
-      const verdict = judge(last, id);
-      if (verdict === "gap") return void load(mine);
-      if (verdict === "drop") return;
-      last = id;
-      revision.value = id;
-      put(item);
-    });
-  change<IncidentItem>("incident", putIncident);
-  change<Device>("device", putDevice);
-  change<QuarantineItem>("quarantine", putQuarantine);
-  change<Storm>("storm", putStorm);
-  // no screen shows them yet; they count as revisions all the same
-  change<unknown>("alarm", () => {});
-  change<unknown>("maintenance", () => {});
-  change<unknown>("notification", () => {});
-  listen("reset", () => void load(mine));
-  listen<Heartbeat>("hb", (heartbeat) => {
-    const sent = Date.parse(heartbeat.server_time);
-    const difference = sent - Date.now();
-    offset = offset === null ? difference : Math.max(offset - 5, difference);
-    delay.value = Math.max(0, Date.now() + offset - sent);
-    rate.value = heartbeat.rate;
-    hasUpdate.value = meta.value !== null && meta.value.ui_hash !== heartbeat.ui_hash;
-    if (tail.isLost(last, heartbeat.revision)) void load(mine);
-  });
-  stream.onopen = () => stream === source && heard();
-  stream.onerror = () => {
-    if (stream !== source) return;
-    // a refusal closes for good: the session may have ended
-    again(stream.readyState !== EventSource.CLOSED);
-  };
+function apply(change: Change): void {
+  // what was on its way when the tab joined is in its snapshot
+  if (change.revision <= revision.value) return;
+  revision.value = change.revision;
+  if (change.kind === "incident") putIncident(change.item);
+  else if (change.kind === "device") putDevice(change.item);
+  else if (change.kind === "quarantine") putQuarantine(change.item);
+  else if (change.kind === "storm") putStorm(change.item);
 }
 
-function heard(): void {
+function heard(pulse: Pulse): void {
   heardAt = Date.now();
   silentFor.value = 0;
-  if (breakAt !== null) {
-    const from = breakAt;
-    breakAt = null;
-    setTimeout(() => {
-      refilled.value = Math.max(0, last - from);
-      setTimeout(() => (refilled.value = null), REFILLED_SHOWN_MS);
-    }, 500);
-  }
+  offset = pulse.offset;
+  delay.value = pulse.delay;
+  rate.value = pulse.rate;
+  hasUpdate.value = meta.value !== null && pulse.uiHash !== null && meta.value.ui_hash !== pulse.uiHash;
   connection.value = "live";
+  if (breakAt === null) return;
+  const from = breakAt;
+  breakAt = null;
+  setTimeout(() => {
+    refilled.value = Math.max(0, revision.value - from);
+    setTimeout(() => (refilled.value = null), REFILLED_SHOWN_MS);
+  }, REFILL_MS);
 }

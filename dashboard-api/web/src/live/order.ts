@@ -13,6 +13,11 @@ export function isUnacknowledged(item: IncidentItem): boolean {
   return isOpen(item.state) && item.acknowledged_at === null;
 }
 
+/** Whether an item says less than one that is there already. */
+export function isOlder(item: IncidentItem, than: IncidentItem): boolean {
+  return item.version < than.version || (item.version === than.version && item.revision < than.revision);
+}
+
 /** P1 that still runs stays above everything. */
 export function isPinned(item: IncidentItem): boolean {
   return item.severity === "P1" && isOpen(item.state);

@@ -4,7 +4,7 @@ import { ApiError, api, newKey } from "../api/client";
 import type { Command, Incident, IncidentItem, IncidentState, Verb } from "../api/types";
 import { timeOf } from "../format";
 import { t, word } from "../i18n";
-import { mayAct, user } from "../session";
+import { mayAct, sessionEnded, user } from "../session";
 import { current, putIncident, rows } from "./board";
 
 /** Verbs that want words: what it was, why, what shows it. */
@@ -185,7 +185,7 @@ function explain(e: unknown, verb: Verb): string {
   if (!(e instanceof ApiError)) return t("notice.failed", { detail: String(e) });
   const { status, code, current: now, state, holder, detail: text } = e.problem;
   if (status === 0) return t("notice.unreachable");
-  if (status === 401) user.value = null;
+  if (status === 401) sessionEnded();
   if (status === 403) return t("notice.forbidden");
   if (code === "version_conflict") {
     const line = now?.timeline?.at(-1);
