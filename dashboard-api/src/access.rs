@@ -34,6 +34,11 @@ pub const ROUTES: &[(&str, &str, Callers)] = &[
     ("POST", "/api/v1/session", Callers::Anybody),
     ("GET", "/api/v1/session", EVERYBODY),
     ("DELETE", "/api/v1/session", EVERYBODY),
+    // one's own, and no others
+    ("GET", "/api/v1/sessions", EVERYBODY),
+    ("DELETE", "/api/v1/sessions", EVERYBODY),
+    ("DELETE", "/api/v1/sessions/{id}", EVERYBODY),
+    ("POST", "/api/v1/session/password", EVERYBODY),
     ("GET", "/api/v1/openapi.json", Callers::Anybody),
     ("GET", "/api/v1/meta", EVERYBODY),
     (

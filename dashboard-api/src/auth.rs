@@ -1,10 +1,12 @@
 //! Who calls: a session cookie or a bearer token, checked before any handler runs.
 
+use std::fmt;
+
 use axum::extract::{MatchedPath, Request, State};
 use axum::http::{HeaderMap, Method, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse as _, Response};
-use store::state::User;
+use store::state::{StateError, User};
 
 use crate::access::{self, Callers};
 use crate::{Api, Problem};
@@ -12,10 +14,41 @@ use crate::{Api, Problem};
 /// The session's cookie.
 pub(crate) const COOKIE: &str = "jiming_session";
 
-/// Who called.
+/// Who called, and by what they are known.
 #[derive(Debug, Clone)]
 pub(crate) struct Caller {
     pub(crate) user: User,
+    pub(crate) proof: Proof,
+}
+
+/// A secret that the caller came with.
+#[derive(Clone)]
+pub(crate) enum Proof {
+    /// Of a cookie.
+    Session(String),
+    /// Of an API token.
+    Token(String),
+}
+
+impl fmt::Debug for Proof {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Session(_) => "Session(…)",
+            Self::Token(_) => "Token(…)",
+        })
+    }
+}
+
+impl Caller {
+    /// Whether they still are who they were when they called: not logged out, and of the same role.
+    pub(crate) async fn stands(&self, api: &Api) -> Result<bool, StateError> {
+        let state = &api.deps.state;
+        let now = match &self.proof {
+            Proof::Session(secret) => state.session_holder(secret, (api.deps.clock)()).await?,
+            Proof::Token(token) => state.token_user(token).await?,
+        };
+        Ok(now.as_ref() == Some(&self.user))
+    }
 }
 
 /// The session secret in the cookie header, if there is one.
@@ -37,26 +70,44 @@ fn bearer(headers: &HeaderMap) -> Option<&str> {
         .strip_prefix("Bearer ")
 }
 
-/// A page of another origin must not act with our cookie. Browsers that say where a request comes from are believed; one that
-/// says nothing at all is no browser and has no cookie to steal.
-fn is_cross_site(method: &Method, headers: &HeaderMap) -> bool {
+/// Where a request that changes something says that it comes from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Site {
+    Own,
+    Other,
+    /// It does not say: no browser of these days.
+    Unsaid,
+}
+
+/// A page of another origin must not act with our cookie, nor log somebody in here. What only reads comes from anywhere: other pages
+/// cannot see the answer.
+fn site(method: &Method, headers: &HeaderMap) -> Site {
     if matches!(*method, Method::GET | Method::HEAD | Method::OPTIONS) {
-        return false;
+        return Site::Own;
     }
     let text = |name| {
         headers
             .get(name)
             .and_then(|value: &header::HeaderValue| value.to_str().ok())
     };
-    if let Some(site) = text(header::HeaderName::from_static("sec-fetch-site")) {
-        return !matches!(site, "same-origin" | "none");
-    }
-    match (text(header::ORIGIN), text(header::HOST)) {
-        (Some(origin), Some(host)) => origin
-            .split_once("://")
-            .is_none_or(|(_, rest)| rest != host),
-        (Some(_), None) => true,
-        (None, _) => false,
+    let is_own = if let Some(site) = text(header::HeaderName::from_static("sec-fetch-site")) {
+        matches!(site, "same-origin" | "none")
+    } else if let Some(origin) = text(header::ORIGIN) {
+        // over plain HTTP in a LAN browsers say this only
+        let host = text(header::HOST);
+        host.is_some() && origin.split_once("://").map(|(_, rest)| rest) == host
+    } else {
+        return Site::Unsaid;
+    };
+    if is_own { Site::Own } else { Site::Other }
+}
+
+/// With a cookie a request says that it comes from here, or it is refused; without one it may say nothing.
+fn is_cross_site(method: &Method, headers: &HeaderMap) -> bool {
+    match site(method, headers) {
+        Site::Own => false,
+        Site::Other => true,
+        Site::Unsaid => cookie(headers).is_some(),
     }
 }
 
@@ -64,18 +115,28 @@ async fn identify(
     api: &Api,
     headers: &HeaderMap,
     method: &Method,
-) -> Result<Option<User>, Problem> {
+) -> Result<Option<Caller>, Problem> {
     let state = &api.deps.state;
     if let Some(token) = bearer(headers) {
-        return Ok(state.token_user(token).await?);
+        let user = state.token_user(token).await?;
+        let proof = Proof::Token(token.to_owned());
+        return Ok(user.map(|user| Caller { user, proof }));
     }
     let Some(secret) = cookie(headers) else {
         return Ok(None);
     };
     if is_cross_site(method, headers) {
-        return Err(Problem::forbidden("the request comes from another site"));
+        return Err(cross_site());
     }
-    Ok(state.session_user(secret, (api.deps.clock)()).await?)
+    let user = state.session_user(secret, (api.deps.clock)()).await?;
+    let proof = Proof::Session(secret.to_owned());
+    Ok(user.map(|user| Caller { user, proof }))
+}
+
+fn cross_site() -> Problem {
+    Problem::forbidden(
+        "the request comes from another site, or does not say from where (hint: programs send an API token as a bearer token)",
+    )
 }
 
 /// Who calls a route that needs nobody; none when nobody is logged in.
@@ -87,7 +148,7 @@ pub(crate) async fn caller(
     match identify(api, headers, method).await? {
         // a program that names itself wants to be known by that name
         None if bearer(headers).is_some() => Err(Problem::unauthenticated()),
-        known => Ok(known),
+        known => Ok(known.map(|caller| caller.user)),
     }
 }
 
@@ -100,24 +161,24 @@ pub(crate) async fn guard(
 ) -> Response {
     let roles = match access::callers(request.method().as_str(), path.as_str()) {
         Callers::Anybody
-            if cookie(request.headers()).is_some()
+            if bearer(request.headers()).is_none()
                 && is_cross_site(request.method(), request.headers()) =>
         {
-            return Problem::forbidden("the request comes from another site").into_response();
+            return cross_site().into_response();
         }
         Callers::Anybody => return next.run(request).await,
         Callers::Roles(roles) => roles,
     };
-    let user = match identify(&api, request.headers(), request.method()).await {
-        Ok(Some(user)) => user,
+    let caller = match identify(&api, request.headers(), request.method()).await {
+        Ok(Some(caller)) => caller,
         Ok(None) => return Problem::unauthenticated().into_response(),
         Err(problem) => return problem.into_response(),
     };
-    if !roles.contains(&user.role) {
-        return Problem::forbidden(format!("the role {} may not do this", user.role.as_str()))
-            .into_response();
+    if !roles.contains(&caller.user.role) {
+        let role = caller.user.role.as_str();
+        return Problem::forbidden(format!("the role {role} may not do this")).into_response();
     }
-    request.extensions_mut().insert(Caller { user });
+    request.extensions_mut().insert(caller);
     next.run(request).await
 }
 
@@ -167,7 +228,21 @@ mod tests {
                 false,
             ),
             (&[("origin", "null"), ("host", "127.0.0.1:8080")], true),
+            // a program without a cookie; and whoever has one says from where
             (&[], false),
+            (&[("cookie", "jiming_session=x")], true),
+            (
+                &[
+                    ("cookie", "jiming_session=x"),
+                    ("sec-fetch-site", "same-origin"),
+                ],
+                false,
+            ),
+            (
+                &[("sec-fetch-site", "none"), ("cookie", "jiming_session=x")],
+                false,
+            ),
+            (&[("origin", "http://127.0.0.1:8080")], true),
         ] {
             assert_eq!(
                 is_cross_site(&Method::POST, &headers(pairs)),

@@ -155,9 +155,9 @@ struct Api {
     deps: Deps,
     throttle: Arc<throttle::Throttle>,
     /// Reports of those who are not logged in.
-    reports: Arc<throttle::Allowance>,
+    reports: Arc<throttle::ByAddress>,
     /// Photos of those who are not logged in.
-    photos: Arc<throttle::Allowance>,
+    photos: Arc<throttle::ByAddress>,
     /// Photos that come in at one time.
     uploads: Arc<Semaphore>,
     streams: Arc<Semaphore>,
@@ -174,6 +174,9 @@ fn api() -> OpenApiRouter<Api> {
     use utoipa_axum::routes;
     OpenApiRouter::with_openapi(document::Document::openapi())
         .routes(routes!(session::log_in, session::who, session::log_out))
+        .routes(routes!(session::list, session::end_all))
+        .routes(routes!(session::end))
+        .routes(routes!(session::change_password))
         .routes(routes!(meta::meta))
         .routes(routes!(meta::status))
         .routes(routes!(incidents::list))
@@ -224,8 +227,14 @@ pub fn router(deps: Deps, stop: CancellationToken) -> Router {
     let api_state = Api {
         deps,
         throttle: Arc::default(),
-        reports: Arc::new(throttle::Allowance::new(REPORTS_AT_ONCE, REPORT_EVERY)),
-        photos: Arc::new(throttle::Allowance::new(PHOTOS_AT_ONCE, PHOTO_EVERY)),
+        reports: Arc::new(throttle::ByAddress::of_addresses(
+            REPORTS_AT_ONCE,
+            REPORT_EVERY,
+        )),
+        photos: Arc::new(throttle::ByAddress::of_addresses(
+            PHOTOS_AT_ONCE,
+            PHOTO_EVERY,
+        )),
         uploads: Arc::new(Semaphore::new(UPLOADS_MAX)),
         streams: Arc::new(Semaphore::new(STREAMS_MAX)),
         computing: Arc::new(Semaphore::new(COMPUTED_MAX)),

@@ -64,6 +64,30 @@ pub struct Session {
     pub user: User,
 }
 
+/// Where the caller is logged in.
+#[derive(Debug, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct SessionItem {
+    pub id: String,
+    pub created_at: String,
+    /// To the minute.
+    pub used_at: String,
+    /// Over by then, however busy.
+    pub ends_at: String,
+    /// Where somebody logged in.
+    pub address: String,
+    /// What the browser said of itself.
+    pub agent: String,
+    /// The one that asks.
+    pub is_own: bool,
+}
+
+#[derive(Debug, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Sessions {
+    pub items: Vec<SessionItem>,
+}
+
 /// Deadlines that still run.
 #[derive(Debug, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]

@@ -41,9 +41,14 @@ const DOERS: &[&str] = &[
 ];
 
 /// Method, path, who may, and what they then get.
-const ROUTES: [(&str, &str, &[&str], u16); 35] = [
+const ROUTES: [(&str, &str, &[&str], u16); 39] = [
     ("GET", "/api/v1/session", EVERYBODY, 200),
     ("DELETE", "/api/v1/session", EVERYBODY, 204),
+    ("GET", "/api/v1/sessions", EVERYBODY, 200),
+    ("DELETE", "/api/v1/sessions", EVERYBODY, 204),
+    ("DELETE", "/api/v1/sessions/none", EVERYBODY, 404),
+    // what it must have is missing
+    ("POST", "/api/v1/session/password", EVERYBODY, 422),
     ("GET", "/api/v1/meta", EVERYBODY, 200),
     ("GET", "/api/v1/status", KEEPERS, 200),
     ("GET", "/api/v1/incidents", EVERYBODY, 200),

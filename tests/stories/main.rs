@@ -26,6 +26,7 @@ mod roster;
 mod rule_files;
 mod scenarios;
 mod self_probe;
+mod sessions;
 mod smoke_alarm;
 mod tidy;
 mod unbrickable;

@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 use store::state::StateError;
 use tracing::{info, warn};
 
+use super::reports::address;
 use crate::auth::Caller;
 use crate::{Api, Enrolled, Problem, schema};
 
@@ -66,16 +67,13 @@ pub(crate) async fn enrol(
     body: Result<Json<Enrol>, JsonRejection>,
 ) -> Result<Json<Enrolled>, Problem> {
     let Json(body) = body?;
-    let address = peer.map_or_else(
-        || [0, 0, 0, 0].into(),
-        |Extension(ConnectInfo(peer))| peer.ip(),
-    );
+    let address = address(peer);
     // names of devices and of people do not meet
     let (name, now) = (format!("device {}", body.device), Instant::now());
-    if let Some(wait) = api.throttle.wait(&name, address, now) {
+    api.throttle.attempt(&name, address, now).map_err(|wait| {
         let detail = "too many wrong tokens; wait a little";
-        return Err(Problem::too_many(detail, wait.as_secs() + 1));
-    }
+        Problem::too_many(detail, wait.as_secs() + 1)
+    })?;
     let enrolled = api
         .deps
         .enrolment
@@ -88,20 +86,24 @@ pub(crate) async fn enrol(
         .await;
     match enrolled {
         Ok(enrolled) => {
-            api.throttle.succeeded(&name, address);
+            api.throttle.succeeded(&name, address, now);
             info!(device.id = body.device, "device enrolled");
             Ok(Json(enrolled))
         }
         Err(EnrolError::Refused) => {
-            api.throttle.failed(&name, address, now);
             warn!(network.peer = %address, "enrolment refused");
             Err(Problem::forbidden(
                 "there is no such invitation: wrong device or token, used before, or older than 15 minutes (hint: ask for a new one)",
             ))
         }
-        Err(EnrolError::BadRequest(what)) => Err(Problem::bad_request(what)),
-        Err(EnrolError::Internal(what)) => Err(Problem::broken(&what)),
-        Err(EnrolError::State(e)) => Err(e.into()),
+        Err(other) => {
+            api.throttle.withdrawn(&name, address);
+            Err(match other {
+                EnrolError::BadRequest(what) => Problem::bad_request(what),
+                EnrolError::State(e) => e.into(),
+                other => Problem::broken(&other.to_string()),
+            })
+        }
     }
 }
 

@@ -1,7 +1,8 @@
 //! The live feed as server-sent events: every change with its revision, gap-free, and a heartbeat every two seconds.
 //!
 //! The rows of the feed are the truth here too: a hint wakes the stream, the rows after the last revision sent are read and sent.
-//! Whoever was away too long gets `reset` and reads the lists again.
+//! Whoever was away too long gets `reset` and reads the lists again. A stream ends with what its caller was known by: a session that is
+//! over, a token that was revoked, a role that is another.
 
 use std::convert::Infallible;
 use std::time::Duration;
@@ -110,6 +111,9 @@ async fn follow(
             () = out.closed() => return Ok(()),
             changed = hint.changed() => if changed.is_err() { return Ok(()) },
             _ = heartbeat.tick() => {
+                if !caller.stands(api).await? {
+                    return Ok(());
+                }
                 let told = json!({
                     "revision": state.revision(), "server_time": Moment((api.deps.clock)()),
                     "version": env!("CARGO_PKG_VERSION"), "ui_hash": api.deps.ui.hash(), "rate": state.rate(),

@@ -26,7 +26,7 @@ use super::{idempotency_key, shown};
 use crate::auth::{self, Caller};
 use crate::schema::report as schema;
 use crate::schema::{Problem as ProblemSchema, ReportPage};
-use crate::throttle::Allowance;
+use crate::throttle::ByAddress;
 use crate::{Api, Problem, access, mask};
 
 /// Header with the secret of somebody who reported without a log-in.
@@ -339,8 +339,8 @@ pub(super) fn address(peer: Option<Extension<ConnectInfo<SocketAddr>>>) -> IpAdd
     )
 }
 
-pub(super) fn allow(allowance: &Allowance, address: IpAddr) -> Result<(), Problem> {
-    allowance.take(address, Instant::now()).map_err(|wait| {
+pub(super) fn allow(allowance: &ByAddress, address: IpAddr) -> Result<(), Problem> {
+    allowance.take_for(address, Instant::now()).map_err(|wait| {
         metrics::counter!("hub_report_refused_total").increment(1);
         let detail = "too much at once from this address; it is kept on the phone, send it a little later (hint: in danger call 110, 119 or 120)";
         Problem::too_many(detail, wait.as_secs() + 1)

@@ -1,19 +1,21 @@
-//! Logging in and out.
+//! Logging in and out, one's own sessions, and one's own password.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::time::Instant;
 
 use axum::extract::rejection::JsonRejection;
-use axum::extract::{ConnectInfo, State};
+use axum::extract::{ConnectInfo, Path, State};
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::{Extension, Json};
+use domain::UserId;
 use serde::Deserialize;
 use serde_json::json;
-use store::state::{SESSION_LIFE, User};
+use store::state::{Origin, SESSION_LIFE, User};
 use tracing::{info, warn};
 
-use crate::auth::{self, COOKIE, Caller};
+use super::reports::address;
+use crate::auth::{self, COOKIE, Caller, Proof};
 use crate::{Api, Problem, schema};
 
 /// A log-in.
@@ -40,47 +42,64 @@ fn set_cookie(api: &Api, secret: &str, seconds: i64) -> HeaderValue {
     HeaderValue::from_str(&text).expect("a secret is hexadecimal")
 }
 
-/// Log in: the answer sets a session cookie.
+/// Whose password this is; a wrong one is counted, and too many have to wait.
+async fn proven(
+    api: &Api,
+    login: &str,
+    password: &str,
+    address: IpAddr,
+) -> Result<Option<User>, Problem> {
+    let now = Instant::now();
+    api.throttle.attempt(login, address, now).map_err(|wait| {
+        let detail = "too many wrong passwords; wait a little";
+        Problem::too_many(detail, wait.as_secs() + 1)
+    })?;
+    let user = api.deps.state.verify_password(login, password).await?;
+    if user.is_some() {
+        api.throttle.succeeded(login, address, now);
+    } else {
+        warn!(network.peer = %address, "password refused");
+    }
+    Ok(user)
+}
+
+/// Begins a session for this browser; the one that it had before is over.
+async fn begin(
+    api: &Api,
+    login: &UserId,
+    address: IpAddr,
+    headers: &HeaderMap,
+) -> Result<HeaderValue, Problem> {
+    let agent = headers
+        .get(header::USER_AGENT)
+        .map(|value| String::from_utf8_lossy(value.as_bytes()).into_owned());
+    let origin = Origin {
+        address: address.to_string(),
+        agent: agent.unwrap_or_default(),
+    };
+    let (former, now) = (auth::cookie(headers), (api.deps.clock)());
+    let state = &api.deps.state;
+    let secret = state.open_session(login, &origin, former, now).await?;
+    Ok(set_cookie(api, &secret, SESSION_LIFE.as_secs()))
+}
+
+/// Log in: the answer sets a session cookie. A session that the browser had before ends.
 #[utoipa::path(post, path = "/api/v1/session", tag = "session", request_body = LogIn,
     responses((status = 200, body = schema::Session), (status = 401, body = schema::Problem), (status = 429, body = schema::Problem)))]
 pub(crate) async fn log_in(
     State(api): State<Api>,
     peer: Option<Extension<ConnectInfo<SocketAddr>>>,
+    headers: HeaderMap,
     body: Result<Json<LogIn>, JsonRejection>,
 ) -> Result<Response, Problem> {
     let Json(body) = body?;
-    let address = peer.map_or_else(
-        || [0, 0, 0, 0].into(),
-        |Extension(ConnectInfo(peer))| peer.ip(),
-    );
-    let now = Instant::now();
-    if let Some(wait) = api.throttle.wait(&body.login, address, now) {
-        let detail = "too many wrong passwords; wait a little";
-        return Err(Problem::too_many(detail, wait.as_secs() + 1));
-    }
-    let Some(user) = api
-        .deps
-        .state
-        .verify_password(&body.login, &body.password)
-        .await?
-    else {
-        api.throttle.failed(&body.login, address, now);
-        warn!(network.peer = %address, "log-in refused");
+    let address = address(peer);
+    let Some(user) = proven(&api, &body.login, &body.password, address).await? else {
         return Err(Problem::unauthenticated().with("reason", "wrong log-in name or password"));
     };
-    api.throttle.succeeded(&body.login, address);
-    let secret = api
-        .deps
-        .state
-        .open_session(&user.login, (api.deps.clock)())
-        .await?;
+    let cookie = begin(&api, &user.login, address, &headers).await?;
     info!(user.login = %user.login, "logged in");
-    let mut response = told(&user).into_response();
-    response.headers_mut().insert(
-        header::SET_COOKIE,
-        set_cookie(&api, &secret, SESSION_LIFE.as_secs()),
-    );
-    Ok(response)
+    Ok(([(header::SET_COOKIE, cookie)], told(&user)).into_response())
 }
 
 /// Who is logged in.
@@ -90,7 +109,7 @@ pub(crate) async fn who(Extension(caller): Extension<Caller>) -> Json<serde_json
     told(&caller.user)
 }
 
-/// Log out: the session ends.
+/// Log out: the session ends, and its live streams with it.
 #[utoipa::path(delete, path = "/api/v1/session", tag = "session", responses((status = 204)))]
 pub(crate) async fn log_out(
     State(api): State<Api>,
@@ -99,9 +118,98 @@ pub(crate) async fn log_out(
     if let Some(secret) = auth::cookie(&headers) {
         api.deps.state.close_session(secret).await?;
     }
-    let mut response = StatusCode::NO_CONTENT.into_response();
-    response
-        .headers_mut()
-        .insert(header::SET_COOKIE, set_cookie(&api, "", 0));
-    Ok(response)
+    Ok(gone(&api))
+}
+
+fn gone(api: &Api) -> Response {
+    let cookie = set_cookie(api, "", 0);
+    (StatusCode::NO_CONTENT, [(header::SET_COOKIE, cookie)]).into_response()
+}
+
+/// Where the caller is logged in, the latest used first.
+#[utoipa::path(get, path = "/api/v1/sessions", operation_id = "list_sessions", tag = "session",
+    responses((status = 200, body = schema::Sessions)))]
+pub(crate) async fn list(
+    State(api): State<Api>,
+    Extension(caller): Extension<Caller>,
+) -> Result<Json<serde_json::Value>, Problem> {
+    let own = match &caller.proof {
+        Proof::Session(secret) => Some(secret.as_str()),
+        Proof::Token(_) => None,
+    };
+    let (state, now) = (&api.deps.state, (api.deps.clock)());
+    let items = state.sessions(&caller.user, own, now).await?;
+    Ok(Json(json!({"items": items})))
+}
+
+/// Log out everywhere, here too. API tokens stay as they are.
+#[utoipa::path(delete, path = "/api/v1/sessions", operation_id = "log_out_everywhere", tag = "session",
+    responses((status = 204)))]
+pub(crate) async fn end_all(
+    State(api): State<Api>,
+    Extension(caller): Extension<Caller>,
+) -> Result<Response, Problem> {
+    let ended = api.deps.state.close_sessions(&caller.user.login).await?;
+    info!(user.login = %caller.user.login, sessions = ended, "logged out everywhere");
+    Ok(gone(&api))
+}
+
+/// End one of the caller's sessions.
+#[utoipa::path(delete, path = "/api/v1/sessions/{id}", operation_id = "end_session", tag = "session",
+    params(("id" = String, Path)), responses((status = 204), (status = 404, body = schema::Problem)))]
+pub(crate) async fn end(
+    State(api): State<Api>,
+    Extension(caller): Extension<Caller>,
+    Path(id): Path<String>,
+) -> Result<StatusCode, Problem> {
+    let login = &caller.user.login;
+    if !api.deps.state.close_session_of(login, &id).await? {
+        return Err(Problem::not_found("session"));
+    }
+    Ok(StatusCode::NO_CONTENT)
+}
+
+/// A new password for oneself.
+#[derive(Deserialize, utoipa::ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct NewPassword {
+    /// The one that is good now.
+    current: String,
+    /// 12 characters to 256 bytes, and more than the log-in name.
+    new: String,
+}
+
+/// Change one's own password: all sessions end, and a new one begins for this browser.
+#[utoipa::path(post, path = "/api/v1/session/password", operation_id = "change_password", tag = "session", request_body = NewPassword,
+    responses((status = 204), (status = 403, body = schema::Problem), (status = 422, body = schema::Problem), (status = 429, body = schema::Problem)))]
+pub(crate) async fn change_password(
+    State(api): State<Api>,
+    Extension(caller): Extension<Caller>,
+    peer: Option<Extension<ConnectInfo<SocketAddr>>>,
+    headers: HeaderMap,
+    body: Result<Json<NewPassword>, JsonRejection>,
+) -> Result<Response, Problem> {
+    let Json(body) = body?;
+    let login = &caller.user.login;
+    let address = address(peer);
+    let known = proven(&api, login.as_str(), &body.current, address).await?;
+    if known.is_none() {
+        return Err(Problem::forbidden("the current password is wrong"));
+    }
+    if body.new == body.current {
+        return Err(Problem::unprocessable("new", "it is the current one"));
+    }
+    let now = (api.deps.clock)();
+    match api.deps.state.set_password(login, body.new, now).await {
+        Err(store::state::StateError::Invalid { what }) => {
+            return Err(Problem::unprocessable("new", what));
+        }
+        other => other?,
+    }
+    info!(user.login = %login, "password changed");
+    if matches!(caller.proof, Proof::Token(_)) {
+        return Ok(StatusCode::NO_CONTENT.into_response());
+    }
+    let cookie = begin(&api, login, address, &headers).await?;
+    Ok((StatusCode::NO_CONTENT, [(header::SET_COOKIE, cookie)]).into_response())
 }

@@ -73,7 +73,7 @@ pub use report::{
 pub use report_view::{
     FoundReport, IncidentReport, ProgressItem, REPORTS_SHOWN_MAX, ReportItem, ReportState,
 };
-pub use session::{SESSION_IDLE, SESSION_LIFE};
+pub use session::{Origin, SESSION_IDLE, SESSION_IDLE_ADMINISTRATOR, SESSION_LIFE, SessionItem};
 pub use user::{NewUser, Role, UnknownRole, User};
 pub use view::{
     AlarmItem, DeviceItem, DeviceState, DueItem, EVENTS_MAX, IncidentItem, IncidentView,

@@ -2,38 +2,95 @@
 
 use domain::{Timestamp, UserId};
 use jiff::SignedDuration;
+use serde::Serialize;
 
 use super::State;
 use super::error::StateError;
 use super::incidents::time;
 use super::token::{kept, random};
-use super::user::{User, user};
+use super::user::{Role, User, user};
+use super::view::Moment;
 
 /// A session that nobody has used for so long is over: a shift and its handover.
 pub const SESSION_IDLE: SignedDuration = SignedDuration::from_hours(12);
+/// The same of those who manage accounts: they do not watch a board.
+pub const SESSION_IDLE_ADMINISTRATOR: SignedDuration = SignedDuration::from_mins(30);
 /// No session lasts longer, however busy.
 pub const SESSION_LIFE: SignedDuration = SignedDuration::from_hours(7 * 24);
 /// Use is noted at most this often.
 const NOTE_EVERY: SignedDuration = SignedDuration::from_mins(1);
 /// Sessions of one user at a time; the longest unused goes first.
 const SESSIONS_MAX: i64 = 20;
+/// Characters kept of what a browser says of itself.
+const AGENT_CHARS_MAX: usize = 160;
+
+/// Where somebody logs in.
+#[derive(Debug, Clone, Default)]
+pub struct Origin {
+    /// Address of the other end.
+    pub address: String,
+    /// What the browser says of itself.
+    pub agent: String,
+}
+
+/// A session as its user sees it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct SessionItem {
+    /// Names it; it is not its secret, and cannot be used as one.
+    pub id: String,
+    /// When somebody logged in.
+    pub created_at: Moment,
+    /// When it was last used, to the minute.
+    pub used_at: Moment,
+    /// Over by then, however busy.
+    pub ends_at: Moment,
+    /// Where somebody logged in.
+    pub address: String,
+    /// What the browser said of itself.
+    pub agent: String,
+    /// The one that asks.
+    pub is_own: bool,
+}
+
+/// For how long a session may lie idle.
+fn idle(role: Role) -> SignedDuration {
+    match role {
+        Role::Administrator => SESSION_IDLE_ADMINISTRATOR,
+        _ => SESSION_IDLE,
+    }
+}
+
+/// What a session is called in lists: the beginning of a hash of what is kept of its secret.
+fn name(token_hash: &str) -> String {
+    kept(token_hash)[..16].to_owned()
+}
 
 impl State {
-    /// Begins a session for somebody whose password was right, and gives out its secret.
-    pub async fn open_session(&self, login: &UserId, now: Timestamp) -> Result<String, StateError> {
+    /// Begins a session for somebody whose password was right, and gives out its secret. What the browser had before ends.
+    pub async fn open_session(
+        &self,
+        login: &UserId,
+        origin: &Origin,
+        former: Option<&str>,
+        now: Timestamp,
+    ) -> Result<String, StateError> {
         let secret = random();
+        let agent: String = origin.agent.chars().take(AGENT_CHARS_MAX).collect();
         let mut tx = self.begin().await?;
         sqlx::query(
-            "INSERT INTO session (token_hash, login, created_at, used_at) VALUES ($1, $2, $3, $3)",
+            "INSERT INTO session (token_hash, login, created_at, used_at, address, agent) VALUES ($1, $2, $3, $3, $4, $5)",
         )
         .bind(kept(&secret))
         .bind(login.as_str())
         .bind(now.as_microsecond())
+        .bind(&origin.address)
+        .bind(agent)
         .execute(&mut *tx)
         .await?;
-        sqlx::query("DELETE FROM session WHERE used_at < $1 OR created_at < $2")
+        sqlx::query("DELETE FROM session WHERE used_at < $1 OR created_at < $2 OR token_hash = $3")
             .bind(ago(now, SESSION_IDLE))
             .bind(ago(now, SESSION_LIFE))
+            .bind(former.map(kept))
             .execute(&mut *tx)
             .await?;
         sqlx::query(
@@ -54,28 +111,84 @@ impl State {
         secret: &str,
         now: Timestamp,
     ) -> Result<Option<User>, StateError> {
+        let Some((user, used_at)) = self.session(secret, now).await? else {
+            return Ok(None);
+        };
+        if now.duration_since(used_at) >= NOTE_EVERY {
+            sqlx::query("UPDATE session SET used_at = $1 WHERE token_hash = $2")
+                .bind(now.as_microsecond())
+                .bind(kept(secret))
+                .execute(&self.shared.write)
+                .await?;
+        }
+        Ok(Some(user))
+    }
+
+    /// Whose session this is, if it is not over. To ask is no use of it: a screen that nobody touches does not keep it alive.
+    pub async fn session_holder(
+        &self,
+        secret: &str,
+        now: Timestamp,
+    ) -> Result<Option<User>, StateError> {
+        Ok(self.session(secret, now).await?.map(|(user, _)| user))
+    }
+
+    async fn session(
+        &self,
+        secret: &str,
+        now: Timestamp,
+    ) -> Result<Option<(User, Timestamp)>, StateError> {
         type Columns = (i64, String, String, String, Option<String>);
-        let hash = kept(secret);
         let row: Option<Columns> = sqlx::query_as(
             "SELECT s.used_at, a.login, a.name, a.role, a.department FROM session s JOIN account a ON a.login = s.login
-             WHERE s.token_hash = $1 AND s.used_at >= $2 AND s.created_at >= $3",
+             WHERE s.token_hash = $1 AND s.created_at >= $2",
         )
-        .bind(&hash)
-        .bind(ago(now, SESSION_IDLE))
+        .bind(kept(secret))
         .bind(ago(now, SESSION_LIFE))
         .fetch_optional(&self.shared.read)
         .await?;
         let Some((used_at, login, name, role, department)) = row else {
             return Ok(None);
         };
-        if now.duration_since(time(used_at)?) >= NOTE_EVERY {
-            sqlx::query("UPDATE session SET used_at = $1 WHERE token_hash = $2")
-                .bind(now.as_microsecond())
-                .bind(&hash)
-                .execute(&self.shared.write)
-                .await?;
-        }
-        user(&login, name, &role, department.as_ref()).map(Some)
+        let (user, used_at) = (
+            user(&login, name, &role, department.as_ref())?,
+            time(used_at)?,
+        );
+        Ok((now.duration_since(used_at) <= idle(user.role)).then_some((user, used_at)))
+    }
+
+    /// A user's sessions that are not over, the latest used first. `own` is the secret of the one that asks.
+    pub async fn sessions(
+        &self,
+        user: &User,
+        own: Option<&str>,
+        now: Timestamp,
+    ) -> Result<Vec<SessionItem>, StateError> {
+        type Columns = (String, i64, i64, String, String);
+        let rows: Vec<Columns> = sqlx::query_as(
+            "SELECT token_hash, created_at, used_at, address, agent FROM session
+             WHERE login = $1 AND used_at >= $2 AND created_at >= $3 ORDER BY used_at DESC, created_at DESC",
+        )
+        .bind(user.login.as_str())
+        .bind(ago(now, idle(user.role)))
+        .bind(ago(now, SESSION_LIFE))
+        .fetch_all(&self.shared.read)
+        .await?;
+        let own = own.map(kept);
+        rows.into_iter()
+            .map(|(token_hash, created_at, used_at, address, agent)| {
+                let created_at = time(created_at)?;
+                Ok(SessionItem {
+                    id: name(&token_hash),
+                    created_at: Moment(created_at),
+                    used_at: Moment(time(used_at)?),
+                    ends_at: Moment(created_at + SESSION_LIFE),
+                    address,
+                    agent,
+                    is_own: own.as_ref() == Some(&token_hash),
+                })
+            })
+            .collect()
     }
 
     /// Ends a session.
@@ -85,6 +198,33 @@ impl State {
             .execute(&self.shared.write)
             .await?;
         Ok(())
+    }
+
+    /// Ends one of a user's sessions by the name that the list gives it; says whether there was such a one.
+    pub async fn close_session_of(&self, login: &UserId, id: &str) -> Result<bool, StateError> {
+        let mut tx = self.begin().await?;
+        let all: Vec<(String,)> = sqlx::query_as("SELECT token_hash FROM session WHERE login = $1")
+            .bind(login.as_str())
+            .fetch_all(&mut *tx)
+            .await?;
+        let Some((token_hash,)) = all.into_iter().find(|(hash,)| name(hash) == id) else {
+            return Ok(false);
+        };
+        sqlx::query("DELETE FROM session WHERE token_hash = $1")
+            .bind(token_hash)
+            .execute(&mut *tx)
+            .await?;
+        tx.commit().await?;
+        Ok(true)
+    }
+
+    /// Ends all of a user's sessions and says how many there were.
+    pub async fn close_sessions(&self, login: &UserId) -> Result<u64, StateError> {
+        let gone = sqlx::query("DELETE FROM session WHERE login = $1")
+            .bind(login.as_str())
+            .execute(&self.shared.write)
+            .await?;
+        Ok(gone.rows_affected())
     }
 }
 

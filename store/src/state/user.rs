@@ -2,9 +2,9 @@
 
 use std::str::FromStr;
 
-use argon2::Argon2;
 use argon2::password_hash::rand_core::OsRng;
 use argon2::password_hash::{PasswordHash, PasswordHasher as _, PasswordVerifier as _, SaltString};
+use argon2::{Algorithm, Argon2, Params, Version};
 use domain::{DepartmentId, Timestamp, UserId};
 use serde::{Deserialize, Serialize};
 
@@ -19,8 +19,11 @@ const PASSWORD_CHARS_MIN: usize = 12;
 const PASSWORD_BYTES_MAX: usize = 256;
 /// Longest name of a person in characters.
 const NAME_CHARS_MAX: usize = 64;
-/// Verified when there is no such user, so that an unknown log-in name takes as long as a wrong password. Parameters as
-/// [`Argon2::default`] has them (OWASP: argon2id, 19 MiB, 2 passes, 1 lane).
+/// What a hash costs, see [`argon2`].
+const MEMORY_KIB: u32 = 19_456;
+const PASSES: u32 = 2;
+const LANES: u32 = 1;
+/// Verified when there is no such user, so that an unknown log-in name takes as long as a wrong password.
 const NOBODY: &str =
     "$argon2id$v=19$m=19456,t=2,p=1$bm9ib2R5LW5vYm9keQ$TZzQrVDmcTKXbWCYL1rbHNVzFEEoFKYpBBGMdOBRGrs";
 
@@ -113,11 +116,7 @@ impl State {
     /// [`StateError::Invalid`] for a password or name of the wrong length, or an unknown department.
     pub async fn put_user(&self, new: NewUser, at: Timestamp) -> Result<(), StateError> {
         let NewUser { user, password } = new;
-        if password.chars().count() < PASSWORD_CHARS_MIN || password.len() > PASSWORD_BYTES_MAX {
-            return Err(StateError::invalid(format!(
-                "a password has {PASSWORD_CHARS_MIN} characters to {PASSWORD_BYTES_MAX} bytes"
-            )));
-        }
+        check(&user.login, &password)?;
         if user.name.is_empty() || user.name.chars().count() > NAME_CHARS_MAX {
             return Err(StateError::invalid(format!(
                 "a name has 1 to {NAME_CHARS_MAX} characters"
@@ -157,6 +156,39 @@ impl State {
             format!("account:{}", user.login),
             user.role.as_str().to_owned(),
         );
+        audit::append(&mut tx, vec![line]).await?;
+        Ok(tx.commit().await?)
+    }
+
+    /// Gives a user a new password: all their sessions end. Whether they may is for the caller to know.
+    ///
+    /// # Errors
+    /// [`StateError::Invalid`] for a password of the wrong length, or one that is the log-in name.
+    pub async fn set_password(
+        &self,
+        login: &UserId,
+        password: String,
+        at: Timestamp,
+    ) -> Result<(), StateError> {
+        check(login, &password)?;
+        let hash = self.hashing(move || hash(&password)).await??;
+        let mut tx = self.begin().await?;
+        sqlx::query("UPDATE account SET password_hash = $1 WHERE login = $2")
+            .bind(hash)
+            .bind(login.as_str())
+            .execute(&mut *tx)
+            .await?;
+        sqlx::query("DELETE FROM session WHERE login = $1")
+            .bind(login.as_str())
+            .execute(&mut *tx)
+            .await?;
+        let mut line = Entry::admin(
+            at,
+            "set_password",
+            format!("account:{login}"),
+            String::new(),
+        );
+        line.actor = login.to_string();
         audit::append(&mut tx, vec![line]).await?;
         Ok(tx.commit().await?)
     }
@@ -230,9 +262,33 @@ pub(super) fn user(
     })
 }
 
+fn check(login: &UserId, password: &str) -> Result<(), StateError> {
+    if password.chars().count() < PASSWORD_CHARS_MIN || password.len() > PASSWORD_BYTES_MAX {
+        return Err(StateError::invalid(format!(
+            "a password has {PASSWORD_CHARS_MIN} characters to {PASSWORD_BYTES_MAX} bytes"
+        )));
+    }
+    let name = login.as_str().to_lowercase();
+    if password.to_lowercase().replace(&name, "").chars().count() < PASSWORD_CHARS_MIN / 2 {
+        return Err(StateError::invalid(
+            "a password is more than the log-in name (hint: four words that do not belong together)",
+        ));
+    }
+    Ok(())
+}
+
+/// Argon2id as OWASP asks for it at least: 19 MiB, 2 passes, 1 lane. Two at a time take 38 MiB, whatever is asked of the hub.
+fn argon2() -> Result<Argon2<'static>, StateError> {
+    let failed = |e: argon2::Error| StateError::Hash {
+        what: e.to_string(),
+    };
+    let params = Params::new(MEMORY_KIB, PASSES, LANES, None).map_err(failed)?;
+    Ok(Argon2::new(Algorithm::Argon2id, Version::V0x13, params))
+}
+
 fn hash(password: &str) -> Result<String, StateError> {
     let salt = SaltString::generate(&mut OsRng);
-    let hash = Argon2::default().hash_password(password.as_bytes(), &salt);
+    let hash = argon2()?.hash_password(password.as_bytes(), &salt);
     hash.map(|hash| hash.to_string())
         .map_err(|e| StateError::Hash {
             what: e.to_string(),
@@ -246,4 +302,36 @@ fn verify(password: &str, hash: &str) -> Result<bool, StateError> {
     Ok(Argon2::default()
         .verify_password(password.as_bytes(), &hash)
         .is_ok())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_hash_costs_what_it_must_and_so_does_an_unknown_name() {
+        let made = hash("correct horse battery").expect("hashes");
+        let cost = "$argon2id$v=19$m=19456,t=2,p=1$";
+        assert!(made.starts_with(cost), "{made}");
+        assert!(NOBODY.starts_with(cost));
+        assert!(verify("correct horse battery", &made).expect("verifies"));
+        assert!(!verify("correct horse batterz", &made).expect("verifies"));
+        assert!(!verify("nobody", NOBODY).expect("verifies"));
+    }
+
+    #[test]
+    fn a_password_is_long_and_more_than_the_name() {
+        let login: UserId = "wanglei".parse().expect("a login");
+        for (password, is_good) in [
+            ("correct horse", true),
+            ("short", false),
+            ("eleven char", false),
+            ("WangLei-2026", false),
+            ("wangleiwanglei", false),
+            ("四个词放在一起就是好口令", true),
+        ] {
+            assert_eq!(check(&login, password).is_ok(), is_good, "{password}");
+        }
+        assert!(check(&login, &"x".repeat(257)).is_err());
+    }
 }

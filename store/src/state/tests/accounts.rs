@@ -6,8 +6,8 @@ use domain::Timestamp;
 
 use super::fixture::{Hub, at};
 use crate::state::{
-    CertificateRow, Credential, CredentialKind, Enrolled, NewUser, Role, SESSION_IDLE,
-    SESSION_LIFE, StateError, User,
+    CertificateRow, Credential, CredentialKind, Enrolled, NewUser, Origin, Role, SESSION_IDLE,
+    SESSION_IDLE_ADMINISTRATOR, SESSION_LIFE, StateError, User,
 };
 
 fn li() -> User {
@@ -90,7 +90,10 @@ async fn a_session_ends_by_idleness_by_age_and_by_hand() {
     let state = &hub.state;
     let later = |span: SignedDuration| at(0) + span;
     let second = SignedDuration::from_secs(1);
-    let session = state.open_session(&li().login, at(0)).await.expect("opens");
+    let session = state
+        .open_session(&li().login, &Origin::default(), None, at(0))
+        .await
+        .expect("opens");
     let user = async |secret: &str, now| state.session_user(secret, now).await.expect("answers");
     assert_eq!(user(&session, later(SESSION_IDLE)).await, Some(li()));
     // it was used just now, so that it is good for as long again
@@ -101,7 +104,10 @@ async fn a_session_ends_by_idleness_by_age_and_by_hand() {
     assert_eq!(user(&session, later(SESSION_IDLE * 3 + second)).await, None);
     assert_eq!(user("no session", at(1)).await, None);
 
-    let busy = state.open_session(&li().login, at(0)).await.expect("opens");
+    let busy = state
+        .open_session(&li().login, &Origin::default(), None, at(0))
+        .await
+        .expect("opens");
     let mut now = at(0);
     while now + SESSION_IDLE / 2 <= later(SESSION_LIFE) {
         now += SESSION_IDLE / 2;
@@ -109,11 +115,17 @@ async fn a_session_ends_by_idleness_by_age_and_by_hand() {
     }
     assert_eq!(user(&busy, later(SESSION_LIFE + second)).await, None);
 
-    let closed = state.open_session(&li().login, now).await.expect("opens");
+    let closed = state
+        .open_session(&li().login, &Origin::default(), None, now)
+        .await
+        .expect("opens");
     state.close_session(&closed).await.expect("closes");
     assert_eq!(user(&closed, now).await, None);
 
-    let former = state.open_session(&li().login, now).await.expect("opens");
+    let former = state
+        .open_session(&li().login, &Origin::default(), None, now)
+        .await
+        .expect("opens");
     let new = NewUser {
         user: li(),
         password: "another horse".to_owned(),
@@ -123,13 +135,148 @@ async fn a_session_ends_by_idleness_by_age_and_by_hand() {
 }
 
 #[tokio::test]
+async fn to_ask_whose_a_session_is_does_not_keep_it_alive() {
+    let hub = with_li().await;
+    let state = &hub.state;
+    let session = state
+        .open_session(&li().login, &Origin::default(), None, at(0))
+        .await
+        .expect("opens");
+    let later = |span: SignedDuration| at(0) + span;
+    let holder = async |now| state.session_holder(&session, now).await.expect("answers");
+    assert_eq!(holder(later(SESSION_IDLE / 2)).await, Some(li()));
+    let second = SignedDuration::from_secs(1);
+    assert_eq!(holder(later(SESSION_IDLE + second)).await, None);
+}
+
+#[tokio::test]
+async fn who_manages_accounts_is_idle_sooner() {
+    let hub = with_li().await;
+    let administrator = User {
+        role: Role::Administrator,
+        ..li()
+    };
+    let new = NewUser {
+        user: administrator.clone(),
+        password: "correct horse".to_owned(),
+    };
+    hub.state.put_user(new, at(0)).await.expect("made");
+    let state = &hub.state;
+    let session = state
+        .open_session(&li().login, &Origin::default(), None, at(0))
+        .await
+        .expect("opens");
+    let user = async |now| state.session_user(&session, now).await.expect("answers");
+    let good_until = at(0) + SESSION_IDLE_ADMINISTRATOR;
+    assert_eq!(user(good_until).await, Some(administrator.clone()));
+    let second = SignedDuration::from_secs(1);
+    let over = good_until + SESSION_IDLE_ADMINISTRATOR + second;
+    assert_eq!(user(over).await, None);
+    let listed = state.sessions(&administrator, None, over).await;
+    assert_eq!(listed.expect("answers"), []);
+}
+
+#[tokio::test]
+async fn ones_own_sessions_are_listed_and_ended_and_nobody_elses() {
+    let hub = with_li().await;
+    let state = &hub.state;
+    let other = User {
+        login: "wang".parse().expect("login"),
+        ..li()
+    };
+    let new = NewUser {
+        user: other.clone(),
+        password: "battery staple".to_owned(),
+    };
+    state.put_user(new, at(0)).await.expect("made");
+    let from = |address: &str| Origin {
+        address: address.to_owned(),
+        agent: "x".repeat(500),
+    };
+    let open = async |user: &User, address: &str, former: Option<&str>, second| {
+        state
+            .open_session(&user.login, &from(address), former, at(second))
+            .await
+            .expect("opens")
+    };
+    let stands = async |secret: &str| {
+        let user = state.session_user(secret, at(9)).await;
+        user.expect("answers").is_some()
+    };
+    let desk = open(&li(), "10.0.0.1", None, 1).await;
+    let phone = open(&li(), "10.0.0.2", None, 2).await;
+    let theirs = open(&other, "10.0.0.3", None, 3).await;
+    // logging in again in the same browser replaces what it had
+    let again = open(&li(), "10.0.0.1", Some(&desk), 4).await;
+    assert!(!stands(&desk).await);
+
+    let listed = state.sessions(&li(), Some(&again), at(9)).await;
+    let listed = listed.expect("answers");
+    let seen: Vec<_> = listed.iter().map(|s| (&*s.address, s.is_own)).collect();
+    assert_eq!(seen, [("10.0.0.1", true), ("10.0.0.2", false)]);
+    assert_eq!(listed[0].agent.len(), 160);
+    for item in &listed {
+        assert!(!again.contains(&item.id) && !stands(&item.id).await);
+    }
+
+    let end = async |user: &User, id: &str| state.close_session_of(&user.login, id).await;
+    let name = &listed[1].id;
+    assert!(!end(&other, name).await.expect("answers"), "not theirs");
+    assert!(stands(&phone).await);
+    assert!(end(&li(), name).await.expect("answers"));
+    assert!(!stands(&phone).await);
+    assert!(!end(&li(), name).await.expect("answers"), "gone already");
+
+    assert_eq!(state.close_sessions(&li().login).await.expect("ends"), 1);
+    assert!(!stands(&again).await && stands(&theirs).await);
+}
+
+#[tokio::test]
+async fn a_new_password_of_ones_own_ends_all_sessions_and_is_in_the_audit_trail() {
+    let hub = with_li().await;
+    let state = &hub.state;
+    let session = state
+        .open_session(&li().login, &Origin::default(), None, at(0))
+        .await
+        .expect("opens");
+    let set = async |password: &str| {
+        state
+            .set_password(&li().login, password.to_owned(), at(1))
+            .await
+    };
+    assert!(matches!(
+        set("short").await,
+        Err(StateError::Invalid { .. })
+    ));
+    assert!(
+        state
+            .session_user(&session, at(1))
+            .await
+            .expect("answers")
+            .is_some()
+    );
+    set("battery staple").await.expect("set");
+    assert_eq!(
+        state.session_user(&session, at(1)).await.expect("answers"),
+        None
+    );
+    let proven = async |password: &str| {
+        let user = state.verify_password("li", password).await;
+        user.expect("answers").is_some()
+    };
+    assert!(proven("battery staple").await && !proven("correct horse").await);
+    let report = state.verify_audit().await.expect("reads");
+    assert_eq!((report.rows, report.broken), (2, None));
+}
+
+#[tokio::test]
 async fn a_user_has_a_limited_number_of_sessions() {
     let hub = with_li().await;
     let mut sessions = Vec::new();
     for second in 0..25 {
         sessions.push(
             hub.state
-                .open_session(&li().login, at(second))
+                .open_session(&li().login, &Origin::default(), None, at(second))
                 .await
                 .expect("opens"),
         );
