@@ -52,6 +52,16 @@ const asked = {
   // how many tones of which pitch each tab began since it was asked last
   sounds: () => Promise.all(tabs.map((page) => page.evaluate(() => window.sounded.splice(0)))),
   chips: () => Promise.all(tabs.map((page) => page.getAttribute(byTest('sound-chip'), 'data-state'))),
+  // which tabs ask for the password
+  locked: () =>
+    Promise.all(tabs.map((page) => page.$$eval(byTest('session-over'), (forms) => forms.length > 0))),
+  unlock: async (n, secret) => {
+    await tabs[Number(n)].fill(byTest('session-password'), secret)
+    await tabs[Number(n)].click(byTest('session-submit'))
+    return n
+  },
+  // the session that the tabs share
+  cookie: async () => (await context.cookies()).map(({ name, value }) => `${name}=${value}`).join('; '),
   press: async (n, key) => {
     await tabs[Number(n)].keyboard.press(key)
     return key

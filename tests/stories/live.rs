@@ -261,6 +261,50 @@ async fn ten_tabs_over_a_bad_wire_have_one_stream_and_the_hubs_board() {
     .await;
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn a_board_whose_session_ends_stays_and_asks_for_the_password() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let hub = Hub::start(dir.path()).await;
+    let api = hub.api("operator");
+    let operator = hub.demo.user("operator").clone();
+    let mut browser = Browser::start(&hub.demo.http, &operator.login, &operator.password);
+    browser.ask("tabs 2");
+    let mut detectors = hub.demo.devices.iter().filter(|d| d.class == "fire_sensor");
+    smoke(&hub, detectors.next().expect("one"), "before", "raised");
+    let before = agree(&mut browser, &api, "the alarm is on both boards").await;
+
+    // logged out behind the back of both tabs
+    let cookie = browser.ask("cookie");
+    let ended = reqwest::Client::builder()
+        .no_proxy()
+        .build()
+        .expect("a client")
+        .delete(format!("{}/api/v1/session", hub.demo.http))
+        .header("cookie", cookie.as_str().expect("text"))
+        .header("origin", &hub.demo.http)
+        .send()
+        .await
+        .expect("answers");
+    assert_eq!(ended.status(), 204);
+    eventually("both tabs ask", Duration::from_secs(10), || {
+        let locked = browser.ask("locked");
+        async move { (locked == json!([true, true])).then_some(()) }
+    })
+    .await;
+    browser.ask("state stale");
+    smoke(&hub, detectors.next().expect("two"), "meanwhile", "raised");
+    assert_eq!(browser.ask("boards"), json!([before, before]), "they stay");
+    browser.ask("picture session-over");
+
+    browser.ask("unlock 1 wrong-password");
+    assert_eq!(browser.ask("locked")[1], true);
+    browser.ask(&format!("unlock 1 {}", operator.password));
+    browser.ask("state live");
+    let after = agree(&mut browser, &api, "both boards go on").await;
+    assert!(after.len() > before.len(), "{after:?}");
+    assert_eq!(browser.ask("locked"), json!([false, false]));
+}
+
 /// Takes away what the hub keeps of its feed but for the end, as if more had come meanwhile than it keeps. Nobody else has the file open.
 fn go_over_the_ring(dir: &Path) {
     let state = rusqlite::Connection::open(dir.join("state.db")).expect("opens");

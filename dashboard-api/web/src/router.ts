@@ -16,6 +16,7 @@ export const router = createRouter({
     { path: "/map", component: MapView },
     { path: "/devices", component: DevicesView },
     { path: "/quarantine", component: QuarantineView },
+    { path: "/account", component: () => import("./views/AccountView.vue") },
     { path: "/:any(.*)*", component: MissingView },
   ],
 });

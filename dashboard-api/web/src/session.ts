@@ -2,6 +2,7 @@
 import { ref } from "vue";
 import { ApiError, api } from "./api/client";
 import type { User } from "./api/types";
+import { t } from "./i18n";
 import { forget, write } from "./prefs";
 
 export const user = ref<User | null>(null);
@@ -35,9 +36,27 @@ export async function logIn(login: string, password: string): Promise<void> {
   note((await api.logIn(login, password)).user);
 }
 
+/** The same user goes on. */
+export async function unlock(password: string): Promise<void> {
+  if (user.value !== null) await logIn(user.value.login, password);
+}
+
 export async function logOut(): Promise<void> {
   await api.logOut().catch(() => undefined);
   note(null);
+}
+
+export async function logOutEverywhere(): Promise<void> {
+  await api.logOutEverywhere();
+  note(null);
+}
+
+/** Why a password was not taken. */
+export function refusalOf(e: unknown): string {
+  const status = e instanceof ApiError ? e.problem.status : 0;
+  if (status === 401 || status === 400) return t("login.refused");
+  if (status === 429) return t("login.throttled");
+  return e instanceof ApiError && status !== 0 ? e.message : t("notice.unreachable");
 }
 
 /** Roles that only read get no buttons that would be refused. */

@@ -19,6 +19,7 @@ export type Notified = Schemas["Notified"];
 export type Device = Schemas["Device"];
 export type QuarantineItem = Schemas["Quarantined"];
 export type User = Schemas["User"];
+export type SessionItem = Schemas["SessionItem"];
 export type Meta = Schemas["Meta"];
 export type Department = Schemas["Department"];
 export type Rule = Schemas["Rule"];

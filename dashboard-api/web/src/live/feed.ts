@@ -2,7 +2,7 @@
 import { ref, shallowRef } from "vue";
 import type { Meta, Rate } from "../api/types";
 import { setTimeZone } from "../format";
-import { restore, sessionEnded, user } from "../session";
+import { isLocked, restore, sessionEnded, user } from "../session";
 import { isSilenced, soundIn } from "../sound";
 import { putDevice, putIncident, putQuarantine, putStorm, replaceDevices, replaceIncidents, replaceQuarantine, replaceStorms } from "./board";
 import { STALE_MS } from "./line";
@@ -105,8 +105,9 @@ function take(message: ToTab): void {
 }
 
 function show(snapshot: Snapshot): void {
-  // somebody else logged in, in another tab
+  // somebody logged in, in another tab
   if (user.value !== null && snapshot.login !== user.value.login) void restore();
+  else isLocked.value = false;
   meta.value = snapshot.meta;
   setTimeZone(snapshot.meta.time_zone);
   replaceIncidents(snapshot.incidents);
