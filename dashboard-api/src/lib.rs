@@ -13,6 +13,7 @@ mod routes;
 pub mod schema;
 mod throttle;
 mod ui;
+mod xlsx;
 
 use std::net::SocketAddr;
 use std::sync::Arc;

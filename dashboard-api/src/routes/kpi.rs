@@ -11,7 +11,7 @@ use store::state::KpiQuery;
 
 use super::{parse, shown};
 use crate::auth::Caller;
-use crate::{Api, Problem, schema};
+use crate::{Api, Problem, schema, xlsx};
 
 /// Of which incidents, and how.
 #[derive(Deserialize, utoipa::IntoParams)]
@@ -25,7 +25,7 @@ pub(crate) struct KpiOf {
     by: Option<String>,
     /// The last row of the audit trail that counts; the last there is when not given.
     as_of: Option<i64>,
-    /// `json` (when not given), `csv`, or `canonical` for the bytes that the hash is over.
+    /// `json` (when not given), `csv`, `xlsx`, or `canonical` for the bytes that the hash is over.
     format: Option<String>,
 }
 
@@ -53,26 +53,36 @@ pub(crate) async fn kpi(
         settings: api.deps.kpi,
     };
     let format = query.format.as_deref().unwrap_or("json");
-    if !matches!(format, "json" | "csv" | "canonical") {
+    if !matches!(format, "json" | "csv" | "xlsx" | "canonical") {
         return Err(Problem::bad_request(
-            "`format` is none of json, csv and canonical",
+            "`format` is none of json, csv, xlsx and canonical",
         ));
     }
     // a report over years reads millions of rows: one at a time, and the others wait
     let _turn = api.computing.acquire().await;
     let report = api.deps.state.kpi(asked, (api.deps.clock)()).await?;
     Ok(match format {
-        "csv" => {
-            let head: [(HeaderName, &str); 2] = [
-                (header::CONTENT_TYPE, "text/csv; charset=utf-8"),
-                (
-                    header::CONTENT_DISPOSITION,
-                    "attachment; filename=\"kpi.csv\"",
-                ),
-            ];
-            (head, kpi::sheet(&report.ranking)).into_response()
+        "csv" => file(
+            "kpi.csv",
+            "text/csv; charset=utf-8",
+            kpi::sheet(&report.ranking).into(),
+        ),
+        "xlsx" => {
+            let book = xlsx::book(&[("kpi", kpi::cells(&report.ranking))])
+                .map_err(|e| Problem::broken(&e.to_string()))?;
+            file("kpi.xlsx", xlsx::TYPE, book)
         }
         "canonical" => ([(header::CONTENT_TYPE, "application/json")], report.bytes).into_response(),
         _ => shown(&report, &caller).map(Json::into_response)?,
     })
+}
+
+/// What a browser keeps as a file.
+fn file(name: &str, content_type: &'static str, bytes: Vec<u8>) -> Response {
+    let kept = format!("attachment; filename=\"{name}\"");
+    let head: [(HeaderName, String); 2] = [
+        (header::CONTENT_TYPE, content_type.to_owned()),
+        (header::CONTENT_DISPOSITION, kept),
+    ];
+    (head, bytes).into_response()
 }

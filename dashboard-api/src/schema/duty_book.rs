@@ -3,7 +3,6 @@
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
-use serde_json::{Map, Value};
 use utoipa::ToSchema;
 
 #[derive(Debug, Serialize, Deserialize, ToSchema)]
@@ -70,8 +69,8 @@ pub struct Handover {
     pub state: String,
     pub prepared_at: String,
     pub prepared_by: String,
-    /// What is handed over: `open`, `shelved`, `held_back`, `devices_away`, `maintenance`, `notes`; frozen by the first signature.
-    pub text: Map<String, Value>,
+    /// What is handed over, frozen by the first signature.
+    pub text: HandoverText,
     /// SHA-256 over the text as canonical JSON.
     pub sha256: String,
     pub outgoing: Option<String>,
@@ -79,4 +78,59 @@ pub struct Handover {
     pub incoming: Option<String>,
     pub incoming_at: Option<String>,
     pub is_on_time: Option<bool>,
+}
+
+/// What one shift hands over to the next; of each list the first 500.
+#[derive(Debug, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct HandoverText {
+    /// The row of the audit trail up to which it was read.
+    pub as_of: i64,
+    pub at: String,
+    /// When the last handover was complete.
+    pub since: Option<String>,
+    pub open: Vec<HandedIncident>,
+    pub shelved: Vec<HandedShelf>,
+    pub held_back: Vec<HandedHold>,
+    /// Ids of devices that do not speak.
+    pub devices_away: Vec<String>,
+    pub maintenance: Vec<HandedWindow>,
+    pub notes: Vec<DutyNote>,
+}
+
+#[derive(Debug, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct HandedIncident {
+    pub number: u64,
+    pub severity: String,
+    pub state: String,
+    pub rule: String,
+    pub zone: Option<String>,
+    pub acknowledged_by: Option<String>,
+}
+
+#[derive(Debug, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct HandedShelf {
+    pub rule: String,
+    pub subject: String,
+    pub until: String,
+    pub reason: Option<String>,
+}
+
+#[derive(Debug, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct HandedHold {
+    pub rule: String,
+    pub subject: String,
+    pub held_back: String,
+}
+
+#[derive(Debug, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct HandedWindow {
+    pub id: String,
+    pub site: String,
+    pub ends_at: String,
+    pub reason: String,
 }

@@ -17,6 +17,8 @@ export const router = createRouter({
     { path: "/devices", component: DevicesView },
     { path: "/quarantine", component: QuarantineView },
     { path: "/account", component: () => import("./views/AccountView.vue") },
+    { path: "/duty", component: () => import("./views/DutyView.vue") },
+    { path: "/reports", component: () => import("./views/ReportsView.vue") },
     { path: "/:any(.*)*", component: MissingView },
   ],
 });

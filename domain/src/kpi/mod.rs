@@ -29,7 +29,7 @@ pub use load::{Load, PERIOD_MIN, Rung};
 pub use missing::{NOT_ANSWERED, NotAnswered};
 pub use period::{BadMoment, moment};
 pub use score::{Component, FULL_SAMPLE, Rating, Score, Thresholds, Weights};
-pub use sheet::{harmless, sheet};
+pub use sheet::{cells, harmless, sheet};
 pub use survival::{Curve, Observed, Percentile};
 pub use table::{Group, Measured, Missed, Quality, Ranking, Stage, rank};
 

@@ -12,9 +12,9 @@ pub fn harmless(cell: &str) -> String {
     }
 }
 
-/// One line a group, one column a figure; times are milliseconds, `>` in front of those that the curve does not reach, shares are
-/// thousandths. It begins with the byte order mark by which Excel knows UTF-8.
-pub fn sheet(ranking: &Ranking) -> String {
+/// One line a group, one column a figure, the names of the columns first; times are milliseconds, `>` in front of those that the curve does
+/// not reach, shares are thousandths.
+pub fn cells(ranking: &Ranking) -> Vec<Vec<String>> {
     let mut lines = vec![head()];
     for group in ranking.groups.iter().chain([&ranking.total]) {
         let is_total = std::ptr::eq(group, &raw const ranking.total);
@@ -55,10 +55,15 @@ pub fn sheet(ranking: &Ranking) -> String {
         cells.push(rating.map_or_else(String::new, |r| r.to_string()));
         lines.push(cells);
     }
+    lines
+}
+
+/// The [`cells`] as CSV. It begins with the byte order mark by which Excel knows UTF-8.
+pub fn sheet(ranking: &Ranking) -> String {
     let mut writer = csv::WriterBuilder::new()
         .terminator(csv::Terminator::CRLF)
         .from_writer(Vec::new());
-    for line in lines {
+    for line in cells(ranking) {
         writer
             .write_record(line.iter().map(|cell| harmless(cell)))
             .expect("a table in memory takes every line: all have the same number of cells");

@@ -9,7 +9,7 @@ export class ApiError extends Error {
   }
 }
 
-const client = createClient<paths>({ credentials: "same-origin", cache: "no-store" });
+export const client = createClient<paths>({ credentials: "same-origin", cache: "no-store" });
 
 /** Status 0: the server was not reached. */
 function unreachable(): Problem {
@@ -17,7 +17,7 @@ function unreachable(): Problem {
 }
 
 /** What was answered; what is no answer of this API, as of a proxy in between, is a refusal with its status. */
-async function answered<T>(call: Promise<{ data?: T; error?: unknown; response: Response }>): Promise<T> {
+export async function answered<T>(call: Promise<{ data?: T; error?: unknown; response: Response }>): Promise<T> {
   let reply;
   try {
     reply = await call;
