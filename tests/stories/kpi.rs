@@ -147,7 +147,7 @@ async fn what_is_asked_wrongly_is_refused_with_a_hint() {
         ),
         (
             "from=2026-Q1&to=2026-Q2&format=pdf",
-            "json, csv and canonical",
+            "json, csv, xlsx and canonical",
         ),
         ("to=2026-Q2", "from"),
     ] {

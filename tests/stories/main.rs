@@ -14,6 +14,7 @@ mod disk_full;
 mod document;
 mod duty_book;
 mod enrolment;
+mod figure_pages;
 mod flood;
 mod kill9;
 mod kpi;

@@ -16,6 +16,11 @@ export const figures = {
   kpi: (query: KpiQuery): Promise<Kpi> => answered(client.GET("/api/v1/kpi", { params: { query } })),
   load: (): Promise<Load> => answered(client.GET("/api/v1/load")),
   dutyLog: () => answered(client.GET("/api/v1/duty-log")),
+  /** Names of those who are on the roster, by id. */
+  people: async (): Promise<ReadonlyMap<string, string>> => {
+    const { people } = await answered(client.GET("/api/v1/roster"));
+    return new Map(people.map((person) => [person.id, person.name]));
+  },
   addNote: (note: string) => answered(client.POST("/api/v1/duty-log/notes", { body: { note } })),
   handovers: (): Promise<{ items: Handover[] }> => answered(client.GET("/api/v1/handovers")),
   prepare: (): Promise<Handover> => answered(client.POST("/api/v1/handover")),

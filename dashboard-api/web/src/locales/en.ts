@@ -338,6 +338,7 @@ export const en: Record<keyof typeof zh, string> = {
   "actor.clock": "Clock",
   "nav.duty": "Duty book",
   "nav.reports": "Reports",
+  "duty.comma": ", ",
   "duty.title": "Duty book and handover",
   "duty.again": "Refresh",
   "duty.log": "Two-hourly log",

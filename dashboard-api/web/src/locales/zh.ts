@@ -336,6 +336,7 @@ export const zh = {
   "actor.clock": "计时",
   "nav.duty": "值班日志",
   "nav.reports": "报表",
+  "duty.comma": "、",
   "duty.title": "值班日志与交接班",
   "duty.again": "刷新",
   "duty.log": "两小时记录",
