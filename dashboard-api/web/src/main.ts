@@ -4,6 +4,7 @@ import { language, setLanguage } from "./i18n";
 import { setTheme, theme } from "./prefs";
 import { router } from "./router";
 import "./tokens.css";
+import "./glyph.css";
 import "./styles.css";
 
 setTheme(theme.value);

@@ -1,5 +1,6 @@
 /** The page's state: what lies on the phone, what the server says of it, whether there is a line. */
 import { ref, shallowRef } from "vue";
+import { serveOffline } from "../phone/offline";
 import { read } from "../prefs";
 import { alone } from "./alone";
 import { values } from "./db";
@@ -130,18 +131,6 @@ async function askForSync(): Promise<void> {
   }
 }
 
-async function serveOffline(): Promise<void> {
-  const workers = navigator.serviceWorker;
-  if (workers === undefined || import.meta.env.DEV) return;
-  // the first worker takes the page over without news; a later one brings a new page
-  let isFirst = workers.controller === null;
-  workers.addEventListener("controllerchange", () => {
-    hasUpdate.value = !isFirst;
-    isFirst = false;
-  });
-  await workers.register("/report-worker.js", { scope: "/report", updateViaCache: "none" });
-}
-
 function look(): void {
   if (document.visibilityState !== "visible") return;
   const now = Date.now();
@@ -153,7 +142,7 @@ function look(): void {
 }
 
 export async function start(): Promise<void> {
-  void serveOffline().catch(() => undefined);
+  void serveOffline("/report", () => (hasUpdate.value = true)).catch(() => undefined);
   try {
     await tidy(world);
     await show();
