@@ -1,5 +1,5 @@
-//! The dashboard's files: hashed ones for ever, the page itself always fresh, and the page for every path that is a view. `/report` is
-//! a page of its own, for phones.
+//! The dashboard's files: hashed ones for ever, the page itself always fresh, and the page for every path that is a view. `/report` and
+//! `/work` are pages of their own, for phones.
 
 use axum::extract::State;
 use axum::http::{HeaderMap, Method, StatusCode, Uri, header};
@@ -47,9 +47,11 @@ pub(crate) async fn serve(
     }
     let is_view = !path.rsplit('/').next().unwrap_or_default().contains('.');
     let ui = &api.deps.ui;
-    let phone = matches!(path, "report" | "report/")
-        .then(|| ui.asset("report.html"))
-        .flatten();
+    let phone = match path.trim_end_matches('/') {
+        "report" => ui.asset("report.html"),
+        "work" => ui.asset("work.html"),
+        _ => None,
+    };
     let found = phone.or_else(|| ui.asset(path)).or_else(|| {
         if is_view {
             ui.asset("index.html")

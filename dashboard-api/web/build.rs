@@ -22,6 +22,7 @@ const SOURCES: &[&str] = &[
     "src",
     "tsconfig.json",
     "vite.config.ts",
+    "work.html",
 ];
 /// The document that the API's types are made from.
 const OPENAPI: &str = "../../docs/openapi.json";

@@ -8,14 +8,14 @@ import { defineConfig } from "vitest/config";
 
 const path = (name: string) => fileURLToPath(new URL(name, import.meta.url));
 
-/** The pages for phones: `/report` of whoever reports. */
-const PHONE_PAGES = ["report"];
+/** The pages for phones: `/report` of whoever reports, `/work` of responders. */
+const PHONE_PAGES = ["report", "work"];
 
 /** Files of a phone page that keep their names: they lie in `public/`. */
 const phoneFixed = (name: string) => ["favicon.svg", "report-192.png", "report-512.png", `${name}.en.webmanifest`, `${name}.zh.webmanifest`];
 
 /** What a browser must have read before it can show a page, compressed; phones have poor lines. */
-const FIRST_LOAD_BYTES_MAX: Record<string, number> = { "index.html": 100_000, "report.html": 60_000 };
+const FIRST_LOAD_BYTES_MAX: Record<string, number> = { "index.html": 100_000, "report.html": 60_000, "work.html": 60_000 };
 
 type Bundle = Parameters<Extract<Exclude<Plugin["generateBundle"], undefined>, { handler: unknown }>["handler"]>[1];
 
@@ -108,7 +108,7 @@ export default defineConfig({
     // a data: URL would be refused by the content security policy
     assetsInlineLimit: 0,
     modulePreload: { polyfill: false },
-    rolldownOptions: { input: { index: path("index.html"), report: path("report.html") } },
+    rolldownOptions: { input: { index: path("index.html"), report: path("report.html"), work: path("work.html") } },
   },
   test: { include: ["src/**/*.test.ts"], environment: "node" },
 });

@@ -69,7 +69,9 @@ mod tests {
         let page = asset("index.html").expect("there is always a page");
         assert_eq!(AVAILABLE, !named_in(page).is_empty());
         assert_eq!(AVAILABLE, asset("report.html").is_some());
-        for page in ["index.html", "report.html"].into_iter().filter_map(asset) {
+        assert_eq!(AVAILABLE, asset("work.html").is_some());
+        let pages = ["index.html", "report.html", "work.html"];
+        for page in pages.into_iter().filter_map(asset) {
             for path in named_in(page) {
                 assert!(asset(path).is_some(), "{} names {path}", page.path);
             }
@@ -77,8 +79,13 @@ mod tests {
     }
 
     #[test]
-    fn the_phone_page_is_small_and_its_worker_keeps_all_of_it() {
-        let found = (asset("report.html"), asset("report-worker.js"));
+    fn a_phone_page_is_small_and_its_worker_keeps_all_of_it() {
+        kept_by("report.html", "report-worker.js");
+        kept_by("work.html", "work-worker.js");
+    }
+
+    fn kept_by(page: &str, worker: &str) {
+        let found = (asset(page), asset(worker));
         assert_eq!(
             (found.0.is_some(), found.1.is_some()),
             (AVAILABLE, AVAILABLE)
