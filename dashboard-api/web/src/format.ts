@@ -39,7 +39,11 @@ export function duration(milliseconds: number): string {
   return t("unit.dh", { d: Math.floor(hours / 24), h: hours % 24 });
 }
 
-export function placeOf(item: IncidentItem | Device, siteName: string): string {
+/** What has a place: incidents, alarms, devices. */
+type Placed = Pick<IncidentItem | Device, "floor" | "zone_name" | "building_name">;
+type About = Placed & Pick<IncidentItem, "device" | "device_name" | "subject">;
+
+export function placeOf(item: Placed, siteName: string): string {
   const floor = item.floor === null ? "" : t("place.floor", { floor: item.floor });
   const zone = item.zone_name ?? "";
   // a zone that is a whole storey would say the floor twice
@@ -48,7 +52,7 @@ export function placeOf(item: IncidentItem | Device, siteName: string): string {
   return parts.filter((part) => part !== "").join(" ");
 }
 
-export function placeAndDevice(item: IncidentItem, siteName: string): string {
+export function placeAndDevice(item: About, siteName: string): string {
   const device = item.device_name ?? item.device;
   return device === null ? placeOf(item, siteName) || item.subject : `${placeOf(item, siteName)} · ${device}`;
 }

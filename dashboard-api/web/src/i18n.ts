@@ -18,8 +18,13 @@ export function setLanguage(to: Language): void {
   document.title = t("app.title");
 }
 
+/** Puts values into their `{name}` places. */
+export function fill(text: string, values: Record<string, string | number>): string {
+  return text.replace(/\{(\w+)\}/g, (whole, name: string) => String(values[name] ?? whole));
+}
+
 export function t(key: MessageKey, values: Record<string, string | number> = {}): string {
-  return messages[language.value][key].replace(/\{(\w+)\}/g, (whole, name: string) => String(values[name] ?? whole));
+  return fill(messages[language.value][key], values);
 }
 
 /** For words of the server: one this version does not know is shown as it is. */

@@ -1,21 +1,30 @@
-/** The bytes of a message for people: as text where they are text, else as a hex dump. */
+/** The bytes of a message for people: as text where they are text, and as a hex dump. */
 
 const LINE = 16;
 
-export function readable(base64: string): string {
-  const bytes = Uint8Array.from(atob(base64), (character) => character.charCodeAt(0));
+function bytesOf(base64: string): Uint8Array {
+  return Uint8Array.from(atob(base64), (character) => character.charCodeAt(0));
+}
+
+/** Null when they are no text: not UTF-8, or with control characters in them. */
+export function text(base64: string): string | null {
   try {
-    const text = new TextDecoder("utf-8", { fatal: true }).decode(bytes);
-    if (!/[\x00-\x08\x0e-\x1f]/.test(text)) return text;
+    const decoded = new TextDecoder("utf-8", { fatal: true }).decode(bytesOf(base64));
+    return /[\x00-\x08\x0e-\x1f]/.test(decoded) ? null : decoded;
   } catch {
-    // not UTF-8
+    return null;
   }
+}
+
+/** Lines of an offset, sixteen bytes, and what of them is ASCII. */
+export function hex(base64: string): string {
+  const bytes = bytesOf(base64);
   const lines: string[] = [];
   for (let at = 0; at < bytes.length; at += LINE) {
     const part = bytes.slice(at, at + LINE);
-    const hex = Array.from(part, (byte) => byte.toString(16).padStart(2, "0")).join(" ");
-    const text = Array.from(part, (byte) => (byte >= 0x20 && byte < 0x7f ? String.fromCharCode(byte) : ".")).join("");
-    lines.push(`${at.toString(16).padStart(4, "0")}  ${hex.padEnd(LINE * 3)} ${text}`);
+    const digits = Array.from(part, (byte) => byte.toString(16).padStart(2, "0")).join(" ");
+    const ascii = Array.from(part, (byte) => (byte >= 0x20 && byte < 0x7f ? String.fromCharCode(byte) : ".")).join("");
+    lines.push(`${at.toString(16).padStart(4, "0")}  ${digits.padEnd(LINE * 3)} ${ascii}`);
   }
   return lines.join("\n");
 }

@@ -1,11 +1,9 @@
 import { createRouter, createWebHistory } from "vue-router";
 import { restore, user } from "./session";
-import DevicesView from "./views/DevicesView.vue";
 import LiveView from "./views/LiveView.vue";
 import LoginView from "./views/LoginView.vue";
 import MapView from "./views/MapView.vue";
 import MissingView from "./views/MissingView.vue";
-import QuarantineView from "./views/QuarantineView.vue";
 
 export const router = createRouter({
   history: createWebHistory(),
@@ -14,8 +12,12 @@ export const router = createRouter({
     { path: "/login", component: LoginView, meta: { open: true } },
     { path: "/live", component: LiveView },
     { path: "/map", component: MapView },
-    { path: "/devices", component: DevicesView },
-    { path: "/quarantine", component: QuarantineView },
+    { path: "/devices", component: () => import("./views/DevicesView.vue") },
+    { path: "/devices/:id", component: () => import("./views/DeviceView.vue") },
+    { path: "/alarms", component: () => import("./views/AlarmListView.vue") },
+    { path: "/maintenance", component: () => import("./views/MaintenanceView.vue") },
+    { path: "/history", component: () => import("./views/HistoryView.vue") },
+    { path: "/quarantine", component: () => import("./views/QuarantineView.vue") },
     { path: "/account", component: () => import("./views/AccountView.vue") },
     { path: "/duty", component: () => import("./views/DutyView.vue") },
     { path: "/reports", component: () => import("./views/ReportsView.vue") },

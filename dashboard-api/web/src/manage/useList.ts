@@ -1,0 +1,84 @@
+/** A list of the server that is read page by page and read again when the board says that something changed. */
+import { onScopeDispose, ref, shallowRef, watch } from "vue";
+import { revision } from "../live/feed";
+import { told } from "./calls";
+import type { Page, Read } from "./merged";
+
+/** So that a flood of changes is not a flood of questions. */
+const AGAIN_MS = 2500;
+
+export function useList<T extends { id: string }>(read: () => Read<T>) {
+  const items = shallowRef<readonly T[]>([]);
+  const next = ref<string | null>(null);
+  const isLoaded = ref(false);
+  const isBusy = ref(false);
+  const failure = ref("");
+  let turn = 0;
+  let timer: ReturnType<typeof setTimeout> | undefined;
+
+  async function ask(cursor: string | null, take: (page: Page<T>) => void): Promise<void> {
+    const mine = ++turn;
+    const get = read();
+    isBusy.value = true;
+    try {
+      const page = await get(cursor);
+      if (mine !== turn) return;
+      take(page);
+      failure.value = "";
+      isLoaded.value = true;
+    } catch (e) {
+      if (mine === turn) failure.value = told(e);
+    } finally {
+      if (mine === turn) isBusy.value = false;
+    }
+  }
+
+  /** From the start, for other filters. */
+  function reload(): Promise<void> {
+    isLoaded.value = false;
+    items.value = [];
+    next.value = null;
+    return ask(null, (page) => {
+      items.value = page.items;
+      next.value = page.next;
+    });
+  }
+
+  function more(): Promise<void> {
+    const cursor = next.value;
+    if (cursor === null || isBusy.value) return Promise.resolve();
+    return ask(cursor, (page) => {
+      const known = new Set(items.value.map((item) => item.id));
+      items.value = [...items.value, ...page.items.filter((item) => !known.has(item.id))];
+      next.value = page.next;
+    });
+  }
+
+  /** What is new and what changed on the first page; what was loaded behind it stays. */
+  function refresh(): Promise<void> {
+    if (isBusy.value || !isLoaded.value) return Promise.resolve();
+    return ask(null, (page) => {
+      const fresh = new Set(page.items.map((item) => item.id));
+      const isOnePage = next.value === null || items.value.length <= page.items.length;
+      items.value = isOnePage ? page.items : [...page.items, ...items.value.slice(page.items.length).filter((item) => !fresh.has(item.id))];
+      if (isOnePage) next.value = page.next;
+    });
+  }
+
+  function put(item: T): void {
+    items.value = items.value.map((other) => (other.id === item.id ? item : other));
+  }
+
+  watch(revision, () => {
+    timer ??= setTimeout(() => {
+      timer = undefined;
+      void refresh();
+    }, AGAIN_MS);
+  });
+  onScopeDispose(() => {
+    turn += 1;
+    clearTimeout(timer);
+  });
+
+  return { items, next, isLoaded, isBusy, failure, reload, more, refresh, put };
+}
