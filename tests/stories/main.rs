@@ -19,6 +19,7 @@ mod flood;
 mod kill9;
 mod kpi;
 mod live;
+mod manager_pages;
 mod phone_page;
 mod power_cut;
 mod report_page;
