@@ -1,11 +1,15 @@
 /** What an event says, in one line. */
+import { dateTimeOf } from "../format";
 import { m, said } from "./words";
+
+const INSTANT = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d:\d\d)$/;
 
 function valueOf(value: unknown): string {
   if (value === null || value === undefined) return "–";
   if (typeof value === "boolean") return m(value ? "yes" : "no");
   if (typeof value === "object") return JSON.stringify(value);
-  return said("value", String(value));
+  const text = String(value);
+  return INSTANT.test(text) ? dateTimeOf(text) : said("value", text);
 }
 
 /** Name and value, as people read them. */
@@ -13,7 +17,8 @@ export function pairsOf(attrs: Record<string, unknown>): [string, string][] {
   return Object.entries(attrs).map(([name, value]) => [said("attr", name), valueOf(value)]);
 }
 
-export function lineOf(attrs: Record<string, unknown>): string {
+/** Without the device's own time, which the event has. */
+export function lineOf({ ts: _, ...attrs }: Record<string, unknown>): string {
   return pairsOf(attrs)
     .map(([name, value]) => `${name} ${value}`)
     .join(" · ");
