@@ -193,6 +193,11 @@ pub struct Mqtt {
 impl Mqtt {
     /// Connects and reads the answer; none when the server closes without one.
     pub async fn connect(address: &str, hello: &Hello) -> (Self, Option<Welcome>) {
+        Self::try_connect(address, hello).await.expect("connects")
+    }
+
+    /// The same; none when nobody listens.
+    pub async fn try_connect(address: &str, hello: &Hello) -> Option<(Self, Option<Welcome>)> {
         let mut body = text(b"MQTT");
         let mut flags = u8::from(hello.clean) << 1;
         if let Some((_, _, qos, retain, _)) = &hello.will {
@@ -220,7 +225,7 @@ impl Mqtt {
             body.extend_from_slice(&text(secret.as_bytes()));
         }
         let mut client = Self {
-            socket: TcpStream::connect(address).await.expect("connects"),
+            socket: TcpStream::connect(address).await.ok()?,
             version: hello.version,
             kept: VecDeque::new(),
         };
@@ -237,7 +242,7 @@ impl Mqtt {
                 },
             }
         });
-        (client, welcome)
+        Some((client, welcome))
     }
 
     /// Sends bytes as they are.

@@ -20,6 +20,7 @@ mod kill9;
 mod kpi;
 mod live;
 mod manager_pages;
+mod one_incident;
 mod phone_page;
 mod power_cut;
 mod report_page;
