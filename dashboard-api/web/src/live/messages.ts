@@ -14,7 +14,7 @@ export interface Snapshot {
   revision: number;
 }
 
-/** One step of the revision; `other` for what no screen shows yet. */
+/** One step of the revision; `other` for what pages read again themselves. */
 export type Change = { revision: number } & (
   | { kind: "incident"; item: IncidentItem }
   | { kind: "device"; item: Device }

@@ -56,29 +56,41 @@ export function useList<T extends { id: string }>(read: () => Read<T>) {
 
   /** What is new and what changed on the first page; what was loaded behind it stays. */
   function refresh(): Promise<void> {
-    if (isBusy.value || !isLoaded.value) return Promise.resolve();
+    if (!isLoaded.value) return Promise.resolve();
     return ask(null, (page) => {
       const fresh = new Set(page.items.map((item) => item.id));
-      const isOnePage = next.value === null || items.value.length <= page.items.length;
-      items.value = isOnePage ? page.items : [...page.items, ...items.value.slice(page.items.length).filter((item) => !fresh.has(item.id))];
-      if (isOnePage) next.value = page.next;
+      const last = page.items.at(-1)?.id;
+      const at = items.value.findIndex((item) => item.id === last);
+      // so much is new that what was read does not join on: it begins anew
+      if (page.next === null || at < 0) {
+        items.value = page.items;
+        next.value = page.next;
+      } else items.value = [...page.items, ...items.value.slice(at + 1).filter((item) => !fresh.has(item.id))];
     });
   }
 
+  /** What a command answered. A read that was under way may be older than that: it is dropped and asked again. */
   function put(item: T): void {
     items.value = items.value.map((other) => (other.id === item.id ? item : other));
+    if (!isBusy.value) return;
+    turn += 1;
+    isBusy.value = false;
+    schedule();
   }
 
-  watch(revision, () => {
+  function schedule(): void {
     timer ??= setTimeout(() => {
       timer = undefined;
-      void refresh();
+      if (isBusy.value) schedule();
+      else void refresh();
     }, AGAIN_MS);
-  });
+  }
+
+  watch(revision, schedule);
   onScopeDispose(() => {
     turn += 1;
     clearTimeout(timer);
   });
 
-  return { items, next, isLoaded, isBusy, failure, reload, more, refresh, put };
+  return { items, next, isLoaded, isBusy, failure, reload, more, put };
 }
