@@ -21,6 +21,7 @@ export const router = createRouter({
     { path: "/account", component: () => import("./views/AccountView.vue") },
     { path: "/duty", component: () => import("./views/DutyView.vue") },
     { path: "/reports", component: () => import("./views/ReportsView.vue") },
+    { path: "/wall", component: () => import("./wall/WallView.vue") },
     { path: "/:any(.*)*", component: MissingView },
   ],
 });

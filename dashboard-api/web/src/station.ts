@@ -1,9 +1,10 @@
 /** Names from the registry, and who rings: derived once for all screens. */
 import { computed, watch } from "vue";
+import type { IncidentItem } from "./api/types";
 import { rows } from "./live/board";
 import { connection, meta, now } from "./live/feed";
 import { isUnacknowledged } from "./live/order";
-import { language, pick } from "./i18n";
+import { language, pick, t, word } from "./i18n";
 import { type Ringing, chimeBack, isSilenced, ring } from "./sound";
 
 const LOUD_MS = 60_000;
@@ -57,4 +58,15 @@ watch(connection, (is, was) => {
 export function ringNow(): void {
   const oldest = unacknowledged.value.reduce((least, row) => (row.severity === "P1" ? Math.min(least, Date.parse(row.opened_at)) : least), Infinity);
   ring(ringing.value, now.value - oldest > LOUD_MS, connection.value === "stale");
+}
+
+/** How the work stands, in a few words. */
+export function stateOf(item: IncidentItem): string {
+  const { state, condition, holder, acknowledged_by } = item;
+  const isWaiting = isUnacknowledged(item);
+  if (isWaiting && state === "dispatched" && holder === null) return t("state.dispatchedOpen");
+  if (isWaiting && state === "open" && condition === "normal") return t("state.clearedOpen");
+  if (state === "dispatched" && holder !== null) return `${t("state.inProgress")} · ${holder}`;
+  if (state === "acknowledged" && acknowledged_by !== null) return `${t("state.acknowledged")} · ${acknowledged_by}`;
+  return word("state", state);
 }

@@ -405,4 +405,13 @@ export const en: Record<keyof typeof zh, string> = {
   "reports.times_n": "Times",
   "reports.missing": "What the record cannot answer",
   "reports.record": "Record as of row {row}, {at}",
+  "nav.wall": "Wall",
+  "nav.work": "Phone tasks",
+  "wall.urgent": "Critical",
+  "wall.noUrgent": "Nothing critical",
+  "wall.open": "Open incidents",
+  "wall.more": "{count} more",
+  "wall.sites": "Quarters",
+  "wall.quiet": "Normal",
+  "wall.devices": "{offline} of {total} offline",
 };

@@ -403,4 +403,13 @@ export const zh = {
   "reports.times_n": "次数",
   "reports.missing": "记录不能回答的指标",
   "reports.record": "记录截至第 {row} 行，{at}",
+  "nav.wall": "大屏",
+  "nav.work": "手机任务",
+  "wall.urgent": "特急",
+  "wall.noUrgent": "没有特急",
+  "wall.open": "处置中的事件",
+  "wall.more": "另有 {count} 条",
+  "wall.sites": "各小区",
+  "wall.quiet": "正常",
+  "wall.devices": "离线 {offline} / {total}",
 } as const;
