@@ -34,3 +34,4 @@ mod sessions;
 mod smoke_alarm;
 mod tidy;
 mod unbrickable;
+mod wall;
