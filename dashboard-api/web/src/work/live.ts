@@ -65,6 +65,8 @@ let tail = new TailWatch();
 let isLoading = false;
 let uiHash: string | null = null;
 let generation = 0;
+/** Whose tasks and unsent verbs are held, also while the session is over. */
+let whose: string | null = null;
 let keepTimer: ReturnType<typeof setTimeout> | undefined;
 
 const at = () => Date.now() + offset;
@@ -158,19 +160,27 @@ async function changed(item: IncidentItem): Promise<void> {
   if (read !== undefined && read.version < item.version) void readOne(item.id);
 }
 
-function end(): void {
+/** The session is over: whoever comes back finds what was not sent. */
+function lapse(): void {
+  keepNow();
   generation += 1;
   source?.close();
   source = null;
-  clearTimeout(keepTimer);
-  keepTimer = undefined;
   user.value = null;
+  line.value = "off";
+}
+
+/** Nothing of this user stays on the phone. */
+function end(): void {
+  lapse();
+  whose = null;
+  department.value = "";
   held.value = new Map();
   unsent.value = new Map();
   notices.value = new Map();
   asOf.value = null;
   names.value = null;
-  line.value = "off";
+  uiHash = null;
   forgetKept();
 }
 
@@ -184,7 +194,7 @@ async function load(): Promise<void> {
     if (uiHash === null) {
       const answer = await server.meta();
       if (mine !== generation) return;
-      if (answer.is === "refused" && answer.problem.status === 401) return end();
+      if (answer.is === "refused" && answer.problem.status === 401) return lapse();
       if (answer.is !== "ok") return;
       names.value = answer.value;
       uiHash = answer.value.ui_hash;
@@ -197,7 +207,7 @@ async function load(): Promise<void> {
     for (let cursor: string | null = null, isFirst = true; isFirst || cursor !== null; isFirst = false) {
       const answer = await server.incidents(department.value, cursor);
       if (mine !== generation) return;
-      if (answer.is === "refused" && answer.problem.status === 401) return end();
+      if (answer.is === "refused" && answer.problem.status === 401) return lapse();
       if (answer.is !== "ok") return;
       items.push(...answer.value.items);
       revision ??= answer.value.revision;
@@ -299,7 +309,8 @@ function tick(): void {
 
 async function enter(found: User): Promise<void> {
   // another person's list is nobody's business here
-  if (user.value !== null && user.value.login !== found.login) end();
+  if (whose !== null && whose !== found.login) end();
+  whose = found.login;
   user.value = found;
   if (found.department !== null && found.department !== department.value) {
     department.value = found.department;
@@ -313,6 +324,7 @@ export async function start(): Promise<void> {
   const kept = readKept();
   if (kept !== null) {
     user.value = kept.user;
+    whose = kept.user.login;
     department.value = kept.department;
     names.value = kept.names;
     held.value = new Map(kept.held.map((incident) => [incident.id, incident]));
@@ -333,7 +345,7 @@ export async function start(): Promise<void> {
   document.addEventListener("visibilitychange", tick);
   const answer = await server.session();
   if (answer.is === "ok") return enter(answer.value.user);
-  if (answer.is === "refused") end();
+  if (answer.is === "refused") lapse();
   isReady.value = true;
 }
 
@@ -341,7 +353,6 @@ export async function logIn(login: string, password: string): Promise<"ok" | "re
   const answer = await server.logIn(login, password);
   if (answer.is === "lost") return "lost";
   if (answer.is === "refused") return answer.problem.status === 429 ? "throttled" : "refused";
-  department.value = "";
   await enter(answer.value.user);
   return "ok";
 }
@@ -379,6 +390,11 @@ async function send(asked: Asked): Promise<boolean> {
       setUnsent(asked.id, done.asked);
       return false;
     }
+    if (reply.is === "refused" && reply.refusal.status === 401) {
+      setUnsent(asked.id, done.asked);
+      lapse();
+      return false;
+    }
     setUnsent(asked.id, null);
     if (reply.is === "ok") {
       put(hold(reply.incident));
@@ -386,10 +402,6 @@ async function send(asked: Asked): Promise<boolean> {
       return true;
     }
     const { refusal, current } = reply;
-    if (refusal.status === 401) {
-      end();
-      return false;
-    }
     const holder = holderOf({ refusal, current }, asked);
     const isTaken = holder !== null && holder !== me.value;
     const key = refusal.status === 403 ? "forbidden" : isTaken ? "taken" : refusal.code === "version_conflict" ? "changed" : "refused";

@@ -6,11 +6,11 @@ const jobs = (all: ReturnType<typeof incident>[]) => jobsOf(all.map(hold), "fire
 const order = (all: ReturnType<typeof incident>[]) => jobs(all).map(({ held }) => held.id);
 
 test("the most urgent stands first, and nobody's before one's own before a colleague's", () => {
-  const mine = incident("mine", [task({ state: "claimed", holder: "mao" })]);
-  const theirs = incident("theirs", [task({ state: "on_scene", holder: "yang" })]);
-  const free = incident("free", [task()]);
-  const small = incident("small", [task()], { severity: "P3" });
-  expect(order([small, theirs, mine, free])).toEqual(["free", "mine", "theirs", "small"]);
+  const theirs = incident("a-theirs", [task({ state: "on_scene", holder: "yang" })]);
+  const mine = incident("b-mine", [task({ state: "claimed", holder: "mao" })]);
+  const free = incident("c-free", [task()]);
+  const small = incident("a-small", [task()], { severity: "P3" });
+  expect(order([small, theirs, mine, free])).toEqual(["c-free", "b-mine", "a-theirs", "a-small"]);
 });
 
 test("of two alike the one whose clock ends first stands first", () => {

@@ -13,6 +13,7 @@ export const en: Record<keyof typeof zh, string> = {
   "login.refused": "Log-in or password is wrong",
   "login.throttled": "Too many tries, please wait",
   "login.lost": "The server cannot be reached. Check the network and try again.",
+  "login.lapsed": "Your session is over. {count} not sent yet: log in as before, then send again.",
   "logout": "Log out",
   "logout.lost": "No network: you cannot be logged out, the server still knows you. Log out when the line is back.",
   "logout.unsent": "Something has not been sent yet and will be lost. Log out all the same?",

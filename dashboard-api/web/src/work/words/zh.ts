@@ -11,6 +11,7 @@ export const zh = {
   "login.refused": "账号或密码不正确",
   "login.throttled": "尝试次数过多，请稍后再试",
   "login.lost": "连不上服务器，请检查网络后再试",
+  "login.lapsed": "登录已过期。还有 {count} 件操作没发出去：请用原账号登录后再发。",
   "logout": "退出",
   "logout.lost": "没有网络，退不出来：登录还在服务器上。请有网后再退出。",
   "logout.unsent": "还有没发出去的操作，退出后会丢失。真的退出吗？",
