@@ -178,6 +178,19 @@ pub fn callers(method: &str, path: &str) -> Callers {
     found.map_or(Callers::Roles(&[]), |(_, _, callers)| *callers)
 }
 
+/// Routes that change something and that a role may call, as `POST /api/v1/handover`: for screens, so that they offer no more.
+pub fn calls(role: Role) -> Vec<String> {
+    let is_theirs = |callers: Callers| match callers {
+        Callers::Anybody => true,
+        Callers::Roles(roles) => roles.contains(&role),
+    };
+    ROUTES
+        .iter()
+        .filter(|(method, _, callers)| *method != "GET" && is_theirs(*callers))
+        .map(|(method, path, _)| format!("{method} {path}"))
+        .collect()
+}
+
 /// What is asked of which incident.
 #[derive(Debug, Clone, Copy)]
 pub struct Asked<'a> {
@@ -210,10 +223,8 @@ pub fn refuses(user: &User, asked: Asked<'_>, registry: &Registry) -> Option<&'s
     if verb == Verb::Answer && is_theirs {
         return None;
     }
-    let is_duty = matches!(
-        verb,
-        Verb::Claim | Verb::Arrive | Verb::Progress | Verb::HandBack | Verb::Resolve
-    );
+    let is_duty = verb.is_of_task();
+    let is_aside = matches!(verb, Verb::Note | Verb::Tick | Verb::Untick);
     match user.role {
         StationLead | Administrator => None,
         Operator => match verb {
@@ -229,8 +240,9 @@ pub fn refuses(user: &User, asked: Asked<'_>, registry: &Registry) -> Option<&'s
             let is_own = department.is_none() || department == user.department.as_ref();
             (!is_own).then_some("a responder acts for the own department only")
         }
+        Responder if is_aside => None,
         Responder => {
-            Some("a responder claims, arrives, says how it stands, hands back and resolves")
+            Some("a responder claims, arrives, says how it stands, hands back, resolves and notes")
         }
         PropertyManager if asked.severity >= Severity::P3 => match verb {
             Verb::Assign | Verb::Cancel | Verb::Reopen | Verb::ForceClose => {
@@ -239,7 +251,7 @@ pub fn refuses(user: &User, asked: Asked<'_>, registry: &Registry) -> Option<&'s
             _ => None,
         },
         PropertyManager => Some("a property manager handles P3 and P4"),
-        GridCaptain if is_duty => match asked.zone {
+        GridCaptain if is_duty || is_aside => match asked.zone {
             None => Some("nobody knows in whose micro-grid this is"),
             Some(zone) if !is_captain_of(user, zone, registry) => {
                 Some("a grid captain claims in the own micro-grid, this is in another")
@@ -329,6 +341,21 @@ mod tests {
     }
 
     #[test]
+    fn a_role_is_told_what_it_may_call_and_no_more() {
+        let shelve = "POST /api/v1/alarms/{id}/shelve".to_owned();
+        assert!(calls(StationLead).contains(&shelve));
+        for role in [Operator, Responder, Auditor] {
+            assert!(!calls(role).contains(&shelve), "{role:?}");
+        }
+        assert!(
+            calls(Auditor)
+                .iter()
+                .all(|call| !call.contains("incidents"))
+        );
+        assert!(calls(Operator).iter().all(|call| !call.starts_with("GET")));
+    }
+
+    #[test]
     fn an_unknown_route_is_nobodys() {
         assert_eq!(callers("GET", "/api/v1/secrets"), Callers::Roles(&[]));
     }
@@ -393,6 +420,21 @@ mod tests {
                 None,
                 false,
             ),
+            (
+                user(Responder, Some(&fire)),
+                Verb::Note,
+                Severity::P1,
+                None,
+                true,
+            ),
+            (
+                user(Responder, Some(&fire)),
+                Verb::Escalate,
+                Severity::P1,
+                None,
+                false,
+            ),
+            (user(Auditor, None), Verb::Note, Severity::P4, None, false),
             (user(Operator, None), Verb::Close, Severity::P1, None, true),
             (
                 user(Operator, None),

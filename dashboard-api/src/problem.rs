@@ -17,7 +17,7 @@ use store::state::{
 use tracing::error;
 
 use crate::auth::Caller;
-use crate::{access, mask};
+use crate::{access, mask, schema};
 
 /// An error on its way to the client.
 #[derive(Debug)]
@@ -180,6 +180,7 @@ impl From<CommandError> for Problem {
                 Self::new(StatusCode::CONFLICT, "version_conflict", text)
             }
             CommandError::Refused(refused) => Self::new(StatusCode::CONFLICT, "not_allowed", text)
+                .with("reason", schema::word(refused.reason))
                 .with("state", refused.state.as_str())
                 .with("holder", refused.holder.map(|h| h.to_string())),
             CommandError::KeyReused => {

@@ -16,6 +16,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
+use store::state::Possible;
 use utoipa::ToSchema;
 
 use report::{IncidentReport, Report};
@@ -32,6 +33,8 @@ pub struct Problem {
     pub current: Option<Box<Incident>>,
     /// With `not_allowed`: the state that forbids it.
     pub state: Option<String>,
+    /// With `not_allowed` of an incident: why, one of the words of `may`; of a log-in that failed, a sentence.
+    pub reason: Option<String>,
     /// With `not_allowed`: who has the task, or has shelved the alarm.
     pub holder: Option<String>,
     /// With `version_conflict` and `not_allowed` of an alarm: the alarm as it is now.
@@ -62,6 +65,8 @@ pub struct User {
 #[serde(deny_unknown_fields)]
 pub struct Session {
     pub user: User,
+    /// Routes that change something and that this role may call, as in `POST /api/v1/alarms/{id}/shelve`.
+    pub may_call: Vec<String>,
 }
 
 /// Where the caller is logged in.
@@ -98,6 +103,12 @@ pub struct Due {
     pub resolve: Option<String>,
     pub verify: Option<String>,
     pub review: Option<String>,
+    /// An acknowledgement after which nothing follows ends then.
+    pub expire: Option<String>,
+    /// Without a second person it is closed by force then.
+    pub force: Option<String>,
+    /// Merging can be undone until then.
+    pub unmerge: Option<String>,
 }
 
 /// An incident as lists and the live feed carry it.
@@ -350,11 +361,49 @@ pub struct Incident {
     pub timeline: Vec<TimelineEntry>,
     pub alarms: Vec<Alarm>,
     pub evidence: Vec<Evidence>,
+    /// Steps of the procedure that are done in this round, from 1.
+    pub ticked: Vec<u8>,
     /// Who was told, oldest first.
     pub notified: Vec<Notified>,
     pub events: Vec<Event>,
     /// What people reported of it: the latest, oldest first.
     pub reports: Vec<IncidentReport>,
+    /// What the caller may ask for, as it would be answered now; a verb that is not here is not theirs.
+    pub may: Vec<May>,
+}
+
+/// Something that the caller may ask of an incident.
+#[derive(Debug, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct May {
+    /// The verb of its route.
+    #[schema(value_type = words::Verb)]
+    pub verb: String,
+    /// Whose task is named, for verbs of tasks; null for what is meant when nothing is named.
+    pub department: Option<String>,
+    /// Why it cannot be had now; null when it can.
+    #[schema(value_type = Option<words::Reason>)]
+    pub reason: Option<String>,
+    /// Who was faster, or has it.
+    pub holder: Option<String>,
+}
+
+impl From<Possible> for May {
+    fn from(one: Possible) -> Self {
+        let refused = one.refused;
+        Self {
+            verb: one.verb.to_string(),
+            department: one.department.map(|d| d.to_string()),
+            reason: refused.as_ref().map(|no| word(no.reason)),
+            holder: refused.and_then(|no| no.holder).map(|who| who.to_string()),
+        }
+    }
+}
+
+/// The word that a value is written as.
+pub(crate) fn word(value: impl Serialize) -> String {
+    let value = serde_json::to_value(value).unwrap_or_default();
+    value.as_str().unwrap_or_default().to_owned()
 }
 
 /// An event; `id` is the sender's own.
@@ -560,6 +609,45 @@ pub struct Cause {
 
 #[cfg(test)]
 mod tests {
+    use domain::alarm::{AlarmState, Flag};
+    use domain::incident::{
+        Act, CAUSES, EvidenceKind, IncidentState, Reason, Satisfaction, Stage, TaskState, Verb,
+    };
+
+    /// A word without a text would stand on the screen as it is in the tables.
+    #[test]
+    fn every_word_of_the_machine_has_its_text_in_both_languages() {
+        fn words<T: ToString + Copy>(group: &str, all: &[T]) -> Vec<String> {
+            let key = |word: &T| format!("{group}.{}", word.to_string());
+            all.iter().map(key).collect()
+        }
+        let causes: Vec<&str> = CAUSES.iter().map(|(cause, _)| *cause).collect();
+        let reasons: Vec<String> = Reason::ALL.iter().map(super::word).collect();
+        let reasons: Vec<&str> = reasons.iter().map(String::as_str).collect();
+        let keys = [
+            words("state", IncidentState::ALL),
+            words("task", TaskState::ALL),
+            words("verb", Verb::ALL),
+            words("act", Act::ALL),
+            words("stage", Stage::ALL),
+            words("satisfaction", Satisfaction::ALL),
+            words("evidence", EvidenceKind::ALL),
+            words("alarm", AlarmState::ALL),
+            words("flag", Flag::ALL),
+            words("cause", &causes),
+            words("reason", &reasons),
+        ]
+        .concat();
+        for table in [
+            include_str!("../web/src/locales/zh.ts"),
+            include_str!("../web/src/locales/en.ts"),
+        ] {
+            let is_missing = |key: &&String| !table.contains(&format!("  \"{key}\": \""));
+            let missing: Vec<&String> = keys.iter().filter(is_missing).collect();
+            assert!(missing.is_empty(), "no text for {missing:?}");
+        }
+    }
+
     #[test]
     fn the_committed_document_is_the_one_that_is_served() {
         let committed = include_str!("../../docs/openapi.json");

@@ -1,9 +1,10 @@
 //! A detector smokes: the alarm reaches the station, is claimed, resolved and closed, and other systems hear of it.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use blackbox::{Hub, Subscriber, eventually, publish};
-use serde_json::json;
+use serde_json::{Value, json};
 
 fn smoke(id: &str, phase: &str) -> Vec<u8> {
     json!({"id": id, "kind": "fire.smoke", "phase": phase, "attrs": {"level": 7}})
@@ -107,6 +108,95 @@ async fn from_the_first_smoke_to_the_closed_incident() {
     let mut ids: Vec<_> = told.iter().filter_map(|e| e["id"].as_str()).collect();
     ids.sort_unstable();
     assert_eq!(ids, ["s-1", "s-2", "s-3", "s-4", "s-5"]);
+    assert!(hub.stop().await.success());
+}
+
+/// What a caller may ask of an incident, and why not.
+fn may(incident: &Value) -> BTreeMap<String, Option<String>> {
+    let all = incident["may"].as_array().expect("may").iter();
+    let whole = all.filter(|one| one["department"].is_null());
+    whole
+        .map(|one| {
+            let verb = one["verb"].as_str().expect("a verb").to_owned();
+            (verb, one["reason"].as_str().map(str::to_owned))
+        })
+        .collect()
+}
+
+#[tokio::test]
+async fn each_role_is_offered_what_it_may_do_and_told_why_not_now() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let hub = Hub::start(dir.path()).await;
+    let detector = hub.demo.device("fire_sensor").clone();
+    let topic = detector.event_topic("fire.smoke");
+    let raised = smoke("s-1", "raised");
+    let out = publish(&hub.demo, &detector, &topic, &raised, 1, "mqttv5");
+    assert!(out.status.success());
+    let operator = hub.api("operator");
+    let id = operator.incident_of("S1").await["id"].clone();
+    let id = id.as_str().expect("an id");
+    let path = format!("/api/v1/incidents/{id}");
+    let seen_by = async |role: &str| hub.api(role).get(&path).await.expect("the incident");
+
+    assert_eq!(may(&seen_by("auditor").await), BTreeMap::new());
+    let responder = may(&seen_by("responder").await);
+    for theirs in ["claim", "note", "tick"] {
+        assert_eq!(responder[theirs], None, "{theirs}: {responder:?}");
+    }
+    assert_eq!(responder["arrive"].as_deref(), Some("not_claimed"));
+    for not_theirs in ["acknowledge", "cancel", "escalate", "force_close"] {
+        assert!(!responder.contains_key(not_theirs), "{responder:?}");
+    }
+    let desk = may(&seen_by("operator").await);
+    assert_eq!(desk["acknowledge"], None);
+    assert_eq!(desk["close"].as_deref(), Some("wrong_state"));
+    assert!(!desk.contains_key("cancel"), "{desk:?}");
+    assert_eq!(may(&seen_by("station_lead").await)["cancel"], None);
+
+    // the answer to a command says what is possible after it, and a refusal the word that was offered
+    let claimed = operator.advance(id, "claim", json!({})).await;
+    assert_eq!(may(&claimed)["arrive"], None);
+    let lead = hub.api("station_lead");
+    let theirs = may(&lead.get(&path).await.expect("the incident"));
+    assert_eq!(theirs["claim"].as_deref(), Some("held_by_other"));
+    let asked = json!({"expected_version": claimed["version"]});
+    let (status, refused) = lead.command(id, "claim", "late", &asked).await.expect("no");
+    assert_eq!((status, &refused["reason"]), (409, &json!("held_by_other")));
+
+    // words and ticks turn nobody away: whoever decided before them is not too late
+    let said =
+        json!({"expected_version": claimed["version"], "note": "the key is with the neighbour"});
+    let (status, noted) = lead.command(id, "note", "n", &said).await.expect("noted");
+    assert_eq!((status, &noted["version"]), (200, &claimed["version"]));
+    let tick = json!({"expected_version": claimed["version"], "step": 2});
+    let (status, ticked) = lead.command(id, "tick", "t", &tick).await.expect("ticked");
+    assert_eq!((status, &ticked["ticked"]), (200, &json!([2])));
+    let arrive = json!({"expected_version": claimed["version"]});
+    let (status, there) = operator
+        .command(id, "arrive", "v", &arrive)
+        .await
+        .expect("ok");
+    assert_eq!(status, 200, "{there}");
+
+    // what has moved on is shown with what may be done about it now
+    let (status, old) = operator
+        .command(id, "acknowledge", "a", &arrive)
+        .await
+        .expect("no");
+    assert_eq!(
+        (status, &old["reason"]),
+        (409, &json!("already_acknowledged"))
+    );
+    let dispatch = json!({"expected_version": claimed["version"], "departments": ["traffic"]});
+    let (status, moved) = operator
+        .command(id, "dispatch", "d", &dispatch)
+        .await
+        .expect("no");
+    assert_eq!((status, &moved["code"]), (409, &json!("version_conflict")));
+    assert_eq!(
+        may(&moved["current"])["arrive"].as_deref(),
+        Some("already_done")
+    );
     assert!(hub.stop().await.success());
 }
 

@@ -70,7 +70,7 @@ pub(crate) async fn one(
     whole(&api, &caller, &view).await
 }
 
-/// An incident with its events, as this caller may see it.
+/// An incident with its events and what may be done about it, as this caller may see it.
 async fn whole(api: &Api, caller: &Caller, view: &IncidentView) -> Result<Json<Value>, Problem> {
     let mut events = Vec::with_capacity(view.event_ids.len());
     for id in &view.event_ids {
@@ -82,12 +82,53 @@ async fn whole(api: &Api, caller: &Caller, view: &IncidentView) -> Result<Json<V
     let Json(mut body) = shown(view, caller)?;
     let Json(events) = shown(&events, caller)?;
     let reports = super::reports::of_incident(api, caller, view).await?;
+    let may = may(api, caller, view).await?;
     if let Some(members) = body.as_object_mut() {
         members.remove("event_ids");
         members.insert("events".to_owned(), events);
         members.insert("reports".to_owned(), reports);
+        members.insert("may".to_owned(), may);
     }
     Ok(Json(body))
+}
+
+/// What this caller may ask of an incident: by role, each as it would be answered now.
+async fn may(api: &Api, caller: &Caller, view: &IncidentView) -> Result<Value, Problem> {
+    let actor = actor(caller);
+    let now = (api.deps.clock)();
+    let possible = api.deps.state.possible(view.item.id, &actor, now).await?;
+    let may: Vec<schema::May> = possible
+        .into_iter()
+        .filter(|one| {
+            let asked = asked(one.verb, one.department.as_ref(), view);
+            access::refuses(&caller.user, asked, &api.deps.registry).is_none()
+        })
+        .map(schema::May::from)
+        .collect();
+    serde_json::to_value(may).map_err(|e| Problem::broken(&e.to_string()))
+}
+
+fn actor(caller: &Caller) -> Actor {
+    Actor {
+        user: caller.user.login.clone(),
+        department: caller.user.department.clone(),
+    }
+}
+
+fn asked<'a>(
+    verb: Verb,
+    department: Option<&'a DepartmentId>,
+    view: &'a IncidentView,
+) -> access::Asked<'a> {
+    access::Asked {
+        verb,
+        department,
+        severity: view.item.severity,
+        state: view.item.state,
+        zone: view.item.zone.as_ref(),
+        reporter: view.item.reporter.as_ref(),
+        force_by: view.item.force_by.as_ref(),
+    }
 }
 
 /// What somebody asks of an incident.
@@ -114,10 +155,15 @@ pub(crate) struct Request {
     into: Option<String>,
     /// For `answer`: `satisfied` or `dissatisfied`.
     answer: Option<String>,
+    /// For `tick` and `untick`: which step of the procedure, from 1.
+    step: Option<u8>,
+    /// For `escalate`: up to which rung of the ladder people are told, 1 to 4; the next one when not given.
+    level: Option<u8>,
 }
 
 /// `acknowledge`, `verify`, `dismiss`, `dispatch`, `assign`, `claim`, `arrive`, `progress`, `hand_back`, `resolve`, `force_close`,
-/// `merge`, `unmerge`, `cancel`, `answer`, `reopen` or `close`. The same key brings the same answer, and nothing happens twice.
+/// `merge`, `unmerge`, `cancel`, `answer`, `reopen`, `close`, `note`, `tick`, `untick` or `escalate`. The same key brings the same
+/// answer, and nothing happens twice.
 #[utoipa::path(post, path = "/api/v1/incidents/{id}/{verb}", operation_id = "command_incident", tag = "incidents", request_body = Request,
     params(("id" = String, Path), ("verb" = words::Verb, Path), ("Idempotency-Key" = String, Header)),
     responses((status = 200, body = schema::Incident), (status = 400, body = schema::Problem),
@@ -166,24 +212,13 @@ pub(crate) async fn command(
         .incident(id)
         .await?
         .ok_or_else(|| Problem::not_found("incident"))?;
-    let asked = access::Asked {
-        verb,
-        department: department.as_ref(),
-        severity: view.item.severity,
-        state: view.item.state,
-        zone: view.item.zone.as_ref(),
-        reporter: view.item.reporter.as_ref(),
-        force_by: view.item.force_by.as_ref(),
-    };
-    if let Some(why) = access::refuses(&caller.user, asked, &api.deps.registry) {
+    let whose = asked(verb, department.as_ref(), &view);
+    if let Some(why) = access::refuses(&caller.user, whose, &api.deps.registry) {
         return Err(Problem::forbidden(why));
     }
     let command = Command {
         verb,
-        actor: Actor {
-            user: caller.user.login.clone(),
-            department: caller.user.department.clone(),
-        },
+        actor: actor(&caller),
         at: (api.deps.clock)(),
         note: request.note,
         cause: request.cause,
@@ -193,6 +228,8 @@ pub(crate) async fn command(
         evidence,
         into,
         answer: parse("answer", request.answer.as_deref())?,
+        step: request.step,
+        level: request.level,
     };
     let done = api
         .deps

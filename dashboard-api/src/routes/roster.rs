@@ -7,12 +7,12 @@ use domain::Timestamp;
 use domain::place::{Contact, Registry};
 use domain::roster::{self, DutyOf, Roster};
 use jiff::{SignedDuration, ToSpan as _};
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
 use tracing::info;
 
 use super::parse;
 use crate::auth::Caller;
-use crate::schema::roster as shape;
+use crate::schema::{roster as shape, word};
 use crate::{Api, Problem, access, schema};
 
 /// How far from now may be asked for.
@@ -36,12 +36,6 @@ impl At {
         }
         Ok(at)
     }
-}
-
-/// The word that serde writes for a value.
-fn word(value: impl Serialize) -> String {
-    let value = serde_json::to_value(value).unwrap_or_default();
-    value.as_str().unwrap_or_default().to_owned()
 }
 
 /// What a caller may see of people.

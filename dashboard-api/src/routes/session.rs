@@ -16,7 +16,7 @@ use tracing::{info, warn};
 
 use super::reports::address;
 use crate::auth::{self, COOKIE, Caller, Proof};
-use crate::{Api, Problem, schema};
+use crate::{Api, Problem, access, schema};
 
 /// A log-in.
 #[derive(Deserialize, utoipa::ToSchema)]
@@ -28,7 +28,7 @@ pub(crate) struct LogIn {
 }
 
 fn told(user: &User) -> Json<serde_json::Value> {
-    Json(json!({"user": user}))
+    Json(json!({"user": user, "may_call": access::calls(user.role)}))
 }
 
 fn set_cookie(api: &Api, secret: &str, seconds: i64) -> HeaderValue {

@@ -56,6 +56,8 @@ words! {
     Verb = all(incident::Verb::ALL);
     /// What stands in a timeline.
     Act = all(incident::Act::ALL);
+    /// Why something cannot be had.
+    Reason = all(incident::Reason::ALL);
     /// What shows that it was so.
     EvidenceKind = all(incident::EvidenceKind::ALL);
     /// Of an alarm (ISA-18.2).

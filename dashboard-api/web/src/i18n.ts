@@ -28,9 +28,9 @@ export function t(key: MessageKey, values: Record<string, string | number> = {})
 }
 
 /** For words of the server: one this version does not know is shown as it is. */
-export function word(group: string, value: string): string {
+export function word(group: string, value: string, values: Record<string, string | number> = {}): string {
   const key = `${group}.${value}`;
-  return key in zh ? t(key as MessageKey) : value;
+  return key in zh ? t(key as MessageKey, values) : value;
 }
 
 /** The Chinese or the English one of a pair. */

@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { actionOf } from "./keys";
+import { KEYS, KEY_OF, actionOf } from "./keys";
 
 const press = (key: string, more = {}) => ({ key, ctrlKey: false, altKey: false, metaKey: false, isComposing: false, ...more });
 
@@ -9,7 +9,7 @@ test("keys of the board, in small and capital letters", () => {
   expect(actionOf(press("ArrowDown"), "div")).toBe("down");
   expect(actionOf(press(" "), "body")).toBe("silence");
   expect(actionOf(press("?"), "body")).toBe("help");
-  expect(actionOf(press("q"), "body")).toBeNull();
+  expect(actionOf(press("w"), "body")).toBeNull();
 });
 
 test("nothing fires while somebody types, but Esc leaves the field", () => {
@@ -22,8 +22,15 @@ test("a focused button keeps Enter and Space to itself", () => {
   expect(actionOf(press("Enter"), "button")).toBeNull();
   expect(actionOf(press(" "), "button")).toBeNull();
   expect(actionOf(press("c"), "button")).toBe("claim");
+  expect(actionOf(press(" "), "checkbox")).toBeNull();
+  expect(actionOf(press("c"), "checkbox")).toBe("claim");
 });
 
 test("nothing is bound with Ctrl, Alt or Meta", () => {
   for (const held of ["ctrlKey", "altKey", "metaKey"]) expect(actionOf(press("a", { [held]: true }), "body")).toBeNull();
+});
+
+test("every verb has a letter of its own, but merging and its undoing share one", () => {
+  for (const [verb, key] of Object.entries(KEY_OF)) expect(KEYS[key.toLowerCase()]).toBe(verb === "unmerge" ? "merge" : verb);
+  expect(Object.keys(KEYS).filter((key) => /^[a-z]$/.test(key))).toHaveLength(25);
 });

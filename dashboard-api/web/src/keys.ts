@@ -1,16 +1,15 @@
 /** One table of keys. Nothing is bound with Ctrl, Alt or Meta, and nothing fires while somebody types. */
 
+import type { Verb } from "./api/types";
+
+/** What is asked of an incident by a key; ticking the procedure off is done in its list. */
+export type Asked = Exclude<Verb, "tick" | "untick"> | "shelve";
 export type Action =
   | "down"
   | "up"
   | "open"
   | "escape"
-  | "acknowledge"
-  | "dispatch"
-  | "claim"
-  | "arrive"
-  | "resolve"
-  | "close"
+  | Asked
   | "silence"
   | "freeze"
   | "newest"
@@ -23,19 +22,48 @@ export type Action =
   | "severity3"
   | "severity4";
 
+/** The letter of each; merging and its undoing are never possible at the same time and share one. */
+export const KEY_OF: Readonly<Record<string, string>> = {
+  acknowledge: "A",
+  verify: "Y",
+  dispatch: "D",
+  claim: "C",
+  arrive: "V",
+  progress: "P",
+  resolve: "R",
+  note: "N",
+  escalate: "E",
+  shelve: "S",
+  dismiss: "I",
+  hand_back: "H",
+  assign: "L",
+  merge: "U",
+  unmerge: "U",
+  force_close: "Q",
+  cancel: "O",
+  close: "X",
+  answer: "Z",
+  reopen: "B",
+} satisfies Record<Asked, string>;
+
+const ASKED = Object.fromEntries(
+  Object.entries(KEY_OF)
+    .filter(([action]) => action !== "unmerge")
+    .map(([action, key]) => [key.toLowerCase(), action as Asked]),
+);
+
+export function isAsked(action: Action): action is Asked {
+  return action in KEY_OF;
+}
+
 export const KEYS: Readonly<Record<string, Action>> = {
+  ...ASKED,
   j: "down",
   ArrowDown: "down",
   k: "up",
   ArrowUp: "up",
   Enter: "open",
   Escape: "escape",
-  a: "acknowledge",
-  d: "dispatch",
-  c: "claim",
-  v: "arrive",
-  r: "resolve",
-  x: "close",
   " ": "silence",
   f: "freeze",
   g: "newest",
@@ -57,13 +85,19 @@ interface Press {
   isComposing: boolean;
 }
 
-/** `target`: what has the focus, as its tag name in lower case. */
+/** What has the focus, for `actionOf`: its tag name, or `checkbox` for one that stands for itself and not in a form. */
+export function kindOf(target: Element | null): string {
+  const isOwn = target instanceof HTMLInputElement && target.type === "checkbox" && target.form === null;
+  return isOwn ? "checkbox" : (target?.tagName.toLowerCase() ?? "");
+}
+
+/** `target`: what has the focus, by `kindOf`. */
 export function actionOf(press: Press, target: string): Action | null {
   if (press.ctrlKey || press.altKey || press.metaKey || press.isComposing) return null;
   const key = press.key.length === 1 ? press.key.toLowerCase() : press.key;
   const action = KEYS[key] ?? null;
   if (action === "escape") return action;
   if (target === "input" || target === "textarea" || target === "select") return null;
-  if ((target === "button" || target === "a" || target === "summary") && (key === "Enter" || key === " ")) return null;
+  if (["button", "a", "summary", "checkbox"].includes(target) && (key === "Enter" || key === " ")) return null;
   return action;
 }

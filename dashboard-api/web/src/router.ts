@@ -2,7 +2,6 @@ import { createRouter, createWebHistory } from "vue-router";
 import { restore, user } from "./session";
 import LiveView from "./views/LiveView.vue";
 import LoginView from "./views/LoginView.vue";
-import MapView from "./views/MapView.vue";
 import MissingView from "./views/MissingView.vue";
 
 export const router = createRouter({
@@ -11,7 +10,7 @@ export const router = createRouter({
     { path: "/", redirect: "/live" },
     { path: "/login", component: LoginView, meta: { open: true } },
     { path: "/live", component: LiveView },
-    { path: "/map", component: MapView },
+    { path: "/map", component: () => import("./views/MapView.vue") },
     { path: "/devices", component: () => import("./views/DevicesView.vue") },
     { path: "/devices/:id", component: () => import("./views/DeviceView.vue") },
     { path: "/alarms", component: () => import("./views/AlarmListView.vue") },

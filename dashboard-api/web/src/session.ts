@@ -8,9 +8,12 @@ import { forget, write } from "./prefs";
 export const user = ref<User | null>(null);
 /** The session is over, and the board stays on the screen: the password is asked for over it. */
 export const isLocked = ref(false);
+/** Routes that the role may call, as the server's table has them. */
+const calls = ref<ReadonlySet<string>>(new Set());
 
 /** The mark tells the phone page that asking for the account's reports is worth while; it proves nothing. */
-function note(who: User | null): void {
+function note(who: User | null, mayCall: readonly string[] = []): void {
+  calls.value = new Set(mayCall);
   user.value = who;
   isLocked.value = false;
   if (who === null) forget("session");
@@ -19,7 +22,8 @@ function note(who: User | null): void {
 
 export async function restore(): Promise<void> {
   try {
-    note((await api.session()).user);
+    const session = await api.session();
+    note(session.user, session.may_call);
   } catch (e) {
     // a server that cannot be reached logs nobody out
     if (user.value === null) note(null);
@@ -33,7 +37,8 @@ export function sessionEnded(): void {
 }
 
 export async function logIn(login: string, password: string): Promise<void> {
-  note((await api.logIn(login, password)).user);
+  const session = await api.logIn(login, password);
+  note(session.user, session.may_call);
 }
 
 /** The same user goes on. */
@@ -59,7 +64,7 @@ export function refusalOf(e: unknown): string {
   return e instanceof ApiError && status !== 0 ? e.message : t("notice.unreachable");
 }
 
-/** Roles that only read get no buttons that would be refused. */
-export function mayAct(): boolean {
-  return user.value !== null && user.value.role !== "auditor" && user.value.role !== "grid_captain";
+/** Whether the role may call a route, as in `POST /api/v1/alarms/{id}/shelve`. */
+export function mayCall(route: string): boolean {
+  return calls.value.has(route);
 }

@@ -5,7 +5,7 @@ use super::{
     REVIEW_AFTER_S, Reason, Refused, Satisfaction, Standing, TaskState, Verb,
 };
 use crate::rule::{Clocks, Finding, FindingKind, RuleMeta};
-use crate::{DeviceClass, IncidentId, Severity, Timestamp};
+use crate::{DepartmentId, DeviceClass, IncidentId, Severity, Timestamp};
 
 pub(super) fn at(second: i64) -> Timestamp {
     Timestamp::from_second(1_700_000_000 + second).expect("in range")
@@ -152,8 +152,8 @@ fn every_state_answers_every_verb() {
         Acknowledged, Cancelled, Closed, Dispatched, Merged, Open, Resolved, Review, Verifying,
     };
     use Reason::{
-        NeedsAnswer, NeedsCause, NeedsNote, NoTask, NotClaimed, NothingToDispatch, TooLate,
-        WrongParent,
+        NeedsAnswer, NeedsCause, NeedsNote, NeedsStep, NoTask, NotClaimed, NothingAwaited,
+        NothingToDispatch, TooLate, WrongParent,
     };
     // what is not in the list is not possible in the state; each is asked with nothing but the verb
     type Row<'a> = (IncidentState, &'a [(Verb, Result<IncidentState, Reason>)]);
@@ -169,6 +169,10 @@ fn every_state_answers_every_verb() {
                 (Verb::ForceClose, Err(NeedsCause)),
                 (Verb::Merge, Err(WrongParent)),
                 (Verb::Cancel, Err(NeedsCause)),
+                (Verb::Note, Err(NeedsNote)),
+                (Verb::Tick, Err(NeedsStep)),
+                (Verb::Untick, Err(NeedsStep)),
+                (Verb::Escalate, Ok(Open)),
             ],
         ),
         (
@@ -181,6 +185,10 @@ fn every_state_answers_every_verb() {
                 (Verb::ForceClose, Err(NeedsCause)),
                 (Verb::Merge, Err(WrongParent)),
                 (Verb::Cancel, Err(NeedsCause)),
+                (Verb::Note, Err(NeedsNote)),
+                (Verb::Tick, Err(NeedsStep)),
+                (Verb::Untick, Err(NeedsStep)),
+                (Verb::Escalate, Err(NothingAwaited)),
             ],
         ),
         (
@@ -194,6 +202,10 @@ fn every_state_answers_every_verb() {
                 (Verb::ForceClose, Err(NeedsCause)),
                 (Verb::Merge, Err(WrongParent)),
                 (Verb::Cancel, Err(NeedsCause)),
+                (Verb::Note, Err(NeedsNote)),
+                (Verb::Tick, Err(NeedsStep)),
+                (Verb::Untick, Err(NeedsStep)),
+                (Verb::Escalate, Ok(Verifying)),
             ],
         ),
         (
@@ -212,11 +224,19 @@ fn every_state_answers_every_verb() {
                 (Verb::ForceClose, Err(NeedsCause)),
                 (Verb::Merge, Err(WrongParent)),
                 (Verb::Cancel, Err(NeedsCause)),
+                (Verb::Note, Err(NeedsNote)),
+                (Verb::Tick, Err(NeedsStep)),
+                (Verb::Untick, Err(NeedsStep)),
+                (Verb::Escalate, Ok(Dispatched)),
             ],
         ),
         (
             Resolved,
-            &[(Verb::Reopen, Err(NeedsNote)), (Verb::Close, Ok(Closed))],
+            &[
+                (Verb::Reopen, Err(NeedsNote)),
+                (Verb::Close, Ok(Closed)),
+                (Verb::Note, Err(NeedsNote)),
+            ],
         ),
         (
             Review,
@@ -224,6 +244,7 @@ fn every_state_answers_every_verb() {
                 (Verb::Answer, Err(NeedsAnswer)),
                 (Verb::Reopen, Err(NeedsNote)),
                 (Verb::Close, Ok(Closed)),
+                (Verb::Note, Err(NeedsNote)),
             ],
         ),
         (
@@ -231,10 +252,11 @@ fn every_state_answers_every_verb() {
             &[
                 (Verb::Answer, Err(NeedsAnswer)),
                 (Verb::Reopen, Err(NeedsNote)),
+                (Verb::Note, Err(NeedsNote)),
             ],
         ),
         (Merged, &[(Verb::Unmerge, Err(TooLate))]),
-        (Cancelled, &[]),
+        (Cancelled, &[(Verb::Note, Err(NeedsNote))]),
     ];
     let states: Vec<IncidentState> = table.iter().map(|(state, _)| *state).collect();
     assert!(IncidentState::ALL.iter().all(|s| states.contains(s)));
@@ -251,6 +273,175 @@ fn every_state_answers_every_verb() {
             assert_eq!(got, expect, "{verb} in {state}");
         }
     }
+}
+
+fn could(
+    incident: &Incident,
+    verb: Verb,
+    user: &str,
+    department: Option<&str>,
+) -> Result<(), Reason> {
+    let all: Vec<DepartmentId> = ["fire", "police", "traffic"]
+        .iter()
+        .map(|d| d.parse().expect("department"))
+        .collect();
+    let answer = incident.could(verb, &actor(user, department), None, &all, at(10));
+    answer.map_err(|refused| refused.reason)
+}
+
+#[test]
+fn what_is_offered_is_what_would_be_done_with_the_right_words() {
+    // what a bare command lacks is said in a form; what is left is what no words change
+    let is_for_words = |reason| {
+        matches!(
+            reason,
+            Reason::NeedsNote
+                | Reason::NeedsCause
+                | Reason::NeedsAnswer
+                | Reason::NeedsStep
+                | Reason::WrongParent
+                | Reason::NothingToDispatch
+        )
+    };
+    for &state in IncidentState::ALL {
+        let incident = in_state(state);
+        for &verb in Verb::ALL {
+            let bare = incident.apply(&command(verb, "li", Some("fire")));
+            let expect = match bare.map_err(|refused| refused.reason) {
+                Ok(_) => Ok(()),
+                // nothing is ticked that could be taken back; who leads is known without being named
+                Err(_) if verb == Verb::Assign && state.is_open() => Ok(()),
+                Err(Reason::NeedsStep) if verb == Verb::Untick => Err(Reason::NeedsStep),
+                Err(reason) if is_for_words(reason) => Ok(()),
+                Err(reason) => Err(reason),
+            };
+            let got = could(&incident, verb, "li", Some("fire"));
+            assert_eq!(got, expect, "{verb} in {state}");
+        }
+    }
+}
+
+#[test]
+fn what_no_words_change_is_said_before_it_is_tried() {
+    let held = ok(&opened(Severity::P1), Verb::Claim, "li", Some("fire"));
+    let fire = Some("fire");
+    for (verb, user, department, expect) in [
+        (Verb::Claim, "chen", fire, Err(Reason::HeldByOther)),
+        (Verb::Claim, "li", fire, Err(Reason::HeldAlready)),
+        (Verb::Claim, "qian", Some("market"), Err(Reason::NoTask)),
+        (Verb::Arrive, "li", fire, Ok(())),
+        (Verb::Arrive, "chen", fire, Err(Reason::HeldByOther)),
+        (Verb::Dispatch, "wang", None, Ok(())),
+        (Verb::ForceClose, "zhou", None, Ok(())),
+    ] {
+        let got = could(&held, verb, user, department);
+        assert_eq!(got, expect, "{verb} by {user}");
+    }
+    let lasting = held
+        .set_condition(
+            Standing {
+                condition: Condition::Active,
+                lasting: true,
+            },
+            at(9),
+            &held.rule,
+        )
+        .0;
+    let goes_on = could(&lasting, Verb::Resolve, "li", fire);
+    assert_eq!(goes_on, Err(Reason::ConditionActive));
+    assert_eq!(could(&calm(&held), Verb::Resolve, "li", fire), Ok(()));
+    let unsent = opened(Severity::P2);
+    let stranger = could(&unsent, Verb::Claim, "qian", Some("traffic"));
+    assert_eq!(
+        stranger,
+        Err(Reason::NoTask),
+        "a claim sends whom the rule names, nobody else"
+    );
+    let everybody = Command {
+        departments: vec!["traffic".parse().expect("department")],
+        ..command(Verb::Dispatch, "wang", None)
+    };
+    let (full, _) = held.apply(&everybody).expect("traffic too");
+    assert_eq!(
+        could(&full, Verb::Dispatch, "wang", None),
+        Err(Reason::NothingToDispatch)
+    );
+}
+
+#[test]
+fn notes_and_ticks_turn_nobody_away() {
+    let open = opened(Severity::P2);
+    let said = Command {
+        note: Some("the neighbour has the key".to_owned()),
+        ..command(Verb::Note, "wang", None)
+    };
+    let (noted, effects) = open.apply(&said).expect("noted");
+    assert_eq!((noted.version, noted.state), (open.version, open.state));
+    let lines: Vec<_> = effects
+        .iter()
+        .filter_map(|effect| match effect {
+            Effect::Record(step) => Some((step.act, step.note.as_deref())),
+            _ => None,
+        })
+        .collect();
+    assert_eq!(lines, [(Act::Note, said.note.as_deref())]);
+
+    let step = |verb, n| Command {
+        step: n,
+        ..command(verb, "wang", None)
+    };
+    let (ticked, _) = open.apply(&step(Verb::Tick, Some(2))).expect("ticked");
+    assert_eq!(ticked.version, open.version);
+    assert_eq!(Vec::from_iter(&ticked.course.ticked), [&2]);
+    for (incident, verb, n, expect) in [
+        (&ticked, Verb::Tick, Some(2), Err(Reason::AlreadyDone)),
+        (&ticked, Verb::Tick, Some(1), Ok(())),
+        (&ticked, Verb::Untick, Some(2), Ok(())),
+        (&ticked, Verb::Untick, Some(1), Err(Reason::AlreadyDone)),
+        (&ticked, Verb::Tick, Some(0), Err(Reason::NeedsStep)),
+        (&ticked, Verb::Tick, Some(65), Err(Reason::NeedsStep)),
+        (&ticked, Verb::Tick, None, Err(Reason::NeedsStep)),
+    ] {
+        let got = incident.apply(&step(verb, n));
+        let got = got.map(|_| ()).map_err(|refused| refused.reason);
+        assert_eq!(got, expect, "{verb} {n:?}");
+    }
+}
+
+#[test]
+fn who_escalates_tells_every_rung_up_to_the_one_they_name() {
+    let rungs = |incident: &Incident, level| {
+        let asked = Command {
+            level,
+            ..command(Verb::Escalate, "wang", None)
+        };
+        let step = incident.apply(&asked);
+        step.map_err(|refused| refused.reason)
+            .map(|(next, effects)| {
+                let told: Vec<u8> = effects
+                    .iter()
+                    .filter_map(|effect| match effect {
+                        Effect::Notify(notice) => Some(notice.level),
+                        _ => None,
+                    })
+                    .collect();
+                (next, told)
+            })
+    };
+    let open = opened(Severity::P2);
+    let (first, told) = rungs(&open, None).expect("told");
+    assert_eq!((told, first.version), (vec![1], open.version));
+    let (third, told) = rungs(&first, Some(3)).expect("told");
+    assert_eq!(told, [2, 3], "nobody is passed over");
+    assert_eq!(third.course.escalation.level, 3);
+    assert_eq!(rungs(&third, Some(3)).map(|_| ()), Err(Reason::NoRung));
+    assert_eq!(rungs(&third, Some(5)).map(|_| ()), Err(Reason::NoRung));
+    let (all, told) = rungs(&third, None).expect("told");
+    assert_eq!(told, [4]);
+    assert_eq!(rungs(&all, None).map(|_| ()), Err(Reason::NoRung));
+    // the clock goes on from there: with everybody told, the ladder is exhausted at its hour
+    assert!(!all.course.escalation.is_exhausted);
+    assert!(all.on_time(at(60 + 1260)).0.course.escalation.is_exhausted);
 }
 
 #[test]

@@ -184,7 +184,7 @@ impl Work {
 
     /// The next rung of the lead department's ladder is told.
     fn escalate(&mut self) {
-        let Some((stage, due)) = self.incident.awaits() else {
+        let Some((stage, _)) = self.incident.awaits() else {
             return;
         };
         let rungs = match self.incident.severity {
@@ -199,6 +199,14 @@ impl Work {
             self.effects.push(Effect::Exhausted(stage));
             return;
         }
+        self.tell_next_rung();
+    }
+
+    pub(super) fn tell_next_rung(&mut self) {
+        let Some((stage, due)) = self.incident.awaits() else {
+            return;
+        };
+        let escalation = &mut self.incident.course.escalation;
         let from = escalation.level;
         escalation.level += 1;
         let level = escalation.level;

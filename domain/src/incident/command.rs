@@ -51,6 +51,10 @@ pub struct Command {
     pub into: Option<(IncidentId, u64)>,
     /// For `answer`: `satisfied` or `dissatisfied`.
     pub answer: Option<Satisfaction>,
+    /// For `tick` and `untick`: which step of the procedure, from 1 to [`STEPS_MAX`](super::STEPS_MAX).
+    pub step: Option<u8>,
+    /// For `escalate`: up to which rung of the ladder people are told; none for the next one.
+    pub level: Option<u8>,
 }
 
 impl Command {
@@ -68,6 +72,8 @@ impl Command {
             evidence: Vec::new(),
             into: None,
             answer: None,
+            step: None,
+            level: None,
         }
     }
 }
@@ -147,8 +153,9 @@ pub struct Notice {
     pub at: Timestamp,
 }
 
-/// Why a command cannot be carried out.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// Why a command cannot be carried out. As a word it is stable, for programs; printed it is a sentence.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Reason {
     /// The verb does not fit the incident's state.
     WrongState,
@@ -194,6 +201,43 @@ pub enum Reason {
     OpenElsewhere,
     /// Nothing was said that could be written down.
     NeedsAnswer,
+    /// The procedure has no such step.
+    NeedsStep,
+    /// The ladder has no such rung above those that were told.
+    NoRung,
+    /// Nothing is waited for, so that there is nothing to tell more people of.
+    NothingAwaited,
+}
+
+impl Reason {
+    /// All of them.
+    pub const ALL: &'static [Self] = &[
+        Self::WrongState,
+        Self::AlreadyAcknowledged,
+        Self::HeldByOther,
+        Self::HeldAlready,
+        Self::NotClaimed,
+        Self::AlreadyDone,
+        Self::NoTask,
+        Self::NothingToDispatch,
+        Self::NeedsVerification,
+        Self::NeedsEvidence,
+        Self::NeedsProof,
+        Self::NeedsCause,
+        Self::WrongCause,
+        Self::NeedsNote,
+        Self::ConditionActive,
+        Self::NeedsSecondPerson,
+        Self::HandedBackTwice,
+        Self::FenceStale,
+        Self::WrongParent,
+        Self::TooLate,
+        Self::OpenElsewhere,
+        Self::NeedsAnswer,
+        Self::NeedsStep,
+        Self::NoRung,
+        Self::NothingAwaited,
+    ];
 }
 
 impl fmt::Display for Reason {
@@ -225,6 +269,9 @@ impl fmt::Display for Reason {
             Self::TooLate => "the time for that is over",
             Self::OpenElsewhere => "another incident about the same is open",
             Self::NeedsAnswer => "`answer` must be `satisfied` or `dissatisfied`",
+            Self::NeedsStep => "`step` is missing, or the procedure has no such step",
+            Self::NoRung => "everybody up to there has been told",
+            Self::NothingAwaited => "nothing is waited for (hint: verify, dispatch or claim it)",
         })
     }
 }

@@ -1,5 +1,7 @@
 //! How the work has gone so far: what the machine remembers of an incident beside its state. One value, kept as one JSON text.
 
+use std::collections::BTreeSet;
+
 use serde::{Deserialize, Serialize};
 
 use super::{Evidence, IncidentState, Satisfaction, Stage, TaskState};
@@ -20,6 +22,8 @@ pub const FORCE_ALONE_S: u32 = 600;
 pub const REVIEW_AFTER_S: u32 = 600;
 /// A word from the scene of a P1 at least this often, in seconds.
 pub const PROGRESS_S: u32 = 300;
+/// Most steps of a procedure that can be ticked off.
+pub const STEPS_MAX: u8 = 64;
 /// One of so many incidents that only sensors know of is reviewed by sampling.
 pub const SAMPLED_ONE_IN: u64 = 10;
 
@@ -64,6 +68,9 @@ pub struct Course {
     /// What started it goes on until a device says its end (see [`Finding::lasting`](crate::rule::Finding)).
     #[serde(default)]
     pub lasting: bool,
+    /// Steps of the procedure that are done in this round, from 1.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub ticked: BTreeSet<u8>,
     /// Where on the ladder it stands.
     pub escalation: Escalation,
 }
@@ -89,6 +96,7 @@ impl Course {
             is_false: false,
             forced_by: Vec::new(),
             lasting: false,
+            ticked: BTreeSet::new(),
             escalation: Escalation::idle(at),
         }
     }

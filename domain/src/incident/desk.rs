@@ -1,10 +1,10 @@
-//! What the station's desk asks: acknowledge, verify, dispatch, assign, merge and take that back.
+//! What the station's desk asks: acknowledge, verify, dispatch, assign, tell more people, note, merge and take that back.
 
 use super::task::after;
 use super::work::Work;
 use super::{
-    Act, Actor, Command, HAND_BACKS_MAX, IncidentState, Merged, Reason, Refused, TaskState,
-    UNMERGE_S, Verb, Verifying, verify_s,
+    Act, Actor, Command, HAND_BACKS_MAX, IncidentState, LEVELS, Merged, Reason, Refused, STEPS_MAX,
+    TaskState, UNMERGE_S, Verb, Verifying, verify_s,
 };
 use crate::{DepartmentId, Severity};
 
@@ -128,6 +128,49 @@ impl Work {
         );
         self.see(&command.actor);
         self.tell_duty(&department);
+        Ok(())
+    }
+
+    /// Words; the step that carries them is written here.
+    pub(super) fn note(&mut self, command: &Command) -> Result<(), Refused> {
+        if command.note.is_none() && command.evidence.is_empty() {
+            return self.refuse(Reason::NeedsNote, None);
+        }
+        let state = self.incident.state;
+        self.record(Act::Note, None, &state, &state);
+        Ok(())
+    }
+
+    /// A step of the procedure is done, or not done after all. The record names the step.
+    pub(super) fn tick(&mut self, command: &Command) -> Result<(), Refused> {
+        let Some(step) = command.step.filter(|n| (1..=STEPS_MAX).contains(n)) else {
+            return self.refuse(Reason::NeedsStep, None);
+        };
+        let ticked = &mut self.incident.course.ticked;
+        let is_news = match command.verb {
+            Verb::Untick => ticked.remove(&step),
+            _ => ticked.insert(step),
+        };
+        if !is_news {
+            return self.refuse(Reason::AlreadyDone, None);
+        }
+        self.record(command.verb.into(), None, &"", &step);
+        Ok(())
+    }
+
+    /// Every rung up to the one that is asked for is told now: nobody is passed over.
+    pub(super) fn escalate_to(&mut self, command: &Command) -> Result<(), Refused> {
+        let told = self.incident.course.escalation.level;
+        let upto = command.level.unwrap_or(told + 1);
+        if self.incident.awaits().is_none() {
+            return self.refuse(Reason::NothingAwaited, None);
+        }
+        if upto <= told || upto > LEVELS {
+            return self.refuse(Reason::NoRung, None);
+        }
+        for _ in told..upto {
+            self.tell_next_rung();
+        }
         Ok(())
     }
 

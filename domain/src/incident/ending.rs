@@ -235,6 +235,7 @@ impl Work {
         course.review = None;
         course.is_false = false;
         course.forced_by.clear();
+        course.ticked.clear();
         course.acknowledge_expires_at = None;
         let (clocks, resolve_due) = (incident.plan.clocks, incident.due.resolve);
         let lead = incident.lead().clone();

@@ -39,7 +39,7 @@ pub use clock::LEVELS;
 pub use command::{Actor, By, Command, Effect, Evidence, Notice, Reason, Refused, Step};
 pub use course::{
     Course, EVIDENCE_CHARS_MAX, EVIDENCE_MAX, Escalation, FORCE_ALONE_S, Force, HAND_BACKS_MAX,
-    Merged, PROGRESS_S, REVIEW_AFTER_S, Review, SAMPLED_ONE_IN, UNMERGE_S, Verifying,
+    Merged, PROGRESS_S, REVIEW_AFTER_S, Review, SAMPLED_ONE_IN, STEPS_MAX, UNMERGE_S, Verifying,
     acknowledge_expiry_s, lease_s, review_s, verify_s,
 };
 pub use office::in_working_time;

@@ -144,6 +144,14 @@ words!(
     Reopen = "reopen",
     /// "It is settled."
     Close = "close",
+    /// Words for whoever works on it, now or later.
+    Note = "note",
+    /// "This step of the procedure is done."
+    Tick = "tick",
+    /// "It is not done after all."
+    Untick = "untick",
+    /// More people are told, before the clock would.
+    Escalate = "escalate",
 );
 
 words!(
@@ -211,6 +219,12 @@ words!(
     Overdue = "overdue",
     /// Everybody on the ladder has been told, and still nothing.
     Exhaust = "exhaust",
+    /// See [`Verb::Note`].
+    Note = "note",
+    /// See [`Verb::Tick`].
+    Tick = "tick",
+    /// See [`Verb::Untick`].
+    Untick = "untick",
 );
 
 impl From<Verb> for Act {
@@ -233,6 +247,10 @@ impl From<Verb> for Act {
             Verb::Answer => Self::Answer,
             Verb::Reopen => Self::Reopen,
             Verb::Close => Self::Close,
+            Verb::Note => Self::Note,
+            Verb::Tick => Self::Tick,
+            Verb::Untick => Self::Untick,
+            Verb::Escalate => Self::Escalate,
         }
     }
 }
@@ -241,7 +259,7 @@ impl Verb {
     /// The states in which it can be asked for; in all others it is refused. Guards of its own come on top.
     pub const fn from_states(self) -> &'static [IncidentState] {
         use IncidentState::{
-            Acknowledged, Closed, Dispatched, Merged, Open, Resolved, Review, Verifying,
+            Acknowledged, Cancelled, Closed, Dispatched, Merged, Open, Resolved, Review, Verifying,
         };
         match self {
             Self::Acknowledge => &[Open, Verifying, Dispatched],
@@ -252,13 +270,43 @@ impl Verb {
             | Self::Assign
             | Self::ForceClose
             | Self::Merge
-            | Self::Cancel => &[Open, Acknowledged, Verifying, Dispatched],
+            | Self::Cancel
+            | Self::Tick
+            | Self::Untick
+            | Self::Escalate => &[Open, Acknowledged, Verifying, Dispatched],
             Self::Arrive | Self::Progress | Self::HandBack | Self::Resolve => &[Dispatched],
             Self::Unmerge => &[Merged],
             Self::Answer => &[Review, Closed],
             Self::Reopen => &[Resolved, Review, Closed],
             Self::Close => &[Resolved, Review],
+            // what is merged is noted at the incident that goes on
+            Self::Note => &[
+                Open,
+                Acknowledged,
+                Verifying,
+                Dispatched,
+                Resolved,
+                Review,
+                Closed,
+                Cancelled,
+            ],
         }
+    }
+
+    /// Whether it counts as a step of the work: what does not, turns nobody away who was about to act.
+    pub const fn is_step(self) -> bool {
+        !matches!(
+            self,
+            Self::Note | Self::Tick | Self::Untick | Self::Escalate
+        )
+    }
+
+    /// Whether it is about one department's task.
+    pub const fn is_of_task(self) -> bool {
+        matches!(
+            self,
+            Self::Claim | Self::Arrive | Self::Progress | Self::HandBack | Self::Resolve
+        )
     }
 }
 

@@ -240,6 +240,8 @@ fn fingerprint(id: IncidentId, expected_version: i64, command: &Command) -> Stri
         command.evidence,
         command.into,
         command.answer,
+        command.step,
+        command.level,
     ]);
     hex::encode(Sha256::digest(words.to_string()))
 }

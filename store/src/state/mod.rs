@@ -34,6 +34,7 @@ mod merge;
 mod notified;
 mod open;
 mod outbox;
+mod possible;
 mod query;
 mod record;
 mod report;
@@ -65,6 +66,7 @@ pub use kpi::{Coverage, KpiQuery, KpiReport, KpiSettings, Standing};
 pub use maintenance::{MaintenanceError, NewWindow};
 pub use notified::{NOTIFIED_MAX, NotifiedItem, ToldItem};
 pub use outbox::{ATTEMPTS_MAX, BOARD, Delivery, NotificationItem, PEOPLE_MAX, PersonItem};
+pub use possible::Possible;
 pub use query::{Counts, IncidentFilter, PAGE_MAX, Page, Stage};
 pub use report::{
     CONTACT_CHARS_MAX, NewReport, PHOTOS_MAX, PLACE_CHARS_MAX, REPORT_CHARS_MAX, ReportContact,

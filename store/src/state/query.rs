@@ -135,6 +135,7 @@ impl State {
                 .map(|alarm| AlarmItem::new(alarm, &self.shared.registry))
                 .collect(),
             evidence: incident.course.evidence,
+            ticked: incident.course.ticked.into_iter().collect(),
             notified: notified::of(connection, &self.shared.registry, id).await?,
             event_ids: event_ids(connection, id).await?,
         }))

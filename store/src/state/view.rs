@@ -7,7 +7,7 @@ use domain::alarm::{Alarm, AlarmState, Flag, Window, WindowState};
 use domain::id::{BuildingId, MaintenanceId};
 use domain::incident::{
     Act, Condition, Evidence, Incident, IncidentState, Reporter, Satisfaction, Stage, Task,
-    TaskState,
+    TaskState, UNMERGE_S,
 };
 use domain::place::Registry;
 use domain::rule::Mode;
@@ -58,6 +58,15 @@ pub struct DueItem {
     /// Those concerned may answer until then, and the incident be opened again; of an incident only.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub review: Option<Moment>,
+    /// An acknowledgement after which nothing follows ends then; of an incident only.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub expire: Option<Moment>,
+    /// Without a second person it is closed by force then; of an incident only.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub force: Option<Moment>,
+    /// Merging can be undone until then; of an incident only.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub unmerge: Option<Moment>,
 }
 
 /// An incident as lists and the feed carry it.
@@ -205,6 +214,16 @@ fn due_of(incident: &Incident) -> DueItem {
         resolve: is_open.then_some(Moment(incident.due.resolve)),
         verify: incident.course.verifying.as_ref().map(|v| Moment(v.due)),
         review: incident.course.review.map(|r| Moment(r.ends_at)),
+        expire: incident
+            .course
+            .acknowledge_expires_at
+            .filter(|_| is_open)
+            .map(Moment),
+        force: incident.course.force.as_ref().map(|f| Moment(f.alone_at)),
+        unmerge: incident.course.merged.as_ref().and_then(|merged| {
+            let end = jiff::SignedDuration::from_secs(i64::from(UNMERGE_S));
+            merged.at.checked_add(end).ok().map(Moment)
+        }),
     }
 }
 
@@ -257,6 +276,9 @@ impl From<&Task> for TaskItem {
                 resolve: runs(task.state.is_open(), task.due.resolve),
                 verify: None,
                 review: None,
+                expire: None,
+                force: None,
+                unmerge: None,
             },
             fence: task.fence,
             lease_until: task.lease_until.map(Moment),
@@ -449,6 +471,9 @@ pub struct IncidentView {
     pub alarms: Vec<AlarmItem>,
     /// What shows how it was.
     pub evidence: Vec<Evidence>,
+    /// Steps of the procedure that are done in this round, from 1.
+    #[serde(default)]
+    pub ticked: Vec<u8>,
     /// Who was told of it, oldest first; the latest [`NOTIFIED_MAX`](super::NOTIFIED_MAX) notices.
     #[serde(default)]
     pub notified: Vec<NotifiedItem>,

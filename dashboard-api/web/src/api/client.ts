@@ -1,7 +1,7 @@
 /** Calls of the API, typed by its document. A refusal is thrown as `ApiError` with the server's problem document. */
 import createClient from "openapi-fetch";
 import type { paths } from "./schema";
-import type { Command, Incident, IncidentItem, Problem, Verb } from "./types";
+import type { Alarm, Command, Incident, IncidentItem, Problem, Verb } from "./types";
 
 export class ApiError extends Error {
   constructor(readonly problem: Problem) {
@@ -74,4 +74,18 @@ export const api = {
     answered(client.POST("/api/v1/storms/{id}/acknowledge", { params: { path: { id } }, body: { seen_at } })),
   command: (id: string, verb: Verb, command: Command, key: string): Promise<Incident> =>
     answered(client.POST("/api/v1/incidents/{id}/{verb}", { params: { path: { id, verb }, header: { "Idempotency-Key": key } }, body: command })),
+  shelve: (alarm: Alarm, minutes: number, reason: string, key: string) =>
+    answered(
+      client.POST("/api/v1/alarms/{id}/shelve", {
+        params: { path: { id: alarm.id }, header: { "Idempotency-Key": key } },
+        body: { expected_version: alarm.version, minutes, reason },
+      }),
+    ),
+  unshelve: (alarm: Alarm, key: string) =>
+    answered(
+      client.POST("/api/v1/alarms/{id}/unshelve", {
+        params: { path: { id: alarm.id }, header: { "Idempotency-Key": key } },
+        body: { expected_version: alarm.version },
+      }),
+    ),
 };

@@ -1,42 +1,28 @@
 /** What is selected and open, and the commands on it. */
 import { computed, ref, shallowRef, watch } from "vue";
 import { ApiError, api, newKey } from "../api/client";
-import type { Command, Incident, IncidentItem, IncidentState, Verb } from "../api/types";
-import { timeOf } from "../format";
+import type { Alarm, Command, Incident, IncidentItem, Verb } from "../api/types";
 import { t, word } from "../i18n";
-import { mayAct, sessionEnded, user } from "../session";
+import { mayCall, sessionEnded, user } from "../session";
 import { current, putIncident, rows } from "./board";
+import { explain, explainAlarm } from "./explain";
+import { ASIDE, whyNot } from "./may";
 
-/** Verbs that want words: what it was, why, what shows it. */
-export type Worded = "resolve" | "dismiss" | "progress" | "hand_back" | "force_close" | "cancel" | "reopen";
-export type Form = Worded | "dispatch";
+/** Verbs that want more than a press. */
+const WORDED = ["dispatch", "assign", "progress", "hand_back", "resolve", "dismiss", "force_close", "merge", "cancel", "answer", "reopen", "note", "escalate"] as const;
+export type Form = (typeof WORDED)[number] | "shelve";
+type Words = Omit<Command, "expected_version">;
 
-const OPEN: readonly IncidentState[] = ["open", "acknowledged", "verifying", "dispatched"];
-const FROM: Readonly<Record<Verb, readonly IncidentState[]>> = {
-  acknowledge: ["open", "verifying", "dispatched"],
-  verify: ["open", "acknowledged", "dispatched"],
-  dismiss: ["verifying", "dispatched"],
-  dispatch: OPEN,
-  assign: OPEN,
-  claim: OPEN,
-  arrive: ["dispatched"],
-  progress: ["dispatched"],
-  hand_back: ["dispatched"],
-  resolve: ["dispatched"],
-  force_close: OPEN,
-  merge: OPEN,
-  unmerge: ["merged"],
-  cancel: OPEN,
-  answer: ["review", "closed"],
-  reopen: ["resolved", "review", "closed"],
-  close: ["resolved", "review"],
-};
+export const SHELVE = "POST /api/v1/alarms/{id}/shelve";
+export const UNSHELVE = "POST /api/v1/alarms/{id}/unshelve";
 
 export const selectedId = ref<string | null>(null);
 export const isOpened = ref(false);
 export const form = ref<Form | null>(null);
+/** Whose task the open form is about, where one is named; or which alarm. */
+export const formOf = ref<string | null>(null);
 export const notice = ref<string | null>(null);
-export const busy = ref<Verb | null>(null);
+export const busy = ref<string | null>(null);
 export const hasFailed = ref(false);
 const detail = shallowRef<Incident | null>(null);
 
@@ -58,7 +44,7 @@ export const whole = computed(() => (detail.value?.id === selectedId.value ? det
 export function select(id: string | null): void {
   if (selectedId.value === id) return;
   selectedId.value = id;
-  form.value = null;
+  closeForm();
   notice.value = null;
   hasFailed.value = false;
 }
@@ -71,30 +57,49 @@ export function openDrawer(id: string): void {
 
 export function closeDrawer(): void {
   isOpened.value = false;
-  form.value = null;
+  closeForm();
   notice.value = null;
 }
 
-let reading = false;
-export async function refresh(): Promise<void> {
-  const id = selectedId.value;
-  if (id === null || !isOpened.value || reading) return;
-  reading = true;
+export function closeForm(): void {
+  form.value = null;
+  formOf.value = null;
+}
+
+let reading: Promise<void> | null = null;
+let isStale = false;
+
+/** Reads the open incident; what is asked for while it is being read is read once more after that. */
+export function refresh(): Promise<void> {
+  isStale = true;
+  reading ??= (async () => {
+    try {
+      while (isStale && isOpened.value && selectedId.value !== null) {
+        isStale = false;
+        await read(selectedId.value);
+      }
+    } finally {
+      reading = null;
+    }
+  })();
+  return reading;
+}
+
+async function read(id: string): Promise<void> {
   try {
     const found = await api.incident(id);
     if (selectedId.value === id) take(found);
     hasFailed.value = false;
   } catch {
     hasFailed.value = selectedId.value === id;
-  } finally {
-    reading = false;
   }
-  if (selectedId.value !== id) void refresh();
+  if (selectedId.value !== id) isStale = true;
 }
 
 function take(incident: Incident): void {
-  const known = detail.value;
-  if (known === null || known.id !== incident.id || known.version <= incident.version) detail.value = incident;
+  const before = detail.value;
+  const isNewer = (known: Incident) => known.version < incident.version || (known.version === incident.version && known.revision <= incident.revision);
+  if (before === null || before.id !== incident.id || isNewer(before)) detail.value = incident;
   putIncident(incident);
 }
 
@@ -103,36 +108,54 @@ watch([selectedId, isOpened, () => selectedId.value !== null && rows.value && cu
   if (opened && id !== null) void refresh();
 });
 
-export function refusal(verb: Verb, item: IncidentItem): string | null {
-  if (!mayAct()) return t("notice.forbidden");
-  const isDone = verb === "acknowledge" && item.acknowledged_at !== null;
-  if (isDone || !FROM[verb].includes(item.state)) {
-    return t("notice.notAllowed", { state: word("state", isDone ? "acknowledged" : item.state), verb: word("verb", verb) });
-  }
-  return verb === "claim" && item.holder !== null && item.holder === user.value?.login ? t("notice.heldBy", { holder: item.holder }) : null;
-}
-
 // one after the other: each goes out with the version that the one before left behind
 let queue: Promise<void> = Promise.resolve();
 
-export function act(verb: Verb, extra: Omit<Command, "expected_version"> = {}): Promise<void> {
+export function act(verb: Verb, words: Words = {}): Promise<void> {
   const id = selectedId.value;
   if (id === null) return Promise.resolve();
-  queue = queue.then(() => run(id, verb, extra));
+  queue = queue.then(() => run(id, verb, words));
   return queue;
 }
 
+/** By key or button: what needs words opens its form, the rest is done at once. */
+export function press(verb: Verb, department: string | null = null): void {
+  const worded = WORDED.find((one) => one === verb);
+  if (worded !== undefined) ask(worded, department);
+  else void act(verb, department === null ? {} : { department });
+}
+
 /** Opens a form when what was asked before has been answered. */
-export function ask(which: Form): void {
+export function ask(which: Form, of: string | null = null): void {
   const id = selectedId.value;
   if (id === null) return;
-  queue = queue.then(() => {
-    const item = selected.value;
-    if (item === null || item.id !== id) return;
+  queue = queue.then(async () => {
+    if (selectedId.value !== id) return;
     isOpened.value = true;
-    notice.value = refusal(which, item);
+    if (known(id) === null) await refresh();
+    if (selectedId.value !== id) return;
+    notice.value = which === "shelve" ? whyNotShelve() : whyNot(whole.value, which, of);
     form.value = notice.value === null ? which : null;
+    formOf.value = notice.value === null ? of : null;
   });
+}
+
+/** What was read of an incident, unless the board has heard of something newer: what may be done is then for the server to say. */
+function known(id: string): Incident | null {
+  const read = detail.value?.id === id ? detail.value : null;
+  return read === null || read.revision < (current(id)?.revision ?? 0) ? null : read;
+}
+
+/** Alarms of the open incident that could be put aside. */
+export function shelvable(): Alarm[] {
+  return (whole.value?.alarms ?? []).filter((alarm) => alarm.severity !== "P1" && alarm.shelved === null);
+}
+
+function whyNotShelve(): string | null {
+  if (!mayCall(SHELVE)) return t("notice.notYours", { verb: t("verb.shelve") });
+  if (shelvable().length > 0) return null;
+  const isCritical = whole.value?.alarms.some((alarm) => alarm.severity === "P1") ?? false;
+  return t(isCritical ? "reason.critical" : "notice.nothingToShelve");
 }
 
 function latest(id: string): IncidentItem | undefined {
@@ -141,35 +164,52 @@ function latest(id: string): IncidentItem | undefined {
   return row !== undefined && (known === undefined || row.version >= known.version) ? row : known;
 }
 
-async function run(id: string, verb: Verb, extra: Omit<Command, "expected_version">): Promise<void> {
-  const item = latest(id);
-  if (item === undefined) return;
-  const tell = (text: string | null) => {
+function tellOf(id: string): (text: string | null) => void {
+  return (text) => {
     if (selectedId.value === id) notice.value = text;
   };
-  const refused = refusal(verb, item);
+}
+
+/** The token of the caller's own claim: should it have been overtaken, the answer is no. */
+function fenceOf(id: string, department: string | null | undefined): { fence?: number } {
+  if (detail.value?.id !== id) return {};
+  const mine = detail.value.tasks.filter((task) => task.holder === user.value?.login);
+  const task = department == null ? (mine.find((one) => one.lead) ?? mine[0]) : mine.find((one) => one.department === department);
+  return task === undefined ? {} : { fence: task.fence };
+}
+
+const HELD: readonly Verb[] = ["arrive", "progress", "hand_back", "resolve"];
+
+async function run(id: string, verb: Verb, words: Words): Promise<void> {
+  const item = latest(id);
+  if (item === undefined) return;
+  const tell = tellOf(id);
+  const refused = whyNot(known(id), verb, words.department ?? null);
   if (refused !== null) return tell(refused);
   busy.value = verb;
   tell(null);
-  const key = newKey();
+  const said = HELD.includes(verb) ? { ...fenceOf(id, words.department), ...words } : words;
   try {
     let answer: Incident;
     try {
-      answer = await api.command(id, verb, { expected_version: item.version, ...extra }, key);
+      answer = await api.command(id, verb, { expected_version: item.version, ...said }, newKey());
     } catch (e) {
       const now = e instanceof ApiError && e.problem.code === "version_conflict" ? e.problem.current : null;
       if (!now) throw e;
       putIncident(now);
-      // only another event was counted: what the operator saw of the work still holds
-      if (!isSameWork(item, now)) throw e;
-      answer = await api.command(id, verb, { expected_version: now.version, ...extra }, newKey());
+      // what the operator saw of the work still holds, or does not matter
+      if (!ASIDE.includes(verb) && !isSameWork(item, now)) throw e;
+      answer = await api.command(id, verb, { expected_version: now.version, ...said }, newKey());
     }
     if (selectedId.value === id) {
       take(answer);
-      form.value = null;
+      if (form.value === verb) closeForm();
+      if (verb === "merge") tell(t("notice.merged"));
     } else putIncident(answer);
   } catch (e) {
+    // what was typed stays: the form is not closed
     tell(explain(e, verb));
+    if (e instanceof ApiError && e.problem.status === 401) sessionEnded();
     if (e instanceof ApiError && e.problem.current && selectedId.value === id) take(e.problem.current);
     void refresh();
   } finally {
@@ -181,27 +221,25 @@ function isSameWork(a: IncidentItem, b: IncidentItem): boolean {
   return a.state === b.state && a.holder === b.holder && a.acknowledged_at === b.acknowledged_at && a.severity === b.severity;
 }
 
-function explain(e: unknown, verb: Verb): string {
-  if (!(e instanceof ApiError)) return t("notice.failed", { detail: String(e) });
-  const { status, code, current: now, state, holder, detail: text } = e.problem;
-  if (status === 0) return t("notice.unreachable");
-  if (status === 401) sessionEnded();
-  if (status === 403) return t("notice.forbidden");
-  if (code === "version_conflict") {
-    const line = now?.timeline?.at(-1);
-    if (line === undefined) return t("notice.conflictPlain");
-    return t("notice.conflict", { actor: actorName(line.actor), time: timeOf(line.at), act: word("act", line.verb) });
-  }
-  if (code === "not_allowed") {
-    if (state !== undefined && state !== null && FROM[verb].includes(state as IncidentState) && !holder) return t("notice.failed", { detail: text });
-    if (holder && verb === "claim") return t("notice.heldBy", { holder });
-    return t("notice.notAllowed", { state: word("state", state ?? "–"), verb: word("verb", verb) });
-  }
-  return t("notice.failed", { detail: text || code });
-}
-
-export function actorName(actor: string): string {
-  if (actor === "clock") return t("actor.clock");
-  if (actor.startsWith("report:")) return t("actor.reporter");
-  return actor.startsWith("rule:") ? `${t("actor.system")} (${actor.slice(5)})` : actor;
+/** Puts an alarm aside, or back: not a step of the incident, which goes on as it is. */
+export function shelve(alarm: Alarm, how: { minutes: number; reason: string } | null): Promise<void> {
+  const id = selectedId.value;
+  if (id === null) return Promise.resolve();
+  const verb = how === null ? "unshelve" : "shelve";
+  queue = queue.then(async () => {
+    const tell = tellOf(id);
+    busy.value = verb;
+    tell(null);
+    try {
+      if (how === null) await api.unshelve(alarm, newKey());
+      else await api.shelve(alarm, how.minutes, how.reason, newKey());
+      if (form.value === "shelve") closeForm();
+    } catch (e) {
+      tell(explainAlarm(e, word("verb", verb)));
+    } finally {
+      busy.value = null;
+    }
+    await refresh();
+  });
+  return queue;
 }

@@ -76,6 +76,8 @@ export function incident(id: string, tasks: Task[], change: Partial<Incident> = 
     notified: [],
     events: [],
     reports: [],
+    ticked: [],
+    may: [],
     ...change,
   };
 }

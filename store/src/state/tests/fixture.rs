@@ -202,6 +202,7 @@ pub(super) fn command(verb: Verb, user: &str, department: Option<&str>) -> Comma
         note: Some("so it was".to_owned()),
         evidence: cause.map(|_| evidence).into_iter().collect(),
         answer: Some(Satisfaction::Satisfied),
+        step: Some(1),
         ..Command::new(verb, actor(user, department), at(15))
     }
 }
