@@ -1,10 +1,11 @@
-//! An operator in a real browser (headless Chromium): sees a smoke alarm appear without a reload and handles it by keyboard.
+//! The board in a real browser (headless Chromium): an operator sees a smoke alarm appear without a reload and handles it by keyboard;
+//! three roles do in the drawer what each may, from the first word to the last.
 
 use std::io::{BufRead as _, BufReader};
 use std::process::{Command, Stdio};
 
-use blackbox::{Hub, artefacts, publish, repository};
-use serde_json::json;
+use blackbox::{Device, Hub, artefacts, publish, repository};
+use serde_json::{Value, json};
 
 #[tokio::test]
 async fn an_operator_handles_a_smoke_alarm_by_keyboard() {
@@ -59,4 +60,71 @@ async fn an_operator_handles_a_smoke_alarm_by_keyboard() {
         .expect("the smoke alarm");
     assert_eq!(incident["state"], "resolved");
     assert_eq!(incident["acknowledged_by"], operator.login.as_str());
+}
+
+#[tokio::test]
+async fn three_roles_take_incidents_through_their_whole_life_by_keyboard() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let hub = Hub::start(dir.path()).await;
+    let told = std::fs::read(dir.path().join("demo.json")).expect("demo.json");
+    let told: Value = serde_json::from_slice(&told).expect("is JSON");
+    let mut browser = Command::new("node")
+        .arg(repository().join("tests/browser/drawer.mjs"))
+        .args([hub.demo.http.clone(), told["users"].to_string()])
+        .arg(artefacts())
+        .stdout(Stdio::piped())
+        .spawn()
+        .expect("node runs");
+    let said = BufReader::new(browser.stdout.take().expect("piped"))
+        .lines()
+        .map_while(Result::ok);
+    let devices = &hub.demo.devices;
+    // far apart: two detectors of one compartment would be one confirmed fire
+    let mut detectors = devices.iter().filter(|d| d.class == "fire_sensor");
+    let first = detectors.next().expect("a detector");
+    let second = detectors.find(|d| d.site != first.site).expect("another");
+    let sends = |device: &Device, kind: &str, phase: &str| {
+        let id = format!("{}-{phase}", device.id);
+        let told = json!({"id": id, "kind": kind, "phase": phase, "attrs": {"level": 9}});
+        let topic = device.event_topic(kind);
+        let sent = publish(
+            &hub.demo,
+            device,
+            &topic,
+            told.to_string().as_bytes(),
+            1,
+            "mqttv5",
+        );
+        assert!(sent.status.success());
+    };
+    let mut words = Vec::new();
+    for word in said {
+        match word.as_str() {
+            "FIRE" => sends(first, "fire.smoke", "raised"),
+            "CLEAR" => sends(first, "fire.smoke", "cleared"),
+            "FIRE AGAIN" => sends(second, "fire.smoke", "raised"),
+            "DOOR" => sends(hub.demo.device("access"), "access.forced_open", "raised"),
+            _ => {}
+        }
+        words.push(word);
+    }
+    assert!(
+        browser.wait().expect("node ends").success(),
+        "after {words:?}"
+    );
+    assert_eq!(words.last().map(String::as_str), Some("DONE"));
+    let all = hub
+        .api("auditor")
+        .items("/api/v1/incidents?limit=100")
+        .await;
+    let all = all.expect("incidents");
+    let door = hub.demo.device("access");
+    for (device, state) in [
+        (first, "closed"),
+        (second, "dispatched"),
+        (door, "cancelled"),
+    ] {
+        let of = |i: &&Value| i["device"] == device.id.as_str() && i["state"] == state;
+        assert!(all.iter().any(|i| of(&i)), "{state}: {all:?}");
+    }
 }

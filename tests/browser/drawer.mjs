@@ -1,0 +1,266 @@
+// The incident drawer in a real browser: an incident's whole life by keyboard alone, three roles with what each may do, two people where
+// two are needed, and somebody who was faster. Called by tests/stories/browser.rs: `node drawer.mjs URL USERS ARTEFACTS`, USERS as in demo.json.
+// A word on a line asks the story for what the devices do next.
+import { chromium } from 'playwright-core'
+
+const [base, told, artefacts] = process.argv.slice(2)
+const users = Object.fromEntries(JSON.parse(told).map((user) => [user.login, user]))
+const patience = 20_000
+const byTest = (id) => `[data-testid="${id}"]`
+const drawer = (more = '') => `${byTest('drawer')}${more}`
+
+const browser = await chromium.launch({
+  executablePath: process.env.CHROMIUM ?? '/usr/bin/chromium',
+  args: ['--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run', '--disable-background-networking',
+    '--disable-component-update', '--disable-sync'],
+})
+const problems = []
+const pages = {}
+
+function expect(what, is, should) {
+  if (JSON.stringify(is) !== JSON.stringify(should)) throw new Error(`${what}: ${JSON.stringify(is)} instead of ${JSON.stringify(should)}`)
+}
+
+/** Logs in by keyboard. */
+async function open(login) {
+  const context = await browser.newContext({ viewport: { width: 1920, height: 1080 }, locale: 'zh-CN' })
+  const page = (pages[login] = await context.newPage())
+  page.on('pageerror', (error) => problems.push(`${login}: ${error}`))
+  await page.goto(base, { timeout: patience })
+  await page.focus(byTest('login-name'))
+  await page.keyboard.type(login)
+  await page.keyboard.press('Tab')
+  await page.keyboard.type(users[login].password)
+  await page.keyboard.press('Enter')
+  await page.waitForSelector(`${byTest('live-indicator')}[data-state="live"]`, { timeout: patience })
+  // answers with 4xx are part of the story; the browser logs them all the same
+  page.on('console', (message) => {
+    if (message.type() === 'error' && !/status of 4/.test(message.text())) problems.push(`${login}: ${message.text()}`)
+  })
+  return hand(page)
+}
+
+/** What a person at the keyboard can do. */
+function hand(page) {
+  const press = (key) => page.keyboard.press(key)
+  const wait = (selector) => page.waitForSelector(selector, { timeout: patience })
+  const says = (id, text) =>
+    page.waitForFunction(([id, text]) => document.querySelector(id)?.textContent.includes(text), [byTest(id), text], { timeout: patience })
+  return {
+    page, press, wait, says,
+    verbs: async () => {
+      await wait(byTest('action-note'))
+      return page.$$eval('[data-testid^="action-"]', (all) => all.map((one) => one.dataset.testid.slice(7)))
+    },
+    /** Moves down the list until the incident is selected, and opens it. */
+    open: async (id) => {
+      await wait(`${byTest('incident-row')}[data-id="${id}"]`)
+      await press('Escape')
+      for (let n = 0; n < 60; n++) {
+        const selected = await page.$eval('[aria-selected="true"]', (row) => row.dataset.id).catch(() => null)
+        if (selected === id) break
+        await press(n < 30 ? 'j' : 'k')
+        await page.waitForTimeout(20)
+      }
+      await press('Enter')
+      await wait(drawer(`[data-id="${id}"][data-version]`))
+    },
+    /** Tabs forward to a field or button. */
+    tabTo: async (id) => {
+      for (let n = 0; n < 120; n++) {
+        if (await page.evaluate((id) => document.activeElement?.dataset.testid === id, id)) return
+        await press('Tab')
+      }
+      throw new Error(`${id} is not reached by Tab`)
+    },
+    /** Opens the form of a verb by its key, types the note and submits. */
+    say: async (key, verb, note) => {
+      await press(key)
+      await wait(byTest(`${verb}-form`))
+      if (note !== undefined) {
+        const isThere = () => page.evaluate(() => document.activeElement?.dataset.testid === 'form-note')
+        for (let n = 0; n < 12 && !(await isThere()); n++) await press('Tab')
+        await page.keyboard.type(note)
+      }
+      await press('Enter')
+      await page.waitForSelector(byTest(`${verb}-form`), { state: 'detached', timeout: patience })
+    },
+  }
+}
+
+async function newest(who, severity, known) {
+  const fits = ([row, severity, known]) =>
+    [...document.querySelectorAll(`${row}[data-severity="${severity}"]`)].map((one) => one.dataset.id).find((id) => !known.includes(id))
+  const found = await who.page.waitForFunction(fits, [byTest('incident-row'), severity, known], { timeout: patience })
+  return found.jsonValue()
+}
+
+/** The same over the API, as somebody who is faster: on whatever version there is. */
+async function asks(login, id, verb) {
+  const headers = { Authorization: `Bearer ${users[login].token}`, 'Content-Type': 'application/json' }
+  let told = ''
+  for (let n = 0; n < 10; n++) {
+    const now = await (await fetch(`${base}/api/v1/incidents/${id}`, { headers })).json()
+    const answer = await fetch(`${base}/api/v1/incidents/${id}/${verb}`, {
+      method: 'POST',
+      headers: { ...headers, 'Idempotency-Key': `${id}-${verb}-${n}` },
+      body: JSON.stringify({ expected_version: now.version }),
+    })
+    if (answer.ok) return
+    told = await answer.text()
+    if (!told.includes('version_conflict')) break
+  }
+  problems.push(`${verb} by ${login}: ${told}`)
+}
+
+try {
+  const desk = await open('wanglei')
+  console.log('FIRE')
+  const fire = await newest(desk, 'P1', [])
+
+  // the desk: what it may not do is not there, what cannot be now says why
+  await desk.open(fire)
+  const deskVerbs = await desk.verbs()
+  for (const verb of ['acknowledge', 'verify', 'dispatch', 'claim', 'arrive', 'resolve', 'note', 'escalate', 'merge']) {
+    expect(`${verb} is offered to the desk`, deskVerbs.includes(verb), true)
+  }
+  for (const verb of ['assign', 'cancel', 'force_close', 'shelve', 'reopen']) expect(`${verb} is offered to the desk`, deskVerbs.includes(verb), false)
+  expect('nobody can arrive yet', await desk.page.getAttribute(byTest('action-arrive'), 'title'), '尚无人认领，请先认领')
+  await desk.press('v')
+  await desk.says('notice', '尚无人认领')
+  await desk.page.screenshot({ path: `${artefacts}/drawer-new.png` })
+
+  await desk.press('a')
+  await desk.wait(drawer('[data-acknowledged="true"]'))
+  await desk.say('n', 'note', '邻居有钥匙')
+  await desk.says('timeline', '邻居有钥匙')
+  await desk.say('e', 'escalate')
+  await desk.says('clocks', '已上报至第 1 级')
+  await desk.tabTo('sop-1')
+  await desk.press('Space')
+  await desk.wait(`${byTest('sop-1')}:checked`)
+  await desk.says('timeline', '完成预案步骤')
+  await desk.press('y')
+  await desk.says('facts', '核实人')
+  // one department more: the form has the rule's, Space takes another
+  await desk.press('d')
+  await desk.wait(byTest('dispatch-form'))
+  for (let n = 0; n < 12; n++) {
+    if (await desk.page.evaluate(() => document.activeElement?.value === 'traffic')) break
+    await desk.press('Tab')
+  }
+  await desk.press('Space')
+  await desk.press('Enter')
+  await desk.wait(`${byTest('task')}[data-department="traffic"]`)
+  await desk.press('c')
+  await desk.wait(drawer('[data-held="true"]'))
+  await desk.press('v')
+  await desk.wait(drawer('[data-lead="on_scene"]'))
+  await desk.say('p', 'progress', '锅里冒烟，已关火')
+  await desk.says('timeline', '锅里冒烟')
+  await desk.page.screenshot({ path: `${artefacts}/drawer-on-scene.png` })
+  await desk.press('r')
+  await desk.says('notice', '现场尚未恢复正常')
+  console.log('CLEAR')
+  await desk.wait(drawer('[data-lasting="false"]'))
+  await desk.say('r', 'resolve')
+  await desk.wait(drawer('[data-state="resolved"]'))
+  await desk.press('x')
+  await desk.wait(drawer('[data-state="closed"]'))
+  await desk.page.screenshot({ path: `${artefacts}/drawer-closed.png` })
+
+  // what is done before the desk's next dispatch arrives; set up early, since a page takes its time until it lets requests be held
+  let faster = async () => {}
+  await desk.page.route('**/dispatch', async (route) => {
+    await faster()
+    faster = async () => {}
+    await route.continue()
+  })
+
+  // a responder sees less, and is faster
+  const crew = await open('fire')
+  console.log('FIRE AGAIN')
+  const second = await newest(crew, 'P1', [fire])
+  await crew.open(second)
+  const crewVerbs = await crew.verbs()
+  expect('verbs of a responder', crewVerbs.sort(), ['arrive', 'claim', 'hand_back', 'note', 'progress', 'resolve'])
+  await crew.page.screenshot({ path: `${artefacts}/drawer-responder.png` })
+  await desk.open(second)
+  await crew.press('c')
+  await crew.wait(drawer('[data-held="true"]'))
+  await desk.wait(drawer('[data-held="true"]'))
+  await desk.press('c')
+  await desk.says('notice', '已由fire负责')
+  await crew.say('h', 'hand_back', '不属消防')
+  await crew.says('timeline', '不属消防')
+
+  // decided on an older version: what is now is said, what was typed stays
+  await desk.press('Escape')
+  await desk.press('d')
+  await desk.wait(byTest('dispatch-form'))
+  for (let n = 0; n < 12; n++) {
+    if (await desk.page.evaluate(() => document.activeElement?.value === 'traffic')) break
+    await desk.press('Tab')
+  }
+  await desk.press('Space')
+  await desk.tabTo('form-note')
+  await desk.page.keyboard.type('疏导车辆')
+  faster = () => asks('police', second, 'claim')
+  await desk.press('Enter')
+  await desk.says('notice', 'police 已在')
+  await desk.wait(`${byTest('dispatch-form')} [type="submit"]:enabled`)
+  expect('what was typed', await desk.page.inputValue(byTest('form-note')), '疏导车辆')
+  await desk.press('Enter')
+  await desk.wait(`${byTest('task')}[data-department="traffic"]`)
+
+  // two people close a P1 by force
+  const lead = await open('lead')
+  await lead.open(second)
+  await lead.say('q', 'force_close', '传感器损坏，已断电')
+  await lead.wait(drawer('[data-state="dispatched"]'))
+  await desk.wait(`${drawer()} .due.late >> text=lead 已申请强制结案`)
+  await desk.say('q', 'force_close')
+  await desk.wait(drawer('[data-state="resolved"]'))
+  await lead.wait(drawer('[data-state="resolved"]'))
+  // and it is opened again, with the reason
+  await lead.say('b', 'reopen', '又冒烟')
+  await lead.wait(drawer('[data-state="dispatched"]'))
+
+  // a door: put aside and back, merged and taken apart, and none after all
+  console.log('DOOR')
+  const door = await newest(lead, 'P2', [])
+  await lead.open(door)
+  await lead.say('s', 'shelve', '门正在维修')
+  await lead.wait(`${byTest('alarm')}[data-flags~="shelved"]`)
+  await lead.page.screenshot({ path: `${artefacts}/drawer-shelved.png` })
+  await lead.tabTo('unshelve')
+  await lead.press('Enter')
+  await lead.wait(`${byTest('alarm')}:not([data-flags~="shelved"])`)
+  await lead.press('u')
+  await lead.wait(byTest('merge-form'))
+  await lead.press('ArrowDown')
+  await lead.press('Enter')
+  await lead.wait(drawer('[data-state="merged"]'))
+  await lead.says('notice', '10分钟内')
+  await lead.press('u')
+  await lead.wait(drawer('[data-state="open"]'))
+  await lead.press('o')
+  await lead.wait(byTest('cancel-form'))
+  // the second cause is the drill
+  await lead.press('ArrowDown')
+  await lead.tabTo('form-note')
+  await lead.page.keyboard.type('计划内演练')
+  await lead.press('Enter')
+  await lead.wait(drawer('[data-state="cancelled"]'))
+  await lead.page.screenshot({ path: `${artefacts}/drawer-cancelled.png` })
+
+  if (problems.length > 0) throw new Error(`the browser complained:\n${problems.join('\n')}`)
+  console.log('DONE')
+} catch (error) {
+  for (const [login, page] of Object.entries(pages)) await page.screenshot({ path: `${artefacts}/drawer-failed-${login}.png` }).catch(() => {})
+  console.error(problems.join('\n'))
+  console.error(error)
+  process.exitCode = 1
+} finally {
+  await browser.close()
+}
