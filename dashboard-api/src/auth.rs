@@ -1,6 +1,7 @@
 //! Who calls: a session cookie or a bearer token, checked before any handler runs.
 
 use std::fmt;
+use std::time::Instant;
 
 use axum::extract::{MatchedPath, Request, State};
 use axum::http::{HeaderMap, Method, header};
@@ -177,6 +178,15 @@ pub(crate) async fn guard(
     if !roles.contains(&caller.user.role) {
         let role = caller.user.role.as_str();
         return Problem::forbidden(format!("the role {role} may not do this")).into_response();
+    }
+    let allowance = match *request.method() {
+        Method::GET | Method::HEAD => &api.reads,
+        _ => &api.writes,
+    };
+    if let Err(wait) = allowance.take(caller.user.login.clone(), Instant::now()) {
+        metrics::counter!("hub_api_limited_total").increment(1);
+        let detail = "too many requests in the name of this user; wait a little (hint: the live feed tells of changes)";
+        return Problem::too_many(detail, wait.as_secs() + 1).into_response();
     }
     request.extensions_mut().insert(caller);
     next.run(request).await

@@ -23,9 +23,9 @@ use axum::Router;
 use axum::extract::DefaultBodyLimit;
 use axum::http::{HeaderName, HeaderValue, header};
 use axum::middleware;
-use domain::Timestamp;
 use domain::place::Registry;
 use domain::rule::RuleBook;
+use domain::{Timestamp, UserId};
 use store::events::EventStore;
 use store::photos::Room as Photos;
 use store::state::{KpiSettings, State};
@@ -46,6 +46,14 @@ pub use ui::{Asset, Ui};
 const BODY_BYTES_MAX: usize = 64 << 10;
 /// Live streams at one time.
 const STREAMS_MAX: usize = 512;
+/// What one user may ask for at once, and one more so often: far more than any number of screens does.
+const READS_AT_ONCE: u32 = 2000;
+const READ_EVERY: Duration = Duration::from_millis(10);
+/// The same for what changes something. The two are counted apart: a program that reads without end keeps nobody from acknowledging.
+const WRITES_AT_ONCE: u32 = 600;
+const WRITE_EVERY: Duration = Duration::from_millis(50);
+/// Queries of history that run at one time: fewer than the store has places, because what a command answers comes from there as well.
+const HISTORIES_MAX: usize = 2;
 /// Key figures that are computed at one time.
 const COMPUTED_MAX: usize = 1;
 /// Reports from one address without a log-in: so many at once (a stairwell shares the address of its router), and one more so often.
@@ -162,6 +170,11 @@ struct Api {
     /// Photos that come in at one time.
     uploads: Arc<Semaphore>,
     streams: Arc<Semaphore>,
+    /// By log-in name.
+    reads: Arc<throttle::Allowance<UserId>>,
+    writes: Arc<throttle::Allowance<UserId>>,
+    /// Queries of history.
+    histories: Arc<Semaphore>,
     /// Key figures, one at a time.
     computing: Arc<Semaphore>,
     stop: CancellationToken,
@@ -228,15 +241,12 @@ pub fn router(deps: Deps, stop: CancellationToken) -> Router {
     let api_state = Api {
         deps,
         throttle: Arc::default(),
-        reports: Arc::new(throttle::ByAddress::of_addresses(
-            REPORTS_AT_ONCE,
-            REPORT_EVERY,
-        )),
-        photos: Arc::new(throttle::ByAddress::of_addresses(
-            PHOTOS_AT_ONCE,
-            PHOTO_EVERY,
-        )),
+        reports: Arc::new(throttle::ByAddress::new(REPORTS_AT_ONCE, REPORT_EVERY)),
+        photos: Arc::new(throttle::ByAddress::new(PHOTOS_AT_ONCE, PHOTO_EVERY)),
         uploads: Arc::new(Semaphore::new(UPLOADS_MAX)),
+        reads: Arc::new(throttle::Allowance::new(READS_AT_ONCE, READ_EVERY)),
+        writes: Arc::new(throttle::Allowance::new(WRITES_AT_ONCE, WRITE_EVERY)),
+        histories: Arc::new(Semaphore::new(HISTORIES_MAX)),
         streams: Arc::new(Semaphore::new(STREAMS_MAX)),
         computing: Arc::new(Semaphore::new(COMPUTED_MAX)),
         stop,

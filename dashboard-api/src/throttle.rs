@@ -136,18 +136,15 @@ pub(crate) struct Allowance<K> {
     at_once: u32,
     one_each: Duration,
     /// When one has everything back. Who is not here has everything.
-    whole_at: Mutex<HashMap<K, Instant>>,
-    /// Who comes when all places are taken.
-    others: K,
+    whole_at: Mutex<HashMap<Option<K>, Instant>>,
 }
 
 impl<K: Eq + Hash + Clone> Allowance<K> {
-    pub(crate) fn new(at_once: u32, one_each: Duration, others: K) -> Self {
+    pub(crate) fn new(at_once: u32, one_each: Duration) -> Self {
         Self {
             at_once,
             one_each,
             whole_at: Mutex::default(),
-            others,
         }
     }
 
@@ -158,10 +155,10 @@ impl<K: Eq + Hash + Clone> Allowance<K> {
             whole_at.retain(|_, at| *at > now);
         }
         // whoever comes when all places are taken shares one with the others who do
-        let mut key = key;
-        if whole_at.len() >= REMEMBERED_MAX && !whole_at.contains_key(&key) {
-            key = self.others.clone();
-        }
+        let key = Some(key).filter(|key| {
+            let key = Some(key.clone());
+            whole_at.len() < REMEMBERED_MAX || whole_at.contains_key(&key)
+        });
         let at = whole_at.get(&key).map_or(now, |at| (*at).max(now));
         let next = at + self.one_each;
         let over = next.saturating_duration_since(now + self.one_each * self.at_once);
@@ -178,10 +175,6 @@ impl<K: Eq + Hash + Clone> Allowance<K> {
 pub(crate) type ByAddress = Allowance<IpAddr>;
 
 impl ByAddress {
-    pub(crate) fn of_addresses(at_once: u32, one_each: Duration) -> Self {
-        Self::new(at_once, one_each, IpAddr::from([0, 0, 0, 0]))
-    }
-
     /// As [`take`](Self::take), for the network of an address.
     pub(crate) fn take_for(&self, address: IpAddr, now: Instant) -> Result<(), Duration> {
         self.take(network(address), now)
@@ -204,7 +197,7 @@ mod tests {
 
     #[test]
     fn an_allowance_is_spent_by_address_and_comes_back_one_by_one() {
-        let allowance = ByAddress::of_addresses(3, Duration::from_secs(10));
+        let allowance = ByAddress::new(3, Duration::from_secs(10));
         let now = Instant::now();
         let (here, there) = (IpAddr::from([192, 0, 2, 1]), IpAddr::from([192, 0, 2, 2]));
         for _ in 0..3 {
@@ -219,7 +212,7 @@ mod tests {
 
     #[test]
     fn addresses_of_one_network_count_as_one_and_the_table_has_an_end() {
-        let allowance = ByAddress::of_addresses(1, Duration::from_secs(10));
+        let allowance = ByAddress::new(1, Duration::from_secs(10));
         let now = Instant::now();
         let v6 = |text: &str| text.parse::<IpAddr>().expect("an address");
         assert_eq!(allowance.take_for(v6("2001:db8::1"), now), Ok(()));

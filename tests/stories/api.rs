@@ -561,3 +561,100 @@ async fn a_grid_captain_claims_in_the_own_micro_grid_and_in_no_other() {
     let (status, refused) = captain.post(&path, "a", &body).await.expect("answers");
     assert_eq!(status, 403, "{refused}");
 }
+
+#[tokio::test]
+async fn who_asks_without_end_is_slowed_down_and_nobody_else_and_no_command() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let hub = Hub::start(dir.path()).await;
+    let detector = hub.demo.device("fire_sensor").clone();
+    let smoke = json!({"id": "s", "kind": "fire.smoke", "phase": "raised"}).to_string();
+    let topic = detector.event_topic("fire.smoke");
+    let sent = publish(&hub.demo, &detector, &topic, smoke.as_bytes(), 1, "mqttv5");
+    assert!(sent.status.success());
+    let operator = hub.api("operator");
+    let incident = operator.incident_of("S1").await;
+
+    let (client, url) = (client(), format!("{}/api/v1/session", hub.demo.http));
+    let token = &hub.demo.user("operator").token;
+    let polling = async || {
+        for _ in 0..20_000 {
+            let reply = client.get(&url).bearer_auth(token).send().await;
+            let reply = reply.expect("answers");
+            if reply.status() == 429 {
+                return Some(reply);
+            }
+            assert_eq!(reply.status(), 200);
+        }
+        None
+    };
+    let many = futures::future::join_all((0..16).map(|_| polling())).await;
+    let limited = many.into_iter().flatten().next().expect("an end");
+    let after = limited.headers()["retry-after"].to_str().expect("text");
+    assert!(after.parse::<u64>().is_ok_and(|s| s >= 1), "{after}");
+    let problem: serde_json::Value = limited.json().await.expect("JSON");
+    assert_eq!(problem["code"], "too_many_requests");
+
+    // while it goes on, the alarm is acknowledged in the same name, and others read
+    let (done, _) = tokio::join!(
+        async {
+            let id = incident["id"].as_str().expect("an id");
+            let mut version = incident["version"].clone();
+            let mut answer = (0, json!(null));
+            for attempt in 0..20 {
+                let body = json!({"expected_version": version});
+                let key = format!("ack-{attempt}");
+                let reply = operator.command(id, "acknowledge", &key, &body).await;
+                answer = reply.expect("answers");
+                if answer.0 != 409 {
+                    break;
+                }
+                version = answer.1["current"]["version"].clone();
+            }
+            answer
+        },
+        futures::future::join_all((0..16).map(|_| polling())),
+    );
+    assert_eq!(done.0, 200, "{}", done.1);
+    let (status, _) = hub
+        .api("auditor")
+        .get_raw("/api/v1/incidents")
+        .await
+        .expect("answers");
+    assert_eq!(status, 200, "somebody else");
+}
+
+#[tokio::test]
+async fn a_query_over_many_years_is_bounded_and_holds_up_nobody() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let hub = Hub::start(dir.path()).await;
+    let api = hub.api("auditor");
+    let counts = |from: &str, to: &str, more: &str| {
+        format!("/api/v1/counts?from={from}T00:00:00Z&to={to}T00:00:00Z{more}")
+    };
+    for (path, answer) in [
+        (counts("2026-11-01", "2026-12-02", ""), 200),
+        (counts("2026-11-01", "2026-12-03", ""), 422),
+        (counts("2026-11-01", "2026-11-08", "&by=device"), 200),
+        (counts("2026-11-01", "2026-11-09", "&by=device"), 422),
+        (counts("2022-01-01", "2027-01-01", "&bucket=1d"), 200),
+        (counts("2021-01-01", "2027-01-01", "&bucket=1d"), 422),
+        (
+            counts("2025-01-01", "2027-01-01", "&bucket=1d&by=device"),
+            422,
+        ),
+        (counts("0001-01-01", "9999-01-01", ""), 422),
+        ("/api/v1/events?limit=1001".to_owned(), 400),
+        (
+            "/api/v1/events?from=2000-01-01T00:00:00Z&limit=1000".to_owned(),
+            200,
+        ),
+    ] {
+        let (status, body) = api.get_raw(&path).await.expect("answers");
+        assert_eq!(status, answer, "{path}: {body}");
+    }
+    // far more at a time than there are places: they take turns
+    let asked = (0..60).map(|_| api.get_raw("/api/v1/events?limit=1000"));
+    for answer in futures::future::join_all(asked).await {
+        assert_eq!(answer.expect("answers").0, 200);
+    }
+}

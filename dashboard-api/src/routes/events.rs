@@ -1,13 +1,18 @@
 //! History: events and counts.
 
+use std::sync::Arc;
+use std::time::Duration;
+
 use axum::extract::rejection::QueryRejection;
 use axum::extract::{Query, State};
 use axum::{Extension, Json};
 use domain::{Seq, Timestamp};
+use jiff::SignedDuration;
 use serde::Deserialize;
 use serde_json::{Value, json};
 use store::events::{Bucket, CountBy, HISTORY_LIMIT_MAX, HistoryQuery, Order, StoredEvent};
 use store::state::Moment;
+use tokio::sync::OwnedSemaphorePermit;
 
 use super::{parse, shown};
 use crate::auth::Caller;
@@ -46,9 +51,23 @@ pub(crate) fn item(stored: &StoredEvent) -> Value {
     })
 }
 
-/// Events, the newest first, or after a journal position in its order.
+/// Whoever waits longer for a place is told to come back.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+/// A place among those that read history.
+async fn place(api: &Api) -> Result<OwnedSemaphorePermit, Problem> {
+    let waiting = Arc::clone(&api.histories).acquire_owned();
+    let place = tokio::time::timeout(PATIENCE, waiting).await;
+    place.ok().and_then(Result::ok).ok_or_else(|| {
+        let detail = "others are reading history; wait a little";
+        Problem::too_many(detail, PATIENCE.as_secs())
+    })
+}
+
+/// Events, the newest first, or after a journal position in its order. A page that would take long comes early, with fewer items or none
+/// and a `next` to go on from.
 #[utoipa::path(get, path = "/api/v1/events", operation_id = "list_events", tag = "history", params(Filter),
-    responses((status = 200, body = schema::EventPage), (status = 400, body = schema::Problem)))]
+    responses((status = 200, body = schema::EventPage), (status = 400, body = schema::Problem), (status = 429, body = schema::Problem)))]
 pub(crate) async fn history(
     State(api): State<Api>,
     Extension(caller): Extension<Caller>,
@@ -76,6 +95,7 @@ pub(crate) async fn history(
         ..HistoryQuery::default()
     };
     wanted.cursor = parse("cursor", query.cursor.as_deref())?;
+    let _place = place(&api).await?;
     let page = api.deps.events.history(wanted).await?;
     let items: Vec<Value> = page.items.iter().map(item).collect();
     let upto = api.deps.events.cursor().await?;
@@ -99,9 +119,17 @@ pub(crate) struct Counting {
     by: Option<String>,
 }
 
-/// Events per hour or day.
+/// Longest spans that are counted in one answer, in days.
+const HOURS_DAYS_MAX: i32 = 31;
+const DAYS_DAYS_MAX: i32 = 5 * 366;
+/// The same by device: there are many.
+const HOURS_DAYS_MAX_BY_DEVICE: i32 = 7;
+const DAYS_DAYS_MAX_BY_DEVICE: i32 = 366;
+
+/// Events per hour, of at most 31 days (by device: 7), or per day, of at most five years (by device: one).
 #[utoipa::path(get, path = "/api/v1/counts", tag = "history", params(Counting),
-    responses((status = 200, body = schema::CountPage), (status = 400, body = schema::Problem)))]
+    responses((status = 200, body = schema::CountPage), (status = 400, body = schema::Problem), (status = 422, body = schema::Problem),
+        (status = 429, body = schema::Problem)))]
 pub(crate) async fn counts(
     State(api): State<Api>,
     query: Result<Query<Counting>, QueryRejection>,
@@ -116,6 +144,18 @@ pub(crate) async fn counts(
         parse("bucket", Some(query.bucket.as_deref().unwrap_or("1h")))?.unwrap_or(Bucket::Hour);
     let by: CountBy =
         parse("by", Some(query.by.as_deref().unwrap_or("kind")))?.unwrap_or(CountBy::Kind);
+    let days = match (bucket, by) {
+        (Bucket::Hour, CountBy::Device) => HOURS_DAYS_MAX_BY_DEVICE,
+        (Bucket::Hour, _) => HOURS_DAYS_MAX,
+        (Bucket::Day, CountBy::Device) => DAYS_DAYS_MAX_BY_DEVICE,
+        (Bucket::Day, _) => DAYS_DAYS_MAX,
+    };
+    if to.duration_since(from) > SignedDuration::from_hours(24 * i64::from(days)) {
+        let what =
+            format!("at most {days} days in one answer (hint: ask for several spans, or for days)");
+        return Err(Problem::unprocessable("to", what));
+    }
+    let _place = place(&api).await?;
     let rows = api.deps.events.counts(from, to, bucket, by).await?;
     let items: Vec<Value> = rows
         .iter()

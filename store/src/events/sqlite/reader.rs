@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::ops::RangeInclusive;
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use domain::{
     Attrs, ClockSource, DeviceClass, DeviceId, Event, EventId, Kind, Phase, Seq, SiteId, Timestamp,
@@ -27,6 +28,9 @@ use crate::events::{
 
 /// Queries at one time; the others wait.
 const RUNNING_MAX: usize = 4;
+/// A page that has taken so long comes as it is, and goes on from there with the next one. Between two days' files only: one file is
+/// bounded by what a day brings.
+const PATIENCE: Duration = Duration::from_secs(2);
 /// Idle connections that are kept, over all days.
 const IDLE_MAX: usize = 16;
 
@@ -38,6 +42,7 @@ pub(super) struct Readers {
     catalogue: Arc<Catalogue>,
     idle: Mutex<Vec<(Day, Connection)>>,
     running: Arc<Semaphore>,
+    patience: Duration,
 }
 
 impl Readers {
@@ -46,7 +51,15 @@ impl Readers {
             catalogue,
             idle: Mutex::new(Vec::new()),
             running: Arc::new(Semaphore::new(RUNNING_MAX)),
+            patience: PATIENCE,
         }
+    }
+
+    /// With another patience.
+    #[cfg(test)]
+    pub(super) fn patient_for(mut self, patience: Duration) -> Self {
+        self.patience = patience;
+        self
     }
 
     /// Runs a query on a blocking thread. A caller that goes away does not stop it; it frees its place when it is done.
@@ -100,6 +113,7 @@ impl Readers {
     }
 
     pub(super) fn history(&self, query: &HistoryQuery) -> Result<Page<StoredEvent>, EventsError> {
+        let began = Instant::now();
         let limit = query.page_size();
         // A batch over midnight is committed in two files; what is above the cursor may still have gaps.
         let end = Cursor::floor(Seq(self.catalogue.cursor().0 + 1)) - 1;
@@ -121,7 +135,13 @@ impl Readers {
         // One more than asked for tells whether there is a next page.
         let want = limit + 1;
         let mut found: BTreeMap<i64, StoredEvent> = BTreeMap::new();
-        for (day, (first, last)) in days {
+        for (read, (day, (first, last))) in days.into_iter().enumerate() {
+            let is_late = read > 0 && began.elapsed() >= self.patience;
+            // around midnight a file may reach up to where this page begins: then it is read, or the next page would begin there again
+            let goes_on = last < *bounds.end();
+            if is_late && goes_on && query.order == Order::NewestFirst {
+                return Ok(early(found, limit, last));
+            }
             if found.len() >= want {
                 let enough = match query.order {
                     Order::NewestFirst => found.keys().next().is_some_and(|worst| last < *worst),
@@ -234,6 +254,22 @@ impl Readers {
             .map(|(_, event)| event)
             .find(|stored| stored.event.id == id))
     }
+}
+
+/// The newest that were found, as far as they are newer than everything in the files that were not read, which end at `last`.
+fn early(mut found: BTreeMap<i64, StoredEvent>, limit: usize, last: i64) -> Page<StoredEvent> {
+    let newer = found.split_off(&(last + 1));
+    let mut next = last + 1;
+    let mut items = Vec::with_capacity(newer.len().min(limit));
+    for (place, event) in newer.into_iter().rev().take(limit) {
+        items.push(event);
+        next = place;
+    }
+    if items.len() < limit {
+        next = last + 1;
+    }
+    let next = Some(Cursor(next));
+    Page { items, next }
 }
 
 /// The rows of one file, at most `want`.

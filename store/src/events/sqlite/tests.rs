@@ -2,6 +2,7 @@
 
 use std::num::NonZeroU32;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use async_trait::async_trait;
 use domain::{Event, Seq};
@@ -10,6 +11,7 @@ use tempfile::TempDir;
 
 use super::SqliteEvents;
 use super::day::Day;
+use super::reader::Readers;
 use crate::events::conformance::{Bench, at, conformance, event};
 use crate::events::{Bucket, CountBy, EventStore, EventsError, HistoryQuery};
 
@@ -138,6 +140,49 @@ async fn a_batch_that_was_stored_in_half_can_be_given_again() {
     assert_eq!(total(&store).await, 3);
     let stored = store.get(first.id).await.expect("get").expect("is there");
     assert_eq!(stored.count, 2);
+}
+
+#[tokio::test]
+async fn a_query_without_patience_comes_in_pages_that_miss_nothing_and_double_nothing() {
+    let dir = Dir::new();
+    let store = dir.store();
+    let mut seq = 0;
+    for day in 10..20 {
+        for hour in 10..13 {
+            seq += 1;
+            let time = format!("2026-11-{day}T{hour}:00:00Z").parse();
+            let one = event(seq, time.expect("time"));
+            store.append(Seq(seq), vec![one]).await.expect("append");
+        }
+    }
+    // around midnight the positions of two days overlap: what was received before lies above what was received after
+    for (place, time) in [(2, "2026-11-20T00:00:01Z"), (1, "2026-11-19T23:59:59Z")] {
+        let one = event(seq + 3 - place, time.parse().expect("time"));
+        let upto = Seq(seq + 3 - place);
+        store.append(upto, vec![one]).await.expect("append");
+    }
+    let hurried = Readers::new(store.catalogue.clone()).patient_for(Duration::ZERO);
+    for limit in [1, 2, 3, 4, 100] {
+        let mut query = HistoryQuery {
+            limit,
+            ..HistoryQuery::default()
+        };
+        let (mut seen, mut pages) = (Vec::new(), 0);
+        loop {
+            let page = hurried.history(&query).expect("a page");
+            assert!(page.items.len() <= limit);
+            seen.extend(page.items.iter().map(|stored| stored.event.seq.0));
+            pages += 1;
+            assert!(pages < 1000, "it does not go on: {:?}", page.next);
+            query.cursor = page.next;
+            if page.next.is_none() {
+                break;
+            }
+        }
+        let expected: Vec<u64> = (1..=seq + 2).rev().collect();
+        assert_eq!(seen, expected, "with pages of {limit}");
+        assert!(pages >= 10, "every day's file ends a page: {pages}");
+    }
 }
 
 #[tokio::test]
