@@ -101,4 +101,6 @@ try {
   process.exitCode = 1
 } finally {
   await browser.close()
+  // an input that nobody reads any more would keep it waiting
+  process.exit()
 }
