@@ -1,8 +1,9 @@
 //! The duty book and the reports in a real browser (headless Chromium): what two people sign there is what the API tells afterwards.
 
 use std::process::Command;
+use std::time::Duration;
 
-use blackbox::{Hub, artefacts, publish, repository};
+use blackbox::{Hub, artefacts, eventually, publish, repository};
 use serde_json::json;
 
 #[tokio::test]
@@ -20,6 +21,15 @@ async fn a_shift_is_handed_over_and_its_figures_are_read_in_the_browser() {
     // nobody hands over past a P1 that nobody has seen
     api.advance(id, "acknowledge", json!({})).await;
 
+    eventually(
+        "the first hours are over",
+        Duration::from_secs(30),
+        || async {
+            let log = api.get("/api/v1/duty-log").await.ok()?;
+            (!log["lines"].as_array()?.is_empty()).then_some(())
+        },
+    )
+    .await;
     let (outgoing, incoming) = (hub.demo.user("operator"), hub.demo.user("station_lead"));
     let browser = Command::new("node")
         .arg(repository().join("tests/browser/figures.mjs"))
