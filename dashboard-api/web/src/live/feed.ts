@@ -38,10 +38,16 @@ let offset: number | null = null;
 let ticker: ReturnType<typeof setInterval> | undefined;
 let breakAt: number | null = null;
 let ringing: () => void = () => undefined;
+let touched: (incident: string | null) => void = () => undefined;
 
 /** Called a few times a second, also while the tab is hidden. */
 export function onTick(ring: () => void): void {
   ringing = ring;
+}
+
+/** Called when an alarm of an incident has changed, or who is told of it; with null when that may be so of any. The board does not hold these. */
+export function onTouched(touch: (incident: string | null) => void): void {
+  touched = touch;
 }
 
 /** For this user; also when the session has begun anew. */
@@ -116,6 +122,7 @@ function show(snapshot: Snapshot): void {
   replaceQuarantine(snapshot.quarantine ?? []);
   revision.value = snapshot.revision;
   isLoaded.value = true;
+  touched(null);
 }
 
 function apply(change: Change): void {
@@ -126,6 +133,7 @@ function apply(change: Change): void {
   else if (change.kind === "device") putDevice(change.item);
   else if (change.kind === "quarantine") putQuarantine(change.item);
   else if (change.kind === "storm") putStorm(change.item);
+  else if (change.kind === "about" && change.incident !== null) touched(change.incident);
 }
 
 function heard(pulse: Pulse): void {

@@ -71,8 +71,10 @@ test("a snapshot, then what came after it", () => {
   expect(FakeSource.opened).toEqual(["/api/v1/live?from=7"]);
   FakeSource.last.say("incident", item("b"), "8");
   FakeSource.last.say("incident", item("b"), "8");
-  FakeSource.last.say("notification", {}, "9");
-  expect(told.changes.map((c) => [c.kind, c.revision])).toEqual([["incident", 8], ["other", 9]]);
+  FakeSource.last.say("notification", { incident: "b" }, "9");
+  FakeSource.last.say("maintenance", {}, "10");
+  expect(told.changes.map((c) => [c.kind, c.revision])).toEqual([["incident", 8], ["about", 9], ["other", 10]]);
+  expect(told.changes[1]).toMatchObject({ incident: "b" });
 });
 
 test("a line that broke goes on where it was, and only one is ever open", async () => {

@@ -116,7 +116,10 @@ export class Line {
     change<Device>("device", (item, revision) => ({ kind: "device", item, revision }));
     change<QuarantineItem>("quarantine", (item, revision) => ({ kind: "quarantine", item, revision }));
     change<Storm>("storm", (item, revision) => ({ kind: "storm", item, revision }));
-    for (const name of ["alarm", "maintenance", "notification"]) change<unknown>(name, (_, revision) => ({ kind: "other", revision }));
+    for (const name of ["alarm", "notification"]) {
+      change<{ incident?: string | null }>(name, ({ incident }, revision) => ({ kind: "about", incident: incident ?? null, revision }));
+    }
+    change<unknown>("maintenance", (_, revision) => ({ kind: "other", revision }));
     listen("reset", () => void this.load(login));
     listen<Heartbeat>("hb", (heartbeat) => {
       const sent = Date.parse(heartbeat.server_time);

@@ -14,12 +14,13 @@ export interface Snapshot {
   revision: number;
 }
 
-/** One step of the revision; `other` for what pages read again themselves. */
+/** One step of the revision. `about`: an alarm of an incident, or who is told of it; `other` for what pages read again themselves. */
 export type Change = { revision: number } & (
   | { kind: "incident"; item: IncidentItem }
   | { kind: "device"; item: Device }
   | { kind: "quarantine"; item: QuarantineItem }
   | { kind: "storm"; item: Storm }
+  | { kind: "about"; incident: string | null }
   | { kind: "other" }
 );
 

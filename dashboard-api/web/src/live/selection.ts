@@ -6,6 +6,7 @@ import { t, word } from "../i18n";
 import { mayCall, sessionEnded, user } from "../session";
 import { current, putIncident, rows } from "./board";
 import { explain, explainAlarm } from "./explain";
+import { onTouched } from "./feed";
 import { ASIDE, whyNot } from "./may";
 
 /** Verbs that want more than a press. */
@@ -106,6 +107,19 @@ function take(incident: Incident): void {
 // after the board left an incident its last state comes from here; a row that changed is read again
 watch([selectedId, isOpened, () => selectedId.value !== null && rows.value && current(selectedId.value)?.revision], ([id, opened]) => {
   if (opened && id !== null) void refresh();
+});
+
+/** Alarms come in bursts: they are read together. */
+const GATHER_MS = 200;
+let gathering: ReturnType<typeof setTimeout> | undefined;
+
+// its alarms, and who is told, change without the incident
+onTouched((incident) => {
+  if (!isOpened.value || selectedId.value === null || (incident !== null && incident !== selectedId.value)) return;
+  gathering ??= setTimeout(() => {
+    gathering = undefined;
+    void refresh();
+  }, GATHER_MS);
 });
 
 // one after the other: each goes out with the version that the one before left behind
