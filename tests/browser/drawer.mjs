@@ -163,19 +163,32 @@ try {
   await desk.says('notice', '现场尚未恢复正常')
   console.log('CLEAR')
   await desk.wait(drawer('[data-lasting="false"]'))
-  await desk.say('r', 'resolve')
+  // taken back within five seconds nothing has happened, and what was typed is there again
+  await desk.say('r', 'resolve', '油烟散了')
+  await desk.wait(`${byTest('outbox')}[data-stage="held"]`)
+  await desk.page.screenshot({ path: `${artefacts}/drawer-held.png` })
+  await desk.press('u')
+  await desk.wait(byTest('resolve-form'))
+  expect('what was typed before it was taken back', await desk.page.inputValue(byTest('form-note')), '油烟散了')
+  expect('what was taken back', await desk.page.$(byTest('outbox')), null)
+  await desk.wait(drawer('[data-state="dispatched"]'))
+  await desk.press('Enter')
   await desk.wait(drawer('[data-state="resolved"]'))
+  await desk.says('timeline', '油烟散了')
+  // whoever goes on at once need not wait: the next command sends it first
   await desk.press('x')
   await desk.wait(drawer('[data-state="closed"]'))
   await desk.page.screenshot({ path: `${artefacts}/drawer-closed.png` })
 
   // what is done before the desk's next dispatch arrives; set up early, since a page takes its time until it lets requests be held
   let faster = async () => {}
-  await desk.page.route('**/dispatch', async (route) => {
-    await faster()
-    faster = async () => {}
-    await route.continue()
-  })
+  for (const verb of ['dispatch', 'acknowledge']) {
+    await desk.page.route(`**/${verb}`, async (route) => {
+      await faster()
+      faster = async () => {}
+      await route.continue()
+    })
+  }
 
   // a responder sees less, and is faster
   const crew = await open('fire')
@@ -263,6 +276,41 @@ try {
   await lead.press('Enter')
   await lead.wait(drawer('[data-state="cancelled"]'))
   await lead.page.screenshot({ path: `${artefacts}/drawer-cancelled.png` })
+
+  // one key acknowledges and goes on to the next; whoever was faster is named, and the row is as it was
+  await desk.press('Escape')
+  await desk.press('Escape')
+  console.log('DOORS')
+  const row = (id, more = '') => `${byTest('incident-row')}[data-id="${id}"]${more}`
+  const doors = []
+  for (let n = 0; n < 3; n++) doors.push(await newest(desk, 'P2', [door, ...doors]))
+  await desk.page.waitForFunction(([row, doors]) => {
+    const all = [...document.querySelectorAll(row)].map((one) => one.dataset.id).filter((id) => doors.includes(id))
+    return all.length === 3
+  }, [byTest('incident-row'), doors], { timeout: patience })
+  const inOrder = await desk.page.$$eval(byTest('incident-row'), (all, doors) => all.map((one) => one.dataset.id).filter((id) => doors.includes(id)), doors)
+  for (let n = 0; n < 60; n++) {
+    if ((await desk.page.$(row(inOrder[0], '[aria-selected="true"]'))) !== null) break
+    await desk.press(n < 30 ? 'j' : 'k')
+    await desk.page.waitForTimeout(20)
+  }
+  let release = () => {}
+  faster = () => new Promise((resolve) => (release = resolve))
+  await desk.press('a')
+  await desk.wait(row(inOrder[1], '[aria-selected="true"]'))
+  await desk.wait(row(inOrder[0], '.asked'))
+  await desk.page.screenshot({ path: `${artefacts}/board-asked.png` })
+  release()
+  await desk.wait(row(inOrder[0], '[data-acknowledged="true"]:not(.asked)'))
+  faster = () => asks('lead', inOrder[1], 'acknowledge')
+  await desk.press('a')
+  await desk.wait(row(inOrder[2], '[aria-selected="true"]'))
+  await desk.says('outbox', '已在')
+  await desk.page.screenshot({ path: `${artefacts}/board-refused.png` })
+  expect('who was faster', /lead|楼志明/.test(await desk.page.textContent(byTest('outbox'))), true)
+  await desk.wait(row(inOrder[1], '[data-acknowledged="true"]:not(.asked)'))
+  await desk.press('a')
+  await desk.wait(row(inOrder[2], '[data-acknowledged="true"]'))
 
   if (problems.length > 0) throw new Error(`the browser complained:\n${problems.join('\n')}`)
   console.log('DONE')

@@ -46,12 +46,21 @@ export async function unlock(password: string): Promise<void> {
   if (user.value !== null) await logIn(user.value.login, password);
 }
 
+let lastWords: () => Promise<void> = () => Promise.resolve();
+
+/** What has to go out while the session lasts. */
+export function beforeLogOut(last: () => Promise<void>): void {
+  lastWords = last;
+}
+
 export async function logOut(): Promise<void> {
+  await lastWords().catch(() => undefined);
   await api.logOut().catch(() => undefined);
   note(null);
 }
 
 export async function logOutEverywhere(): Promise<void> {
+  await lastWords().catch(() => undefined);
   await api.logOutEverywhere();
   note(null);
 }

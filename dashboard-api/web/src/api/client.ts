@@ -32,6 +32,10 @@ export async function answered<T>(call: Promise<{ data?: T; error?: unknown; res
   throw new ApiError({ ...unreachable(), code: "unknown", title: response.statusText, ...told, status: response.status });
 }
 
+/** For the last words of a page that goes away: the browser sends them all the same. */
+export const LEAVING = { keepalive: true } as const;
+type Sent = Partial<typeof LEAVING>;
+
 /** 128 random bits. `crypto.randomUUID` does not exist on plain HTTP in a LAN. */
 export function newKey(): string {
   const bytes = crypto.getRandomValues(new Uint8Array(16));
@@ -72,11 +76,12 @@ export const api = {
   storms: () => answered(client.GET("/api/v1/storms")),
   acknowledgeStorm: (id: string, seen_at: string) =>
     answered(client.POST("/api/v1/storms/{id}/acknowledge", { params: { path: { id } }, body: { seen_at } })),
-  command: (id: string, verb: Verb, command: Command, key: string): Promise<Incident> =>
-    answered(client.POST("/api/v1/incidents/{id}/{verb}", { params: { path: { id, verb }, header: { "Idempotency-Key": key } }, body: command })),
-  shelve: (alarm: Alarm, minutes: number, reason: string, key: string) =>
+  command: (id: string, verb: Verb, command: Command, key: string, sent: Sent = {}): Promise<Incident> =>
+    answered(client.POST("/api/v1/incidents/{id}/{verb}", { ...sent, params: { path: { id, verb }, header: { "Idempotency-Key": key } }, body: command })),
+  shelve: (alarm: Alarm, minutes: number, reason: string, key: string, sent: Sent = {}) =>
     answered(
       client.POST("/api/v1/alarms/{id}/shelve", {
+        ...sent,
         params: { path: { id: alarm.id }, header: { "Idempotency-Key": key } },
         body: { expected_version: alarm.version, minutes, reason },
       }),

@@ -1,8 +1,9 @@
 /** What findings say of an incident (`detail`), in words. A key or value that this version does not know is shown as it is. */
 import { dateTimeOf, duration } from "../format";
-import { pick, t, word } from "../i18n";
+import { pick, word } from "../i18n";
 import { ruleTitle } from "../station";
 import { devices } from "./board";
+import { said } from "./facts/words";
 
 const SECONDS: readonly string[] = ["held_s", "allowed_s", "skew_s"];
 const MILLISECONDS: readonly string[] = ["off_ms", "step_ms"];
@@ -24,17 +25,17 @@ function value(key: string, text: string): string {
   if (PERCENT.includes(key) && n !== null) return `${n} %`;
   if ((key === "confidence" || key === "score") && n !== null && n <= 1) return `${Math.round(n * 100)} %`;
   if (key === "available_bytes" && n !== null) return `${Math.round(n / 1e6)} MB`;
-  if (key === "kind") return word("kind", text);
+  if (key === "kind") return said("kind", text);
   if (key === "rule" || key === "first") return ruleTitle(text);
   if (key === "held_back") return word("flag", text);
   if (key === "stage") return word("stage", text);
-  if (key === "report") return word("reported", text);
-  if (key === "drill") return t("value.true");
+  if (key === "report") return said("reported", text);
+  if (key === "drill") return said("value", "true");
   if (key === "devices") {
     const names = new Map(devices.value.map((device) => [device.id, device.name]));
     return text.split(" ").map((id) => names.get(id) ?? id).join(pick("、", ", "));
   }
-  return word("value", text);
+  return said("value", text);
 }
 
 export interface Fact {
@@ -47,7 +48,7 @@ export function facts(detail: Readonly<Record<string, string>>): Fact[] {
   return Object.entries(rest)
     .filter(([key]) => !HIDDEN.includes(key))
     .map(([key, text]) => ({
-      name: word("detail", key),
+      name: said("detail", key),
       // a reading and its unit are one fact
       text: key === "level" && unit !== undefined ? `${text} ${unit}` : value(key, text),
     }));

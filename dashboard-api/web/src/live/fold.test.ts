@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import type { IncidentItem } from "../api/types";
-import { fold } from "./fold";
+import { fold, nextWaiting } from "./fold";
 
 function row(id: string, storm: string | null, extra: Partial<IncidentItem> = {}): IncidentItem {
   return { id, storm, state: "open", severity: "P3", acknowledged_at: null, opened_at: `2026-11-26T00:00:0${id}Z`, ...extra } as IncidentItem;
@@ -32,5 +32,21 @@ describe("folding", () => {
   it("counts who waits for a person", () => {
     const rows = [row("1", "a"), row("2", "a", { state: "acknowledged", acknowledged_at: "2026-11-26T00:00:09Z" })];
     expect(fold(rows, new Set())[0]).toMatchObject({ count: 2, waiting: 1 });
+  });
+});
+
+describe("the next that waits for a person", () => {
+  const seen = { state: "acknowledged", acknowledged_at: "2026-11-26T00:00:09Z" } as const;
+  const lines = fold([row("1", null), row("2", "a"), row("3", "a"), row("4", null, seen), row("5", null)], new Set());
+  const next = (from: string | null, ...underWay: string[]) => nextWaiting(lines, from, (id) => underWay.includes(id));
+
+  it("leaves out cards, what is acknowledged, and what is on its way", () => {
+    expect(next("1")).toBe("5");
+    expect(next("1", "5")).toBeNull();
+  });
+
+  it("goes round, and begins at the top when nothing is selected", () => {
+    expect(next("5")).toBe("1");
+    expect(next(null)).toBe("1");
   });
 });

@@ -57,3 +57,13 @@ export function fold(rows: readonly IncidentItem[], opened: ReadonlySet<string>)
   }
   return lines;
 }
+
+/** The next incident that waits for a person, from this line on and round; cards are opened first. */
+export function nextWaiting(lines: readonly Line[], from: string | null, isUnderWay: (id: string) => boolean): string | null {
+  const start = lines.findIndex((line) => line.id === from) + 1;
+  for (let n = 0; n < lines.length; n += 1) {
+    const line = lines[(start + n) % lines.length];
+    if (line?.kind === "incident" && line.id !== from && isUnacknowledged(line.item) && !isUnderWay(line.id)) return line.id;
+  }
+  return null;
+}

@@ -1,18 +1,24 @@
-/** What is selected and open, and the commands on it. */
+/** What is selected and open, and the commands on it. Some wait a moment before they go out: see `outbox`. */
 import { computed, ref, shallowRef, watch } from "vue";
-import { ApiError, api, newKey } from "../api/client";
+import { ApiError, LEAVING, api, newKey } from "../api/client";
 import type { Alarm, Command, Incident, IncidentItem, Verb } from "../api/types";
+import { timeOf } from "../format";
 import { t, word } from "../i18n";
 import { mayCall, sessionEnded, user } from "../session";
 import { current, putIncident, rows } from "./board";
-import { explain, explainAlarm } from "./explain";
+import { actorName, explain, explainAlarm } from "./explain";
 import { onTouched } from "./feed";
 import { ASIDE, whyNot } from "./may";
+import { isUnacknowledged } from "./order";
+import { begin, hold, sendHeld } from "./outbox";
 
 /** Verbs that want more than a press. */
 const WORDED = ["dispatch", "assign", "progress", "hand_back", "resolve", "dismiss", "force_close", "merge", "cancel", "answer", "reopen", "note", "escalate"] as const;
 export type Form = (typeof WORDED)[number] | "shelve";
-type Words = Omit<Command, "expected_version">;
+export type Words = Omit<Command, "expected_version">;
+/** What stands in the fields of a form. */
+export type Draft = Readonly<Record<string, unknown>>;
+type Tell = (text: string | null) => void;
 
 export const SHELVE = "POST /api/v1/alarms/{id}/shelve";
 export const UNSHELVE = "POST /api/v1/alarms/{id}/unshelve";
@@ -22,6 +28,8 @@ export const isOpened = ref(false);
 export const form = ref<Form | null>(null);
 /** Whose task the open form is about, where one is named; or which alarm. */
 export const formOf = ref<string | null>(null);
+/** What was typed before it was taken back. */
+export const draft = shallowRef<Draft>({});
 export const notice = ref<string | null>(null);
 export const busy = ref<string | null>(null);
 export const hasFailed = ref(false);
@@ -65,6 +73,7 @@ export function closeDrawer(): void {
 export function closeForm(): void {
   form.value = null;
   formOf.value = null;
+  draft.value = {};
 }
 
 let reading: Promise<void> | null = null;
@@ -72,6 +81,8 @@ let isStale = false;
 
 /** Reads the open incident; what is asked for while it is being read is read once more after that. */
 export function refresh(): Promise<void> {
+  // a loop that ends before it waits would be taken for one that still reads
+  if (!isOpened.value || selectedId.value === null) return Promise.resolve();
   isStale = true;
   reading ??= (async () => {
     try {
@@ -123,32 +134,87 @@ onTouched((incident) => {
 });
 
 // one after the other: each goes out with the version that the one before left behind
-let queue: Promise<void> = Promise.resolve();
+let queue: Promise<unknown> = Promise.resolve();
 
-export function act(verb: Verb, words: Words = {}): Promise<void> {
+function queued<T>(what: () => Promise<T>): Promise<T> {
+  const done = queue.then(what);
+  queue = done.catch(() => undefined);
+  return done;
+}
+
+export function act(verb: Verb, words: Words = {}): void {
   const id = selectedId.value;
-  if (id === null) return Promise.resolve();
-  queue = queue.then(() => run(id, verb, words));
-  return queue;
+  if (id === null) return;
+  sendHeld(id);
+  void queued(() => run(id, verb, words, tellOf(id)));
+}
+
+/** The row is hatched until the answer comes. Whoever has gone on to the next hears of a refusal from the outbox. */
+export function acknowledge(): void {
+  const id = selectedId.value;
+  const item = id === null ? undefined : current(id);
+  if (id === null || item === undefined || !isUnacknowledged(item)) return act("acknowledge");
+  sendHeld(id);
+  if (isOpened.value) {
+    begin({ incident: id, number: item.number, verb: "acknowledge" }, { send: () => queued(() => run(id, "acknowledge", {}, tellOf(id))).then(() => null) });
+  } else {
+    begin({ incident: id, number: item.number, verb: "acknowledge" }, { send: () => queued(() => run(id, "acknowledge", {}, () => undefined)) });
+  }
+}
+
+/** What the open form says goes out in a moment; it is decided on what is on the screen now. */
+export function resolveSoon(words: Words, typed: Draft): void {
+  const seen = selected.value;
+  if (seen === null) return;
+  soon("resolve", seen, typed, {
+    send: () => queued(() => run(seen.id, "resolve", words, () => undefined, seen)),
+    leave: () => void api.command(seen.id, "resolve", { expected_version: seen.version, ...fenceOf(seen.id, words.department), ...words }, newKey(), LEAVING).catch(() => undefined),
+  });
+}
+
+export function shelveSoon(alarm: Alarm, minutes: number, reason: string, typed: Draft): void {
+  const seen = selected.value;
+  if (seen === null) return;
+  soon("shelve", seen, typed, {
+    send: () => queued(() => putAside(seen.id, alarm, { minutes, reason }, () => undefined)),
+    leave: () => void api.shelve(alarm, minutes, reason, newKey(), LEAVING).catch(() => undefined),
+  });
+}
+
+function soon(verb: "resolve" | "shelve", { id, number }: IncidentItem, typed: Draft, work: { send: () => Promise<string | null>; leave: () => void }): void {
+  const of = formOf.value;
+  sendHeld(id);
+  closeForm();
+  notice.value = null;
+  hold({ incident: id, number, verb }, {
+    ...work,
+    back: () => {
+      openDrawer(id);
+      ask(verb, of, typed);
+    },
+  });
 }
 
 /** By key or button: what needs words opens its form, the rest is done at once. */
 export function press(verb: Verb, department: string | null = null): void {
   const worded = WORDED.find((one) => one === verb);
   if (worded !== undefined) ask(worded, department);
-  else void act(verb, department === null ? {} : { department });
+  else if (verb === "acknowledge" && department === null) acknowledge();
+  else act(verb, department === null ? {} : { department });
 }
 
 /** Opens a form when what was asked before has been answered. */
-export function ask(which: Form, of: string | null = null): void {
+export function ask(which: Form, of: string | null = null, typed: Draft = {}): void {
   const id = selectedId.value;
   if (id === null) return;
-  queue = queue.then(async () => {
+  sendHeld(id);
+  void queued(async () => {
     if (selectedId.value !== id) return;
     isOpened.value = true;
     if (known(id) === null) await refresh();
     if (selectedId.value !== id) return;
     notice.value = which === "shelve" ? whyNotShelve() : whyNot(whole.value, which, of);
+    draft.value = typed;
     form.value = notice.value === null ? which : null;
     formOf.value = notice.value === null ? of : null;
   });
@@ -178,7 +244,7 @@ function latest(id: string): IncidentItem | undefined {
   return row !== undefined && (known === undefined || row.version >= known.version) ? row : known;
 }
 
-function tellOf(id: string): (text: string | null) => void {
+function tellOf(id: string): Tell {
   return (text) => {
     if (selectedId.value === id) notice.value = text;
   };
@@ -194,12 +260,15 @@ function fenceOf(id: string, department: string | null | undefined): { fence?: n
 
 const HELD: readonly Verb[] = ["arrive", "progress", "hand_back", "resolve"];
 
-async function run(id: string, verb: Verb, words: Words): Promise<void> {
-  const item = latest(id);
-  if (item === undefined) return;
-  const tell = tellOf(id);
+/** `seen`: the incident as it was when it was decided, if that is a while ago. Says why it was not done, or null. */
+async function run(id: string, verb: Verb, words: Words, tell: Tell, seen?: IncidentItem): Promise<string | null> {
+  const item = seen ?? latest(id);
+  if (item === undefined) return null;
   const refused = whyNot(known(id), verb, words.department ?? null);
-  if (refused !== null) return tell(refused);
+  if (refused !== null) {
+    tell(refused);
+    return refused;
+  }
   busy.value = verb;
   tell(null);
   const said = HELD.includes(verb) ? { ...fenceOf(id, words.department), ...words } : words;
@@ -220,40 +289,55 @@ async function run(id: string, verb: Verb, words: Words): Promise<void> {
       if (form.value === verb) closeForm();
       if (verb === "merge") tell(t("notice.merged"));
     } else putIncident(answer);
+    return null;
   } catch (e) {
     // what was typed stays: the form is not closed
-    tell(explain(e, verb));
+    const why = (verb === "acknowledge" ? await whoAcknowledged(id) : null) ?? explain(e, verb);
+    tell(why);
     if (e instanceof ApiError && e.problem.status === 401) sessionEnded();
     if (e instanceof ApiError && e.problem.current && selectedId.value === id) take(e.problem.current);
     void refresh();
+    return why;
   } finally {
     busy.value = null;
   }
+}
+
+/** Somebody was faster: the refusal does not always say who. */
+async function whoAcknowledged(id: string): Promise<string | null> {
+  const now = await api.incident(id).catch(() => null);
+  if (now === null) return null;
+  putIncident(now);
+  if (now.acknowledged_by === null) return null;
+  return t("notice.conflict", { actor: actorName(now.acknowledged_by), time: timeOf(now.acknowledged_at), act: word("act", "acknowledge") });
 }
 
 function isSameWork(a: IncidentItem, b: IncidentItem): boolean {
   return a.state === b.state && a.holder === b.holder && a.acknowledged_at === b.acknowledged_at && a.severity === b.severity;
 }
 
-/** Puts an alarm aside, or back: not a step of the incident, which goes on as it is. */
-export function shelve(alarm: Alarm, how: { minutes: number; reason: string } | null): Promise<void> {
+/** Lets an alarm that was put aside ring again: not a step of the incident, which goes on as it is. */
+export function unshelve(alarm: Alarm): void {
   const id = selectedId.value;
-  if (id === null) return Promise.resolve();
+  if (id === null) return;
+  sendHeld(id);
+  void queued(() => putAside(id, alarm, null, tellOf(id)));
+}
+
+async function putAside(id: string, alarm: Alarm, how: { minutes: number; reason: string } | null, tell: Tell): Promise<string | null> {
   const verb = how === null ? "unshelve" : "shelve";
-  queue = queue.then(async () => {
-    const tell = tellOf(id);
-    busy.value = verb;
-    tell(null);
-    try {
-      if (how === null) await api.unshelve(alarm, newKey());
-      else await api.shelve(alarm, how.minutes, how.reason, newKey());
-      if (form.value === "shelve") closeForm();
-    } catch (e) {
-      tell(explainAlarm(e, word("verb", verb)));
-    } finally {
-      busy.value = null;
-    }
-    await refresh();
-  });
-  return queue;
+  let why: string | null = null;
+  busy.value = verb;
+  tell(null);
+  try {
+    if (how === null) await api.unshelve(alarm, newKey());
+    else await api.shelve(alarm, how.minutes, how.reason, newKey());
+  } catch (e) {
+    why = explainAlarm(e, word("verb", verb));
+    tell(why);
+  } finally {
+    busy.value = null;
+  }
+  if (selectedId.value === id) await refresh();
+  return why;
 }
