@@ -311,6 +311,8 @@ pub fn sees_zone(user: Option<&User>, zone: &Zone, registry: &Registry) -> bool 
 
 #[cfg(test)]
 mod tests {
+    use domain::Scope;
+
     use super::*;
 
     #[test]
@@ -369,6 +371,7 @@ mod tests {
             name: "Somebody".to_owned(),
             role,
             department: department.cloned(),
+            scope: Scope::default(),
         };
         for (user, verb, severity, department, may) in [
             (
@@ -494,6 +497,7 @@ mod tests {
             name: String::new(),
             role,
             department: None,
+            scope: Scope::default(),
         };
         let registry = Registry::default();
         let (liu, zhou): (UserId, UserId) =
@@ -541,6 +545,7 @@ mod tests {
             name: "周".to_owned(),
             role: GridCaptain,
             department: None,
+            scope: Scope::default(),
         };
         let check = |verb, zone: Option<&str>, state, why: Option<&str>| {
             let zone: Option<ZoneId> = zone.map(|id| id.parse().expect("an id"));

@@ -59,6 +59,17 @@ pub struct User {
     #[schema(value_type = words::Role)]
     pub role: String,
     pub department: Option<String>,
+    pub scope: Scope,
+}
+
+/// What an account is limited to. A list that is empty does not limit; something lies in the scope when its place is in one of the quarters
+/// or micro-grids, and, of incidents, when one of the departments has a part in it.
+#[derive(Debug, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Scope {
+    pub quarters: Vec<String>,
+    pub grids: Vec<String>,
+    pub departments: Vec<String>,
 }
 
 #[derive(Debug, Serialize, Deserialize, ToSchema)]

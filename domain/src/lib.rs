@@ -12,6 +12,7 @@ pub mod kpi;
 pub mod place;
 pub mod roster;
 pub mod rule;
+pub mod scope;
 pub mod uplink;
 
 pub use event::{Attrs, ClockSource, DeviceClass, Event, Kind, Phase, Severity};
@@ -20,4 +21,5 @@ pub use id::{
     StormId, TaskId, UserId, ZoneId,
 };
 pub use jiff::Timestamp;
+pub use scope::{Reach, Scope};
 pub use uplink::{Lane, Uplink, UplinkExtra, UplinkFlags};

@@ -10,7 +10,7 @@ use std::time::Duration;
 use anyhow::{Context as _, bail};
 use arc_swap::ArcSwap;
 use domain::place::{Device, Registry};
-use domain::{DepartmentId, DeviceId, Timestamp, UserId, uplink};
+use domain::{DepartmentId, DeviceId, Scope, Timestamp, UserId, uplink};
 use rand::RngCore as _;
 use store::state::{Credential, CredentialKind, NewUser, Role, State, User};
 use tokio_util::sync::CancellationToken;
@@ -275,12 +275,13 @@ pub fn integration_credential(login: &str, secret: &str) -> anyhow::Result<Crede
 /// Makes a user, or gives an existing one a new password.
 ///
 /// # Errors
-/// An unknown role or department, or a name that is none.
+/// An unknown role or department, a scope that names what there is not, or a name that is none.
 pub async fn put_user(
     state: &State,
     login: &str,
     role: &str,
     department: Option<&str>,
+    scope: Scope,
     password: &str,
 ) -> anyhow::Result<()> {
     let role: Role = role.parse()?;
@@ -293,6 +294,7 @@ pub async fn put_user(
         name: login.to_owned(),
         role,
         department,
+        scope,
     };
     state
         .put_user(
@@ -335,10 +337,11 @@ pub async fn add_user(
     login: &str,
     role: &str,
     department: Option<&str>,
+    scope: Scope,
 ) -> anyhow::Result<()> {
     let (_, state) = open(config).await?;
     let password = random_password();
-    put_user(&state, login, role, department, &password).await?;
+    put_user(&state, login, role, department, scope, &password).await?;
     println!("{password}");
     state.close().await;
     Ok(())

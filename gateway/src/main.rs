@@ -10,9 +10,10 @@ use std::time::Duration;
 
 use anyhow::Context as _;
 use clap::{Args, Parser, Subcommand};
+use domain::id::GridId;
 use domain::kpi::By;
 use domain::place::TableKind;
-use domain::{RuleId, Timestamp};
+use domain::{DepartmentId, RuleId, Scope, SiteId, Timestamp};
 use gateway::registry::{Mark, Then};
 use gateway::{accounts, config, demo, hub, kpi, registry, rules, set_back};
 
@@ -207,6 +208,30 @@ enum RegistryCommand {
     },
 }
 
+/// What an account is limited to; each may be given several times.
+#[derive(Args)]
+struct ScopeOf {
+    /// Only this quarter.
+    #[arg(long = "scope-quarter", value_name = "ID")]
+    quarters: Vec<SiteId>,
+    /// Only this micro-grid; with quarters it adds to them.
+    #[arg(long = "scope-grid", value_name = "ID")]
+    grids: Vec<GridId>,
+    /// Only incidents in which this department has a part.
+    #[arg(long = "scope-department", value_name = "ID")]
+    departments: Vec<DepartmentId>,
+}
+
+impl From<ScopeOf> for Scope {
+    fn from(of: ScopeOf) -> Self {
+        Self {
+            quarters: of.quarters.into_iter().collect(),
+            grids: of.grids.into_iter().collect(),
+            departments: of.departments.into_iter().collect(),
+        }
+    }
+}
+
 #[derive(Subcommand)]
 enum UserCommand {
     /// Make a user with a random password, which is printed once.
@@ -221,6 +246,8 @@ enum UserCommand {
         /// Department of a responder.
         #[arg(long)]
         department: Option<String>,
+        #[command(flatten)]
+        scope: ScopeOf,
     },
 }
 
@@ -337,9 +364,13 @@ async fn run(command: Command) -> ExitCode {
                     login,
                     role,
                     department,
+                    scope,
                 },
         } => match config::load(file.config.as_deref()) {
-            Ok(config) => accounts::add_user(&config, &login, &role, department.as_deref()).await,
+            Ok(config) => {
+                let department = department.as_deref();
+                accounts::add_user(&config, &login, &role, department, scope.into()).await
+            }
             Err(e) => return usage(Err(e)),
         },
         Command::Credential { command } => match credential(command).await {

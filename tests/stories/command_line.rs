@@ -284,6 +284,20 @@ async fn users_and_accounts_are_made_with_secrets_that_work() {
         }
     };
     let operator = secret(&["user", "add", "nightshift", "--role", "operator"]).await;
+    let manager = secret(&[
+        "user",
+        "add",
+        "gate2",
+        "--role",
+        "property_manager",
+        "--scope-quarter",
+        "q2",
+        "--scope-quarter",
+        "q1",
+        "--scope-department",
+        "property",
+    ])
+    .await;
     let device = secret(&["credential", "add", "smoke-q1-0215"]).await;
     let integration = secret(&["credential", "add", "archive", "--integration"]).await;
     for (words, parts) in [
@@ -292,6 +306,18 @@ async fn users_and_accounts_are_made_with_secrets_that_work() {
             ["department", "--department fire"],
         ),
         (&["user", "add", "boss", "--role", "king"], ["role", "king"]),
+        (
+            &[
+                "user",
+                "add",
+                "far",
+                "--role",
+                "auditor",
+                "--scope-quarter",
+                "q99",
+            ],
+            ["quarter", "`q99`"],
+        ),
         (
             &["credential", "add", "smoke-unknown"],
             ["`smoke-unknown`", "registry"],
@@ -331,6 +357,17 @@ async fn users_and_accounts_are_made_with_secrets_that_work() {
             .expect("an answer");
         assert_eq!(answer.status().as_u16(), expected);
     }
+    let answer = client
+        .post(format!("http://{http}/api/v1/session"))
+        .json(&json!({"login": "gate2", "password": manager}))
+        .send()
+        .await
+        .expect("an answer");
+    let told: serde_json::Value = answer.json().await.expect("JSON");
+    assert_eq!(
+        told["user"]["scope"],
+        json!({"quarters": ["q1", "q2"], "grids": [], "departments": ["property"]})
+    );
     let demo = Demo {
         http: format!("http://{http}"),
         mqtt: format!("mqtt://{mqtt}"),

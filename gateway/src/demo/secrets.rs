@@ -5,7 +5,7 @@ use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::Path;
 
 use anyhow::Context as _;
-use domain::{DeviceClass, DeviceId, SiteId};
+use domain::{DeviceClass, DeviceId, Scope, SiteId};
 use serde::{Deserialize, Serialize};
 
 use crate::accounts;
@@ -87,7 +87,7 @@ impl Secrets {
         let mut users = Vec::new();
         for (login, role, department) in USERS {
             let password = accounts::random_password();
-            accounts::put_user(state, login, role, department, &password).await?;
+            accounts::put_user(state, login, role, department, Scope::default(), &password).await?;
             let token = accounts::new_token(state, login, "demo").await?;
             users.push(User {
                 role: role.to_owned(),

@@ -138,20 +138,20 @@ impl State {
         secret: &str,
         now: Timestamp,
     ) -> Result<Option<(User, Timestamp)>, StateError> {
-        type Columns = (i64, String, String, String, Option<String>);
+        type Columns = (i64, String, String, String, Option<String>, String);
         let row: Option<Columns> = sqlx::query_as(
-            "SELECT s.used_at, a.login, a.name, a.role, a.department FROM session s JOIN account a ON a.login = s.login
+            "SELECT s.used_at, a.login, a.name, a.role, a.department, a.scope FROM session s JOIN account a ON a.login = s.login
              WHERE s.token_hash = $1 AND s.created_at >= $2",
         )
         .bind(kept(secret))
         .bind(ago(now, SESSION_LIFE))
         .fetch_optional(&self.shared.read)
         .await?;
-        let Some((used_at, login, name, role, department)) = row else {
+        let Some((used_at, login, name, role, department, scope)) = row else {
             return Ok(None);
         };
         let (user, used_at) = (
-            user(&login, name, &role, department.as_ref())?,
+            user(&login, name, &role, department.as_ref(), &scope)?,
             time(used_at)?,
         );
         Ok((now.duration_since(used_at) <= idle(user.role)).then_some((user, used_at)))

@@ -69,15 +69,17 @@ impl State {
         if !token.starts_with(PREFIX) {
             return Ok(None);
         }
-        let row: Option<(String, String, String, Option<String>)> = sqlx::query_as(
-            "SELECT a.login, a.name, a.role, a.department FROM api_token t JOIN account a ON a.login = t.login
+        let row: Option<(String, String, String, Option<String>, String)> = sqlx::query_as(
+            "SELECT a.login, a.name, a.role, a.department, a.scope FROM api_token t JOIN account a ON a.login = t.login
              WHERE t.token_hash = $1",
         )
         .bind(kept(token))
         .fetch_optional(&self.shared.read)
         .await?;
-        row.map(|(login, name, role, department)| user(&login, name, &role, department.as_ref()))
-            .transpose()
+        row.map(|(login, name, role, department, scope)| {
+            user(&login, name, &role, department.as_ref(), &scope)
+        })
+        .transpose()
     }
 
     /// Revokes every API token of a user with this label and says how many there were.

@@ -5,13 +5,13 @@ use std::str::FromStr;
 use argon2::password_hash::rand_core::OsRng;
 use argon2::password_hash::{PasswordHash, PasswordHasher as _, PasswordVerifier as _, SaltString};
 use argon2::{Algorithm, Argon2, Params, Version};
-use domain::{DepartmentId, Timestamp, UserId};
+use domain::{DepartmentId, Scope, Timestamp, UserId};
 use serde::{Deserialize, Serialize};
 
 use super::State;
 use super::audit::{self, Entry};
 use super::error::StateError;
-use super::incidents::{opt_word, word};
+use super::incidents::{json, list, opt_word, word};
 
 /// Shortest password in characters.
 const PASSWORD_CHARS_MIN: usize = 12;
@@ -98,6 +98,9 @@ pub struct User {
     pub role: Role,
     /// The department they serve in.
     pub department: Option<DepartmentId>,
+    /// What they are limited to.
+    #[serde(default)]
+    pub scope: Scope,
 }
 
 /// A user to be made, or to be given a new password.
@@ -113,7 +116,8 @@ impl State {
     /// Makes a user, or replaces one: the sessions of the former end.
     ///
     /// # Errors
-    /// [`StateError::Invalid`] for a password or name of the wrong length, or an unknown department.
+    /// [`StateError::Invalid`] for a password or name of the wrong length, an unknown department, or a scope that names
+    /// what there is not.
     pub async fn put_user(&self, new: NewUser, at: Timestamp) -> Result<(), StateError> {
         let NewUser { user, password } = new;
         check(&user.login, &password)?;
@@ -131,12 +135,14 @@ impl State {
                 "there is no department `{unknown}`"
             )));
         }
+        let known = user.scope.check(&self.shared.registry);
+        known.map_err(|unknown| StateError::invalid(unknown.to_string()))?;
         let hash = self.hashing(move || hash(&password)).await??;
         let mut tx = self.begin().await?;
         sqlx::query(
-            "INSERT INTO account (login, name, role, department, password_hash, created_at) VALUES ($1, $2, $3, $4, $5, $6)
+            "INSERT INTO account (login, name, role, department, password_hash, created_at, scope) VALUES ($1, $2, $3, $4, $5, $6, $7)
              ON CONFLICT (login) DO UPDATE SET name = excluded.name, role = excluded.role, department = excluded.department,
-               password_hash = excluded.password_hash",
+               password_hash = excluded.password_hash, scope = excluded.scope",
         )
         .bind(user.login.as_str())
         .bind(&user.name)
@@ -144,6 +150,7 @@ impl State {
         .bind(user.department.as_ref().map(ToString::to_string))
         .bind(hash)
         .bind(at.as_microsecond())
+        .bind(json(&user.scope))
         .execute(&mut *tx)
         .await?;
         sqlx::query("DELETE FROM session WHERE login = $1")
@@ -154,7 +161,7 @@ impl State {
             at,
             "put_user",
             format!("account:{}", user.login),
-            user.role.as_str().to_owned(),
+            standing(&user),
         );
         audit::append(&mut tx, vec![line]).await?;
         Ok(tx.commit().await?)
@@ -199,19 +206,21 @@ impl State {
         login: &str,
         password: &str,
     ) -> Result<Option<User>, StateError> {
+        type Columns = (String, String, String, Option<String>, String, String);
         if password.len() > PASSWORD_BYTES_MAX {
             return Ok(None);
         }
-        let row: Option<(String, String, String, Option<String>, String)> = sqlx::query_as(
-            "SELECT login, name, role, department, password_hash FROM account WHERE login = $1",
+        let row: Option<Columns> = sqlx::query_as(
+            "SELECT login, name, role, department, scope, password_hash FROM account WHERE login = $1",
         )
         .bind(login)
         .fetch_optional(&self.shared.read)
         .await?;
         let (user, hash) = match row {
-            Some((login, name, role, department, hash)) => {
-                (Some(user(&login, name, &role, department.as_ref())?), hash)
-            }
+            Some((login, name, role, department, scope, hash)) => (
+                Some(user(&login, name, &role, department.as_ref(), &scope)?),
+                hash,
+            ),
             None => (None, NOBODY.to_owned()),
         };
         let password = password.to_owned();
@@ -221,12 +230,15 @@ impl State {
 
     /// Everybody who may log in, by log-in name.
     pub async fn users(&self) -> Result<Vec<User>, StateError> {
-        let rows: Vec<(String, String, String, Option<String>)> =
-            sqlx::query_as("SELECT login, name, role, department FROM account ORDER BY login")
-                .fetch_all(&self.shared.read)
-                .await?;
+        let rows: Vec<(String, String, String, Option<String>, String)> = sqlx::query_as(
+            "SELECT login, name, role, department, scope FROM account ORDER BY login",
+        )
+        .fetch_all(&self.shared.read)
+        .await?;
         rows.into_iter()
-            .map(|(login, name, role, department)| user(&login, name, &role, department.as_ref()))
+            .map(|(login, name, role, department, scope)| {
+                user(&login, name, &role, department.as_ref(), &scope)
+            })
             .collect()
     }
 
@@ -253,13 +265,26 @@ pub(super) fn user(
     name: String,
     role: &str,
     department: Option<&String>,
+    scope: &str,
 ) -> Result<User, StateError> {
     Ok(User {
         login: word(login)?,
         name,
         role: word(role)?,
         department: opt_word(department)?,
+        // one that cannot be read opens nothing
+        scope: list(scope)?,
     })
+}
+
+/// What a user may do and where, in words of the audit trail: `operator`, `operator quarter:q1`.
+fn standing(user: &User) -> String {
+    let role = user.role.as_str();
+    if user.scope.is_whole() {
+        role.to_owned()
+    } else {
+        format!("{role} {}", user.scope)
+    }
 }
 
 fn check(login: &UserId, password: &str) -> Result<(), StateError> {

@@ -2,7 +2,7 @@
 
 use jiff::SignedDuration;
 
-use domain::Timestamp;
+use domain::{Scope, Timestamp};
 
 use super::fixture::{Hub, at};
 use crate::state::{
@@ -16,7 +16,12 @@ fn li() -> User {
         name: "李强".to_owned(),
         role: Role::Responder,
         department: Some("fire".parse().expect("department")),
+        scope: Scope::default(),
     }
+}
+
+fn scope(json: &str) -> Scope {
+    serde_json::from_str(json).expect("a scope")
 }
 
 async fn with_li() -> Hub {
@@ -75,6 +80,13 @@ async fn a_user_that_makes_no_sense_is_refused() {
             },
             password: "correct horse".to_owned(),
         },
+        NewUser {
+            user: User {
+                scope: scope(r#"{"quarters": ["q1", "q9"]}"#),
+                ..li()
+            },
+            password: "correct horse".to_owned(),
+        },
     ] {
         let answer = hub.state.put_user(new, at(0)).await;
         assert!(
@@ -82,6 +94,54 @@ async fn a_user_that_makes_no_sense_is_refused() {
             "{answer:?}"
         );
     }
+}
+
+#[tokio::test]
+async fn a_scope_comes_with_whatever_somebody_is_known_by_and_stands_in_the_audit_trail() {
+    let hub = with_li().await;
+    let state = &hub.state;
+    let narrow = User {
+        scope: scope(r#"{"quarters": ["q1"], "grids": ["g1"], "departments": ["fire"]}"#),
+        ..li()
+    };
+    let new = NewUser {
+        user: narrow.clone(),
+        password: "correct horse".to_owned(),
+    };
+    state.put_user(new, at(1)).await.expect("limited");
+    let token = state.create_token(&narrow.login, "x", at(1)).await;
+    let session = state
+        .open_session(&narrow.login, &Origin::default(), None, at(1))
+        .await
+        .expect("opens");
+    for known in [
+        state.verify_password("li", "correct horse").await,
+        state.session_user(&session, at(1)).await,
+        state.session_holder(&session, at(1)).await,
+        state.token_user(&token.expect("made")).await,
+    ] {
+        assert_eq!(known.expect("answers"), Some(narrow.clone()));
+    }
+    assert_eq!(state.users().await.expect("reads"), [narrow]);
+    let told: Vec<String> =
+        sqlx::query_scalar("SELECT to_word FROM audit WHERE act = 'put_user' ORDER BY id")
+            .fetch_all(&state.shared.read)
+            .await
+            .expect("reads");
+    assert_eq!(
+        told,
+        ["responder", "responder quarter:q1 grid:g1 department:fire"]
+    );
+    // what nobody can read is nobody's, rather than everybody's
+    sqlx::query("UPDATE account SET scope = '{\"quarter\": [\"q1\"]}'")
+        .execute(&state.shared.write)
+        .await
+        .expect("writes");
+    let known = state.session_user(&session, at(1)).await;
+    assert!(
+        matches!(known, Err(StateError::Damaged { .. })),
+        "{known:?}"
+    );
 }
 
 #[tokio::test]
