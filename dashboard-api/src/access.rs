@@ -29,6 +29,9 @@ const KEEPERS: Callers = Callers::Roles(&[
     Administrator,
 ]);
 
+/// Those who look into what was done.
+const INSPECTORS: Callers = Callers::Roles(&[StationLead, Auditor, Administrator]);
+
 /// Method, path as the router has it, callers.
 pub const ROUTES: &[(&str, &str, Callers)] = &[
     ("POST", "/api/v1/session", Callers::Anybody),
@@ -169,6 +172,9 @@ pub const ROUTES: &[(&str, &str, Callers)] = &[
     ("PUT", "/api/v1/report/photos/{sha256}", Callers::Anybody),
     ("GET", "/api/v1/report/photos/{sha256}", EVERYBODY),
     ("GET", "/api/v1/live", EVERYBODY),
+    // the station lead answers for what the station did
+    ("GET", "/api/v1/audit", INSPECTORS),
+    ("POST", "/api/v1/audit/verification", INSPECTORS),
     ("GET", "/metrics", Callers::Roles(&[Administrator])),
 ];
 

@@ -56,6 +56,8 @@ const WRITE_EVERY: Duration = Duration::from_millis(50);
 const HISTORIES_MAX: usize = 2;
 /// Key figures that are computed at one time.
 const COMPUTED_MAX: usize = 1;
+/// Readings of the whole audit trail at one time.
+const VERIFIED_MAX: usize = 1;
 /// Reports from one address without a log-in: so many at once (a stairwell shares the address of its router), and one more so often.
 const REPORTS_AT_ONCE: u32 = 20;
 const REPORT_EVERY: Duration = Duration::from_secs(30);
@@ -177,13 +179,15 @@ struct Api {
     histories: Arc<Semaphore>,
     /// Key figures, one at a time.
     computing: Arc<Semaphore>,
+    /// The audit trail as a whole, one at a time.
+    verifying: Arc<Semaphore>,
     stop: CancellationToken,
 }
 
 fn api() -> OpenApiRouter<Api> {
     use routes::{
-        alarms, devices, duty_book, enrolment, events, incidents, kpi, live, load, maintenance,
-        meta, photos, reports, roster, session,
+        alarms, audit, devices, duty_book, enrolment, events, incidents, kpi, live, load,
+        maintenance, meta, photos, reports, roster, session,
     };
     use utoipa_axum::routes;
     OpenApiRouter::with_openapi(document::Document::openapi())
@@ -227,6 +231,8 @@ fn api() -> OpenApiRouter<Api> {
         .routes(routes!(reports::answer))
         .routes(routes!(photos::put, photos::get))
         .routes(routes!(live::live))
+        .routes(routes!(audit::list))
+        .routes(routes!(audit::verify))
 }
 
 /// The OpenAPI document, as committed in `docs/openapi.json`.
@@ -249,6 +255,7 @@ pub fn router(deps: Deps, stop: CancellationToken) -> Router {
         histories: Arc::new(Semaphore::new(HISTORIES_MAX)),
         streams: Arc::new(Semaphore::new(STREAMS_MAX)),
         computing: Arc::new(Semaphore::new(COMPUTED_MAX)),
+        verifying: Arc::new(Semaphore::new(VERIFIED_MAX)),
         stop,
     };
     let (routes, document) = api().split_for_parts();

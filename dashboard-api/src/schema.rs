@@ -5,6 +5,7 @@
     reason = "members are named as in the domain, where each is described"
 )]
 
+pub mod admin;
 pub mod duty_book;
 pub mod kpi;
 pub mod load;

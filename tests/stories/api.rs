@@ -31,6 +31,7 @@ const KEEPERS: &[&str] = &[
     "auditor",
     "administrator",
 ];
+const INSPECTORS: &[&str] = &["station_lead", "auditor", "administrator"];
 const DOERS: &[&str] = &[
     "operator",
     "responder",
@@ -41,7 +42,7 @@ const DOERS: &[&str] = &[
 ];
 
 /// Method, path, who may, and what they then get.
-const ROUTES: [(&str, &str, &[&str], u16); 39] = [
+const ROUTES: [(&str, &str, &[&str], u16); 41] = [
     ("GET", "/api/v1/session", EVERYBODY, 200),
     ("DELETE", "/api/v1/session", EVERYBODY, 204),
     ("GET", "/api/v1/sessions", EVERYBODY, 200),
@@ -158,6 +159,8 @@ const ROUTES: [(&str, &str, &[&str], u16); 39] = [
     ("GET", "/api/v1/reports/mine", EVERYBODY, 200),
     ("GET", "/api/v1/report/photos/none", EVERYBODY, 404),
     ("GET", "/api/v1/live", EVERYBODY, 200),
+    ("GET", "/api/v1/audit", INSPECTORS, 200),
+    ("POST", "/api/v1/audit/verification", INSPECTORS, 200),
     ("GET", "/metrics", &["administrator"], 200),
 ];
 

@@ -1,6 +1,7 @@
 //! The handlers, one file a subject.
 
 pub(crate) mod alarms;
+pub(crate) mod audit;
 pub(crate) mod devices;
 pub(crate) mod duty_book;
 pub(crate) mod enrolment;

@@ -20,6 +20,8 @@ export const router = createRouter({
     { path: "/account", component: () => import("./views/AccountView.vue") },
     { path: "/duty", component: () => import("./views/DutyView.vue") },
     { path: "/reports", component: () => import("./views/ReportsView.vue") },
+    { path: "/admin", redirect: "/admin/audit" },
+    { path: "/admin/audit", component: () => import("./admin/AuditView.vue") },
     { path: "/wall", component: () => import("./wall/WallView.vue") },
     { path: "/:any(.*)*", component: MissingView },
   ],

@@ -10,6 +10,7 @@ mod alarm;
 mod alarm_due;
 mod alarms;
 mod audit;
+mod audit_list;
 mod batch;
 mod chunks;
 mod command;
@@ -52,6 +53,7 @@ mod view;
 
 pub use alarm::{AlarmAct, AlarmError, AlarmFilter, AlarmStage, ShelfEnd};
 pub use audit::{AuditBreak, AuditReport};
+pub use audit_list::{AuditFilter, AuditItem};
 pub use batch::{Batch, Committed, DeviceTouch, QuarantineRow};
 pub use command::{CommandError, IDEMPOTENCY_KEY_BYTES_MAX, NOTE_CHARS_MAX};
 pub use credential::{Credential, CredentialKind};

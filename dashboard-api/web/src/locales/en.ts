@@ -398,6 +398,7 @@ export const en: Record<keyof typeof zh, string> = {
   "reports.times_n": "Times",
   "reports.missing": "What the record cannot answer",
   "reports.record": "Record as of row {row}, {at}",
+  "nav.admin": "Admin",
   "nav.wall": "Wall",
   "nav.work": "Phone tasks",
   "wall.urgent": "Critical",

@@ -397,6 +397,7 @@ export const zh = {
   "reports.missing": "记录不能回答的指标",
   "reports.record": "记录截至第 {row} 行，{at}",
   "nav.wall": "大屏",
+  "nav.admin": "管理",
   "nav.work": "手机任务",
   "wall.urgent": "特急",
   "wall.noUrgent": "没有特急",

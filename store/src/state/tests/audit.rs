@@ -3,6 +3,7 @@
 use domain::incident::{Command, Verb};
 
 use super::fixture::{Hub, command, smoke};
+use crate::state::AuditFilter;
 
 async fn told() -> Hub {
     let hub = Hub::start().await;
@@ -93,4 +94,100 @@ async fn a_note_can_be_deleted_and_the_chain_still_holds() {
         None,
     )
     .await;
+}
+
+#[tokio::test]
+async fn rows_are_found_by_time_actor_act_and_object_page_by_page() {
+    let hub = told().await;
+    let ids = async |filter: AuditFilter, limit| {
+        let (mut found, mut cursor) = (Vec::new(), None::<String>);
+        loop {
+            let page = hub.state.audit(&filter, cursor.as_deref(), limit).await;
+            let page = page.expect("reads");
+            assert!(page.items.len() <= limit as usize);
+            found.extend(page.items.into_iter().map(|item| item.id));
+            match page.next {
+                Some(next) => cursor = Some(next),
+                None => return found.join(" "),
+            }
+        }
+    };
+    let all = AuditFilter::default();
+    assert_eq!(ids(all.clone(), 3).await, "4 3 2 1");
+    assert_eq!(ids(all.clone(), 100).await, "4 3 2 1");
+    let first = hub.state.audit(&all, None, 100).await.expect("reads");
+    let (object, last) = (first.items[0].object.clone(), first.items[0].at.0);
+    let word = |text: &str| Some(text.to_owned());
+    for (filter, found) in [
+        (
+            AuditFilter {
+                actor: word("li"),
+                ..all.clone()
+            },
+            "4 3",
+        ),
+        (
+            AuditFilter {
+                act: word("claim"),
+                ..all.clone()
+            },
+            "3",
+        ),
+        (
+            AuditFilter {
+                object: word(&object),
+                ..all.clone()
+            },
+            "4 3 2 1",
+        ),
+        (
+            AuditFilter {
+                object: word("inc_*"),
+                ..all.clone()
+            },
+            "4 3 2 1",
+        ),
+        (
+            AuditFilter {
+                object: word("inc_"),
+                ..all.clone()
+            },
+            "",
+        ),
+        (
+            AuditFilter {
+                object: word("account:*"),
+                ..all.clone()
+            },
+            "",
+        ),
+        (
+            AuditFilter {
+                actor: word("li"),
+                act: word("open"),
+                ..all.clone()
+            },
+            "",
+        ),
+        (
+            AuditFilter {
+                from: Some(last + jiff::SignedDuration::from_secs(1)),
+                ..all.clone()
+            },
+            "",
+        ),
+    ] {
+        assert_eq!(ids(filter.clone(), 2).await, found, "{filter:?}");
+    }
+    let before = AuditFilter {
+        to: Some(last),
+        ..all.clone()
+    };
+    assert!(!ids(before, 9).await.contains('4'));
+    assert!(hub.state.audit(&all, Some("x"), 9).await.is_err());
+    let long = AuditFilter {
+        actor: Some("x".repeat(201)),
+        ..all
+    };
+    assert!(hub.state.audit(&long, None, 9).await.is_err());
 }
