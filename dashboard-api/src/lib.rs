@@ -133,8 +133,6 @@ pub struct Deps {
     pub events: Arc<dyn EventStore>,
     /// Photos of reports.
     pub photos: Photos,
-    /// Places, people, devices.
-    pub registry: Arc<Registry>,
     /// What is known of each rule.
     pub rules: watch::Receiver<Arc<RuleBook>>,
     /// The hub itself.
@@ -154,6 +152,11 @@ pub struct Deps {
 }
 
 impl Deps {
+    /// Places, people and devices as they are now, for one answer.
+    pub(crate) fn registry(&self) -> Arc<Registry> {
+        self.state.registry()
+    }
+
     /// What is known of each rule now: rule files may change while the hub runs.
     pub(crate) fn book(&self) -> Arc<RuleBook> {
         Arc::clone(&self.rules.borrow())

@@ -31,7 +31,6 @@ pub struct Accounts {
     by_login: ArcSwap<ByLogin>,
     /// Fingerprints of certificates that are revoked: known here before the revocation list is written and read.
     revoked: ArcSwap<HashSet<String>>,
-    registry: Arc<Registry>,
     /// Verified when there is no such account, so that guessing names takes as long as guessing secrets.
     nobody: Credential,
     /// The hub's own client: it may go the way of an alarm and hear nothing. Its secret lives as long as this run.
@@ -43,7 +42,7 @@ impl Accounts {
     ///
     /// # Errors
     /// A state database that cannot be read, or an account with a pattern that is none.
-    pub async fn load(state: &State, registry: Arc<Registry>) -> anyhow::Result<(Self, String)> {
+    pub async fn load(state: &State) -> anyhow::Result<(Self, String)> {
         let secret = random_secret();
         let probe = Principal {
             id: uplink::HUB.to_owned(),
@@ -56,14 +55,13 @@ impl Accounts {
             probe: (integration_credential("probe", &secret)?, Arc::new(probe)),
             by_login: ArcSwap::default(),
             revoked: ArcSwap::default(),
-            registry,
             nobody: integration_credential("nobody", &random_secret())?,
         };
         accounts.reload(state).await?;
         Ok((accounts, secret))
     }
 
-    /// Follows what other processes and the API do to accounts until `stop`.
+    /// Follows what other processes and the API do to accounts, and where devices stand, until `stop`.
     ///
     /// # Errors
     /// None: a database that cannot be read now is asked again, and the accounts that are known stay.
@@ -73,11 +71,13 @@ impl Accounts {
         stop: CancellationToken,
     ) -> anyhow::Result<()> {
         let mut known = None;
+        let mut registry = state.registry_changes();
         let mut every = tokio::time::interval(LOOK_EVERY);
         loop {
             tokio::select! {
                 () = stop.cancelled() => return Ok(()),
                 _ = every.tick() => {}
+                moved = registry.changed() => if moved.is_ok() { known = None },
             }
             let looked = async {
                 let version = state.credentials_version().await?;
@@ -99,18 +99,18 @@ impl Accounts {
     /// Reads the accounts anew; whoever's account is gone or another is cut off.
     async fn reload(&self, state: &State) -> anyhow::Result<()> {
         let before = self.by_login.load_full();
+        let registry = state.registry();
         let mut by_login = ByLogin::new();
         for credential in state.credentials().await? {
             let login = credential.login.clone();
-            let same = before
-                .get(&login)
-                .filter(|(old, _)| *old == credential || credential.continues(old));
+            let fresh = principal(&credential, &registry)
+                .with_context(|| format!("the MQTT account `{login}` cannot be used"))?;
+            let same = before.get(&login).filter(|(old, principal)| {
+                principal.kind == fresh.kind && (*old == credential || credential.continues(old))
+            });
             let principal = match same {
                 Some((_, principal)) => Arc::clone(principal),
-                None => Arc::new(
-                    principal(&credential, &self.registry)
-                        .with_context(|| format!("the MQTT account `{login}` cannot be used"))?,
-                ),
+                None => Arc::new(fresh),
             };
             by_login.insert(login, (credential, principal));
         }

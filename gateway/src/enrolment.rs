@@ -3,19 +3,16 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use domain::place::Registry;
 use domain::{DeviceId, Timestamp};
 use store::state::{Enrolled, OVERLAP, State};
 
 use crate::accounts::{device_credential, random_secret};
 use crate::authority::Authority;
 
-/// Enrols the devices of a registry.
+/// Enrols the devices of the registry.
 pub struct Enrolment {
-    /// Where accounts and invitations are kept.
+    /// Where accounts and invitations are kept, and who may be invited.
     pub state: State,
-    /// Who may be invited.
-    pub registry: Arc<Registry>,
     /// Signs what devices ask for; none when the hub has no authority of its own.
     pub authority: Option<Arc<Authority>>,
 }
@@ -24,7 +21,7 @@ pub struct Enrolment {
 impl dashboard_api::Enrolment for Enrolment {
     fn knows(&self, device: &str) -> bool {
         let id = device.parse::<DeviceId>().ok();
-        id.is_some_and(|id| self.registry.devices.contains_key(&id))
+        id.is_some_and(|id| self.state.registry().devices.contains_key(&id))
     }
 
     async fn enrol(
@@ -36,7 +33,8 @@ impl dashboard_api::Enrolment for Enrolment {
     ) -> Result<dashboard_api::Enrolled, dashboard_api::EnrolError> {
         use dashboard_api::EnrolError;
         let id = device.parse::<DeviceId>().ok();
-        let Some(registered) = id.and_then(|id| self.registry.devices.get(&id)) else {
+        let registry = self.state.registry();
+        let Some(registered) = id.and_then(|id| registry.devices.get(&id)) else {
             return Err(EnrolError::Refused);
         };
         let internal = |e: anyhow::Error| EnrolError::Internal(format!("{e:#}"));

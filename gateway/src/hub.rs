@@ -38,6 +38,7 @@ use crate::pipeline::detect::{CONSUMER, Detector};
 use crate::pipeline::source::Source;
 use crate::pipeline::{Stats, project};
 use crate::probe::Probe;
+use crate::registry::keep::Keeper;
 use crate::rules::Follow;
 use crate::screen::Screen;
 use crate::{dispatch, embedded, feed, forget, set_back};
@@ -73,7 +74,7 @@ impl Misconfigured {
     }
 }
 
-/// What is read from files and does not change while the hub runs.
+/// What is read from files at a start; others follow the files while the hub runs.
 pub struct Catalogue {
     /// Places, people, devices.
     pub registry: Arc<Registry>,
@@ -128,18 +129,8 @@ impl Catalogue {
 fn registry(config: &Config) -> anyhow::Result<Registry> {
     let places = folder(&config.registry.dir, embedded::COMPOUND)
         .map_err(|e| unreadable("registry.dir", &e))?;
-    let registry = Registry::from_files(places.iter().map(|(n, t)| (n.as_str(), t.as_str())))
+    let registry = crate::registry::keep::read(&places)
         .map_err(|errors| Misconfigured(lines("the registry", &errors)))?;
-    let zone = registry
-        .community
-        .as_ref()
-        .map_or("UTC", |c| c.time_zone.as_str());
-    if domain::rule::time_zone(zone).is_none() {
-        let what = format!(
-            "the registry: unknown `time_zone` `{zone}` (hint: an IANA name such as Asia/Shanghai)"
-        );
-        return Err(Misconfigured(what).into());
-    }
     for warning in registry.roster.warnings() {
         warn!(roster.warning = warning, "roster has hours without anybody");
     }
@@ -421,7 +412,7 @@ pub async fn serve(
         journal,
         ticking(clock),
     )?;
-    let (accounts, probe_secret) = Accounts::load(state, Arc::clone(&catalogue.registry)).await?;
+    let (accounts, probe_secret) = Accounts::load(state).await?;
     let accounts = Arc::new(accounts);
     life.spawn(
         "accounts",
@@ -450,12 +441,22 @@ pub async fn serve(
     let (book, book_now) = watch::channel(Arc::clone(&catalogue.book));
     let follow = Follow {
         dir: config.rules.dir.clone(),
-        registry: Arc::clone(&catalogue.registry),
+        registry: state.registry_changes(),
         journal: journal.clone(),
         clock: clock.clone(),
         rules,
         book,
     };
+    let keeper = Keeper::start(
+        config,
+        state.clone(),
+        journal.clone(),
+        clock.clone(),
+        rules_now.clone(),
+    )
+    .await?;
+    let keeper = Arc::new(keeper);
+    life.spawn("registry files", Arc::clone(&keeper).follow(life.stop()));
     life.spawn(
         "rule files",
         follow.run(catalogue.mistakes.clone(), life.stop()),
@@ -463,13 +464,14 @@ pub async fn serve(
     let detector = Detector {
         engine,
         rules: rules_now,
+        registry: state.registry_changes(),
         book: Arc::clone(&catalogue.book),
         state: state.clone(),
         exchange: exchange.clone(),
         clock: clock.clone(),
         stats: Arc::clone(&stats),
     };
-    let source = Source::new(journal, detected, Arc::clone(&catalogue.registry));
+    let source = Source::new(journal, detected, state.registry_changes());
     life.spawn(
         "detect",
         detector.run(source, journal.watermarks(), detect_done),
@@ -490,7 +492,7 @@ pub async fn serve(
         life.stop(),
     );
     life.spawn("what reports hold", keeping);
-    let source = Source::new(journal, projected, Arc::clone(&catalogue.registry));
+    let source = Source::new(journal, projected, state.registry_changes());
     let projector = project::run(
         source,
         journal.watermarks(),
@@ -560,12 +562,10 @@ pub async fn serve(
         state: state.clone(),
         events: Arc::clone(events),
         photos: photos.clone(),
-        registry: Arc::clone(&catalogue.registry),
         rules: book_now,
         ops: Arc::new(ops),
         enrolment: Arc::new(Enrolment {
             state: state.clone(),
-            registry: Arc::clone(&catalogue.registry),
             authority,
         }),
         ui: Arc::new(Screen),

@@ -23,6 +23,7 @@ mod manager_pages;
 mod one_incident;
 mod phone_page;
 mod power_cut;
+mod registry;
 mod report_page;
 mod reports;
 mod restart;

@@ -36,7 +36,8 @@ pub(crate) async fn log(
     query: Result<Query<HoursOf>, QueryRejection>,
 ) -> Result<Json<Value>, Problem> {
     let Query(query) = query?;
-    let zone = &api.deps.registry.roster.calendar.time_zone;
+    let registry = api.deps.registry();
+    let zone = &registry.roster.calendar.time_zone;
     let read = |name: &str, text: Option<&String>, otherwise: Timestamp| match text {
         None => Ok(otherwise),
         Some(text) => {

@@ -101,7 +101,7 @@ async fn may(api: &Api, caller: &Caller, view: &IncidentView) -> Result<Value, P
         .into_iter()
         .filter(|one| {
             let asked = asked(one.verb, one.department.as_ref(), view);
-            access::refuses(&caller.user, asked, &api.deps.registry).is_none()
+            access::refuses(&caller.user, asked, &api.deps.registry()).is_none()
         })
         .map(schema::May::from)
         .collect();
@@ -180,10 +180,11 @@ pub(crate) async fn command(
     let verb: Verb = verb.parse().map_err(|_| Problem::not_found("verb"))?;
     let key = idempotency_key(&headers)?;
     let department: Option<DepartmentId> = parse("department", request.department.as_deref())?;
+    let registry = api.deps.registry();
     let mut departments = Vec::with_capacity(request.departments.len());
     for text in &request.departments {
         let known: Option<DepartmentId> = parse("departments", Some(text))?;
-        departments.extend(known.filter(|d| api.deps.registry.departments.contains_key(d)));
+        departments.extend(known.filter(|d| registry.departments.contains_key(d)));
     }
     if departments.len() < request.departments.len() {
         return Err(Problem::bad_request(
@@ -213,7 +214,7 @@ pub(crate) async fn command(
         .await?
         .ok_or_else(|| Problem::not_found("incident"))?;
     let whose = asked(verb, department.as_ref(), &view);
-    if let Some(why) = access::refuses(&caller.user, whose, &api.deps.registry) {
+    if let Some(why) = access::refuses(&caller.user, whose, &api.deps.registry()) {
         return Err(Problem::forbidden(why));
     }
     let command = Command {

@@ -39,7 +39,8 @@ pub(crate) async fn kpi(
     query: Result<Query<KpiOf>, QueryRejection>,
 ) -> Result<Response, Problem> {
     let Query(query) = query?;
-    let zone = &api.deps.registry.roster.calendar.time_zone;
+    let registry = api.deps.registry();
+    let zone = &registry.roster.calendar.time_zone;
     let moment = |name: &str, text: &str| {
         kpi::moment(text, zone).map_err(|e| Problem::bad_request(format!("`{name}`: {e}")))
     };

@@ -40,7 +40,8 @@ pub(crate) struct From {
 type Out = Sender<Result<Event, Infallible>>;
 
 /// Changes as they happen. Events: `incident`, `alarm`, `maintenance`, `device`, `quarantine`, `storm` (the list's object), `notification` (who
-/// is told of what), `hb` (every two seconds, with how much rings), `reset`.
+/// is told of what), `hb` (every two seconds, with how much rings), `reset` (read the lists anew: too much was
+/// missed, or the registry is another one).
 #[utoipa::path(get, path = "/api/v1/live", tag = "incidents", params(From, ("Last-Event-ID" = Option<u64>, Header)),
     responses((status = 200, content_type = "text/event-stream", body = String)))]
 pub(crate) async fn live(
@@ -134,6 +135,12 @@ async fn reset(out: &Out, revision: Revision) -> bool {
 }
 
 fn change(row: FeedRow, is_clear: bool) -> Event {
+    if row.kind == "registry" {
+        // names and places in every list may be others now
+        let told = json!({"revision": row.revision});
+        let event = Event::default().event("reset").id(row.revision.to_string());
+        return event.data(told.to_string());
+    }
     let mut json = row.json;
     if !is_clear && let Ok(mut value) = serde_json::from_str(&json) {
         mask::value(&mut value);

@@ -10,7 +10,7 @@ use crate::{Api, schema};
 /// Names, places and rules, and the hub's clock.
 #[utoipa::path(get, path = "/api/v1/meta", tag = "hub", responses((status = 200, body = schema::Meta)))]
 pub(crate) async fn meta(State(api): State<Api>) -> Json<Value> {
-    let registry = &api.deps.registry;
+    let registry = &api.deps.registry();
     let book = api.deps.book();
     let rules: Vec<Value> = book
         .values()

@@ -109,7 +109,7 @@ pub(crate) async fn get(
     let reports = api.deps.state.reports_with_photo(&name).await?;
     let mut seen = reports.iter().filter(|(zone, reporter)| {
         reporter.as_ref() == Some(&user.login)
-            || access::sees_report(user, zone.as_ref(), &api.deps.registry)
+            || access::sees_report(user, zone.as_ref(), &api.deps.registry())
     });
     seen.next().ok_or_else(none)?;
     let read = api.deps.photos.read(&name).await;

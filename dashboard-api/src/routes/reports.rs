@@ -8,7 +8,7 @@ use axum::extract::{ConnectInfo, Path, Query, State};
 use axum::http::{HeaderMap, Method, StatusCode};
 use axum::{Extension, Json};
 use domain::incident::Satisfaction;
-use domain::place::{Site, Zone};
+use domain::place::{Registry, Site, Zone};
 use domain::rule::{ReportType, rule_for_report};
 use domain::{ReportId, SiteId, Timestamp, ZoneId};
 use serde::Deserialize;
@@ -65,12 +65,13 @@ pub(crate) async fn form(
             title_en: en.to_owned(),
         }
     });
-    let sites = &api.deps.registry.sites;
+    let registry = api.deps.registry();
+    let sites = &registry.sites;
     Ok(Json(schema::ReportForm {
         types: types.collect(),
         sites: sites
             .values()
-            .map(|site| site_of(&api, user.as_ref(), site))
+            .map(|site| site_of(&registry, user.as_ref(), site))
             .collect(),
         limits: schema::ReportLimits {
             text_chars: REPORT_CHARS_MAX as u32,
@@ -90,8 +91,7 @@ fn title(text: &str) -> &str {
     rest.map_or(text, |(_, rest)| rest)
 }
 
-fn site_of(api: &Api, user: Option<&User>, site: &Site) -> schema::ReportSite {
-    let registry = &api.deps.registry;
+fn site_of(registry: &Registry, user: Option<&User>, site: &Site) -> schema::ReportSite {
     let zones = registry.zones.values().filter(|zone| zone.site == site.id);
     let seen = zones.filter(|zone| access::sees_zone(user, zone, registry));
     schema::ReportSite {
@@ -101,7 +101,7 @@ fn site_of(api: &Api, user: Option<&User>, site: &Site) -> schema::ReportSite {
         zones: seen
             .map(|zone| {
                 // the registry has one name for a zone
-                let name = zone_name(api, zone);
+                let name = zone_name(registry, zone);
                 schema::ReportZone {
                     id: zone.id.to_string(),
                     name_zh: name.clone(),
@@ -112,11 +112,11 @@ fn site_of(api: &Api, user: Option<&User>, site: &Site) -> schema::ReportSite {
     }
 }
 
-fn zone_name(api: &Api, zone: &Zone) -> String {
+fn zone_name(registry: &Registry, zone: &Zone) -> String {
     let building = zone
         .building
         .as_ref()
-        .and_then(|id| api.deps.registry.buildings.get(id));
+        .and_then(|id| registry.buildings.get(id));
     match building {
         Some(building) if !zone.name.starts_with(&building.name) => {
             format!("{} {}", building.name, zone.name)
@@ -218,7 +218,7 @@ fn read(
             "no UUID (hint: a random one, made when the person pressed send)",
         )
     })?;
-    let registry = &api.deps.registry;
+    let registry = &api.deps.registry();
     let words = || ReportType::WORDS.iter().map(|(word, _)| (*word).to_owned());
     let known = ReportType::WORDS.iter().find(|(w, _)| *w == body.r#type);
     let (_, about) = known.ok_or_else(|| unknown("type", &body.r#type, words()))?;
@@ -385,7 +385,7 @@ pub(crate) async fn one(
     headers: HeaderMap,
 ) -> Result<Json<Value>, Problem> {
     let asked = find(&api, &id, &method, &headers).await?;
-    let registry = &api.deps.registry;
+    let registry = &api.deps.registry();
     let zone = asked.found.item.zone.as_ref();
     let sees = |user: &User| access::sees_report(user, zone, registry);
     if !asked.is_theirs && !asked.user.as_ref().is_some_and(sees) {
@@ -485,7 +485,7 @@ pub(super) async fn of_incident(
     view: &IncidentView,
 ) -> Result<Value, Problem> {
     let user = &caller.user;
-    let registry = &api.deps.registry;
+    let registry = &api.deps.registry();
     let holds = view
         .tasks
         .iter()

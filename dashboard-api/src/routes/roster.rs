@@ -83,8 +83,9 @@ pub(crate) async fn roster(
     let Query(query) = query?;
     let at = query.instant((api.deps.clock)())?;
     let roster = api.deps.state.roster().await?;
+    let registry = api.deps.registry();
     let seen = Seen {
-        registry: &api.deps.registry,
+        registry: &registry,
         roster: &roster,
         with_contacts: access::sees_contacts(&caller.user),
     };
@@ -104,7 +105,7 @@ pub(crate) async fn roster(
     let week = local.checked_add(GAP_DAYS.days()).unwrap_or(local);
     let instant = |local| calendar.instant(local).map(|at| at.to_string());
     let gaps = roster.gaps(local, week);
-    let community = api.deps.registry.community.as_ref();
+    let community = registry.community.as_ref();
     Ok(Json(shape::Roster {
         at: at.to_string(),
         time_zone: community.map_or("UTC", |c| c.time_zone.as_str()).to_owned(),
@@ -122,7 +123,7 @@ pub(crate) async fn roster(
         people: roster
             .people()
             .into_iter()
-            .filter_map(|id| api.deps.registry.people.get(id))
+            .filter_map(|id| registry.people.get(id))
             .map(|person| shape::RosterPerson {
                 id: person.id.to_string(),
                 name: person.name.clone(),
@@ -143,7 +144,7 @@ pub(crate) async fn resources(
     let Query(query) = query?;
     let at = query.instant((api.deps.clock)())?;
     let roster = api.deps.state.roster().await?;
-    let registry = &api.deps.registry;
+    let registry = &api.deps.registry();
     let seen = Seen {
         registry,
         roster: &roster,

@@ -60,7 +60,8 @@ pub const STORAGE: &str = "$hub/storage";
 /// The hub is back after an end that nobody asked for: `{"reason": "…"}`.
 pub const RESTARTED: &str = "$hub/restarted";
 
-/// What is wrong with rule files: `{"level": "ok" | "mistakes", "mistakes": 2, "first": "…", …}`.
+/// What is wrong with rule files, or with those of the registry when it has `"part": "registry"`:
+/// `{"level": "ok" | "mistakes", "mistakes": 2, "first": "…", …}`.
 pub const RULES: &str = "$hub/rules";
 /// The system clock was set, or is off: `{"level": "ok" | "off", "step_ms": 3600000, "off_ms": 3600000}`.
 pub const CLOCK: &str = "$hub/clock";
@@ -90,11 +91,15 @@ fn about_itself(seq: Seq, uplink: &Uplink, context: &Context<'_>, kind: Kind) ->
         (Kind::GatewayStorage | Kind::GatewayRules | Kind::GatewayClock, _) => Phase::Raised,
         _ => Phase::Instant,
     };
-    let mut parsed = Parsed::default();
-    parsed
-        .events
-        .extend(event_of_hub(seq, uplink, context, kind, phase, attrs));
-    parsed
+    let part = attrs.to_value()["part"].as_str().map(str::to_owned);
+    let mut event = event_of_hub(seq, uplink, context, kind, phase, attrs);
+    if let Some(event) = &mut event {
+        event.component = part;
+    }
+    Parsed {
+        events: event.into_iter().collect(),
+        reject: None,
+    }
 }
 
 /// The hub stands in no zone; its site is the first one.

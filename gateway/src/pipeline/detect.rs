@@ -9,6 +9,7 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use anyhow::Context as _;
+use domain::place::Registry;
 use domain::rule::{Engine, Finding, FindingKind, RuleBook, RuleSet};
 use domain::{DeviceId, Event, Kind, RuleId, Seq, Timestamp};
 use store::journal::Watermarks;
@@ -33,6 +34,8 @@ pub struct Detector {
     pub engine: Engine,
     /// Other rules, when the files change.
     pub rules: watch::Receiver<Arc<RuleSet>>,
+    /// Another registry, when its files change.
+    pub registry: watch::Receiver<Arc<Registry>>,
     /// What follows from a match.
     pub book: Arc<RuleBook>,
     /// Where it is written.
@@ -83,7 +86,9 @@ impl Detector {
             if let Some(last) = items.last() {
                 cursor = last.seq;
             }
-            let over = self.follow_rules(seen_upto);
+            // after the events were read: the engine's registry is never older than theirs
+            let mut over = self.follow_registry(seen_upto);
+            over.extend(self.follow_rules(seen_upto));
             let mut work = self.detect(cursor, items).await?;
             work.findings.splice(0..0, over);
             if is_time {
@@ -119,6 +124,20 @@ impl Detector {
             rules.started_over = list(&reloaded.started_over),
             rules.alarms_ended = reloaded.findings.len(),
             "rules changed, all others go on"
+        );
+        reloaded.findings
+    }
+
+    /// Takes another registry, if its files have changed; alarms of devices that are no longer there are over.
+    fn follow_registry(&mut self, now: Timestamp) -> Vec<Finding> {
+        if !self.registry.has_changed().unwrap_or(false) {
+            return Vec::new();
+        }
+        let registry = Arc::clone(&self.registry.borrow_and_update());
+        let reloaded = self.engine.reload_registry(registry, now);
+        info!(
+            registry.alarms_ended = reloaded.findings.len(),
+            "registry changed, the rules go on"
         );
         reloaded.findings
     }

@@ -6,6 +6,7 @@ use anyhow::Context as _;
 use domain::place::Registry;
 use domain::{Seq, Uplink};
 use store::journal::{Journal, Reader};
+use tokio::sync::watch;
 
 use crate::adapters::{self, Context, Parsed};
 
@@ -21,14 +22,18 @@ pub(super) struct Item {
     pub(super) parsed: Parsed,
 }
 
-/// A reader with its registry, moved onto a blocking thread for each batch: reading and parsing are file and CPU work.
+/// A reader with the registry as it is for each batch, moved onto a blocking thread for each batch: reading and parsing are file and CPU work.
 pub struct Source {
     reader: Option<Reader>,
-    registry: Arc<Registry>,
+    registry: watch::Receiver<Arc<Registry>>,
 }
 
 impl Source {
-    pub(crate) fn new(journal: &Journal, after: Seq, registry: Arc<Registry>) -> Self {
+    pub(crate) fn new(
+        journal: &Journal,
+        after: Seq,
+        registry: watch::Receiver<Arc<Registry>>,
+    ) -> Self {
         Self {
             reader: Some(journal.read_from(after)),
             registry,
@@ -41,7 +46,7 @@ impl Source {
             .reader
             .take()
             .context("the reader was lost in an earlier failure")?;
-        let registry = Arc::clone(&self.registry);
+        let registry = Arc::clone(&self.registry.borrow());
         let (reader, items) = tokio::task::spawn_blocking(move || {
             let records = reader.next_batch(BATCH_RECORDS_MAX, BATCH_BYTES_MAX);
             let context = Context {

@@ -6,10 +6,10 @@ use std::time::SystemTime;
 use anyhow::Context as _;
 
 /// How a file looks from outside: it is read again when this changes.
-pub(super) type Stamp = (PathBuf, Option<SystemTime>, u64);
+pub(crate) type Stamp = (PathBuf, Option<SystemTime>, u64);
 
 /// How the files of a directory look, sorted.
-pub(super) fn stamps(dir: &Path) -> anyhow::Result<Vec<Stamp>> {
+pub(crate) fn stamps(dir: &Path) -> anyhow::Result<Vec<Stamp>> {
     let mut stamps = Vec::new();
     for path in paths(dir)? {
         let data = std::fs::metadata(&path)

@@ -37,7 +37,7 @@ pub struct Follow {
     /// The directory; empty: what is built in, which does not change.
     pub dir: PathBuf,
     /// What rules are checked against.
-    pub registry: Arc<Registry>,
+    pub registry: watch::Receiver<Arc<Registry>>,
     /// Where the hub tells of mistakes.
     pub journal: Journal,
     /// The hub's clock.
@@ -54,7 +54,7 @@ impl Follow {
     /// # Errors
     /// Reading files on a blocking thread failed: a bug.
     pub async fn run(
-        self,
+        mut self,
         mut first: Vec<RuleError>,
         stop: CancellationToken,
     ) -> anyhow::Result<()> {
@@ -84,6 +84,11 @@ impl Follow {
             tokio::select! {
                 () = stop.cancelled() => return Ok(()),
                 _ = every.tick() => {}
+                Ok(()) = self.registry.changed() => {
+                    // a rule may name a department that is new
+                    is_bad = self.take(is_bad).await?;
+                    continue;
+                }
             }
             let now = self.look().await?;
             let is_settled = now == seen;
@@ -105,7 +110,8 @@ impl Follow {
 
     /// Reads the files and takes what is good; says whether something is bad.
     async fn take(&self, was_bad: bool) -> anyhow::Result<bool> {
-        let (dir, registry) = (self.dir.clone(), Arc::clone(&self.registry));
+        let dir = self.dir.clone();
+        let registry = Arc::clone(&self.registry.borrow());
         let before = Arc::clone(&self.rules.borrow());
         let read = tokio::task::spawn_blocking(move || {
             let files = folder(&dir, embedded::RULES)?;

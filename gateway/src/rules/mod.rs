@@ -7,4 +7,5 @@ mod follow;
 
 pub use backtest::{Backtest, backtest};
 pub use check::{check, test};
+pub(crate) use files::{Stamp, stamps};
 pub use follow::Follow;

@@ -169,7 +169,7 @@ impl State {
             .last()
             .filter(|_| has_more)
             .map(|alarm| alarm.id.to_string());
-        let registry = &self.shared.registry;
+        let registry = &self.shared.registry();
         let items = alarms.iter().map(|alarm| AlarmItem::new(alarm, registry));
         Ok(Page {
             items: items.collect(),
@@ -182,7 +182,7 @@ impl State {
     pub async fn alarm(&self, id: AlarmId) -> Result<Option<AlarmItem>, StateError> {
         let mut connection = self.shared.read.acquire().await?;
         let alarm = alarms::load(&mut connection, id).await?;
-        Ok(alarm.map(|alarm| AlarmItem::new(&alarm, &self.shared.registry)))
+        Ok(alarm.map(|alarm| AlarmItem::new(&alarm, &self.shared.registry())))
     }
 
     /// Does what a person wants of an alarm that was at `expected_version` when they decided. Keys as with
@@ -232,7 +232,7 @@ impl State {
         }
         let before = alarms::load(&mut tx, id).await?;
         let before = before.ok_or(AlarmError::NotFound)?;
-        let item = |alarm: &Alarm| Box::new(AlarmItem::new(alarm, &self.shared.registry));
+        let item = |alarm: &Alarm| Box::new(AlarmItem::new(alarm, &self.shared.registry()));
         if matches!(act, AlarmAct::Shelve { .. })
             && let Some(newer) = other_episode(&mut tx, &before).await?
         {
@@ -276,7 +276,7 @@ impl State {
         let news = |alarm: &Alarm| News::Made {
             kind: "alarm",
             id: alarm.id.to_string(),
-            json: json(&AlarmItem::new(alarm, &self.shared.registry)),
+            json: json(&AlarmItem::new(alarm, &self.shared.registry())),
         };
         alarms.into_iter().map(news).collect()
     }

@@ -89,7 +89,7 @@ impl State {
         command: &Command,
     ) -> Result<IncidentView, CommandError> {
         let request = fingerprint(id, expected_version, command);
-        let registry = &self.shared.registry;
+        let registry = &self.shared.registry();
         let mut tx = self.begin().await?;
         let user = &command.actor.user;
         if let Some((of, answer)) = answered(&mut tx, user, idempotency_key).await? {
@@ -211,7 +211,8 @@ impl State {
                 "an incident has at most {DEPARTMENTS_MAX} departments"
             ));
         }
-        let known = &self.shared.registry.departments;
+        let registry = self.shared.registry();
+        let known = &registry.departments;
         let mut named = command.departments.iter().chain(&command.department);
         match named.find(|department| !known.contains_key(*department)) {
             Some(unknown) => invalid(format!("there is no department `{unknown}`")),

@@ -79,7 +79,7 @@ impl State {
         let touched = self
             .shared
             .devices
-            .plan(batch.devices.clone(), &self.shared.registry);
+            .plan(batch.devices.clone(), &self.shared.registry());
         let mut annunciator = Annunciator::new(book, &self.shared);
         let mut turned = touched.turned.iter().peekable();
         for finding in &batch.findings {
@@ -147,7 +147,7 @@ impl State {
         let mut news: Vec<News> = changed.map(News::Incident).collect();
         news.extend(self.alarm_news(outcome.told.values()));
         for storm in &outcome.storms {
-            news.push(flood::news(connection, &self.shared.registry, *storm).await?);
+            news.push(flood::news(connection, &self.shared.registry(), *storm).await?);
         }
         news.extend(items.into_iter().map(|item| News::Made {
             kind: "device",
@@ -205,7 +205,7 @@ impl State {
         Ok(json(&IncidentItem::new(
             &incident,
             revision,
-            &self.shared.registry,
+            &self.shared.registry(),
         )))
     }
 }

@@ -5,7 +5,6 @@
 //! that brought it. A crash costs some seconds of `last_seen` and nothing else.
 
 use std::collections::{BTreeMap, HashMap};
-use std::sync::Arc;
 
 use domain::place::{Device, Registry};
 use domain::{DeviceId, Seq, Severity, Timestamp};
@@ -271,7 +270,7 @@ impl State {
         let mut snapshot = self.snapshot().await?;
         let revision = feed::revision(&mut snapshot).await?;
         let ringing = ringing(&mut snapshot).await?;
-        let registry = Arc::clone(&self.shared.registry);
+        let registry = self.shared.registry();
         let known = self.shared.devices.known.lock();
         let items = registry
             .devices
@@ -296,7 +295,7 @@ impl State {
         ringing: &Ringing,
         now: Timestamp,
     ) -> Vec<DeviceItem> {
-        let registry = &self.shared.registry;
+        let registry = &self.shared.registry();
         let known = self.shared.devices.known.lock();
         ids.iter()
             .filter_map(|id| registry.devices.get(id))

@@ -104,7 +104,7 @@ impl State {
                 .await?
                 .ok_or_else(|| StateError::damaged(format_args!("{id} is not there")))?;
             let step = incident.on_time(now);
-            incidents::keep(&mut tx, &self.shared.registry, &incident, step).await?;
+            incidents::keep(&mut tx, &self.shared.registry(), &incident, step).await?;
             annunciator.outcome.changed.insert(id);
         }
         tell_of_ladders(&mut tx, now, &mut annunciator).await?;

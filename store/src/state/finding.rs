@@ -9,6 +9,7 @@
 //! A notice, a shadow and an alarm that is held back ([`super::hold`]) stand without an incident. One that has an incident keeps it.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use domain::alarm::{Alarm, Latch};
 use domain::incident::{Incident, in_working_time};
@@ -50,7 +51,8 @@ pub(super) fn made(at: Timestamp, about: &str) -> uuid::Uuid {
 /// Turns findings into alarms and incidents.
 pub(super) struct Annunciator<'a> {
     pub(super) book: &'a RuleBook,
-    pub(super) registry: &'a Registry,
+    /// As it is while this is at work.
+    pub(super) registry: Arc<Registry>,
     pub(super) shared: &'a Shared,
     pub(super) outcome: Outcome,
 }
@@ -59,7 +61,7 @@ impl<'a> Annunciator<'a> {
     pub(super) fn new(book: &'a RuleBook, shared: &'a Shared) -> Self {
         Self {
             book,
-            registry: &shared.registry,
+            registry: shared.registry(),
             shared,
             outcome: Outcome::default(),
         }
@@ -127,7 +129,7 @@ impl<'a> Annunciator<'a> {
                 self.keep(connection, None, &over).await?;
                 incidents::settle(
                     connection,
-                    self.registry,
+                    &self.registry,
                     &incident,
                     finding.at,
                     &finding.rule,
@@ -227,13 +229,13 @@ impl<'a> Annunciator<'a> {
         let is_known = known.is_some();
         let incident = if let Some(incident) = known.or_else(|| near.absorbing.pop()) {
             let step = incident.refresh(finding, meta);
-            incidents::keep(connection, self.registry, &incident, step).await?
+            incidents::keep(connection, &self.registry, &incident, step).await?
         } else if let Some(incident) = near.absorbed.pop() {
             let step = incident.take_over(finding, meta);
-            incidents::keep(connection, self.registry, &incident, step).await?
+            incidents::keep(connection, &self.registry, &incident, step).await?
         } else if let Some(incident) = settled(connection, finding, meta).await? {
             let step = incident.recur(finding, meta);
-            incidents::keep(connection, self.registry, &incident, step).await?
+            incidents::keep(connection, &self.registry, &incident, step).await?
         } else {
             let number = incidents::next_number(connection).await?;
             let id = IncidentId::new(made(finding.at, &format!("#{number}")));
@@ -241,7 +243,7 @@ impl<'a> Annunciator<'a> {
             let calendar = &self.registry.roster.calendar;
             let (incident, effects) = in_working_time(None, step, calendar);
             incidents::save(connection, &incident, None).await?;
-            incidents::perform(connection, self.registry, id, effects).await?;
+            incidents::perform(connection, &self.registry, id, effects).await?;
             self.outcome.opened.push(id);
             incident
         };
@@ -273,7 +275,7 @@ impl<'a> Annunciator<'a> {
                 }
                 alarms::move_all(connection, other.id, incident.id).await?;
                 share_events(connection, other.id, incident.id).await?;
-                incidents::keep(connection, self.registry, &other, step).await?;
+                incidents::keep(connection, &self.registry, &other, step).await?;
                 self.outcome.changed.insert(other.id);
             }
         }
@@ -297,7 +299,7 @@ impl<'a> Annunciator<'a> {
             let incident = owner(connection, id).await?;
             incidents::settle(
                 connection,
-                self.registry,
+                &self.registry,
                 &incident,
                 finding.at,
                 &finding.rule,

@@ -379,7 +379,7 @@ impl State {
         .await?;
         let items = rows.into_iter();
         items
-            .map(|row| row.into_item(&self.shared.registry))
+            .map(|row| row.into_item(&self.shared.registry()))
             .collect()
     }
 
@@ -425,7 +425,7 @@ impl State {
         (seen_at, after): (Timestamp, i64),
         command: &Command,
     ) -> Result<Option<Few>, CommandError> {
-        let registry = &self.shared.registry;
+        let registry = &self.shared.registry();
         let mut tx = self.begin().await?;
         let is_known: bool =
             sqlx::query_scalar("SELECT EXISTS (SELECT 1 FROM storm WHERE id = $1)")

@@ -37,7 +37,7 @@ impl Annunciator<'_> {
             return Ok(alarm);
         }
         alarm.flags.suppressed_by = self.cause_of(connection, &alarm).await?;
-        let window = maintenance::over(connection, finding, self.registry).await?;
+        let window = maintenance::over(connection, finding, &self.registry).await?;
         let is_urgent = alarm.severity <= Severity::P2;
         if let Some(window) = window.as_ref().filter(|w| is_urgent && w.scope.is_narrow()) {
             let id = window.id.to_string();
@@ -171,7 +171,7 @@ impl Annunciator<'_> {
         for cause in alarms::active_of(connection, &alarm.site, &rules).await? {
             let is_near = reaches
                 .get(&cause.rule)
-                .is_some_and(|reach| is_within(*reach, &cause, alarm, self.registry));
+                .is_some_and(|reach| is_within(*reach, &cause, alarm, &self.registry));
             if is_near
                 && cause.mode == Mode::Annunciate
                 && !depends(connection, &cause, alarm.id).await?
@@ -203,7 +203,7 @@ impl Annunciator<'_> {
             let follows = alarm.severity != Severity::P1
                 && alarm.mode == Mode::Annunciate
                 && alarm.flags.suppressed_by.is_none()
-                && is_within(suppression.within, &cause, &alarm, self.registry)
+                && is_within(suppression.within, &cause, &alarm, &self.registry)
                 && !depends(connection, &cause, alarm.id).await?;
             if follows {
                 follow.insert(alarm.id, alarm);
@@ -234,7 +234,7 @@ impl Annunciator<'_> {
                     }
                     let step = incident.merge_into(parent, at, &cause.rule);
                     share_events(connection, id, parent.id).await?;
-                    incidents::keep(connection, self.registry, &incident, step).await?;
+                    incidents::keep(connection, &self.registry, &incident, step).await?;
                     self.outcome.changed.extend([id, parent.id]);
                     continue;
                 }
@@ -275,7 +275,7 @@ impl Annunciator<'_> {
                         at,
                         ..pending.clone()
                     };
-                    let other = maintenance::over(connection, &now, self.registry).await?;
+                    let other = maintenance::over(connection, &now, &self.registry).await?;
                     other.map(|window| window.id)
                 }
                 None => None,

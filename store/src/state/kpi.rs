@@ -126,7 +126,7 @@ impl State {
         let mut standing = standing(&mut snapshot, query, now).await?;
         drop(snapshot);
         standing.coverage = self.coverage(now).await?;
-        let registry = std::sync::Arc::clone(&self.shared.registry);
+        let registry = self.shared.registry();
         let work = move || {
             let grid_of = |zone: &ZoneId| registry.grid_of(zone).map(|grid| grid.id.to_string());
             let mut ranking = rank(&record, query, settings.scoring, grid_of);

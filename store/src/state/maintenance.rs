@@ -217,7 +217,7 @@ impl State {
             &new.reason,
             by.clone(),
             at,
-            &self.shared.registry,
+            &self.shared.registry(),
         )?;
         let open: i64 =
             sqlx::query_scalar("SELECT COUNT(*) FROM maintenance WHERE state <> 'ended'")

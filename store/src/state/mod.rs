@@ -38,6 +38,7 @@ mod outbox;
 mod possible;
 mod query;
 mod record;
+mod registry;
 mod report;
 mod report_view;
 mod roster;
@@ -70,6 +71,7 @@ pub use notified::{NOTIFIED_MAX, NotifiedItem, ToldItem};
 pub use outbox::{ATTEMPTS_MAX, BOARD, Delivery, NotificationItem, PEOPLE_MAX, PersonItem};
 pub use possible::Possible;
 pub use query::{Counts, IncidentFilter, PAGE_MAX, Page, Stage};
+pub use registry::{RegistryChange, RegistryVersion};
 pub use report::{
     CONTACT_CHARS_MAX, NewReport, PHOTOS_MAX, PLACE_CHARS_MAX, REPORT_CHARS_MAX, ReportContact,
     ReportError, ReportPhoto, Reported, ReportedBy,
@@ -104,7 +106,8 @@ struct Shared {
     write: SqlitePool,
     /// Connections that only read.
     read: SqlitePool,
-    registry: Arc<Registry>,
+    /// Places, people and devices as they are now.
+    registry: watch::Sender<Arc<Registry>>,
     /// Operators' seats: they say how much is a flood.
     seats: Seats,
     /// How much rings, as it was last measured.
@@ -117,4 +120,11 @@ struct Shared {
     revision: watch::Sender<Revision>,
     /// Password hashing takes 19 MiB and a core each: so many at a time.
     hashing: Semaphore,
+}
+
+impl Shared {
+    /// The registry for one piece of work: another may be there for the next.
+    fn registry(&self) -> Arc<Registry> {
+        Arc::clone(&self.registry.borrow())
+    }
 }

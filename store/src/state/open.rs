@@ -71,7 +71,7 @@ impl State {
             shared: Arc::new(Shared {
                 write,
                 read,
-                registry,
+                registry: watch::Sender::new(registry),
                 seats,
                 rate: watch::Sender::new(Rate::calm(seats)),
                 devices,

@@ -289,7 +289,7 @@ impl State {
                 .fetch_one(&mut *tx)
                 .await?;
             let people = match row.told_level {
-                Some(_) => people(&mut tx, &self.shared.registry, notification).await?,
+                Some(_) => people(&mut tx, &self.shared.registry(), notification).await?,
                 None => Vec::new(),
             };
             leased.push(Delivery {

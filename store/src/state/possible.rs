@@ -37,7 +37,7 @@ impl State {
         let is_taken = incidents::open_of(&mut snapshot, &now.rule, &now.subject)
             .await?
             .is_some_and(|open| open.id != id);
-        let all: Vec<DepartmentId> = self.shared.registry.departments.keys().cloned().collect();
+        let all: Vec<DepartmentId> = self.shared.registry().departments.keys().cloned().collect();
         let ask = |verb: Verb, department: Option<&DepartmentId>| {
             let answer = now.could(verb, actor, department, &all, at);
             let elsewhere = is_taken && matches!(verb, Verb::Unmerge | Verb::Reopen);

@@ -98,7 +98,7 @@ impl State {
             .last()
             .filter(|_| has_more)
             .map(|row| row.number.to_string());
-        let registry = &self.shared.registry;
+        let registry = &self.shared.registry();
         let items = incidents::assemble(&mut snapshot, rows)
             .await?
             .iter()
@@ -127,16 +127,16 @@ impl State {
         };
         let alarms = alarms::of_incident(connection, id).await?;
         Ok(Some(IncidentView {
-            item: IncidentItem::new(&incident, revision, &self.shared.registry),
+            item: IncidentItem::new(&incident, revision, &self.shared.registry()),
             tasks: incident.tasks.iter().map(TaskItem::from).collect(),
             timeline: timeline(connection, id).await?,
             alarms: alarms
                 .iter()
-                .map(|alarm| AlarmItem::new(alarm, &self.shared.registry))
+                .map(|alarm| AlarmItem::new(alarm, &self.shared.registry()))
                 .collect(),
             evidence: incident.course.evidence,
             ticked: incident.course.ticked.into_iter().collect(),
-            notified: notified::of(connection, &self.shared.registry, id).await?,
+            notified: notified::of(connection, &self.shared.registry(), id).await?,
             event_ids: event_ids(connection, id).await?,
         }))
     }

@@ -164,7 +164,8 @@ impl State {
             Some(user) => Reporter::User(user.clone()),
             None => Reporter::Report(id),
         };
-        let incident = open_or_join(&mut tx, &self.shared.registry, &told, meta, reporter).await?;
+        let incident =
+            open_or_join(&mut tx, &self.shared.registry(), &told, meta, reporter).await?;
         insert(&mut tx, id, incident, new, &request).await?;
         let revision = self
             .publish(&mut tx, vec![News::Incident(incident)])

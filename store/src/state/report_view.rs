@@ -362,7 +362,7 @@ impl State {
                 return Err(refused.into());
             }
         }
-        let registry = &self.shared.registry;
+        let registry = &self.shared.registry();
         let now = incidents::keep(&mut tx, registry, &incident, (now, late)).await?;
         let after = incidents::keep(&mut tx, registry, &now, step).await?;
         let revision = self

@@ -27,7 +27,7 @@ impl State {
     pub async fn roster(&self) -> Result<Roster, StateError> {
         let mut connection = self.shared.read.acquire().await?;
         let swaps = swaps(&mut connection).await?;
-        Ok(self.shared.registry.roster.clone().with_swaps(swaps))
+        Ok(self.shared.registry().roster.clone().with_swaps(swaps))
     }
 
     /// Somebody takes a shift of somebody else; written with its line of the audit trail.
@@ -35,7 +35,7 @@ impl State {
     /// # Errors
     /// A swap of no such shift, post or person, which is the asker's mistake; a database that cannot be written.
     pub async fn add_swap(&self, swap: Swap, note: Option<String>) -> Result<(), StateError> {
-        let registry = &self.shared.registry;
+        let registry = &self.shared.registry();
         if note
             .as_ref()
             .is_some_and(|n| n.chars().count() > NOTE_CHARS_MAX)

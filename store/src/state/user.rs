@@ -129,13 +129,13 @@ impl State {
         if let Some(unknown) = user
             .department
             .as_ref()
-            .filter(|d| !self.shared.registry.departments.contains_key(*d))
+            .filter(|d| !self.shared.registry().departments.contains_key(*d))
         {
             return Err(StateError::invalid(format!(
                 "there is no department `{unknown}`"
             )));
         }
-        let known = user.scope.check(&self.shared.registry);
+        let known = user.scope.check(&self.shared.registry());
         known.map_err(|unknown| StateError::invalid(unknown.to_string()))?;
         let hash = self.hashing(move || hash(&password)).await??;
         let mut tx = self.begin().await?;

@@ -171,6 +171,24 @@ pub(super) fn write<'a>(
 }
 
 impl Registry {
+    /// How many lines of all tables are new, other and gone since an earlier registry.
+    pub fn lines_since(&self, before: &Self) -> [u32; 3] {
+        let mut counts = [0; 3];
+        for kind in TableKind::ALL {
+            let (old, new) = (lines(before, kind), lines(self, kind));
+            for (key, line) in &new {
+                match old.get(key) {
+                    None => counts[0] += 1,
+                    Some(was) if was != line => counts[1] += 1,
+                    Some(_) => {}
+                }
+            }
+            let gone = old.keys().filter(|key| !new.contains_key(*key));
+            counts[2] += u32::try_from(gone.count()).unwrap_or(u32::MAX);
+        }
+        counts
+    }
+
     /// Everything of a kind as a table, in the order of ids.
     pub fn export(&self, kind: TableKind) -> String {
         write(kind, lines(self, kind).values())

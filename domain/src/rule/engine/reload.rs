@@ -1,6 +1,6 @@
-//! Other rules for an engine at work: what a rule remembers goes on if it still means the same.
+//! Other rules or another registry for an engine at work: what a rule remembers goes on if it still means the same.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 
 use super::super::condition::Condition;
@@ -9,9 +9,10 @@ use super::super::{Finding, FindingKind};
 use super::slot::Open;
 use super::tell::ended;
 use super::{Engine, rule_index};
-use crate::{RuleId, Timestamp};
+use crate::place::Registry;
+use crate::{DeviceId, RuleId, Timestamp};
 
-/// What came of giving an engine other rules.
+/// What came of giving an engine other rules or another registry.
 #[derive(Debug, Default)]
 pub struct Reloaded {
     /// Rules that start over: their condition or subject is another one.
@@ -29,6 +30,25 @@ impl Engine {
     /// go on, numbers and texts may differ; the others drop what they remember.
     pub fn reload(&mut self, rules: Arc<RuleSet>, now: Timestamp) -> Reloaded {
         let registry = Arc::clone(&self.world.registry);
+        self.renew(rules, registry, "rule_changed", now)
+    }
+
+    /// Gives the engine another registry. What a device that is no longer there had raised is over, and so is what one that stands
+    /// elsewhere had raised about its old place: nobody else would ever say so.
+    pub fn reload_registry(&mut self, registry: Arc<Registry>, now: Timestamp) -> Reloaded {
+        let rules = Arc::clone(&self.world.rules);
+        self.renew(rules, registry, "registry_changed", now)
+    }
+
+    fn renew(
+        &mut self,
+        rules: Arc<RuleSet>,
+        registry: Arc<Registry>,
+        why: &str,
+        now: Timestamp,
+    ) -> Reloaded {
+        let before = Arc::clone(&self.world.registry);
+        let left = Left::between(&before, &registry);
         let mut fresh = Self::with_limits(rules, registry, self.world.limits);
         let numbers: HashMap<&RuleId, u16> = fresh
             .world
@@ -58,9 +78,20 @@ impl Engine {
 
         for (index, book) in std::mem::take(&mut self.books).into_iter().enumerate() {
             let old = &old_rules[index];
-            for taken in book.into_slots() {
+            for mut taken in book.into_slots() {
                 if let Some(&number) = moved.get(&rule_index(index)) {
                     let rule = fresh.world.rule(number);
+                    if taken
+                        .slot
+                        .leave(|device| left.is_of(&taken.subject, device))
+                    {
+                        if let Some(open) = taken.slot.close(rule, now) {
+                            reloaded
+                                .findings
+                                .push(over(old, &taken.subject, &open, why, now));
+                        }
+                        fresh.dirty.insert((number, Arc::clone(&taken.subject)));
+                    }
                     fresh.books[usize::from(number)].put(rule, taken);
                     continue;
                 }
@@ -68,7 +99,9 @@ impl Engine {
                     .orphans
                     .push(format!("{}|{}", old.meta.id, taken.subject));
                 if let Some(open) = &taken.slot.open {
-                    reloaded.findings.push(over(old, &taken.subject, open, now));
+                    reloaded
+                        .findings
+                        .push(over(old, &taken.subject, open, why, now));
                 }
             }
         }
@@ -79,7 +112,7 @@ impl Engine {
             let old = &old_rules[usize::from(number)];
             fresh.orphans.push(format!("{}|{subject}", old.meta.id));
             if let Some(open) = open {
-                reloaded.findings.push(over(old, &subject, &open, now));
+                reloaded.findings.push(over(old, &subject, &open, why, now));
             }
         }
         for (number, subject) in std::mem::take(&mut self.dirty) {
@@ -119,11 +152,42 @@ fn means_the_same(old: &Rule, new: &Rule) -> bool {
     steps && std::mem::discriminant(a) == std::mem::discriminant(b) && old.subject == new.subject
 }
 
-/// The alarm of a rule that is no more, or is another one.
-fn over(rule: &Rule, subject: &str, open: &Open, now: Timestamp) -> Finding {
+/// Devices that a registry no longer has, and those that stand elsewhere.
+struct Left<'a> {
+    removed: HashSet<&'a DeviceId>,
+    moved: HashSet<&'a DeviceId>,
+}
+
+impl<'a> Left<'a> {
+    fn between(old: &'a Registry, new: &Registry) -> Self {
+        let mut left = Self {
+            removed: HashSet::new(),
+            moved: HashSet::new(),
+        };
+        for (id, device) in &old.devices {
+            match new.devices.get(id) {
+                None => _ = left.removed.insert(id),
+                Some(now) if (&now.zone, &now.site) != (&device.zone, &device.site) => {
+                    left.moved.insert(id);
+                }
+                Some(_) => {}
+            }
+        }
+        left
+    }
+
+    /// Whether what a device said about a subject nobody will take back. About itself it goes on to speak wherever it stands.
+    fn is_of(&self, subject: &str, device: &DeviceId) -> bool {
+        self.removed.contains(device)
+            || (self.moved.contains(device) && !subject.starts_with("device:"))
+    }
+}
+
+/// The alarm of a rule or a device that is no more, or is another one.
+fn over(rule: &Rule, subject: &str, open: &Open, why: &str, now: Timestamp) -> Finding {
     let mut finding = ended(rule, subject, open, now);
     debug_assert_eq!(finding.what, FindingKind::Cleared);
     let detail = &mut finding.detail;
-    detail.insert("rule_changed".to_owned(), "true".to_owned());
+    detail.insert(why.to_owned(), "true".to_owned());
     finding
 }

@@ -200,6 +200,16 @@ impl Slot {
         times.into_iter().flatten().min()
     }
 
+    /// Forgets what some devices said; says whether there was anything.
+    pub(super) fn leave(&mut self, is_gone: impl Fn(&DeviceId) -> bool) -> bool {
+        let Some(sources) = self.memory.sources_mut() else {
+            return false;
+        };
+        let before = sources.len();
+        sources.retain(|source| !is_gone(&source.device));
+        sources.len() < before
+    }
+
     /// Forgets what is too old to count.
     pub(super) fn forget(&mut self, rule: &Rule, now: Timestamp) {
         let linger = linger(rule);

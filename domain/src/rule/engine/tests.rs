@@ -572,6 +572,70 @@ fn a_rule_that_is_gone_or_another_one_ends_its_alarm_and_drops_its_rows() {
     );
 }
 
+#[test]
+fn a_device_that_is_removed_ends_what_it_had_raised_and_one_that_is_new_is_listened_to() {
+    let with = |devices: &str| {
+        let read = Registry::from_files([("places.toml", PLACES), ("devices.csv", devices)]);
+        Arc::new(read.unwrap_or_else(|e| panic!("{e:?}")))
+    };
+    let rule = |id: &str, own: &str, when: &str| {
+        EXTRA
+            .replace("EXTRA", id)
+            .replace("subject = \"device\"", own)
+            .replace("is = \"match\"\nkinds = [\"device.joined\"]", when)
+    };
+    let smoke_when = "is = \"match\"\nkinds = [\"fire.smoke\"]";
+    let silence = "is = \"absence\"\nclass = \"fire_sensor\"\nheartbeats = 1";
+    let text = [
+        rule("R1", "subject = \"device\"", smoke_when),
+        rule("R2", "subject = \"zone\"", smoke_when),
+        rule("R3", "subject = \"device\"", silence),
+    ];
+    let set = RuleSet::parse(&[("r.toml".into(), text.concat())]).expect("good");
+    let mut engine = Engine::new(Arc::new(set), registry());
+    let mut rows = Rows::default();
+    for second in 0..=60 {
+        if second == 0 {
+            engine.seen(&id("smoke-1"), at(0));
+        }
+        engine.on_tick(at(second));
+    }
+    for device in ["smoke-1", "smoke-2", "smoke-3"] {
+        engine.on_event(&smoke(60, device));
+    }
+    rows.write(&mut engine);
+    // smoke-1 goes, smoke-3 moves to where smoke-2 still burns, smoke-9 is new
+    let devices = DEVICES
+        .replace("smoke-1,", "smoke-9,")
+        .replace("smoke-3,q1,lift-1", "smoke-3,q1,floor-6");
+    let told = engine.reload_registry(with(&devices), at(61));
+    assert_eq!(
+        rules_of(&told.findings),
+        [
+            "Cleared R1 device:smoke-1",
+            "Cleared R2 zone:lift-1",
+            "Cleared R3 device:smoke-1"
+        ]
+    );
+    let why = told
+        .findings
+        .iter()
+        .map(|f| f.detail.get("registry_changed"));
+    assert!(why.flatten().all(|said| said == "true"));
+    assert!(told.gone.is_empty() && told.started_over.is_empty());
+    rows.write(&mut engine);
+    assert_eq!(
+        rows.0.keys().collect::<Vec<_>>(),
+        ["R1|device:smoke-2", "R1|device:smoke-3", "R2|zone:floor-6"]
+    );
+    engine.seen(&id("smoke-9"), at(62));
+    let heard: Vec<_> = (62..=130).flat_map(|s| engine.on_tick(at(s))).collect();
+    assert!(
+        rules_of(&heard).contains(&"Raised R3 device:smoke-9".to_owned()),
+        "{heard:?}"
+    );
+}
+
 /// The rules of all sorts, or those that ship; read once.
 fn rules(all_sorts: bool) -> Arc<RuleSet> {
     static READ: LazyLock<[Arc<RuleSet>; 2]> =

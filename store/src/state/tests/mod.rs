@@ -14,6 +14,7 @@ mod kpi;
 mod ladder;
 mod lists;
 mod machine;
+mod registry;
 mod report;
 mod roster;
 mod set_back;

@@ -1,7 +1,9 @@
-//! `gateway registry …`: parts of the registry out to a spreadsheet and back.
+//! `gateway registry …`: parts of the registry out to a spreadsheet and back; [`keep`] is the registry of a running hub.
 //!
 //! An import is checked as a whole, with everything else of the folder, before a byte is written; then one file is replaced at once.
-//! A running hub keeps what it has read: the next start takes the new.
+//! A running hub takes it within seconds.
+
+pub mod keep;
 
 use std::fmt::Write as _;
 use std::io::Write as _;
@@ -82,7 +84,7 @@ pub fn import(config: &Config, kind: TableKind, file: &Path, then: Then) -> anyh
             .with_context(|| format!("cannot write {}", target.display()))?;
         let _ = writeln!(
             said,
-            "written to {}; a hub that runs takes it at its next start",
+            "written to {}; a hub that runs takes it within seconds",
             target.display()
         );
     }
@@ -269,7 +271,7 @@ mod tests {
         let run = |then| import(&config, TableKind::Rentals, &file, then).expect("good");
         assert!(run(Then::Stop).contains("1 added, 0 changed"));
         assert_eq!(std::fs::read_to_string(&target).expect("there"), before);
-        assert!(run(Then::Write).contains("at its next start"));
+        assert!(run(Then::Write).contains("within seconds"));
         let after = std::fs::read_to_string(&target).expect("there");
         assert!(
             after.starts_with("# What landlords have declared"),
