@@ -595,6 +595,16 @@ pub struct Meta {
     pub zones: Vec<Zone>,
     pub rules: Vec<Rule>,
     pub causes: Vec<Cause>,
+    /// Whom the log-ins in incidents and tasks stand for.
+    pub staff: Vec<Staff>,
+}
+
+/// Somebody of the registry who logs in.
+#[derive(Debug, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Staff {
+    pub login: String,
+    pub name: String,
 }
 
 /// What the live feed says every two seconds, as event `hb`.

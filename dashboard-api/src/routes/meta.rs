@@ -21,6 +21,14 @@ pub(crate) async fn meta(State(api): State<Api>) -> Json<Value> {
             })
         })
         .collect();
+    let staff: Vec<Value> = registry
+        .people
+        .values()
+        .filter_map(|person| {
+            let login = person.login.as_ref()?;
+            Some(json!({"login": login, "name": person.name}))
+        })
+        .collect();
     let time_zone = registry
         .community
         .as_ref()
@@ -37,6 +45,7 @@ pub(crate) async fn meta(State(api): State<Api>) -> Json<Value> {
         "zones": registry.zones.values().collect::<Vec<_>>(),
         "rules": rules,
         "causes": causes(),
+        "staff": staff,
     }))
 }
 

@@ -28,6 +28,13 @@ export function departmentName(id: string): string {
   return department === undefined ? id : pick(department.name, department.name_en);
 }
 
+const staff = computed(() => new Map(meta.value?.staff?.map(({ login, name }) => [login, name])));
+
+/** Who a log-in stands for; one that the registry does not know stands for itself. */
+export function personName(login: string): string {
+  return staff.value.get(login) ?? login;
+}
+
 /** One character, or two letters in English. */
 export function departmentChip(id: string): string {
   const department = departmentById.value.get(id);
@@ -66,7 +73,7 @@ export function stateOf(item: IncidentItem): string {
   const isWaiting = isUnacknowledged(item);
   if (isWaiting && state === "dispatched" && holder === null) return t("state.dispatchedOpen");
   if (isWaiting && state === "open" && condition === "normal") return t("state.clearedOpen");
-  if (state === "dispatched" && holder !== null) return `${t("state.inProgress")} · ${holder}`;
-  if (state === "acknowledged" && acknowledged_by !== null) return `${t("state.acknowledged")} · ${acknowledged_by}`;
+  if (state === "dispatched" && holder !== null) return `${t("state.inProgress")} · ${personName(holder)}`;
+  if (state === "acknowledged" && acknowledged_by !== null) return `${t("state.acknowledged")} · ${personName(acknowledged_by)}`;
   return word("state", state);
 }

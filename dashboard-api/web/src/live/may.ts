@@ -1,6 +1,7 @@
 /** What may be asked of an incident now, as the server says it, and why not. The server decides again when it is asked. */
 import type { Incident, IncidentState, May, Verb } from "../api/types";
 import { t, word } from "../i18n";
+import { personName } from "../station";
 import { isOpen } from "./order";
 
 /** Verbs in the order of their buttons: what the work is made of, what is rarer, what comes after it. */
@@ -20,7 +21,7 @@ export interface Offer {
 
 /** The sentence for a reason of the server's; one that this version does not know is shown as it is. */
 export function reasonText(reason: string, verb: Verb, state: string, holder: string | null): string {
-  const values = { state: word("state", state), verb: word("verb", verb), holder: holder ?? t("task.none") };
+  const values = { state: word("state", state), verb: word("verb", verb), holder: holder === null ? t("task.none") : personName(holder) };
   return word("reason", reason, values);
 }
 

@@ -9,7 +9,7 @@ const job = (change: Change = {}, version = 1): Job => jobsOf([hold(whole(change
 const claim = asking(job(), "claim", {}, "key-1", 0);
 const conflict = (current: ReturnType<typeof incident>): Reply => ({
   is: "refused",
-  refusal: { status: 409, code: "version_conflict", detail: "", holder: null, state: null },
+  refusal: { status: 409, code: "version_conflict", detail: "", reason: null, holder: null, state: null },
   current,
 });
 

@@ -22,6 +22,8 @@ export interface Asked {
 export interface Refusal {
   status: number;
   code: string;
+  /** Why a verb is not to be had, where that is the answer. */
+  reason: string | null;
   detail: string;
   holder: string | null;
   state: string | null;

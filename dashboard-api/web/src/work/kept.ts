@@ -5,7 +5,7 @@ import type { Asked } from "./ask";
 import type { Held } from "./tasks";
 
 /** Of `/meta` what the page shows. */
-export type Names = Pick<Meta, "departments" | "sites" | "rules" | "causes" | "time_zone">;
+export type Names = Pick<Meta, "departments" | "sites" | "rules" | "causes" | "time_zone" | "staff">;
 
 export interface Kept {
   user: User;
@@ -19,7 +19,7 @@ export interface Kept {
 
 const NAME = "work.kept";
 /** Changes with the shape: what another version has left is not read. */
-const SHAPE = 1;
+const SHAPE = 2;
 
 export function readKept(): Kept | null {
   try {

@@ -46,6 +46,7 @@ export interface Notice {
   key: "took" | "taken" | "moot" | "refused" | "forbidden" | "changed";
   verb: WorkVerb;
   number: number;
+  /** Who has it; or why it was refused, by a word of the server's. */
   detail: string;
 }
 export const notices = shallowRef<ReadonlyMap<string, Notice>>(new Map());
@@ -79,11 +80,11 @@ function keepNow(): void {
   clearTimeout(keepTimer);
   keepTimer = undefined;
   if (user.value === null || names.value === null || asOf.value === null) return;
-  const { departments, sites, rules, causes, time_zone } = names.value;
+  const { departments, sites, rules, causes, time_zone, staff } = names.value;
   const kept: Kept = {
     user: user.value,
     department: department.value,
-    names: { departments, sites, rules, causes, time_zone },
+    names: { departments, sites, rules, causes, time_zone, staff },
     held: [...held.value.values()],
     as_of: asOf.value,
     unsent: [...unsent.value.values()],
@@ -405,7 +406,7 @@ async function send(asked: Asked): Promise<boolean> {
     const holder = holderOf({ refusal, current }, asked);
     const isTaken = holder !== null && holder !== me.value;
     const key = refusal.status === 403 ? "forbidden" : isTaken ? "taken" : refusal.code === "version_conflict" ? "changed" : "refused";
-    setNotice(asked.id, { key, verb: asked.verb, number: asked.number, detail: isTaken ? holder : refusal.detail });
+    setNotice(asked.id, { key, verb: asked.verb, number: asked.number, detail: isTaken ? holder : (refusal.reason ?? refusal.code) });
     if (current !== null) put(hold(current));
     else void readOne(asked.id);
     return false;

@@ -33,8 +33,12 @@ export function departmentName(id: string): string {
   return known === undefined ? id : pick(known.name, known.name_en);
 }
 
+export function personName(login: string): string {
+  return names.value?.staff.find((known) => known.login === login)?.name ?? login;
+}
+
 export function actorName(actor: string): string {
   if (actor === "clock") return t("actor.clock");
   if (actor.startsWith("report:")) return t("actor.reporter");
-  return actor.startsWith("rule:") ? `${t("actor.system")} (${actor.slice(5)})` : actor;
+  return actor.startsWith("rule:") ? `${t("actor.system")} (${actor.slice(5)})` : personName(actor);
 }

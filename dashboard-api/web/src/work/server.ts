@@ -55,6 +55,6 @@ export async function post({ id, verb, body, key }: Asked): Promise<Reply> {
   if (answer.is === "ok") return { is: "ok", incident: answer.value };
   // it may be too much just now: nothing was decided
   if (answer.is === "lost" || answer.problem.status === 429 || answer.problem.status === 408) return { is: "unsent" };
-  const { status, code, detail, holder = null, state = null, current = null } = answer.problem;
-  return { is: "refused", refusal: { status, code, detail, holder, state }, current };
+  const { status, code, detail, reason = null, holder = null, state = null, current = null } = answer.problem;
+  return { is: "refused", refusal: { status, code, detail, reason, holder, state }, current };
 }
