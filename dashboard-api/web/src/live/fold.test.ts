@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import type { IncidentItem } from "../api/types";
-import { fold, nextWaiting } from "./fold";
+import { fold, gather, nextWaiting } from "./fold";
 
 function row(id: string, storm: string | null, extra: Partial<IncidentItem> = {}): IncidentItem {
   return { id, storm, state: "open", severity: "P3", acknowledged_at: null, opened_at: `2026-11-26T00:00:0${id}Z`, ...extra } as IncidentItem;
@@ -48,5 +48,44 @@ describe("the next that waits for a person", () => {
   it("goes round, and begins at the top when nothing is selected", () => {
     expect(next("5")).toBe("1");
     expect(next(null)).toBe("1");
+  });
+});
+
+describe("a flood", () => {
+  const rows = [
+    row("1", null, { severity: "P1" }),
+    row("2", null, { severity: "P2" }),
+    row("3", "a"),
+    row("4", "a"),
+    row("5", null),
+    row("6", null, { severity: "P4" }),
+    row("7", null, { severity: "P4", state: "acknowledged", acknowledged_at: "2026-11-26T00:00:09Z" }),
+    row("8", null, { state: "resolved" }),
+  ];
+  const gathered = (opened: string[] = [], selected: string | null = null) => gather(fold(rows, new Set(opened)), new Set(opened), selected);
+
+  it("leaves a line of P3 and one of P4; P1, P2 and what is over stand by themselves", () => {
+    expect(gathered().map((line) => line.id)).toEqual(["1", "2", "level-P3", "level-P4", "8"]);
+    expect(gathered()[2]).toMatchObject({ count: 3, waiting: 3, isOpened: false });
+    expect(gathered()[3]).toMatchObject({ count: 2, waiting: 1 });
+  });
+
+  it("shows what a line holds, cards too", () => {
+    expect(gathered(["level-P3", "a"]).map((line) => line.id)).toEqual(["1", "2", "level-P3", "a", "3", "4", "5", "level-P4", "8"]);
+  });
+
+  it("leaves alone what is selected, and what is the only one", () => {
+    expect(gathered([], "6").map((line) => line.id)).toEqual(["1", "2", "level-P3", "6", "7", "8"]);
+  });
+});
+
+describe("what is selected", () => {
+  const rows = [row("2", "a"), row("3", "a"), row("4", "a")];
+
+  it("stands by itself while its card is closed, and in it while that is open", () => {
+    expect(fold(rows, new Set(), "3").map((line) => line.id)).toEqual(["a", "3"]);
+    expect(fold(rows, new Set(["a"]), "3").map((line) => line.id)).toEqual(["a", "2", "3", "4"]);
+    const opened = new Set(["a", "level-P3"]);
+    expect(gather(fold([...rows, row("5", null)], opened, "3"), opened, "3").map((line) => line.id)).toEqual(["level-P3", "a", "2", "3", "4", "5"]);
   });
 });

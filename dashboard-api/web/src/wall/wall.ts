@@ -1,6 +1,6 @@
 /** What stands on the wall: P1 in a lane of their own, and of the rest as many lines as there is room for. */
 import type { IncidentItem } from "../api/types";
-import { type Line, fold } from "../live/fold";
+import { type Folded, fold } from "../live/fold";
 import { isOpen, isPinned } from "../live/order";
 
 export const URGENT_MAX = 5;
@@ -8,12 +8,12 @@ export const URGENT_MAX = 5;
 export interface Wall {
   urgent: IncidentItem[];
   urgentMore: number;
-  lines: Line[];
+  lines: Folded[];
   /** Incidents that no line shows. */
   more: number;
 }
 
-const held = (line: Line) => (line.kind === "storm" ? line.count : 1);
+const held = (line: Folded) => (line.kind === "storm" ? line.count : 1);
 
 /** `rows` in the order of the board; `room`: lines that fit below the lane. Folded cards stay folded: nobody stands there to open them. */
 export function wallOf(rows: readonly IncidentItem[], room: number): Wall {
