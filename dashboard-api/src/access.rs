@@ -29,6 +29,8 @@ const KEEPERS: Callers = Callers::Roles(&[
     Administrator,
 ]);
 
+/// Those who manage users and accounts.
+const ADMINISTRATORS: Callers = Callers::Roles(&[Administrator]);
 /// Those who look into what was done.
 const INSPECTORS: Callers = Callers::Roles(&[StationLead, Auditor, Administrator]);
 
@@ -175,6 +177,13 @@ pub const ROUTES: &[(&str, &str, Callers)] = &[
     // the station lead answers for what the station did
     ("GET", "/api/v1/audit", INSPECTORS),
     ("POST", "/api/v1/audit/verification", INSPECTORS),
+    ("GET", "/api/v1/users", ADMINISTRATORS),
+    ("POST", "/api/v1/users", ADMINISTRATORS),
+    ("PUT", "/api/v1/users/{login}", ADMINISTRATORS),
+    ("POST", "/api/v1/users/{login}/{act}", ADMINISTRATORS),
+    ("GET", "/api/v1/tokens", ADMINISTRATORS),
+    ("POST", "/api/v1/tokens", ADMINISTRATORS),
+    ("DELETE", "/api/v1/tokens/{id}", ADMINISTRATORS),
     ("GET", "/metrics", Callers::Roles(&[Administrator])),
 ];
 
@@ -195,6 +204,23 @@ pub fn calls(role: Role) -> Vec<String> {
         .filter(|(method, _, callers)| *method != "GET" && is_theirs(*callers))
         .map(|(method, path, _)| format!("{method} {path}"))
         .collect()
+}
+
+/// Routes of the whole compound: whose account is limited to a part of it calls none that begins like this.
+const WHOLE: &[&str] = &["/api/v1/audit", "/api/v1/users", "/api/v1/tokens"];
+
+/// Whether somebody's account reaches as far as a route does.
+pub fn reaches(user: &User, path: &str) -> bool {
+    user.scope.is_whole() || !WHOLE.iter().any(|start| path.starts_with(start))
+}
+
+/// Whether a role may call all that another may: a token of the other is then within it.
+pub fn covers(role: Role, other: Role) -> bool {
+    let is_within = |callers: Callers| match callers {
+        Callers::Anybody => true,
+        Callers::Roles(roles) => roles.contains(&role) || !roles.contains(&other),
+    };
+    ROUTES.iter().all(|(_, _, callers)| is_within(*callers))
 }
 
 /// What is asked of which incident.
@@ -361,6 +387,19 @@ mod tests {
                 .all(|call| !call.contains("incidents"))
         );
         assert!(calls(Operator).iter().all(|call| !call.starts_with("GET")));
+    }
+
+    #[test]
+    fn a_token_stays_within_the_role_that_makes_it() {
+        for role in Role::ALL {
+            assert!(covers(*role, *role), "{role:?}");
+        }
+        assert!(covers(Administrator, Auditor) && covers(Administrator, PropertyManager));
+        assert!(covers(StationLead, Operator));
+        // the administrator neither hands over nor swaps shifts
+        assert!(!covers(Administrator, StationLead) && !covers(Administrator, Operator));
+        assert!(!covers(Operator, Auditor) && !covers(Auditor, Operator));
+        assert!(!covers(PropertyManager, Administrator));
     }
 
     #[test]

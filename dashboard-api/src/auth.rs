@@ -7,7 +7,7 @@ use axum::extract::{MatchedPath, Request, State};
 use axum::http::{HeaderMap, Method, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse as _, Response};
-use store::state::{StateError, User};
+use store::state::{Owes, StateError, User};
 
 use crate::access::{self, Callers};
 use crate::{Api, Problem};
@@ -20,6 +20,8 @@ pub(crate) const COOKIE: &str = "jiming_session";
 pub(crate) struct Caller {
     pub(crate) user: User,
     pub(crate) proof: Proof,
+    /// What they have to do before anything else.
+    pub(crate) owes: Owes,
 }
 
 /// A secret that the caller came with.
@@ -46,7 +48,7 @@ impl Caller {
         let state = &api.deps.state;
         let now = match &self.proof {
             Proof::Session(secret) => state.session_holder(secret, (api.deps.clock)()).await?,
-            Proof::Token(token) => state.token_user(token).await?,
+            Proof::Token(token) => state.token_user(token, (api.deps.clock)()).await?,
         };
         Ok(now.as_ref() == Some(&self.user))
     }
@@ -119,9 +121,10 @@ async fn identify(
 ) -> Result<Option<Caller>, Problem> {
     let state = &api.deps.state;
     if let Some(token) = bearer(headers) {
-        let user = state.token_user(token).await?;
+        let user = state.token_user(token, (api.deps.clock)()).await?;
         let proof = Proof::Token(token.to_owned());
-        return Ok(user.map(|user| Caller { user, proof }));
+        let owes = Owes::Nothing;
+        return Ok(user.map(|user| Caller { user, proof, owes }));
     }
     let Some(secret) = cookie(headers) else {
         return Ok(None);
@@ -129,9 +132,9 @@ async fn identify(
     if is_cross_site(method, headers) {
         return Err(cross_site());
     }
-    let user = state.session_user(secret, (api.deps.clock)()).await?;
+    let known = state.session_caller(secret, (api.deps.clock)()).await?;
     let proof = Proof::Session(secret.to_owned());
-    Ok(user.map(|user| Caller { user, proof }))
+    Ok(known.map(|(user, owes)| Caller { user, proof, owes }))
 }
 
 fn cross_site() -> Problem {
@@ -149,6 +152,7 @@ pub(crate) async fn caller(
     match identify(api, headers, method).await? {
         // a program that names itself wants to be known by that name
         None if bearer(headers).is_some() => Err(Problem::unauthenticated()),
+        Some(caller) if caller.owes != Owes::Nothing => Err(Problem::owing()),
         known => Ok(known.map(|caller| caller.user)),
     }
 }
@@ -178,6 +182,14 @@ pub(crate) async fn guard(
     if !roles.contains(&caller.user.role) {
         let role = caller.user.role.as_str();
         return Problem::forbidden(format!("the role {role} may not do this")).into_response();
+    }
+    if !access::reaches(&caller.user, path.as_str()) {
+        let why = "this is of the whole compound, and the account is limited to a part of it";
+        return Problem::forbidden(why).into_response();
+    }
+    // one's own log-in is what one can still reach
+    if caller.owes != Owes::Nothing && !path.as_str().starts_with("/api/v1/session") {
+        return Problem::owing().into_response();
     }
     let allowance = match *request.method() {
         Method::GET | Method::HEAD => &api.reads,

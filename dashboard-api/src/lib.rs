@@ -190,7 +190,7 @@ struct Api {
 fn api() -> OpenApiRouter<Api> {
     use routes::{
         alarms, audit, devices, duty_book, enrolment, events, incidents, kpi, live, load,
-        maintenance, meta, photos, reports, roster, session,
+        maintenance, meta, photos, reports, roster, session, tokens, users,
     };
     use utoipa_axum::routes;
     OpenApiRouter::with_openapi(document::Document::openapi())
@@ -236,6 +236,11 @@ fn api() -> OpenApiRouter<Api> {
         .routes(routes!(live::live))
         .routes(routes!(audit::list))
         .routes(routes!(audit::verify))
+        .routes(routes!(users::list, users::make))
+        .routes(routes!(users::change))
+        .routes(routes!(users::act))
+        .routes(routes!(tokens::list, tokens::make))
+        .routes(routes!(tokens::revoke))
 }
 
 /// The OpenAPI document, as committed in `docs/openapi.json`.

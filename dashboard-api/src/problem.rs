@@ -12,7 +12,8 @@ use serde_json::{Value, json};
 use store::events::EventsError;
 use store::photos::PhotoError;
 use store::state::{
-    AlarmError, CommandError, HandoverError, MaintenanceError, ReportError, StateError,
+    AccountError, AlarmError, CommandError, HandoverError, MaintenanceError, ReportError,
+    StateError,
 };
 use tracing::error;
 
@@ -64,6 +65,14 @@ impl Problem {
     /// Somebody is, and may not.
     pub(crate) fn forbidden(detail: impl Into<String>) -> Self {
         Self::new(StatusCode::FORBIDDEN, "forbidden", detail)
+    }
+    /// Somebody is, and has to choose another password first.
+    pub(crate) fn owing() -> Self {
+        Self::new(
+            StatusCode::FORBIDDEN,
+            "password_owed",
+            "somebody else has set this password: choose another one first (hint: POST /api/v1/session/password)",
+        )
     }
     /// There is no such thing, or none that the caller may know of.
     pub(crate) fn not_found(what: &str) -> Self {
@@ -160,6 +169,21 @@ impl From<StateError> for Problem {
         match error {
             StateError::Invalid { what } => Self::bad_request(what),
             other => Self::internal(&other),
+        }
+    }
+}
+
+impl From<AccountError> for Problem {
+    fn from(error: AccountError) -> Self {
+        let text = error.to_string();
+        let conflict = |code| Self::new(StatusCode::CONFLICT, code, text.clone());
+        match error {
+            AccountError::NotFound => Self::not_found("user"),
+            AccountError::Exists(_) => conflict("exists"),
+            AccountError::LastAdministrator => conflict("last_administrator"),
+            AccountError::Oneself => conflict("oneself"),
+            AccountError::Invalid { field, what } => Self::unprocessable(field, what),
+            AccountError::State(error) => error.into(),
         }
     }
 }

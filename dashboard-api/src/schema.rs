@@ -11,6 +11,7 @@ pub mod kpi;
 pub mod load;
 pub mod report;
 pub mod roster;
+pub mod users;
 pub mod words;
 
 use std::collections::BTreeMap;
@@ -79,6 +80,8 @@ pub struct Session {
     pub user: User,
     /// Routes that change something and that this role may call, as in `POST /api/v1/alarms/{id}/shelve`.
     pub may_call: Vec<String>,
+    /// What has to be done before anything else: `password` when somebody else has set it.
+    pub owes: Option<String>,
 }
 
 /// Where the caller is logged in.

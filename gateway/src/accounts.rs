@@ -12,6 +12,7 @@ use arc_swap::ArcSwap;
 use domain::place::{Device, Registry};
 use domain::{DepartmentId, DeviceId, Scope, Timestamp, UserId, uplink};
 use rand::RngCore as _;
+pub use store::state::random_password;
 use store::state::{Credential, CredentialKind, NewUser, Role, State, User};
 use tokio_util::sync::CancellationToken;
 use tracing::{error, info};
@@ -208,22 +209,6 @@ pub fn random_secret() -> String {
     let mut bytes = [0; 32];
     rand::rng().fill_bytes(&mut bytes);
     hex::encode(bytes)
-}
-
-/// A password that can be read aloud and typed: 20 of 32 unmistakable characters in groups, 100 random bits.
-pub fn random_password() -> String {
-    const LETTERS: &[u8; 32] = b"abcdefghijkmnpqrstuvwxyz23456789";
-    let mut bytes = [0; 20];
-    rand::rng().fill_bytes(&mut bytes);
-    let letters: Vec<char> = bytes
-        .iter()
-        .map(|b| char::from(LETTERS[usize::from(b % 32)]))
-        .collect();
-    letters
-        .chunks(5)
-        .map(String::from_iter)
-        .collect::<Vec<_>>()
-        .join("-")
 }
 
 /// The account of a device: it speaks below its own topic and hears its own commands, nothing else.

@@ -32,6 +32,7 @@ const KEEPERS: &[&str] = &[
     "administrator",
 ];
 const INSPECTORS: &[&str] = &["station_lead", "auditor", "administrator"];
+const ADMINISTRATORS: &[&str] = &["administrator"];
 const DOERS: &[&str] = &[
     "operator",
     "responder",
@@ -42,7 +43,7 @@ const DOERS: &[&str] = &[
 ];
 
 /// Method, path, who may, and what they then get.
-const ROUTES: [(&str, &str, &[&str], u16); 41] = [
+const ROUTES: [(&str, &str, &[&str], u16); 48] = [
     ("GET", "/api/v1/session", EVERYBODY, 200),
     ("DELETE", "/api/v1/session", EVERYBODY, 204),
     ("GET", "/api/v1/sessions", EVERYBODY, 200),
@@ -161,6 +162,14 @@ const ROUTES: [(&str, &str, &[&str], u16); 41] = [
     ("GET", "/api/v1/live", EVERYBODY, 200),
     ("GET", "/api/v1/audit", INSPECTORS, 200),
     ("POST", "/api/v1/audit/verification", INSPECTORS, 200),
+    ("GET", "/api/v1/users", ADMINISTRATORS, 200),
+    // what it must have is missing
+    ("POST", "/api/v1/users", ADMINISTRATORS, 422),
+    ("PUT", "/api/v1/users/nobody", ADMINISTRATORS, 415),
+    ("POST", "/api/v1/users/nobody/disable", ADMINISTRATORS, 404),
+    ("GET", "/api/v1/tokens", ADMINISTRATORS, 200),
+    ("POST", "/api/v1/tokens", ADMINISTRATORS, 422),
+    ("DELETE", "/api/v1/tokens/none", ADMINISTRATORS, 404),
     ("GET", "/metrics", &["administrator"], 200),
 ];
 

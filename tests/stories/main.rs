@@ -1,5 +1,7 @@
 //! The stories: each file tells one, from the outside, over a real hub.
 
+mod admin_pages;
+mod administration;
 mod alarms;
 mod api;
 mod audit;

@@ -8,14 +8,14 @@ use reqwest::{Method, RequestBuilder, Response};
 use serde_json::{Value, json};
 
 /// A browser as far as the hub can tell: a cookie, and the origin that its pages have.
-struct Browser {
+pub(crate) struct Browser {
     client: reqwest::Client,
     base: String,
-    cookie: Option<String>,
+    pub(crate) cookie: Option<String>,
 }
 
 impl Browser {
-    fn at(hub: &Hub) -> Self {
+    pub(crate) fn at(hub: &Hub) -> Self {
         let client = reqwest::Client::builder()
             .no_proxy()
             .timeout(Duration::from_secs(20))
@@ -29,7 +29,7 @@ impl Browser {
     }
 
     /// A request of this browser that does not say from where it comes.
-    fn bare(&self, method: &str, path: &str) -> RequestBuilder {
+    pub(crate) fn bare(&self, method: &str, path: &str) -> RequestBuilder {
         let method: Method = method.parse().expect("a method");
         let request = self.client.request(method, format!("{}{path}", self.base));
         match &self.cookie {
@@ -38,7 +38,7 @@ impl Browser {
         }
     }
 
-    async fn ask(&mut self, method: &str, path: &str, body: Option<Value>) -> Response {
+    pub(crate) async fn ask(&mut self, method: &str, path: &str, body: Option<Value>) -> Response {
         let mut request = self.bare(method, path).header("origin", &self.base);
         if let Some(body) = body {
             request = request.json(&body);
@@ -51,16 +51,16 @@ impl Browser {
         reply
     }
 
-    async fn status(&mut self, method: &str, path: &str, body: Option<Value>) -> u16 {
+    pub(crate) async fn status(&mut self, method: &str, path: &str, body: Option<Value>) -> u16 {
         self.ask(method, path, body).await.status().as_u16()
     }
 
-    async fn log_in(&mut self, who: &Login) -> u16 {
+    pub(crate) async fn log_in(&mut self, who: &Login) -> u16 {
         let body = json!({"login": who.login, "password": who.password});
         self.status("POST", "/api/v1/session", Some(body)).await
     }
 
-    async fn is_in(&mut self) -> bool {
+    pub(crate) async fn is_in(&mut self) -> bool {
         self.status("GET", "/api/v1/session", None).await == 200
     }
 

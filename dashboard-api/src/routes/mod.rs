@@ -17,6 +17,8 @@ pub(crate) mod photos;
 pub(crate) mod reports;
 pub(crate) mod roster;
 pub(crate) mod session;
+pub(crate) mod tokens;
+pub(crate) mod users;
 
 use axum::Json;
 use axum::http::HeaderMap;

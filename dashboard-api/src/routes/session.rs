@@ -11,7 +11,7 @@ use axum::{Extension, Json};
 use domain::UserId;
 use serde::Deserialize;
 use serde_json::json;
-use store::state::{Origin, SESSION_LIFE, User};
+use store::state::{Origin, Owes, SESSION_LIFE, User};
 use tracing::{info, warn};
 
 use super::reports::address;
@@ -27,8 +27,12 @@ pub(crate) struct LogIn {
     password: String,
 }
 
-fn told(user: &User) -> Json<serde_json::Value> {
-    Json(json!({"user": user, "may_call": access::calls(user.role)}))
+fn told(user: &User, owes: Owes) -> Json<serde_json::Value> {
+    let (calls, owes) = match owes {
+        Owes::Nothing => (access::calls(user.role), None),
+        Owes::Password => (Vec::new(), Some("password")),
+    };
+    Json(json!({"user": user, "may_call": calls, "owes": owes}))
 }
 
 fn set_cookie(api: &Api, secret: &str, seconds: i64) -> HeaderValue {
@@ -99,14 +103,15 @@ pub(crate) async fn log_in(
     };
     let cookie = begin(&api, &user.login, address, &headers).await?;
     info!(user.login = %user.login, "logged in");
-    Ok(([(header::SET_COOKIE, cookie)], told(&user)).into_response())
+    let owes = api.deps.state.owes(&user.login).await?;
+    Ok(([(header::SET_COOKIE, cookie)], told(&user, owes)).into_response())
 }
 
 /// Who is logged in.
 #[utoipa::path(get, path = "/api/v1/session", operation_id = "session", tag = "session",
     responses((status = 200, body = schema::Session), (status = 401, body = schema::Problem)))]
 pub(crate) async fn who(Extension(caller): Extension<Caller>) -> Json<serde_json::Value> {
-    told(&caller.user)
+    told(&caller.user, caller.owes)
 }
 
 /// Log out: the session ends, and its live streams with it.

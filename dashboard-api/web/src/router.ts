@@ -1,5 +1,5 @@
 import { createRouter, createWebHistory } from "vue-router";
-import { restore, user } from "./session";
+import { mayCall, owes, restore, user } from "./session";
 import LiveView from "./views/LiveView.vue";
 import LoginView from "./views/LoginView.vue";
 import MissingView from "./views/MissingView.vue";
@@ -20,7 +20,9 @@ export const router = createRouter({
     { path: "/account", component: () => import("./views/AccountView.vue") },
     { path: "/duty", component: () => import("./views/DutyView.vue") },
     { path: "/reports", component: () => import("./views/ReportsView.vue") },
-    { path: "/admin", redirect: "/admin/audit" },
+    { path: "/admin", redirect: () => (mayCall("POST /api/v1/users") ? "/admin/users" : "/admin/audit") },
+    { path: "/admin/users", component: () => import("./admin/UsersView.vue") },
+    { path: "/admin/tokens", component: () => import("./admin/TokensView.vue") },
     { path: "/admin/audit", component: () => import("./admin/AuditView.vue") },
     { path: "/wall", component: () => import("./wall/WallView.vue") },
     { path: "/:any(.*)*", component: MissingView },
@@ -30,6 +32,8 @@ export const router = createRouter({
 router.beforeEach(async (to) => {
   if (user.value === null) await restore();
   if (user.value === null && to.meta["open"] !== true) return { path: "/login", query: { to: to.fullPath } };
+  // somebody else has set the password: nothing goes before another one
+  if (user.value !== null && owes.value !== null && to.path !== "/account") return "/account";
   if (user.value !== null && to.path === "/login") return "/live";
   return true;
 });

@@ -8,11 +8,14 @@ import { forget, write } from "./prefs";
 export const user = ref<User | null>(null);
 /** The session is over, and the board stays on the screen: the password is asked for over it. */
 export const isLocked = ref(false);
+/** What has to be done before anything else. */
+export const owes = ref<string | null>(null);
 /** Routes that the role may call, as the server's table has them. */
 const calls = ref<ReadonlySet<string>>(new Set());
 
 /** The mark tells the phone page that asking for the account's reports is worth while; it proves nothing. */
-function note(who: User | null, mayCall: readonly string[] = []): void {
+function note(who: User | null, mayCall: readonly string[] = [], owed: string | null = null): void {
+  owes.value = owed;
   calls.value = new Set(mayCall);
   user.value = who;
   isLocked.value = false;
@@ -23,7 +26,7 @@ function note(who: User | null, mayCall: readonly string[] = []): void {
 export async function restore(): Promise<void> {
   try {
     const session = await api.session();
-    note(session.user, session.may_call);
+    note(session.user, session.may_call, session.owes);
   } catch (e) {
     // a server that cannot be reached logs nobody out
     if (user.value === null) note(null);
@@ -38,7 +41,7 @@ export function sessionEnded(): void {
 
 export async function logIn(login: string, password: string): Promise<void> {
   const session = await api.logIn(login, password);
-  note(session.user, session.may_call);
+  note(session.user, session.may_call, session.owes);
 }
 
 /** The same user goes on. */

@@ -3,8 +3,8 @@
 //! A row's hash is SHA-256 over the hash before it and the row as a JSON list. Of a note the row holds a salted digest: deleting the
 //! note (and its salt) leaves a chain that still verifies. The end of the chain is kept apart, so that a cut-off tail shows.
 
-use domain::Timestamp;
 use domain::incident::Step;
+use domain::{Timestamp, UserId};
 use sha2::{Digest as _, Sha256};
 use sqlx::{FromRow, SqliteConnection};
 
@@ -42,7 +42,15 @@ impl Entry {
         }
     }
 
-    /// Something that the administration did, such as a user that was made.
+    /// Something that a person did in the administration.
+    pub(super) fn by(by: &UserId, at: Timestamp, act: &str, object: String, to: String) -> Self {
+        Self {
+            actor: by.to_string(),
+            ..Self::admin(at, act, object, to)
+        }
+    }
+
+    /// Something that the hub did, or whoever sat at its command line, such as a user that was made.
     pub(super) fn admin(at: Timestamp, act: &str, object: String, to: String) -> Self {
         Self {
             at,

@@ -6,6 +6,7 @@
 //!
 //! **Invariant:** a revision is given out inside the transaction that it numbers: the feed is gap-free and in commit order.
 
+mod accounts;
 mod alarm;
 mod alarm_due;
 mod alarms;
@@ -52,6 +53,7 @@ mod token;
 mod user;
 mod view;
 
+pub use accounts::{ACCOUNTS_MAX, AccountAct, AccountError, AccountItem};
 pub use alarm::{AlarmAct, AlarmError, AlarmFilter, AlarmStage, ShelfEnd};
 pub use audit::{AuditBreak, AuditReport};
 pub use audit_list::{AuditFilter, AuditItem};
@@ -79,8 +81,11 @@ pub use report::{
 pub use report_view::{
     FoundReport, IncidentReport, ProgressItem, REPORTS_SHOWN_MAX, ReportItem, ReportState,
 };
-pub use session::{Origin, SESSION_IDLE, SESSION_IDLE_ADMINISTRATOR, SESSION_LIFE, SessionItem};
-pub use user::{NewUser, Role, UnknownRole, User};
+pub use session::{
+    Origin, Owes, SESSION_IDLE, SESSION_IDLE_ADMINISTRATOR, SESSION_LIFE, SessionItem,
+};
+pub use token::{NewToken, TOKEN_DAYS_MAX, TokenItem};
+pub use user::{NewUser, Role, UnknownRole, User, random_password};
 pub use view::{
     AlarmItem, DeviceItem, DeviceState, DueItem, EVENTS_MAX, IncidentItem, IncidentView,
     MaintenanceItem, Moment, QuarantineItem, RAW_BYTES_SHOWN, ShelfItem, TaskItem, TimelineItem,

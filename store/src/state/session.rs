@@ -52,6 +52,25 @@ pub struct SessionItem {
     pub is_own: bool,
 }
 
+/// What somebody who is logged in has to do before anything else.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Owes {
+    /// Nothing.
+    Nothing,
+    /// Somebody else has set the password: another one.
+    Password,
+}
+
+impl Owes {
+    fn new(password: i64) -> Self {
+        if password == 0 {
+            Self::Nothing
+        } else {
+            Self::Password
+        }
+    }
+}
+
 /// For how long a session may lie idle.
 fn idle(role: Role) -> SignedDuration {
     match role {
@@ -87,6 +106,11 @@ impl State {
         .bind(agent)
         .execute(&mut *tx)
         .await?;
+        sqlx::query("UPDATE account SET logged_in_at = $1 WHERE login = $2")
+            .bind(now.as_microsecond())
+            .bind(login.as_str())
+            .execute(&mut *tx)
+            .await?;
         sqlx::query("DELETE FROM session WHERE used_at < $1 OR created_at < $2 OR token_hash = $3")
             .bind(ago(now, SESSION_IDLE))
             .bind(ago(now, SESSION_LIFE))
@@ -105,13 +129,33 @@ impl State {
         Ok(secret)
     }
 
+    /// What somebody has to do before anything else.
+    pub async fn owes(&self, login: &UserId) -> Result<Owes, StateError> {
+        let owes: Option<i64> =
+            sqlx::query_scalar("SELECT owes_password FROM account WHERE login = $1")
+                .bind(login.as_str())
+                .fetch_optional(&self.shared.read)
+                .await?;
+        Ok(Owes::new(owes.unwrap_or_default()))
+    }
+
     /// Whose session this is, if it is not over; notes that it was used.
     pub async fn session_user(
         &self,
         secret: &str,
         now: Timestamp,
     ) -> Result<Option<User>, StateError> {
-        let Some((user, used_at)) = self.session(secret, now).await? else {
+        let caller = self.session_caller(secret, now).await?;
+        Ok(caller.map(|(user, _)| user))
+    }
+
+    /// The same, and what they owe before anything else.
+    pub async fn session_caller(
+        &self,
+        secret: &str,
+        now: Timestamp,
+    ) -> Result<Option<(User, Owes)>, StateError> {
+        let Some((user, used_at, owes)) = self.session(secret, now).await? else {
             return Ok(None);
         };
         if now.duration_since(used_at) >= NOTE_EVERY {
@@ -121,7 +165,7 @@ impl State {
                 .execute(&self.shared.write)
                 .await?;
         }
-        Ok(Some(user))
+        Ok(Some((user, owes)))
     }
 
     /// Whose session this is, if it is not over. To ask is no use of it: a screen that nobody touches does not keep it alive.
@@ -130,31 +174,33 @@ impl State {
         secret: &str,
         now: Timestamp,
     ) -> Result<Option<User>, StateError> {
-        Ok(self.session(secret, now).await?.map(|(user, _)| user))
+        Ok(self.session(secret, now).await?.map(|(user, _, _)| user))
     }
 
     async fn session(
         &self,
         secret: &str,
         now: Timestamp,
-    ) -> Result<Option<(User, Timestamp)>, StateError> {
-        type Columns = (i64, String, String, String, Option<String>, String);
+    ) -> Result<Option<(User, Timestamp, Owes)>, StateError> {
+        type Columns = (i64, String, String, String, Option<String>, String, i64);
         let row: Option<Columns> = sqlx::query_as(
-            "SELECT s.used_at, a.login, a.name, a.role, a.department, a.scope FROM session s JOIN account a ON a.login = s.login
-             WHERE s.token_hash = $1 AND s.created_at >= $2",
+            "SELECT s.used_at, a.login, a.name, a.role, a.department, a.scope, a.owes_password
+             FROM session s JOIN account a ON a.login = s.login
+             WHERE s.token_hash = $1 AND s.created_at >= $2 AND a.disabled_at IS NULL",
         )
         .bind(kept(secret))
         .bind(ago(now, SESSION_LIFE))
         .fetch_optional(&self.shared.read)
         .await?;
-        let Some((used_at, login, name, role, department, scope)) = row else {
+        let Some((used_at, login, name, role, department, scope, owes)) = row else {
             return Ok(None);
         };
         let (user, used_at) = (
             user(&login, name, &role, department.as_ref(), &scope)?,
             time(used_at)?,
         );
-        Ok((now.duration_since(used_at) <= idle(user.role)).then_some((user, used_at)))
+        let owes = Owes::new(owes);
+        Ok((now.duration_since(used_at) <= idle(user.role)).then_some((user, used_at, owes)))
     }
 
     /// A user's sessions that are not over, the latest used first. `own` is the secret of the one that asks.
@@ -228,7 +274,7 @@ impl State {
     }
 }
 
-fn ago(now: Timestamp, span: SignedDuration) -> i64 {
+pub(super) fn ago(now: Timestamp, span: SignedDuration) -> i64 {
     now.as_microsecond()
         .saturating_sub(i64::try_from(span.as_micros()).unwrap_or(i64::MAX))
 }

@@ -113,7 +113,8 @@ pub struct NewUser {
 }
 
 impl State {
-    /// Makes a user, or replaces one: the sessions of the former end.
+    /// Makes a user, or replaces one: the sessions of the former end, and they may log in whatever was said of them before. From the command
+    /// line this is the way back in when no administrator can.
     ///
     /// # Errors
     /// [`StateError::Invalid`] for a password or name of the wrong length, an unknown department, or a scope that names
@@ -121,11 +122,7 @@ impl State {
     pub async fn put_user(&self, new: NewUser, at: Timestamp) -> Result<(), StateError> {
         let NewUser { user, password } = new;
         check(&user.login, &password)?;
-        if user.name.is_empty() || user.name.chars().count() > NAME_CHARS_MAX {
-            return Err(StateError::invalid(format!(
-                "a name has 1 to {NAME_CHARS_MAX} characters"
-            )));
-        }
+        check_name(&user.name).map_err(StateError::invalid)?;
         if let Some(unknown) = user
             .department
             .as_ref()
@@ -142,7 +139,8 @@ impl State {
         sqlx::query(
             "INSERT INTO account (login, name, role, department, password_hash, created_at, scope) VALUES ($1, $2, $3, $4, $5, $6, $7)
              ON CONFLICT (login) DO UPDATE SET name = excluded.name, role = excluded.role, department = excluded.department,
-               password_hash = excluded.password_hash, scope = excluded.scope",
+               password_hash = excluded.password_hash, scope = excluded.scope,
+               disabled_at = NULL, owes_password = 0",
         )
         .bind(user.login.as_str())
         .bind(&user.name)
@@ -180,7 +178,7 @@ impl State {
         check(login, &password)?;
         let hash = self.hashing(move || hash(&password)).await??;
         let mut tx = self.begin().await?;
-        sqlx::query("UPDATE account SET password_hash = $1 WHERE login = $2")
+        sqlx::query("UPDATE account SET password_hash = $1, owes_password = 0 WHERE login = $2")
             .bind(hash)
             .bind(login.as_str())
             .execute(&mut *tx)
@@ -211,7 +209,8 @@ impl State {
             return Ok(None);
         }
         let row: Option<Columns> = sqlx::query_as(
-            "SELECT login, name, role, department, scope, password_hash FROM account WHERE login = $1",
+            "SELECT login, name, role, department, scope, password_hash FROM account
+             WHERE login = $1 AND disabled_at IS NULL",
         )
         .bind(login)
         .fetch_optional(&self.shared.read)
@@ -242,6 +241,11 @@ impl State {
             .collect()
     }
 
+    /// What is kept of a password.
+    pub(super) async fn hash(&self, password: String) -> Result<String, StateError> {
+        self.hashing(move || hash(&password)).await?
+    }
+
     /// CPU work on a blocking thread, a few at a time.
     async fn hashing<T: Send + 'static>(
         &self,
@@ -258,6 +262,29 @@ impl State {
             .await
             .map_err(|e| failed(e.to_string()))
     }
+}
+
+/// Whether a person can be called so.
+pub(super) fn check_name(name: &str) -> Result<(), String> {
+    if name.trim().is_empty() || name.chars().count() > NAME_CHARS_MAX {
+        return Err(format!("a name has 1 to {NAME_CHARS_MAX} characters"));
+    }
+    Ok(())
+}
+
+/// A password that can be read aloud and typed: 20 of 32 unmistakable characters in groups, 100 random bits.
+pub fn random_password() -> String {
+    const LETTERS: &[u8; 32] = b"abcdefghijkmnpqrstuvwxyz23456789";
+    let bytes: [u8; 20] = rand::random();
+    let letters: Vec<char> = bytes
+        .iter()
+        .map(|b| char::from(LETTERS[usize::from(b % 32)]))
+        .collect();
+    letters
+        .chunks(5)
+        .map(String::from_iter)
+        .collect::<Vec<_>>()
+        .join("-")
 }
 
 pub(super) fn user(

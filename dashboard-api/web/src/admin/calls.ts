@@ -4,8 +4,13 @@ import type { components } from "../api/schema";
 import type { Page } from "../manage/merged";
 
 type Schemas = components["schemas"];
+export type Role = Schemas["Role"];
 export type AuditItem = Schemas["AuditItem"];
 export type AuditVerification = Schemas["AuditVerification"];
+export type Account = Schemas["Account"];
+export type UserDone = Schemas["UserDone"];
+export type Token = Schemas["Token"];
+export type UserAct = "disable" | "enable" | "reset_password" | "reset_second_factor" | "end_sessions";
 
 export interface AuditQuery {
   from?: string;
@@ -21,4 +26,13 @@ export const calls = {
   audit: (query: AuditQuery, cursor: string | null): Promise<Page<AuditItem>> =>
     answered(client.GET("/api/v1/audit", { params: { query: { limit: 200, ...query, ...at(cursor) } } })),
   verify: (): Promise<AuditVerification> => answered(client.POST("/api/v1/audit/verification")),
+  users: (): Promise<Schemas["Users"]> => answered(client.GET("/api/v1/users")),
+  makeUser: (body: Schemas["NewUserBody"]): Promise<UserDone> => answered(client.POST("/api/v1/users", { body })),
+  changeUser: (login: string, body: Schemas["UserBody"]): Promise<UserDone> =>
+    answered(client.PUT("/api/v1/users/{login}", { params: { path: { login } }, body })),
+  actOnUser: (login: string, act: UserAct): Promise<UserDone> =>
+    answered(client.POST("/api/v1/users/{login}/{act}", { params: { path: { login, act } } })),
+  tokens: (): Promise<Schemas["Tokens"]> => answered(client.GET("/api/v1/tokens")),
+  makeToken: (body: Schemas["NewTokenBody"]): Promise<Schemas["TokenMade"]> => answered(client.POST("/api/v1/tokens", { body })),
+  revokeToken: (id: string): Promise<void> => answered(client.DELETE("/api/v1/tokens/{id}", { params: { path: { id } } })),
 };

@@ -39,6 +39,7 @@ export const en: Record<keyof typeof zh, string> = {
   "account.rule": "At least 12 characters, and more than the account name. All other devices are logged out.",
   "account.change": "Change",
   "account.changed": "Password changed, other devices are logged out",
+  "account.owes": "An administrator has set this password. Choose one that only you know; everything else comes after that.",
   "account.differ": "The two new passwords differ",
   "account.wrong": "The current password is wrong",
   "account.weak": "The new password is not good enough",

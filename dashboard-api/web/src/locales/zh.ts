@@ -38,6 +38,7 @@ export const zh = {
   "account.rule": "至少 12 个字符，不能以账号为主。修改后其他设备全部下线。",
   "account.change": "修改",
   "account.changed": "密码已修改，其他设备已下线",
+  "account.owes": "密码是管理员设定的，请先改为只有您本人知道的密码，然后才能继续。",
   "account.differ": "两次输入的新密码不同",
   "account.wrong": "当前密码不正确",
   "account.weak": "新密码不符合要求",

@@ -118,7 +118,7 @@ async fn a_scope_comes_with_whatever_somebody_is_known_by_and_stands_in_the_audi
         state.verify_password("li", "correct horse").await,
         state.session_user(&session, at(1)).await,
         state.session_holder(&session, at(1)).await,
-        state.token_user(&token.expect("made")).await,
+        state.token_user(&token.expect("made"), at(1)).await,
     ] {
         assert_eq!(known.expect("answers"), Some(narrow.clone()));
     }
@@ -363,8 +363,14 @@ async fn a_token_stands_for_its_user_until_revoked() {
         .await
         .expect("made");
     assert!(token.starts_with("jm_") && token.len() == 67, "{token}");
-    assert_eq!(state.token_user(&token).await.expect("answers"), Some(li()));
-    assert_eq!(state.token_user("jm_00").await.expect("answers"), None);
+    assert_eq!(
+        state.token_user(&token, at(1)).await.expect("answers"),
+        Some(li())
+    );
+    assert_eq!(
+        state.token_user("jm_00", at(1)).await.expect("answers"),
+        None
+    );
     assert!(
         state
             .create_token(&"zhou".parse().expect("login"), "x", at(0))
@@ -376,7 +382,10 @@ async fn a_token_stands_for_its_user_until_revoked() {
         .await
         .expect("revoked");
     assert_eq!(
-        (gone, state.token_user(&token).await.expect("answers")),
+        (
+            gone,
+            state.token_user(&token, at(1)).await.expect("answers")
+        ),
         (1, None)
     );
     assert_eq!(state.verify_audit().await.expect("reads").broken, None);

@@ -1,6 +1,7 @@
 //! Stories over a real file: each test has a directory of its own.
 
 mod accounts;
+mod administration;
 mod audit;
 mod batches;
 mod commands;
