@@ -163,6 +163,10 @@ try {
   await desk.says('notice', '现场尚未恢复正常')
   console.log('CLEAR')
   await desk.wait(drawer('[data-lasting="false"]'))
+  // what the detector measured, as a line and as numbers
+  await desk.wait(`${byTest('readings')}:not([data-points="0"]) canvas`)
+  expect('a reading in the table', (await desk.page.textContent(byTest('readings-table'))).includes('9'), true)
+
   // taken back within five seconds nothing has happened, and what was typed is there again
   await desk.say('r', 'resolve', '油烟散了')
   await desk.wait(`${byTest('outbox')}[data-stage="held"]`)
