@@ -230,6 +230,27 @@ try {
   await desk.press('Enter')
   await desk.wait(`${byTest('task')}[data-department="traffic"]`)
 
+  // where it is: the building's badge, the list beside the plan, and back to the incident; a choice in one is a choice in the other
+  const map = (more = '') => `${byTest('map-page')}${more}`
+  await desk.press('m')
+  await desk.wait(`${byTest('plan-badge')}[data-severity="P1"]`)
+  await desk.page.click(byTest('map-line'))
+  await desk.wait(byTest('plan-halo'))
+  await desk.page.screenshot({ path: `${artefacts}/map-quarter.png` })
+  await desk.press('Escape')
+  await desk.page.focus(byTest('plan-badge'))
+  await desk.press('Enter')
+  await desk.wait(map('[data-building]'))
+  await desk.page.focus(byTest('plan-pin'))
+  await desk.press('Enter')
+  await desk.wait(`${map('[data-picked]')} ${byTest('map-line')}[aria-pressed="true"]`)
+  await desk.page.screenshot({ path: `${artefacts}/map-building.png` })
+  await desk.page.click(byTest('layer-fire'))
+  await desk.page.waitForSelector(byTest('plan-pin'), { state: 'detached', timeout: patience })
+  await desk.page.click(byTest('layer-fire'))
+  await desk.page.click(byTest('map-open'))
+  await desk.wait(drawer(`[data-id="${second}"]`))
+
   // two people close a P1 by force
   const lead = await open('lead')
   await lead.open(second)
