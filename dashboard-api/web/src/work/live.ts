@@ -11,7 +11,7 @@ import { newKey } from "../phone/random";
 import { type Asked, type Words, ask, asking, holderOf, settled } from "./ask";
 import { type Kept, type Names, forgetKept, readKept, writeKept } from "./kept";
 import * as server from "./server";
-import { type Held, type Job, type WorkVerb, hold, jobsOf } from "./tasks";
+import { type Held, type Job, type WorkVerb, hold, isTheirs, jobsOf } from "./tasks";
 
 /** `feed`: changes come by themselves; `polls`: the list is asked for; `off`: neither. */
 export type Line = "feed" | "polls" | "off";
@@ -25,7 +25,7 @@ const KEEP_MS = 5000;
 /** Incidents read at a time. */
 const READERS = 4;
 const FEED_ROWS = ["alarm", "device", "maintenance", "quarantine", "notification", "storm"] as const;
-const MAY_ACT = new Set(["operator", "responder", "station_lead", "property_manager", "administrator"]);
+const MAY_ACT = new Set(["operator", "responder", "station_lead", "property_manager", "grid_captain", "administrator"]);
 
 export const user = shallowRef<User | null>(null);
 /** False until it is known whether somebody is logged in. */
@@ -53,7 +53,11 @@ export const notices = shallowRef<ReadonlyMap<string, Notice>>(new Map());
 
 export const me = computed(() => user.value?.login ?? "");
 export const mayAct = computed(() => user.value !== null && MAY_ACT.has(user.value.role));
-export const jobs = computed(() => jobsOf(held.value.values(), department.value, me.value));
+export const jobs = computed(() => {
+  const all = jobsOf(held.value.values(), department.value, me.value);
+  // what lies in another micro-grid is another captain's
+  return user.value?.role === "grid_captain" ? all.filter(isTheirs) : all;
+});
 
 let source: EventSource | null = null;
 let last = 0;

@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import { incident, task } from "./sample";
-import { clocksOf, hold, jobsOf, mustWait, ringing, verbsFor } from "./tasks";
+import { clocksOf, hold, isTheirs, jobsOf, mustWait, ringing, verbsFor } from "./tasks";
 
 const jobs = (all: ReturnType<typeof incident>[]) => jobsOf(all.map(hold), "fire", "mao");
 const order = (all: ReturnType<typeof incident>[]) => jobs(all).map(({ held }) => held.id);
@@ -62,4 +62,11 @@ test("what the phone does not show it does not keep", () => {
   expect(held.timeline).toHaveLength(12);
   expect(held.timeline.at(-1)?.note).toBe("39");
   expect(Object.keys(held)).not.toContain("events");
+});
+
+test("a grid captain acts where the server lets them: on the lead's part, or on a department's by name", () => {
+  const may = (department: string | null) => ({ verb: "claim" as const, department, reason: null, holder: null });
+  const parts = [task({ department: "fire", lead: true }), task({ id: "tsk_2", department: "police", lead: false })];
+  const theirs = (list: ReturnType<typeof may>[], department: string) => isTheirs(jobsOf([hold(incident("i", parts, { may: list }))], department, "zhou")[0]!);
+  expect([theirs([may(null)], "fire"), theirs([may(null)], "police"), theirs([may("police")], "police"), theirs([], "fire")]).toEqual([true, false, true, false]);
 });

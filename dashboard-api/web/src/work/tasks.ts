@@ -1,8 +1,8 @@
 /** What a department has to do: its tasks in order, how long there is, and what may be asked of each. */
-import type { Incident, IncidentItem, Severity, Task, TaskState, TimelineEntry, Verb } from "../api/types";
+import type { Incident, IncidentItem, May, Severity, Task, TaskState, TimelineEntry, Verb } from "../api/types";
 
 /** What the phone keeps of an incident. */
-export type Held = IncidentItem & { tasks: Task[]; timeline: TimelineEntry[] };
+export type Held = IncidentItem & { tasks: Task[]; timeline: TimelineEntry[]; may: May[] };
 
 /** Of the timeline the latest. */
 const TIMELINE_ROWS = 12;
@@ -77,6 +77,12 @@ export function verbsFor({ task }: Job, me: string): WorkVerb[] {
   if (task.state === "dispatched") return ["claim", "hand_back"];
   if (task.holder !== me) return [];
   return task.state === "claimed" ? ["arrive", "progress", "resolve", "hand_back"] : ["resolve", "progress", "hand_back"];
+}
+
+/** Whether the server lets this user act on the task at all: a grid captain acts in the own micro-grid, on whichever department's part. */
+export function isTheirs({ held, task }: Job): boolean {
+  const isOf = ({ department }: May) => department === task.department || (department === null && task.lead);
+  return held.may.some((one) => isOf(one) && (VERBS as readonly Verb[]).includes(one.verb));
 }
 
 /** The lead's "done" ends the incident: while a device says that it goes on, the server refuses. */
