@@ -6,6 +6,7 @@
 pub mod access;
 mod auth;
 mod document;
+mod door;
 mod mask;
 mod problem;
 mod proxied;
@@ -15,7 +16,6 @@ mod throttle;
 mod ui;
 mod xlsx;
 
-use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -29,7 +29,6 @@ use domain::{Timestamp, UserId};
 use store::events::EventStore;
 use store::photos::Room as Photos;
 use store::state::{KpiSettings, State};
-use tokio::net::TcpListener;
 use tokio::sync::{Semaphore, watch};
 use tokio_util::sync::CancellationToken;
 use tower_http::catch_panic::CatchPanicLayer;
@@ -37,6 +36,7 @@ use tower_http::set_header::SetResponseHeaderLayer;
 use utoipa::OpenApi as _;
 use utoipa_axum::router::OpenApiRouter;
 
+pub use door::{DOOR_STREAMS_MAX, Door, DoorStream, Io, Stream};
 pub use problem::Problem;
 pub use proxied::Proxies;
 pub use routes::enrolment::EnrolError;
@@ -145,8 +145,10 @@ pub struct Deps {
     pub clock: Arc<dyn Fn() -> Timestamp + Send + Sync>,
     /// How key figures are weighed.
     pub kpi: KpiSettings,
-    /// A proxy in front speaks HTTPS: cookies get `Secure`.
+    /// The port itself or a proxy in front speaks HTTPS: cookies get `Secure`.
     pub behind_https: bool,
+    /// Seconds for which browsers refuse plain HTTP; 0 when nothing is said of it.
+    pub hsts_s: u64,
     /// The proxies whose word about who asked is taken.
     pub trusted_proxies: Proxies,
 }
@@ -266,6 +268,7 @@ pub fn router(deps: Deps, stop: CancellationToken) -> Router {
         verifying: Arc::new(Semaphore::new(VERIFIED_MAX)),
         stop,
     };
+    let hsts = api_state.deps.hsts_s;
     let (routes, document) = api().split_for_parts();
     let document = document::whole(document).to_json().unwrap_or_default();
     let served = move || {
@@ -282,7 +285,7 @@ pub fn router(deps: Deps, stop: CancellationToken) -> Router {
     let fixed = |name: HeaderName, value: &'static str| {
         SetResponseHeaderLayer::if_not_present(name, HeaderValue::from_static(value))
     };
-    Router::new()
+    let router = Router::new()
         .merge(guarded)
         .route("/healthz", axum::routing::get(routes::ops::healthz))
         .route("/readyz", axum::routing::get(routes::ops::readyz))
@@ -301,22 +304,28 @@ pub fn router(deps: Deps, stop: CancellationToken) -> Router {
             "camera=(), geolocation=(), microphone=(), payment=()",
         ))
         .layer(middleware::from_fn_with_state(proxies, proxied::see_through))
-        .with_state(api_state)
+        .with_state(api_state);
+    if hsts == 0 {
+        return router;
+    }
+    let told = HeaderValue::from_str(&format!("max-age={hsts}")).expect("digits are a header");
+    router.layer(SetResponseHeaderLayer::if_not_present(
+        header::STRICT_TRANSPORT_SECURITY,
+        told,
+    ))
 }
 
 /// Serves until `stop`; then live streams end and open requests get a few seconds.
 ///
 /// # Errors
 /// A socket that fails for good.
-pub async fn serve(
-    listener: TcpListener,
-    deps: Deps,
-    stop: CancellationToken,
-) -> anyhow::Result<()> {
-    let app = router(deps, stop.clone()).into_make_service_with_connect_info::<SocketAddr>();
+pub async fn serve(door: Door, deps: Deps, stop: CancellationToken) -> anyhow::Result<()> {
+    let app = router(deps, stop.clone())
+        .layer(middleware::from_fn(door::addressed))
+        .into_make_service_with_connect_info::<door::Peer>();
     let waiting = stop.clone();
     let server =
-        axum::serve(listener, app).with_graceful_shutdown(async move { waiting.cancelled().await });
+        axum::serve(door, app).with_graceful_shutdown(async move { waiting.cancelled().await });
     let late = async {
         stop.cancelled().await;
         tokio::time::sleep(DRAIN).await;

@@ -110,6 +110,9 @@ pub struct Tls {
 #[expect(missing_docs, reason = "as above")]
 pub struct Http {
     pub listen: SocketAddr,
+    pub certificate_file: PathBuf,
+    pub key_file: PathBuf,
+    pub hsts_s: u64,
     pub behind_https: bool,
     pub trusted_proxies: Proxies,
 }
@@ -445,9 +448,27 @@ fn check(config: &Config) -> anyhow::Result<()> {
     in_range("kpi.seats", config.kpi.seats, 1, 1000)?;
     config.kpi.check()?;
     check_tls(config)?;
+    check_https(&config.http)?;
     if !config.influx.url.is_empty() && config.influx.token_file.as_os_str().is_empty() {
         bail!(
             "`influx.url` is set and `influx.token_file` is not (hint: a file, mode 0600, with the API token)"
+        );
+    }
+    Ok(())
+}
+
+/// What the settings of the dashboard's own HTTPS say of each other; the files are read later.
+fn check_https(http: &Http) -> anyhow::Result<()> {
+    let (certificate, key) = (&http.certificate_file, &http.key_file);
+    let is_set = |path: &Path| !path.as_os_str().is_empty();
+    if is_set(certificate) != is_set(key) {
+        bail!(
+            "only one of `http.certificate_file` and `http.key_file` is set (hint: HTTPS needs both; `gateway certificate self-signed` makes both)"
+        );
+    }
+    if http.hsts_s > 0 && !is_set(certificate) && !http.behind_https {
+        bail!(
+            "`http.hsts_s` is set and nothing speaks HTTPS (hint: set `http.certificate_file`, or `http.behind_https` for a proxy in front)"
         );
     }
     Ok(())
@@ -557,6 +578,11 @@ mod tests {
                 "[tls]\nclient_ca_file = \"ca\"",
                 "`tls.client_certificates` is off",
             ),
+            (
+                "[http]\nkey_file = \"k\"",
+                "only one of `http.certificate_file`",
+            ),
+            ("[http]\nhsts_s = 1", "nothing speaks HTTPS"),
             (
                 "[influx]\nurl = \"http://127.0.0.1:1\"",
                 "influx.token_file",

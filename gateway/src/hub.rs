@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context as _, bail};
+use dashboard_api::Door;
 use domain::alarm::flood::Seats;
 use domain::place::Registry;
 use domain::rule::{Engine, RuleBook, RuleError, RuleSet};
@@ -31,7 +32,9 @@ use crate::disk::Disk;
 use crate::enrolment::Enrolment;
 use crate::exchange::Exchange;
 use crate::lifecycle::{self, Lifecycle};
-use crate::listener::{self, Endpoint, Kind, ListenerStats, Origins, Tls, TlsFiles};
+use crate::listener::{
+    self, ClientCertificates, Endpoint, Kind, ListenerStats, Origins, Tls, TlsFiles,
+};
 use crate::marker::{Marker, Said};
 use crate::ops::Ops;
 use crate::pipeline::detect::{CONSUMER, Detector};
@@ -41,7 +44,7 @@ use crate::probe::Probe;
 use crate::registry::keep::Keeper;
 use crate::rules::Follow;
 use crate::screen::Screen;
-use crate::{dispatch, embedded, feed, forget, set_back};
+use crate::{dispatch, embedded, feed, forget, https, set_back};
 
 /// How often the journal is told what nobody needs any more.
 const RELEASE_EVERY: Duration = Duration::from_secs(5);
@@ -304,6 +307,8 @@ pub struct Running {
     pub mqtt: SocketAddr,
     /// Where browsers connect.
     pub http: SocketAddr,
+    /// What is spoken there: `http` or `https`.
+    pub scheme: &'static str,
     /// Counters of the pipeline.
     pub stats: Arc<Stats>,
     /// Counters of the listener.
@@ -331,11 +336,33 @@ pub fn tls(config: &Config) -> anyhow::Result<Option<Arc<Tls>>> {
         (if_set(&settings.client_ca_file), if_set(&settings.crl_file))
     };
     let files = TlsFiles {
+        section: "tls",
         certificate: settings.certificate_file.clone(),
         key: settings.key_file.clone(),
         client_certificates: settings.client_certificates,
         client_ca,
         crl,
+    };
+    let tls = Tls::load(files).map_err(|e| Misconfigured::new(&e))?;
+    Ok(Some(Arc::new(tls)))
+}
+
+/// The TLS of the dashboard's port, if it speaks it itself.
+///
+/// # Errors
+/// [`Misconfigured`]: a file is missing or bad, or they do not fit together.
+pub fn https(config: &Config) -> anyhow::Result<Option<Arc<Tls>>> {
+    let http = &config.http;
+    if http.certificate_file.as_os_str().is_empty() {
+        return Ok(None);
+    }
+    let files = TlsFiles {
+        section: "http",
+        certificate: http.certificate_file.clone(),
+        key: http.key_file.clone(),
+        client_certificates: ClientCertificates::Off,
+        client_ca: None,
+        crl: None,
     };
     let tls = Tls::load(files).map_err(|e| Misconfigured::new(&e))?;
     Ok(Some(Arc::new(tls)))
@@ -400,7 +427,7 @@ pub async fn serve(
     } else {
         None
     };
-    let tls = tls(config)?;
+    let (tls, secure) = (tls(config)?, https(config)?);
     let endpoints = endpoints(config, tls.as_ref()).await?;
     let mqtt_address = endpoints[0].listener.local_addr()?;
     let http = bind("http.listen", config.http.listen).await?;
@@ -572,9 +599,21 @@ pub async fn serve(
         clock: ticking(clock),
         kpi: config.kpi_settings(),
         trusted_proxies: config.http.trusted_proxies.clone(),
-        behind_https: config.http.behind_https,
+        behind_https: config.http.behind_https || secure.is_some(),
+        hsts_s: config.http.hsts_s,
     };
-    life.spawn("dashboard", dashboard_api::serve(http, deps, life.stop()));
+    let is_secure = secure.is_some();
+    let door = match secure {
+        None => Door::Plain(http),
+        Some(tls) => {
+            let (out, streams) = https::channel();
+            let accepting = https::accept(http, Arc::clone(&tls), out, life.stop());
+            life.spawn("https", accepting);
+            life.spawn("https files", tls.watch(TLS_LOOK_EVERY, life.stop()));
+            Door::Secure(http_address, streams)
+        }
+    };
+    life.spawn("dashboard", dashboard_api::serve(door, deps, life.stop()));
     let disk = Disk::new(
         &config.data.dir,
         config.data.budget_bytes,
@@ -589,6 +628,7 @@ pub async fn serve(
         let probe = Probe {
             mqtt: mqtt_address,
             http: http_address,
+            secure: is_secure.then(https::own_client),
             secret: probe_secret,
             every: Duration::from_secs(config.probe.every_s),
             journal: journal.clone(),
@@ -603,6 +643,7 @@ pub async fn serve(
     Ok(Running {
         mqtt: mqtt_address,
         http: http_address,
+        scheme: if is_secure { "https" } else { "http" },
         stats,
         listener: listener_stats,
     })

@@ -3,6 +3,7 @@
 pub mod accounts;
 pub mod adapters;
 pub mod authority;
+pub mod certificate;
 pub mod clock;
 pub mod config;
 pub mod demo;
@@ -12,6 +13,7 @@ pub mod enrolment;
 pub mod exchange;
 pub mod feed;
 mod forget;
+pub mod https;
 pub mod hub;
 pub mod kpi;
 pub mod lifecycle;

@@ -1,4 +1,4 @@
-//! The command line: `run`, `demo`, `check`, `rules check|test|backtest`, `journal verify`, `clock show|repair`, `audit verify`, `kpi`, `user add`,
+//! The command line: `run`, `demo`, `check`, `rules check|test|backtest`, `journal verify`, `clock show|repair`, `audit verify`, `kpi`, `user add`, `certificate self-signed`,
 //! `credential add|invite|revoke|list`, `registry export|import|unpack`.
 //!
 //! Exit codes: 0 all is well, 1 something failed (with `demo --for`: messages were lost), 64 the configuration is wrong.
@@ -15,7 +15,7 @@ use domain::kpi::By;
 use domain::place::TableKind;
 use domain::{DepartmentId, RuleId, Scope, SiteId, Timestamp};
 use gateway::registry::{Mark, Then};
-use gateway::{accounts, config, demo, hub, kpi, registry, rules, set_back};
+use gateway::{accounts, certificate, config, demo, hub, kpi, registry, rules, set_back};
 
 /// `EX_USAGE` of sysexits.h: the command or the configuration is wrong; starting again will not help.
 const EXIT_USAGE: u8 = 64;
@@ -71,6 +71,11 @@ enum Command {
     User {
         #[command(subcommand)]
         command: UserCommand,
+    },
+    /// A certificate for the dashboard's own HTTPS.
+    Certificate {
+        #[command(subcommand)]
+        command: CertificateCommand,
     },
     /// MQTT accounts of devices and integrations.
     Credential {
@@ -252,6 +257,19 @@ enum UserCommand {
 }
 
 #[derive(Subcommand)]
+enum CertificateCommand {
+    /// Make `hub.pem` and `hub.key`, for a LAN without an authority, and say what to put into the configuration.
+    SelfSigned {
+        /// A host name or address as it stands in the browser; may be given several times.
+        #[arg(long = "name", required = true)]
+        names: Vec<String>,
+        /// The folder that the files go into.
+        #[arg(long, default_value = ".")]
+        dir: PathBuf,
+    },
+}
+
+#[derive(Subcommand)]
 enum CredentialCommand {
     /// Make an account with a random secret, which is printed once. A device's name is its id in the registry.
     Add {
@@ -373,6 +391,9 @@ async fn run(command: Command) -> ExitCode {
             }
             Err(e) => return usage(Err(e)),
         },
+        Command::Certificate {
+            command: CertificateCommand::SelfSigned { names, dir },
+        } => certificate::self_signed(&dir, &names, Timestamp::now()).map(|said| print!("{said}")),
         Command::Credential { command } => match credential(command).await {
             Ok(outcome) => outcome,
             Err(e) => return usage(Err(e)),

@@ -1,13 +1,15 @@
 //! The self-probe: a client of the hub inside the hub, on a thread of its own with blocking sockets, that goes the whole way every few
 //! seconds. A process that is alive and deaf looks well to whoever watches processes; it does not to this.
 
-use std::io::{Read as _, Write as _};
+use std::io::{self, Read as _, Write as _};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpStream};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, bail, ensure};
 use store::journal::Journal;
+use tokio_rustls::rustls::pki_types::ServerName;
+use tokio_rustls::rustls::{ClientConfig, ClientConnection, StreamOwned};
 use tokio_util::sync::CancellationToken;
 use tracing::{error, warn};
 
@@ -28,6 +30,8 @@ pub struct Probe {
     pub mqtt: SocketAddr,
     /// The dashboard.
     pub http: SocketAddr,
+    /// With what it is asked when it speaks TLS.
+    pub secure: Option<Arc<ClientConfig>>,
     /// Secret of the hub's own account, good for this run.
     pub secret: String,
     /// Time from one probe to the next.
@@ -131,7 +135,7 @@ impl Probe {
             );
             std::thread::park_timeout(Duration::from_millis(5));
         }
-        ask(local(self.http)).context("dashboard")
+        ask(local(self.http), self.secure.as_ref()).context("dashboard")
     }
 }
 
@@ -209,8 +213,17 @@ fn packet(first: u8, body: &[u8]) -> anyhow::Result<Vec<u8>> {
     Ok(out)
 }
 
-fn ask(address: SocketAddr) -> anyhow::Result<()> {
-    let mut socket = connect(address)?;
+fn ask(address: SocketAddr, secure: Option<&Arc<ClientConfig>>) -> anyhow::Result<()> {
+    let socket = connect(address)?;
+    let Some(config) = secure else {
+        return healthy(socket, address);
+    };
+    let name = ServerName::IpAddress(address.ip().into());
+    let client = ClientConnection::new(Arc::clone(config), name)?;
+    healthy(StreamOwned::new(client, socket), address)
+}
+
+fn healthy(mut socket: impl io::Read + io::Write, address: SocketAddr) -> anyhow::Result<()> {
     write!(
         socket,
         "GET /healthz HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n"

@@ -18,6 +18,7 @@ mod duty_book;
 mod enrolment;
 mod figure_pages;
 mod flood;
+mod https;
 mod kill9;
 mod kpi;
 mod live;

@@ -170,7 +170,10 @@ fn start_fleet(
 }
 
 fn greet(running: &Running, secrets: &Secrets, options: &Options) {
-    println!("Jiming 鸡鸣 is up: open http://{}", running.http);
+    println!(
+        "Jiming 鸡鸣 is up: open {}://{}",
+        running.scheme, running.http
+    );
     println!("devices connect to mqtt://{}", running.mqtt);
     println!(
         "log-ins (all of them, with API tokens, in {}):",

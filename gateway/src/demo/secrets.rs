@@ -129,7 +129,7 @@ impl Secrets {
     /// Writes `demo.json`: whoever waits for the demo finds it complete or not at all.
     pub(super) fn tell(&self, path: &Path, running: &Running) -> anyhow::Result<()> {
         let told = Told {
-            http: format!("http://{}", running.http),
+            http: format!("{}://{}", running.scheme, running.http),
             mqtt: format!("mqtt://{}", running.mqtt),
             secrets: self,
         };

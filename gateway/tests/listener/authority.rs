@@ -104,6 +104,7 @@ impl Authority {
         let hub = self.issue("hub", 1);
         let is_off = client_certificates == ClientCertificates::Off;
         TlsFiles {
+            section: "tls",
             certificate: self.put("hub.pem", &hub.certificate),
             key: self.put("hub.key", &hub.key),
             client_certificates,

@@ -35,6 +35,8 @@ pub enum ClientCertificates {
 /// Where the parts of a TLS configuration lie. All are PEM.
 #[derive(Debug, Clone)]
 pub struct TlsFiles {
+    /// Part of the configuration that names them, for what is said of them: `tls` or `http`.
+    pub section: &'static str,
     /// The hub's certificate, then those that link it to its authority.
     pub certificate: PathBuf,
     /// Its private key; nobody but the owner may read the file.
@@ -49,8 +51,9 @@ pub struct TlsFiles {
 
 /// A file that cannot be used, and why.
 #[derive(Debug, thiserror::Error)]
-#[error("`tls.{setting}` {path}: {what}")]
+#[error("`{section}.{setting}` {path}: {what}")]
 pub struct BadFile {
+    section: &'static str,
     setting: &'static str,
     path: String,
     what: String,
@@ -115,6 +118,11 @@ impl TlsFiles {
 
     /// Reads and checks all files.
     pub(super) fn load(&self) -> Result<Loaded, BadFile> {
+        let section = self.section;
+        self.load_all().map_err(|e| BadFile { section, ..e })
+    }
+
+    fn load_all(&self) -> Result<Loaded, BadFile> {
         let mut digest = Sha256::new();
         let mut read = |setting, path: &Path| {
             let bytes = read(setting, path)?;
@@ -199,6 +207,7 @@ impl TlsFiles {
 
 fn bad(setting: &'static str, path: &Path, what: &str) -> BadFile {
     BadFile {
+        section: "tls",
         setting,
         path: path.display().to_string(),
         what: what.to_owned(),

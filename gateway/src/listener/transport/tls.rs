@@ -166,6 +166,19 @@ impl Tls {
         Ok((session, certificate))
     }
 
+    /// The server's part of the handshake of a port that asks for no certificate.
+    pub(crate) async fn serve(
+        self: &Arc<Self>,
+        socket: tokio::net::TcpStream,
+    ) -> Result<dashboard_api::Stream, String> {
+        match self.accept(socket).await {
+            Ok((session, _)) => Ok(Box::new(session)),
+            Err(Refused::Certificate(what) | Refused::Tls(what) | Refused::WebSocket(what)) => {
+                Err(what)
+            }
+        }
+    }
+
     /// Counts a session in, unless its certificate was revoked while its handshake ran.
     fn enter(self: &Arc<Self>, id: CertificateId) -> Option<Cut> {
         let mut live = self.live.lock();
@@ -325,6 +338,7 @@ mod tests {
         let private = std::fs::Permissions::from_mode(0o600);
         std::fs::set_permissions(&key, private).expect("set");
         let files = TlsFiles {
+            section: "tls",
             certificate,
             key,
             client_certificates: ClientCertificates::Off,
