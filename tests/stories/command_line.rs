@@ -449,7 +449,7 @@ async fn a_table_goes_out_to_a_spreadsheet_and_comes_back() {
         "{outcome:?}"
     );
     let outcome = registry(&import).await;
-    assert!(outcome.stdout.contains("at its next start"), "{outcome:?}");
+    assert!(outcome.stdout.contains("within seconds"), "{outcome:?}");
     let outcome = registry(&import).await;
     assert!(outcome.stdout.contains("nothing changes"), "{outcome:?}");
     let outcome = run("gateway", &["check", "--config", &config]).await;
