@@ -1,51 +1,31 @@
 // The incident drawer in a real browser: an incident's whole life by keyboard alone, three roles with what each may do, two people where
-// two are needed, and somebody who was faster. Called by tests/stories/browser.rs: `node drawer.mjs URL USERS ARTEFACTS`, USERS as in demo.json.
+// two are needed, and somebody who was faster. Called by tests/stories/browser.rs: `node drawer.mjs URL USERS`, USERS as in demo.json.
 // A word on a line asks the story for what the devices do next.
-import { chromium } from 'playwright-core'
+import { artefacts, byTest, expect, live, story } from './kit.mjs'
 
-const [base, told, artefacts] = process.argv.slice(2)
+const [base, told] = process.argv.slice(2)
 const users = Object.fromEntries(JSON.parse(told).map((user) => [user.login, user]))
-const patience = 20_000
-const byTest = (id) => `[data-testid="${id}"]`
 const drawer = (more = '') => `${byTest('drawer')}${more}`
 
-const browser = await chromium.launch({
-  executablePath: process.env.CHROMIUM ?? '/usr/bin/chromium',
-  args: ['--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run', '--disable-background-networking',
-    '--disable-component-update', '--disable-sync'],
-})
-const problems = []
-const pages = {}
-
-function expect(what, is, should) {
-  if (JSON.stringify(is) !== JSON.stringify(should)) throw new Error(`${what}: ${JSON.stringify(is)} instead of ${JSON.stringify(should)}`)
-}
-
-/** Logs in by keyboard. */
-async function open(login) {
-  const context = await browser.newContext({ viewport: { width: 1920, height: 1080 }, locale: 'zh-CN' })
-  const page = (pages[login] = await context.newPage())
-  page.on('pageerror', (error) => problems.push(`${login}: ${error}`))
-  await page.goto(base, { timeout: patience })
+/** Logs in by keyboard, in a browser of one's own. */
+async function sit(open, login) {
+  const page = await open()
+  await page.goto(base)
   await page.focus(byTest('login-name'))
   await page.keyboard.type(login)
   await page.keyboard.press('Tab')
   await page.keyboard.type(users[login].password)
   await page.keyboard.press('Enter')
-  await page.waitForSelector(`${byTest('live-indicator')}[data-state="live"]`, { timeout: patience })
-  // answers with 4xx are part of the story; the browser logs them all the same
-  page.on('console', (message) => {
-    if (message.type() === 'error' && !/status of 4/.test(message.text())) problems.push(`${login}: ${message.text()}`)
-  })
+  await live(page)
   return hand(page)
 }
 
 /** What a person at the keyboard can do. */
 function hand(page) {
   const press = (key) => page.keyboard.press(key)
-  const wait = (selector) => page.waitForSelector(selector, { timeout: patience })
+  const wait = (selector) => page.waitForSelector(selector)
   const says = (id, text) =>
-    page.waitForFunction(([id, text]) => document.querySelector(id)?.textContent.includes(text), [byTest(id), text], { timeout: patience })
+    page.waitForFunction(([id, text]) => document.querySelector(id)?.textContent.includes(text), [byTest(id), text])
   return {
     page, press, wait, says,
     verbs: async () => {
@@ -83,7 +63,7 @@ function hand(page) {
         await page.keyboard.type(note)
       }
       await press('Enter')
-      await page.waitForSelector(byTest(`${verb}-form`), { state: 'detached', timeout: patience })
+      await page.waitForSelector(byTest(`${verb}-form`), { state: 'detached' })
     },
   }
 }
@@ -91,7 +71,7 @@ function hand(page) {
 async function newest(who, severity, known) {
   const fits = ([row, severity, known]) =>
     [...document.querySelectorAll(`${row}[data-severity="${severity}"]`)].map((one) => one.dataset.id).find((id) => !known.includes(id))
-  const found = await who.page.waitForFunction(fits, [byTest('incident-row'), severity, known], { timeout: patience })
+  const found = await who.page.waitForFunction(fits, [byTest('incident-row'), severity, known])
   return found.jsonValue()
 }
 
@@ -110,11 +90,12 @@ async function asks(login, id, verb) {
     told = await answer.text()
     if (!told.includes('version_conflict')) break
   }
-  problems.push(`${verb} by ${login}: ${told}`)
+  throw new Error(`${verb} by ${login}: ${told}`)
 }
 
-try {
-  const desk = await open('wanglei')
+await story('drawer', base, async ({ open, allow }) => {
+  allow(/status of 4/) // answers with 4xx are part of the story
+  const desk = await sit(open, 'wanglei')
   console.log('FIRE')
   const fire = await newest(desk, 'P1', [])
 
@@ -195,7 +176,7 @@ try {
   }
 
   // a responder sees less, and is faster
-  const crew = await open('fire')
+  const crew = await sit(open, 'fire')
   console.log('FIRE AGAIN')
   const second = await newest(crew, 'P1', [fire])
   await crew.open(second)
@@ -246,13 +227,13 @@ try {
   await desk.wait(`${map('[data-picked]')} ${byTest('map-line')}[aria-pressed="true"]`)
   await desk.page.screenshot({ path: `${artefacts}/map-building.png` })
   await desk.page.click(byTest('layer-fire'))
-  await desk.page.waitForSelector(byTest('plan-pin'), { state: 'detached', timeout: patience })
+  await desk.page.waitForSelector(byTest('plan-pin'), { state: 'detached' })
   await desk.page.click(byTest('layer-fire'))
   await desk.page.click(byTest('map-open'))
   await desk.wait(drawer(`[data-id="${second}"]`))
 
   // two people close a P1 by force
-  const lead = await open('lead')
+  const lead = await sit(open, 'lead')
   await lead.open(second)
   await lead.say('q', 'force_close', '传感器损坏，已断电')
   await lead.wait(drawer('[data-state="dispatched"]'))
@@ -312,7 +293,7 @@ try {
   await desk.page.waitForFunction(([row, doors]) => {
     const all = [...document.querySelectorAll(row)].map((one) => one.dataset.id).filter((id) => doors.includes(id))
     return all.length === 3
-  }, [byTest('incident-row'), doors], { timeout: patience })
+  }, [byTest('incident-row'), doors])
   const inOrder = await desk.page.$$eval(byTest('incident-row'), (all, doors) => all.map((one) => one.dataset.id).filter((id) => doors.includes(id)), doors)
   for (let n = 0; n < 60; n++) {
     if ((await desk.page.$(row(inOrder[0], '[aria-selected="true"]'))) !== null) break
@@ -336,14 +317,4 @@ try {
   await desk.wait(row(inOrder[1], '[data-acknowledged="true"]:not(.asked)'))
   await desk.press('a')
   await desk.wait(row(inOrder[2], '[data-acknowledged="true"]'))
-
-  if (problems.length > 0) throw new Error(`the browser complained:\n${problems.join('\n')}`)
-  console.log('DONE')
-} catch (error) {
-  for (const [login, page] of Object.entries(pages)) await page.screenshot({ path: `${artefacts}/drawer-failed-${login}.png` }).catch(() => {})
-  console.error(problems.join('\n'))
-  console.error(error)
-  process.exitCode = 1
-} finally {
-  await browser.close()
-}
+})

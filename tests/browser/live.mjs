@@ -1,43 +1,32 @@
-// Several tabs of one browser at the board. Called by tests/stories/live.rs: `node live.mjs URL LOGIN PASSWORD ARTEFACTS`.
+// Several tabs of one browser at the board. Called by tests/stories/live.rs: `node live.mjs URL LOGIN PASSWORD`.
 // Says READY when the first tab is live; then each line of its input is asked for, and answered by one line of JSON.
 import { createInterface } from 'node:readline'
-import { chromium } from 'playwright-core'
+import { artefacts, byTest, enter, live, story } from './kit.mjs'
 
-const [base, login, password, artefacts] = process.argv.slice(2)
-const patience = 30_000
-const byTest = (id) => `[data-testid="${id}"]`
+const [base, login, password] = process.argv.slice(2)
 
-const browser = await chromium.launch({
-  executablePath: process.env.CHROMIUM ?? '/usr/bin/chromium',
-  args: ['--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run', '--disable-background-networking',
-    '--disable-component-update', '--disable-sync', '--autoplay-policy=no-user-gesture-required'],
-})
-const context = await browser.newContext({ viewport: { width: 1920, height: 1080 }, locale: 'zh-CN' })
 // what a tab sounds, in hertz
-await context.addInitScript(() => {
+function listen() {
   window.sounded = []
   const start = OscillatorNode.prototype.start
   OscillatorNode.prototype.start = function (...when) {
     window.sounded.push(Math.round(this.frequency.value))
     return start.apply(this, when)
   }
-})
-const tabs = []
-
-async function live(page, is = 'live') {
-  await page.waitForSelector(`${byTest('live-indicator')}[data-state="${is}"]`, { timeout: patience })
 }
+const tabs = []
+let context
 
-async function open() {
+async function another() {
   const page = await context.newPage()
   tabs.push(page)
-  await page.goto(base, { timeout: patience })
-  return page
+  await page.goto(base)
+  await live(page)
 }
 
 const asked = {
   tabs: async (n) => {
-    while (tabs.length < Number(n)) await live(await open())
+    while (tabs.length < Number(n)) await another()
     return tabs.length
   },
   state: async (is) => {
@@ -84,23 +73,18 @@ const asked = {
   },
 }
 
-try {
+const switches = ['--autoplay-policy=no-user-gesture-required']
+const quiet = /status of 401|ERR_|Failed to load/ // lines that are cut and a session that ends are the story
+await story('live', base, async ({ open, allow }) => {
+  allow(quiet)
   const page = await open()
-  await page.fill(byTest('login-name'), login)
-  await page.fill(byTest('login-password'), password)
-  await page.click(byTest('login-submit'))
-  await live(page)
+  context = page.context()
+  await context.addInitScript(listen)
+  tabs.push(page)
+  await enter(page, base, { login, password })
   console.log('READY')
   for await (const line of createInterface({ input: process.stdin })) {
     const [what, ...rest] = line.split(' ')
     console.log(JSON.stringify(await asked[what](...rest)))
   }
-} catch (error) {
-  await tabs[0]?.screenshot({ path: `${artefacts}/live-failed.png` }).catch(() => {})
-  console.error(error)
-  process.exitCode = 1
-} finally {
-  await browser.close()
-  // an input that nobody reads any more would keep it waiting
-  process.exit()
-}
+}, { patience: 30_000, more: switches })

@@ -1,82 +1,36 @@
 // A property manager goes through the pages, in a real browser: what must be there is there, by keyboard too, and a window is planned.
-// Called by tests/stories/manager_pages.rs: `node manager.mjs URL LOGIN PASSWORD ARTEFACTS DEVICE`. DEVICE has sent something unreadable.
+// Called by tests/stories/manager_pages.rs: `node manager.mjs URL LOGIN PASSWORD DEVICE`. DEVICE has sent something unreadable.
 import { readFile } from 'node:fs/promises'
-import { createRequire } from 'node:module'
-import { chromium } from 'playwright-core'
+import { artefacts, byTest, desk, enter, must, small, story } from './kit.mjs'
+import { barriers, tooWide } from './inspect.mjs'
 
-const [base, login, password, artefacts, device] = process.argv.slice(2)
-const patience = 20_000
-const byTest = (id) => `[data-testid="${id}"]`
-const axe = await readFile(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8')
-const tags = ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa', 'best-practice']
+const [base, login, password, device] = process.argv.slice(2)
 
-const browser = await chromium.launch({
-  executablePath: process.env.CHROMIUM ?? '/usr/bin/chromium',
-  args: ['--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run', '--disable-background-networking',
-    '--disable-component-update', '--disable-sync'],
-})
-const page = await browser.newPage({ viewport: { width: 1920, height: 1080 }, locale: 'zh-CN', acceptDownloads: true })
-const problems = []
-page.on('console', (message) => message.type() === 'error' && problems.push(message.text()))
-page.on('pageerror', (error) => problems.push(String(error)))
-page.on('request', (request) => {
-  if (!request.url().startsWith(base) && !/^(data|blob):/.test(request.url())) problems.push(`request outside: ${request.url()}`)
-})
-
-const must = (is, what) => {
-  if (!is) throw new Error(what)
-}
-const see = (selector) => page.waitForSelector(selector, { timeout: patience })
-/** A link of the bar, as a manager goes there. */
-async function go(path) {
-  await page.click(`header.top a[href="${path}"]`)
-  await page.waitForURL((url) => url.pathname === path, { timeout: patience })
-}
-
-/** Neither the page nor a table's row is wider than what there is for it. */
-async function fits(name) {
-  const over = await page.evaluate(() => ({
-    page: document.documentElement.scrollWidth - window.innerWidth,
-    rows: Math.max(0, ...[...document.querySelectorAll('.managed .row')].map((row) => row.scrollWidth - row.clientWidth)),
-  }))
-  must(over.page <= 0 && over.rows <= 0, `${name} is too wide at ${page.viewportSize().width}: ${JSON.stringify(over)}`)
-}
-
-/** Nothing that axe finds, in both themes; the small screen scrolls nowhere sideways; a picture of each. */
-async function look(name) {
-  for (const theme of ['dark', 'light']) {
-    await page.evaluate((to) => (document.documentElement.dataset.theme = to), theme)
-    // past the colour transitions, if there are any
-    await page.evaluate(() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done))))
-    if (!(await page.evaluate(() => 'axe' in window))) await page.evaluate(axe)
-    const found = await page.evaluate(async (tags) => {
-      const result = await window.axe.run(document, { runOnly: { type: 'tag', values: tags } })
-      return result.violations.map((v) => `${v.id}: ${v.nodes.map((n) => n.target.join(' ')).slice(0, 4).join(' | ')}`)
-    }, tags)
-    must(found.length === 0, `axe on ${name}, ${theme}:\n${found.join('\n')}`)
-    for (const [width, height] of [[1920, 1080], [1366, 768]]) {
-      await page.setViewportSize({ width, height })
-      await fits(name)
-      await page.screenshot({ path: `${artefacts}/manager-${name}-${theme}-${width}.png` })
-    }
-    await page.setViewportSize({ width: 1920, height: 1080 })
+await story('manager', base, async ({ open }) => {
+  const page = await open({ acceptDownloads: true })
+  const see = (selector) => page.waitForSelector(selector)
+  /** A link of the bar, as a manager goes there. */
+  async function go(path) {
+    await page.click(`header.top a[href="${path}"]`)
+    await page.waitForURL((url) => url.pathname === path)
   }
-  await page.evaluate(() => (document.documentElement.dataset.theme = 'dark'))
-}
 
-/** The bytes of what a button hands over as a file. */
-async function download(button) {
-  const [file] = await Promise.all([page.waitForEvent('download', { timeout: patience }), page.click(button)])
-  return readFile(await file.path())
-}
+  /** Nothing that axe finds, nothing too wide on the small screen; a picture. Themes, languages and sizes: screens.mjs. */
+  async function look(name) {
+    await page.setViewportSize(small)
+    const wrong = [...(await barriers(page)), ...(await tooWide(page))]
+    must(wrong.length === 0, `${name}:\n${wrong.join('\n')}`)
+    await page.screenshot({ path: `${artefacts}/manager-${name}.png` })
+    await page.setViewportSize(desk)
+  }
 
-try {
-  await page.goto(base, { timeout: patience })
-  await page.fill(byTest('login-name'), login)
-  await page.fill(byTest('login-password'), password)
-  problems.length = 0 // the 401 that sends a stranger to the log-in page is logged by the browser
-  await page.click(byTest('login-submit'))
-  await see(`${byTest('live-indicator')}[data-state="live"]`)
+  /** The bytes of what a button hands over as a file. */
+  async function download(button) {
+    const [file] = await Promise.all([page.waitForEvent('download'), page.click(button)])
+    return readFile(await file.path())
+  }
+
+  await enter(page, base, { login, password })
 
   // the registry: filters narrow it down, the keys choose, Enter opens
   await go('/devices')
@@ -90,7 +44,7 @@ try {
   await page.waitForFunction(([row, id]) => {
     const found = [...document.querySelectorAll(row)]
     return found.length === 1 && found[0].dataset.id === id
-  }, [byTest('device-row'), device], { timeout: patience })
+  }, [byTest('device-row'), device])
   must(page.url().includes(device), 'the filters are not in the address')
   const ledger = (await download(byTest('csv'))).toString('utf8')
   must(ledger.startsWith('\ufeff') && ledger.trimEnd().split('\r\n').length === 2, 'the file does not hold the row that is shown')
@@ -140,7 +94,7 @@ try {
   await see(byTest('history-row'))
   await page.fill(byTest('filter-device'), device)
   await page.click(byTest('ask'))
-  await page.waitForFunction((row) => document.querySelectorAll(row).length > 0, byTest('history-row'), { timeout: patience })
+  await page.waitForFunction((row) => document.querySelectorAll(row).length > 0, byTest('history-row'))
   await page.locator(byTest('history-row')).first().click()
   await see(`${byTest('history-detail')} dl`)
   await look('history')
@@ -159,25 +113,4 @@ try {
   await see(byTest('quarantine-hint'))
   must((await page.textContent(byTest('raw-hex'))).startsWith('0000  '), 'the bytes are not shown')
   await look('quarantine')
-
-  // the same in English
-  await page.click('header.top button[lang="en"]')
-  for (const path of ['/devices', '/alarms', '/maintenance', '/history', '/quarantine']) {
-    await go(path)
-    await see('main h1')
-    must(!/[\u4e00-\u9fff]/.test(await page.textContent('main h1')), `the heading of ${path} is not in English`)
-    await page.setViewportSize({ width: 1366, height: 768 })
-    await fits(`${path} in English`)
-    await page.screenshot({ path: `${artefacts}/manager${path.replace('/', '-')}-en-1366.png` })
-    await page.setViewportSize({ width: 1920, height: 1080 })
-  }
-  must(problems.length === 0, `the browser complained:\n${problems.join('\n')}`)
-  console.log('DONE')
-} catch (error) {
-  await page.screenshot({ path: `${artefacts}/manager-failed.png` }).catch(() => {})
-  console.error(problems.join('\n'))
-  console.error(error)
-  process.exitCode = 1
-} finally {
-  await browser.close()
-}
+})

@@ -1,10 +1,7 @@
 //! The board in a real browser (headless Chromium): an operator sees a smoke alarm appear without a reload and handles it by keyboard;
 //! three roles do in the drawer what each may, from the first word to the last.
 
-use std::io::{BufRead as _, BufReader};
-use std::process::{Command, Stdio};
-
-use blackbox::{Device, Hub, artefacts, publish, repository};
+use blackbox::{Browser, Device, Hub, publish};
 use serde_json::{Value, json};
 
 #[tokio::test]
@@ -12,21 +9,11 @@ async fn an_operator_handles_a_smoke_alarm_by_keyboard() {
     let dir = tempfile::tempdir().expect("a directory");
     let hub = Hub::start(dir.path()).await;
     let operator = hub.demo.user("operator");
-    let mut browser = Command::new("node")
-        .arg(repository().join("tests/browser/board.mjs"))
-        .args([&hub.demo.http, &operator.login, &operator.password])
-        .arg(artefacts())
-        .stdout(Stdio::piped())
-        .spawn()
-        .expect("node runs");
-    let mut said = BufReader::new(browser.stdout.take().expect("piped"))
-        .lines()
-        .map_while(Result::ok);
-    assert_eq!(
-        said.next().as_deref(),
-        Some("READY"),
-        "the board is live after logging in"
+    let mut browser = Browser::start(
+        "board",
+        &[&hub.demo.http, &operator.login, &operator.password],
     );
+    browser.says("READY");
 
     let detector = hub.demo.device("fire_sensor").clone();
     let smoke = |phase: &str| {
@@ -38,19 +25,9 @@ async fn an_operator_handles_a_smoke_alarm_by_keyboard() {
         assert!(sent.status.success());
     };
     smoke("raised");
-    assert_eq!(
-        said.next().as_deref(),
-        Some("ON SCENE"),
-        "see artefacts/board-failed.png"
-    );
+    browser.says("ON SCENE");
     smoke("cleared"); // before that it cannot be resolved
-
-    assert_eq!(
-        said.next().as_deref(),
-        Some("DONE"),
-        "see artefacts/board-failed.png"
-    );
-    assert!(browser.wait().expect("node ends").success());
+    browser.done();
 
     let api = hub.api("administrator");
     let all = api.items("/api/v1/incidents").await.expect("incidents");
@@ -68,16 +45,8 @@ async fn three_roles_take_incidents_through_their_whole_life_by_keyboard() {
     let hub = Hub::start(dir.path()).await;
     let told = std::fs::read(dir.path().join("demo.json")).expect("demo.json");
     let told: Value = serde_json::from_slice(&told).expect("is JSON");
-    let mut browser = Command::new("node")
-        .arg(repository().join("tests/browser/drawer.mjs"))
-        .args([hub.demo.http.clone(), told["users"].to_string()])
-        .arg(artefacts())
-        .stdout(Stdio::piped())
-        .spawn()
-        .expect("node runs");
-    let said = BufReader::new(browser.stdout.take().expect("piped"))
-        .lines()
-        .map_while(Result::ok);
+    let users = told["users"].to_string();
+    let mut browser = Browser::start("drawer", &[&hub.demo.http, &users]);
     let devices = &hub.demo.devices;
     // far apart: two detectors of one compartment would be one confirmed fire
     let mut detectors = devices.iter().filter(|d| d.class == "fire_sensor");
@@ -97,28 +66,20 @@ async fn three_roles_take_incidents_through_their_whole_life_by_keyboard() {
         );
         assert!(sent.status.success());
     };
-    let mut words = Vec::new();
-    for word in said {
-        match word.as_str() {
-            "FIRE" => sends(first, "fire.smoke", "raised"),
-            "CLEAR" => sends(first, "fire.smoke", "cleared"),
-            "FIRE AGAIN" => sends(second, "fire.smoke", "raised"),
-            "DOOR" => sends(hub.demo.device("access"), "access.forced_open", "raised"),
-            "DOORS" => {
-                let doors = devices.iter().filter(|d| d.class == "access");
-                for door in doors.skip(1).take(3) {
-                    sends(door, "access.forced_open", "raised");
-                }
-            }
-            _ => {}
-        }
-        words.push(word);
+    browser.says("FIRE");
+    sends(first, "fire.smoke", "raised");
+    browser.says("CLEAR");
+    sends(first, "fire.smoke", "cleared");
+    browser.says("FIRE AGAIN");
+    sends(second, "fire.smoke", "raised");
+    browser.says("DOOR");
+    sends(hub.demo.device("access"), "access.forced_open", "raised");
+    browser.says("DOORS");
+    let doors = devices.iter().filter(|d| d.class == "access");
+    for door in doors.skip(1).take(3) {
+        sends(door, "access.forced_open", "raised");
     }
-    assert!(
-        browser.wait().expect("node ends").success(),
-        "after {words:?}"
-    );
-    assert_eq!(words.last().map(String::as_str), Some("DONE"));
+    browser.done();
     let all = hub
         .api("auditor")
         .items("/api/v1/incidents?limit=100")

@@ -1,9 +1,8 @@
 //! The duty book and the reports in a real browser (headless Chromium): what two people sign there is what the API tells afterwards.
 
-use std::process::Command;
 use std::time::Duration;
 
-use blackbox::{Hub, artefacts, eventually, publish, repository};
+use blackbox::{Browser, Hub, eventually, publish};
 use serde_json::json;
 
 #[tokio::test]
@@ -31,19 +30,9 @@ async fn a_shift_is_handed_over_and_its_figures_are_read_in_the_browser() {
     )
     .await;
     let (outgoing, incoming) = (hub.demo.user("operator"), hub.demo.user("station_lead"));
-    let browser = Command::new("node")
-        .arg(repository().join("tests/browser/figures.mjs"))
-        .arg(&hub.demo.http)
-        .arg(artefacts())
-        .args([&outgoing.login, &outgoing.password])
-        .args([&incoming.login, &incoming.password])
-        .output()
-        .expect("node runs");
-    assert!(
-        browser.status.success(),
-        "see artefacts/figures-failed.png: {}",
-        String::from_utf8_lossy(&browser.stderr)
-    );
+    let both = [outgoing, incoming].map(|u| [u.login.as_str(), u.password.as_str()]);
+    let arguments = [&[hub.demo.http.as_str()], both[0].as_slice(), &both[1]].concat();
+    Browser::start("figures", &arguments).done();
     let handovers = api.items("/api/v1/handovers").await.expect("handovers");
     assert_eq!(handovers.len(), 1);
     let done = &handovers[0];

@@ -1,60 +1,20 @@
 //! Ten tabs of one browser (headless Chromium) over a wire that is cut, goes dead, and a hub that is killed: one stream, nothing lost,
 //! no row of what is over, and a feed that says nothing is told in red and by sound.
 
-use std::io::{BufRead as _, BufReader, Write as _};
 use std::path::Path;
-use std::process::{Child, ChildStdout, Command, Stdio};
 use std::time::Duration;
 
-use blackbox::{Api, Device, Hub, Proxy, artefacts, eventually, publish, repository};
+use blackbox::{Api, Browser, Device, Hub, Proxy, eventually, publish};
 use serde_json::{Value, json};
 
 const TABS: usize = 10;
 const CUT: Duration = Duration::from_secs(4);
 
-/// The browser's side: asks in lines, answers in lines.
-struct Browser {
-    child: Child,
-    said: BufReader<ChildStdout>,
-}
-
-impl Browser {
-    fn start(base: &str, login: &str, password: &str) -> Self {
-        let mut child = Command::new("node")
-            .arg(repository().join("tests/browser/live.mjs"))
-            .args([base, login, password])
-            .arg(artefacts())
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .spawn()
-            .expect("node runs");
-        let said = BufReader::new(child.stdout.take().expect("piped"));
-        let mut browser = Self { child, said };
-        assert_eq!(browser.line(), "READY", "the board is live");
-        browser
-    }
-
-    fn line(&mut self) -> String {
-        let mut line = String::new();
-        self.said.read_line(&mut line).expect("reads");
-        line.trim().to_owned()
-    }
-
-    /// Blocks its thread for as long as the browser takes: the hub is a process of its own, the wire runs on other threads.
-    fn ask(&mut self, what: &str) -> Value {
-        let stdin = self.child.stdin.as_mut().expect("piped");
-        writeln!(stdin, "{what}").expect("is there");
-        let answer = tokio::task::block_in_place(|| self.line());
-        serde_json::from_str(&answer)
-            .unwrap_or_else(|_| panic!("`{what}`: {answer:?}, see artefacts/live-failed.png"))
-    }
-}
-
-impl Drop for Browser {
-    fn drop(&mut self) {
-        drop(self.child.stdin.take()); // the end of its input ends it
-        let _ = self.child.wait();
-    }
+/// Tabs at the board of one browser, the first of them logged in and live.
+fn tabs(base: &str, login: &str, password: &str) -> Browser {
+    let mut browser = Browser::start("live", &[base, login, password]);
+    browser.says("READY");
+    browser
 }
 
 async fn streams(hub: &Hub) -> Option<u64> {
@@ -147,7 +107,7 @@ async fn ten_tabs_over_a_bad_wire_have_one_stream_and_the_hubs_board() {
         .cloned()
         .collect();
     let mut fresh = detectors.iter();
-    let mut browser = Browser::start(&wire.base(), &operator.login, &operator.password);
+    let mut browser = tabs(&wire.base(), &operator.login, &operator.password);
     assert_eq!(browser.ask(&format!("tabs {TABS}")), TABS);
     eventually(
         "ten tabs have one stream",
@@ -267,7 +227,7 @@ async fn a_board_whose_session_ends_stays_and_asks_for_the_password() {
     let hub = Hub::start(dir.path()).await;
     let api = hub.api("operator");
     let operator = hub.demo.user("operator").clone();
-    let mut browser = Browser::start(&hub.demo.http, &operator.login, &operator.password);
+    let mut browser = tabs(&hub.demo.http, &operator.login, &operator.password);
     browser.ask("tabs 2");
     let mut detectors = hub.demo.devices.iter().filter(|d| d.class == "fire_sensor");
     smoke(&hub, detectors.next().expect("one"), "before", "raised");

@@ -1,9 +1,7 @@
 //! A property manager in a real browser (headless Chromium): registry, alarms, maintenance, history and quarantine, each by keyboard,
 //! in both themes and languages, with nothing that axe finds.
 
-use std::process::Command;
-
-use blackbox::{Hub, artefacts, publish, repository};
+use blackbox::{Browser, Hub, publish};
 
 #[tokio::test]
 async fn a_property_manager_goes_through_the_pages() {
@@ -17,16 +15,6 @@ async fn a_property_manager_goes_through_the_pages() {
     assert!(sent.status.success());
     hub.api("administrator").incident_of("HUB1").await;
 
-    let out = Command::new("node")
-        .arg(repository().join("tests/browser/manager.mjs"))
-        .args([&hub.demo.http, &manager.login, &manager.password])
-        .arg(artefacts())
-        .arg(&detector.id)
-        .output()
-        .expect("node runs");
-    assert!(
-        out.status.success(),
-        "see artefacts/manager-failed.png: {}",
-        String::from_utf8_lossy(&out.stderr)
-    );
+    let (login, password) = (&manager.login, &manager.password);
+    Browser::start("manager", &[&hub.demo.http, login, password, &detector.id]).done();
 }

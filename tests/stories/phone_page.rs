@@ -1,10 +1,7 @@
 //! A responder of the micro fire station with a phone (headless Chromium): a smoke alarm comes, is claimed on a line that breaks, and resolved
 //! after the smoke has cleared; the list stays readable without a line, and a claim that comes late does not win.
 
-use std::io::{BufRead as _, BufReader, Write as _};
-use std::process::{Command, Stdio};
-
-use blackbox::{Hub, artefacts, publish, repository};
+use blackbox::{Browser, Hub, publish};
 use serde_json::{Value, json};
 
 #[tokio::test]
@@ -16,25 +13,10 @@ async fn a_responder_handles_a_smoke_alarm_on_a_phone_with_a_poor_line() {
     let fire = users.iter().find(|u| u.login == "fire");
     let fire = fire.expect("the fire station's responder");
     let detector = hub.demo.device("fire_sensor").clone();
-    let mut browser = Command::new("node")
-        .arg(repository().join("tests/browser/work.mjs"))
-        .args([&hub.demo.http, &fire.login, &fire.password, &detector.id])
-        .arg(artefacts())
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .spawn()
-        .expect("node runs");
-    let mut line = browser.stdin.take().expect("piped");
-    let mut said = BufReader::new(browser.stdout.take().expect("piped"))
-        .lines()
-        .map_while(Result::ok);
-    let mut wait_for = |word: &str| {
-        assert_eq!(
-            said.next().as_deref(),
-            Some(word),
-            "see artefacts/work-failed.png"
-        );
-    };
+    let mut browser = Browser::start(
+        "work",
+        &[&hub.demo.http, &fire.login, &fire.password, &detector.id],
+    );
     let smoke = |id: &str, phase: &str| {
         let told = json!({"id": id, "kind": "fire.smoke", "phase": phase, "attrs": {"level": 9}});
         let topic = detector.event_topic("fire.smoke");
@@ -48,11 +30,11 @@ async fn a_responder_handles_a_smoke_alarm_on_a_phone_with_a_poor_line() {
         all.into_iter().filter(ours).collect::<Vec<_>>()
     };
 
-    wait_for("READY");
+    browser.says("READY");
     smoke("first", "raised");
-    wait_for("ON SCENE");
+    browser.says("ON SCENE");
     smoke("over", "cleared"); // before that it cannot be resolved
-    wait_for("RESOLVED");
+    browser.says("RESOLVED");
     let found = incidents().await;
     assert_eq!(found.len(), 1, "{found:?}");
     assert_eq!(found[0]["state"], "resolved");
@@ -67,14 +49,13 @@ async fn a_responder_handles_a_smoke_alarm_on_a_phone_with_a_poor_line() {
     assert_eq!(claims, 1, "sent twice, it happened once: {whole}");
 
     smoke("again", "raised");
-    wait_for("LATE");
+    browser.says("LATE");
     let open = incidents().await;
     let open = open.iter().find(|i| i["state"] == "dispatched");
     let id = open.expect("it smokes again")["id"].clone();
     let id = id.as_str().expect("an id");
     api.advance(id, "claim", json!({"department": "fire"}))
         .await;
-    line.write_all(b"the line is back\n").expect("node listens");
-    wait_for("DONE");
-    assert!(browser.wait().expect("node ends").success());
+    browser.tell("the line is back");
+    browser.done();
 }

@@ -1,11 +1,9 @@
 //! A resident with a phone on a poor line (headless Chromium): the report outlasts a reload without a network, arrives once, is followed to
 //! its end, and opens again when the reporter is not satisfied. A grid captain reports under the own name and finds it on another device.
 
-use std::io::{BufRead as _, BufReader};
-use std::process::{Command, Stdio};
 use std::time::Duration;
 
-use blackbox::{Hub, artefacts, eventually, repository};
+use blackbox::{Browser, Hub, eventually};
 use serde_json::json;
 
 #[tokio::test]
@@ -14,23 +12,10 @@ async fn a_report_without_a_network_arrives_once_and_opens_again_when_nobody_is_
     let hub = Hub::start(dir.path()).await;
     let api = hub.api("administrator");
     let captain = hub.demo.user("grid_captain");
-    let mut browser = Command::new("node")
-        .arg(repository().join("tests/browser/report.mjs"))
-        .args([&hub.demo.http, &captain.login, &captain.password])
-        .arg(artefacts())
-        .stdout(Stdio::piped())
-        .spawn()
-        .expect("node runs");
-    let mut said = BufReader::new(browser.stdout.take().expect("piped"))
-        .lines()
-        .map_while(Result::ok);
-    let mut wait_for = |word: &str| {
-        assert_eq!(
-            said.next().as_deref(),
-            Some(word),
-            "see artefacts/report-failed.png"
-        );
-    };
+    let mut browser = Browser::start(
+        "report",
+        &[&hub.demo.http, &captain.login, &captain.password],
+    );
     let reported = || async {
         let all = api.items("/api/v1/incidents?limit=200").await;
         let mut all = all.expect("incidents");
@@ -38,12 +23,12 @@ async fn a_report_without_a_network_arrives_once_and_opens_again_when_nobody_is_
         all
     };
 
-    wait_for("READY");
-    wait_for("KEPT");
+    browser.says("READY");
+    browser.says("KEPT");
     assert!(reported().await.is_empty(), "there is no network yet");
 
     // the answer to its first sending got lost
-    wait_for("SENT");
+    browser.says("SENT");
     let found = reported().await;
     assert_eq!(found.len(), 1, "{found:?}");
     assert_eq!(found[0]["count"], 1, "{found:?}");
@@ -56,7 +41,7 @@ async fn a_report_without_a_network_arrives_once_and_opens_again_when_nobody_is_
     api.advance(id, "resolve", done).await;
     api.advance(id, "close", json!({})).await;
 
-    wait_for("REOPENED");
+    browser.says("REOPENED");
     let path = format!("/api/v1/incidents/{id}");
     let now = eventually(
         "the incident is open again",
@@ -70,8 +55,7 @@ async fn a_report_without_a_network_arrives_once_and_opens_again_when_nobody_is_
     assert_eq!(now["satisfaction"], "dissatisfied", "{now}");
     assert_eq!(now["round"], 2, "{now}");
 
-    wait_for("MINE");
-    assert!(browser.wait().expect("node ends").success());
+    browser.done();
     let found = reported().await;
     assert_eq!(found.len(), 2, "one each: {found:?}");
     let theirs = |i: &&serde_json::Value| i["reporter"] == captain.login.as_str();

@@ -1,9 +1,6 @@
 //! The wall of the station (headless Chromium): a smoke alarm stands in its lane without a touch, and when the hub is gone it says NOT LIVE.
 
-use std::io::{BufRead as _, BufReader};
-use std::process::{Command, Stdio};
-
-use blackbox::{Hub, artefacts, publish, repository};
+use blackbox::{Browser, Hub, publish};
 use serde_json::json;
 
 #[tokio::test]
@@ -11,25 +8,11 @@ async fn the_wall_shows_an_alarm_without_a_touch_and_says_when_it_is_not_live() 
     let dir = tempfile::tempdir().expect("a directory");
     let hub = Hub::start(dir.path()).await;
     let operator = hub.demo.user("operator");
-    let mut browser = Command::new("node")
-        .arg(repository().join("tests/browser/wall.mjs"))
-        .args([&hub.demo.http, &operator.login, &operator.password])
-        .arg(artefacts())
-        .stdout(Stdio::piped())
-        .spawn()
-        .expect("node runs");
-    let mut said = BufReader::new(browser.stdout.take().expect("piped"))
-        .lines()
-        .map_while(Result::ok);
-    let mut wait_for = |word: &str| {
-        assert_eq!(
-            said.next().as_deref(),
-            Some(word),
-            "see artefacts/wall-failed.png"
-        );
-    };
-
-    wait_for("READY");
+    let mut browser = Browser::start(
+        "wall",
+        &[&hub.demo.http, &operator.login, &operator.password],
+    );
+    browser.says("READY");
     let detector = hub.demo.device("fire_sensor").clone();
     let told =
         json!({"id": "smoke", "kind": "fire.smoke", "phase": "raised", "attrs": {"level": 9}});
@@ -37,8 +20,7 @@ async fn the_wall_shows_an_alarm_without_a_touch_and_says_when_it_is_not_live() 
     let told = told.to_string();
     let sent = publish(&hub.demo, &detector, &topic, told.as_bytes(), 1, "mqttv5");
     assert!(sent.status.success());
-    wait_for("ALARM");
+    browser.says("ALARM");
     hub.kill9();
-    wait_for("NOT LIVE");
-    assert!(browser.wait().expect("node ends").success());
+    browser.done();
 }
