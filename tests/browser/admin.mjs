@@ -168,9 +168,16 @@ try {
   await page.pdf({ path: `${artefacts}/admin-audit.pdf`, landscape: true, format: 'A4' })
   await page.emulateMedia({ media: 'screen' })
 
+  // the system: it says that it is ready, and what it counted
+  await go('/admin/system')
+  await see(`${byTest('system-ready')}[data-state="ready"]`)
+  await see(`${byTest('system-counters')} dl`)
+  await page.click(byTest('sound-test'))
+  await look('system')
+
   // the same in English
   await page.click('header.top button[lang="en"]')
-  for (const path of ['/admin/users', '/admin/tokens', '/admin/audit']) {
+  for (const path of ['/admin/users', '/admin/tokens', '/admin/audit', '/admin/system']) {
     await go(path)
     await see('main h1')
     must(!/[\u4e00-\u9fff]/.test(await page.textContent('main h1')), `the heading of ${path} is not in English`)
