@@ -1,5 +1,6 @@
 /** What an event says, in one line. */
 import { dateTimeOf } from "../format";
+import { withMarks } from "./marks";
 import { m, said } from "./words";
 
 const INSTANT = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d:\d\d)$/;
@@ -7,9 +8,9 @@ const INSTANT = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d:\d\d)$/;
 function valueOf(value: unknown): string {
   if (value === null || value === undefined) return "–";
   if (typeof value === "boolean") return m(value ? "yes" : "no");
-  if (typeof value === "object") return JSON.stringify(value);
+  if (typeof value === "object") return withMarks(JSON.stringify(value));
   const text = String(value);
-  return INSTANT.test(text) ? dateTimeOf(text) : said("value", text);
+  return INSTANT.test(text) ? dateTimeOf(text) : withMarks(said("value", text));
 }
 
 /** Name and value, as people read them. */
