@@ -582,6 +582,19 @@ pub struct Rule {
     pub co: Vec<String>,
     pub sop_zh: Vec<String>,
     pub sop_en: Vec<String>,
+    /// For a rule that compares a reading with a limit.
+    pub threshold: Option<Threshold>,
+}
+
+/// The number that a rule compares a reading with.
+#[derive(Debug, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Threshold {
+    /// The name of the reading among the attributes of an event.
+    pub reading: String,
+    pub limit: f64,
+    /// `below` or `above`: on which side of the limit it rings.
+    pub rings: String,
 }
 
 #[derive(Debug, Serialize, Deserialize, ToSchema)]

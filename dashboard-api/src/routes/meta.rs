@@ -17,7 +17,7 @@ pub(crate) async fn meta(State(api): State<Api>) -> Json<Value> {
         .map(|rule| {
             json!({
                 "id": rule.id, "title_zh": rule.title_zh, "title_en": rule.title_en, "lead": rule.lead, "co": rule.co,
-                "sop_zh": rule.sop_zh, "sop_en": rule.sop_en,
+                "sop_zh": rule.sop_zh, "sop_en": rule.sop_en, "threshold": rule.threshold,
             })
         })
         .collect();

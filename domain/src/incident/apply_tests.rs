@@ -29,6 +29,7 @@ pub(super) fn meta(rule: &str, lead: &str, co: &[&str]) -> RuleMeta {
         silent: false,
         suppresses: None,
         reports: None,
+        threshold: None,
     }
 }
 

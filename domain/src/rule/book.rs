@@ -147,8 +147,29 @@ pub struct ReportPlan {
     pub severity: Severity,
 }
 
+/// The number that a rule compares readings with, for whoever draws them.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Threshold {
+    /// The name of the reading among the attributes of an event.
+    pub reading: String,
+    /// Its limit.
+    pub limit: f64,
+    /// On which side of the limit it rings.
+    pub rings: Side,
+}
+
+/// A side of a limit.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Side {
+    /// Too little.
+    Below,
+    /// Too much.
+    Above,
+}
+
 /// One rule as the station sees it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct RuleMeta {
     /// Its number in the catalogue.
     pub id: RuleId,
@@ -182,6 +203,9 @@ pub struct RuleMeta {
     pub suppresses: Option<Suppression>,
     /// For a rule about what people report; none for one about devices.
     pub reports: Option<ReportPlan>,
+    /// For a rule that compares a reading with a limit.
+    #[serde(default)]
+    pub threshold: Option<Threshold>,
 }
 
 impl RuleMeta {

@@ -5,7 +5,7 @@
 use jiff::civil::Time;
 use jiff::tz::TimeZone;
 
-use super::book::ReportType;
+use super::book::{ReportType, Side, Threshold};
 use super::expr::Expr;
 use super::key::Key;
 use crate::place::ZoneKind;
@@ -247,6 +247,25 @@ impl Condition {
             | Self::Quiet { matcher, .. } => Some(matcher),
             Self::Absence { .. } | Self::Report(_) | Self::Station => None,
         }
+    }
+
+    /// The number that a reading is compared with, if it is one that stands among an event's attributes by itself.
+    pub(super) fn threshold(&self) -> Option<Threshold> {
+        let Self::Threshold { reading, limit, .. } = self else {
+            return None;
+        };
+        let [reading] = reading.as_slice() else {
+            return None;
+        };
+        let (limit, rings) = match *limit {
+            Limit::Below { limit, .. } => (limit, Side::Below),
+            Limit::Above { limit, .. } => (limit, Side::Above),
+        };
+        Some(Threshold {
+            reading: reading.clone(),
+            limit,
+            rings,
+        })
     }
 
     /// Whether a plate is looked up on the watch list.

@@ -21,7 +21,8 @@ mod shipped_tests;
 mod view;
 
 pub use book::{
-    Clocks, Mode, Reach, ReportPlan, ReportType, RuleBook, RuleMeta, Suppression, rule_for_report,
+    Clocks, Mode, Reach, ReportPlan, ReportType, RuleBook, RuleMeta, Side, Suppression, Threshold,
+    rule_for_report,
 };
 pub use case::CaseFailure;
 pub use condition::{

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use super::{ReportType, RuleSet, rule_for_report};
+use super::{ReportType, RuleSet, Side, rule_for_report};
 use crate::place::Registry;
 
 /// Every file of a folder under `deploy/config`, in the order of names.
@@ -99,4 +99,17 @@ fn a_comment_above_each_rule_says_where_its_numbers_come_from() {
             assert!(told, "{name}: nothing above a rule, after `{}`", pair[0]);
         }
     }
+}
+
+#[test]
+fn a_rule_that_compares_a_reading_says_with_what() {
+    let set = shipped();
+    let threshold = |id: &str| {
+        let rule = set.book().get(&id.parse().expect("rule")).expect("ships");
+        rule.threshold.clone()
+    };
+    let queue = threshold("B6").expect("it has a limit");
+    assert_eq!(queue.reading, "queue");
+    assert_eq!((queue.limit, queue.rings), (8.0, Side::Above));
+    assert_eq!(threshold("S1"), None);
 }

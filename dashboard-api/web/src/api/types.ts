@@ -25,6 +25,7 @@ export type SessionItem = Schemas["SessionItem"];
 export type Meta = Schemas["Meta"];
 export type Department = Schemas["Department"];
 export type Rule = Schemas["Rule"];
+export type Threshold = Schemas["Threshold"];
 export type Site = Schemas["Site"];
 export type Building = Schemas["Building"];
 export type Command = Schemas["Request"];

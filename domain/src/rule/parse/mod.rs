@@ -242,6 +242,7 @@ fn rule(
                 silent: silent.unwrap_or(false),
                 suppresses,
                 reports,
+                threshold: condition.threshold(),
             },
             urgency,
             subject: subject?,

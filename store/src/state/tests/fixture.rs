@@ -110,6 +110,7 @@ pub(super) fn rule(id: &str, lead: &str, co: &[&str], latched: bool, absorbs: &[
         silent: false,
         suppresses: None,
         reports: None,
+        threshold: None,
     }
 }
 

@@ -9,6 +9,7 @@ export const en: Record<keyof typeof zh, string> = {
   "none": "No readings in this time",
   "which": "Reading",
   "alarm": "Alarm",
+  "limit": "Threshold",
   "summary": "{name}: {count} readings, lowest {min}, highest {max}, latest {last} ({time})",
   "table": "Data table",
   "time": "Time",

@@ -7,6 +7,7 @@ export const zh = {
   "none": "这段时间没有读数",
   "which": "读数",
   "alarm": "告警",
+  "limit": "阈值",
   "summary": "{name}：{count} 个读数，最低 {min}，最高 {max}，最新 {last}（{time}）",
   "table": "数据表",
   "time": "时间",
