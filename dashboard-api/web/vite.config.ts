@@ -102,7 +102,7 @@ function phoneWorker(name: string): Plugin {
 export default defineConfig({
   plugins: [vue(), ...PHONE_PAGES.map(phoneWorker), weigh()],
   worker: { format: "es" },
-  server: { proxy: { "/api": process.env["HUB"] ?? "http://127.0.0.1:8080" } },
+  server: { proxy: Object.fromEntries(["/api", "/readyz"].map((path) => [path, process.env["HUB"] ?? "http://127.0.0.1:8080"])) },
   build: {
     target: "es2022",
     // a data: URL would be refused by the content security policy

@@ -23,6 +23,7 @@ export const router = createRouter({
     { path: "/admin", redirect: () => (mayCall("POST /api/v1/users") ? "/admin/users" : "/admin/audit") },
     { path: "/admin/users", component: () => import("./admin/UsersView.vue") },
     { path: "/admin/tokens", component: () => import("./admin/TokensView.vue") },
+    { path: "/admin/system", component: () => import("./admin/SystemView.vue") },
     { path: "/admin/audit", component: () => import("./admin/AuditView.vue") },
     { path: "/wall", component: () => import("./wall/WallView.vue") },
     { path: "/:any(.*)*", component: MissingView },

@@ -8,6 +8,7 @@ export const TABS = [
   { name: "users", path: "/admin/users", route: "POST /api/v1/users" },
   { name: "tokens", path: "/admin/tokens", route: "POST /api/v1/tokens" },
   { name: "audit", path: "/admin/audit", route: "POST /api/v1/audit/verification" },
+  { name: "system", path: "/admin/system", route: "POST /api/v1/audit/verification" },
 ] as const;
 
 export const offered = () => TABS.filter((tab) => mayCall(tab.route));
