@@ -2,7 +2,7 @@
 
 use domain::UserId;
 use domain::incident::{IncidentState, Verb};
-use domain::place::{Registry, Zone};
+use domain::place::{Registry, TableKind, Zone};
 use domain::{DepartmentId, Severity, ZoneId};
 use store::state::{Role, User};
 
@@ -131,6 +131,36 @@ pub const ROUTES: &[(&str, &str, Callers)] = &[
         ]),
     ),
     ("GET", "/api/v1/roster", EVERYBODY),
+    // the police look after the watched plates and see no other table
+    (
+        "GET",
+        "/api/v1/registry",
+        Callers::Roles(&[
+            Operator,
+            Responder,
+            StationLead,
+            PropertyManager,
+            Auditor,
+            Administrator,
+        ]),
+    ),
+    (
+        "GET",
+        "/api/v1/registry/{table}",
+        Callers::Roles(&[
+            Operator,
+            Responder,
+            StationLead,
+            PropertyManager,
+            Auditor,
+            Administrator,
+        ]),
+    ),
+    (
+        "POST",
+        "/api/v1/registry/import",
+        Callers::Roles(&[Responder, StationLead, PropertyManager, Administrator]),
+    ),
     ("GET", "/api/v1/resources", EVERYBODY),
     (
         "POST",
@@ -315,6 +345,40 @@ pub fn sees_plates(user: &User) -> bool {
 /// Whether somebody sees how to reach people: those who call them, and who looks after the list.
 pub fn sees_contacts(user: &User) -> bool {
     matches!(user.role, Operator | StationLead | Administrator)
+}
+
+/// Whether somebody may look into a table of the registry. Plates and contacts in it are masked as everywhere.
+pub fn reads_table(user: &User, table: TableKind) -> bool {
+    match user.role {
+        Operator | StationLead | PropertyManager | Auditor | Administrator => true,
+        Responder => table == TableKind::Watch && sees_plates(user),
+        GridCaptain => false,
+    }
+}
+
+/// Why somebody may not change a table of the registry; none when they may.
+///
+/// Property managers keep devices and places. Who a person is says what they may do (a log-in, a micro-grid's captain), so that is the
+/// station lead's. Watched plates belong to those who see them in full.
+pub fn refuses_table(user: &User, table: TableKind) -> Option<&'static str> {
+    if !user.scope.is_whole() {
+        return Some("an account that is limited to places or departments changes no table");
+    }
+    let may = match table {
+        TableKind::Watch => sees_plates(user),
+        TableKind::People | TableKind::Grids => matches!(user.role, StationLead | Administrator),
+        TableKind::Devices | TableKind::Zones | TableKind::Households | TableKind::Rentals => {
+            matches!(user.role, StationLead | PropertyManager | Administrator)
+        }
+    };
+    if may && user.role != Auditor {
+        return None;
+    }
+    Some(match table {
+        TableKind::Watch => "the police and the station lead keep the watched plates",
+        TableKind::People | TableKind::Grids => "the station lead keeps people and micro-grids",
+        _ => "property managers and the station lead keep this table",
+    })
 }
 
 /// Whether somebody may report: everybody but those who only read.

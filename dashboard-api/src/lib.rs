@@ -7,6 +7,7 @@ pub mod access;
 mod auth;
 mod document;
 mod door;
+pub mod keeper;
 mod mask;
 mod problem;
 mod proxied;
@@ -133,6 +134,8 @@ pub struct Deps {
     pub events: Arc<dyn EventStore>,
     /// Photos of reports.
     pub photos: Photos,
+    /// Changes the registry.
+    pub keeper: Arc<dyn keeper::Keeper>,
     /// What is known of each rule.
     pub rules: watch::Receiver<Arc<RuleBook>>,
     /// The hub itself.
@@ -192,7 +195,7 @@ struct Api {
 fn api() -> OpenApiRouter<Api> {
     use routes::{
         alarms, audit, devices, duty_book, enrolment, events, incidents, kpi, live, load,
-        maintenance, meta, photos, reports, roster, session, tokens, users,
+        maintenance, meta, photos, registry, reports, roster, session, tokens, users,
     };
     use utoipa_axum::routes;
     OpenApiRouter::with_openapi(document::Document::openapi())
@@ -220,6 +223,9 @@ fn api() -> OpenApiRouter<Api> {
         .routes(routes!(roster::roster))
         .routes(routes!(roster::resources))
         .routes(routes!(roster::swap))
+        .routes(routes!(registry::overview))
+        .routes(routes!(registry::table))
+        .merge(registry::large())
         .routes(routes!(duty_book::log))
         .routes(routes!(duty_book::note))
         .routes(routes!(duty_book::list))

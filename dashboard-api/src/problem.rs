@@ -18,6 +18,7 @@ use store::state::{
 use tracing::error;
 
 use crate::auth::Caller;
+use crate::keeper::KeepError;
 use crate::{access, mask, schema};
 
 /// An error on its way to the client.
@@ -155,6 +156,25 @@ impl From<JsonRejection> for Problem {
             _ => "bad_request",
         };
         Self::new(rejection.status(), code, rejection.body_text())
+    }
+}
+
+impl From<KeepError> for Problem {
+    fn from(error: KeepError) -> Self {
+        let text = error.to_string();
+        match error {
+            KeepError::BuiltIn => Self::new(StatusCode::CONFLICT, "built_in", text),
+            KeepError::Stale { version } => {
+                Self::new(StatusCode::CONFLICT, "version_conflict", text).with("version", version)
+            }
+            KeepError::Mistakes(mistakes) => {
+                let list = mistakes.iter().map(schema::registry::TableMistake::from);
+                let list: Vec<Value> = list.map(|m| json!(m)).collect();
+                Self::new(StatusCode::UNPROCESSABLE_ENTITY, "registry_mistakes", text)
+                    .with("mistakes", list)
+            }
+            KeepError::Internal(what) => Self::broken(&what),
+        }
     }
 }
 

@@ -9,6 +9,7 @@ pub mod admin;
 pub mod duty_book;
 pub mod kpi;
 pub mod load;
+pub mod registry;
 pub mod report;
 pub mod roster;
 pub mod users;
@@ -45,6 +46,10 @@ pub struct Problem {
     pub incidents: Option<Vec<u64>>,
     /// With `not_allowed` of a maintenance window: the window as it is now.
     pub window: Option<Box<Maintenance>>,
+    /// With `version_conflict` of the registry: the version at work.
+    pub version: Option<String>,
+    /// With `registry_mistakes`: every one.
+    pub mistakes: Option<Vec<registry::TableMistake>>,
     /// With `invalid_field`: which.
     pub field: Option<String>,
     /// With `invalid_field`: what would be possible, where that is a short list.

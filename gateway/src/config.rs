@@ -27,7 +27,7 @@ pub const DEFAULTS: &str = include_str!("../../deploy/config/gateway.toml");
 )]
 pub struct Config {
     pub data: Data,
-    pub registry: Folder,
+    pub registry: Places,
     pub rules: Folder,
     pub mqtt: Mqtt,
     pub tls: Tls,
@@ -53,7 +53,17 @@ pub struct Data {
     pub reserve_bytes: u64,
 }
 
-/// `[registry]` and `[rules]`: a directory, or empty for what is built in.
+/// `[registry]`
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Places {
+    /// Its directory; empty for what is built in.
+    pub dir: PathBuf,
+    /// Longest life of a watched plate that is listed in the dashboard, in days.
+    pub watch_days_max: u32,
+}
+
+/// `[rules]`: a directory, or empty for what is built in.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 #[expect(missing_docs, reason = "as above")]

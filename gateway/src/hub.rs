@@ -589,6 +589,7 @@ pub async fn serve(
         state: state.clone(),
         events: Arc::clone(events),
         photos: photos.clone(),
+        keeper,
         rules: book_now,
         ops: Arc::new(ops),
         enrolment: Arc::new(Enrolment {

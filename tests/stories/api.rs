@@ -43,7 +43,7 @@ const DOERS: &[&str] = &[
 ];
 
 /// Method, path, who may, and what they then get.
-const ROUTES: [(&str, &str, &[&str], u16); 48] = [
+const ROUTES: [(&str, &str, &[&str], u16); 51] = [
     ("GET", "/api/v1/session", EVERYBODY, 200),
     ("DELETE", "/api/v1/session", EVERYBODY, 204),
     ("GET", "/api/v1/sessions", EVERYBODY, 200),
@@ -51,6 +51,21 @@ const ROUTES: [(&str, &str, &[&str], u16); 48] = [
     ("DELETE", "/api/v1/sessions/none", EVERYBODY, 404),
     // what it must have is missing
     ("POST", "/api/v1/session/password", EVERYBODY, 422),
+    ("GET", "/api/v1/registry", READERS, 200),
+    // a responder who is not of the police sees no table
+    ("GET", "/api/v1/registry/none", READERS, 404),
+    // what it must have is missing
+    (
+        "POST",
+        "/api/v1/registry/import",
+        &[
+            "responder",
+            "station_lead",
+            "property_manager",
+            "administrator",
+        ],
+        422,
+    ),
     ("GET", "/api/v1/meta", EVERYBODY, 200),
     ("GET", "/api/v1/status", KEEPERS, 200),
     ("GET", "/api/v1/incidents", EVERYBODY, 200),

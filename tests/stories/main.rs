@@ -27,6 +27,7 @@ mod one_incident;
 mod phone_page;
 mod power_cut;
 mod registry;
+mod registry_pages;
 mod report_page;
 mod reports;
 mod restart;

@@ -146,3 +146,240 @@ async fn devices_come_and_go_while_the_hub_runs_and_what_they_did_stays() {
     assert!(device(&hub, "smoke-new-1").await.is_some());
     assert!(hub.stop().await.success());
 }
+
+async fn import(hub: &Hub, role: &str, body: &Value) -> (u16, Value) {
+    let answer = hub
+        .api(role)
+        .post("/api/v1/registry/import", "none", body)
+        .await;
+    answer.expect("answers")
+}
+
+async fn csv(hub: &Hub, role: &str, table: &str) -> String {
+    let url = format!("{}/api/v1/registry/{table}?format=csv", hub.demo.http);
+    let ask = reqwest::Client::new()
+        .get(url)
+        .bearer_auth(&hub.demo.user(role).token);
+    let reply = ask.send().await.expect("answers");
+    assert_eq!(reply.status().as_u16(), 200);
+    // `text` would take the mark away
+    String::from_utf8(reply.bytes().await.expect("a body").to_vec()).expect("UTF-8")
+}
+
+#[tokio::test]
+async fn a_table_is_looked_at_changed_and_taken_back_in_the_browser() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let (hub, compound) = hub_over(dir.path(), &[]).await;
+    let manager = hub.api("property_manager");
+    let first = manager.get("/api/v1/registry").await.expect("an overview");
+    let version = first["version"].clone();
+    let table = csv(&hub, "property_manager", "devices").await;
+    assert!(
+        table.starts_with('\u{feff}') && table.contains("smoke-q1-"),
+        "{table}"
+    );
+    let old = std::fs::read_to_string(compound.join("devices.csv")).expect("there");
+
+    // one more, one other, one less: said, and nothing done
+    let mut lines: Vec<&str> = table.trim_end().lines().collect();
+    let gone = lines
+        .pop()
+        .expect("a line")
+        .split(',')
+        .next()
+        .expect("an id")
+        .to_owned();
+    let other = lines[1].split(',').next().expect("an id").to_owned();
+    let renamed = lines[1].replacen(lines[1].split(',').nth(4).expect("a name"), "=danger", 1);
+    let new = lines[2].replacen(lines[2].split(',').next().expect("an id"), "zz-new", 1);
+    lines[1] = &renamed;
+    lines.push(&new);
+    let text = lines.join("\n");
+    let mut body =
+        json!({"table": "devices", "text": text, "expected_version": version, "dry_run": true});
+    let (status, said) = import(&hub, "property_manager", &body).await;
+    assert_eq!(status, 200, "{said}");
+    assert_eq!(said["added"][0]["key"], "zz-new", "{said}");
+    assert_eq!(said["changed"][0]["key"], other.as_str());
+    assert_eq!(said["changed"][0]["cells"][0]["after"], "=danger");
+    assert_eq!(said["changed"][0]["line"], 2);
+    assert_eq!(
+        (&said["removed"], &said["applied"]),
+        (&json!([gone]), &json!(false))
+    );
+    assert!(device(&hub, "zz-new").await.is_none());
+
+    // mistakes name line and column, and nothing is done
+    let mut cells: Vec<&str> = new.split(',').collect();
+    cells[1] = "q77";
+    let wrong = text.replace(&new, &cells.join(","));
+    let (status, said) = import(
+        &hub,
+        "property_manager",
+        &json!({"table": "devices", "text": wrong}),
+    )
+    .await;
+    assert_eq!(
+        (status, &said["code"]),
+        (422, &json!("registry_mistakes")),
+        "{said}"
+    );
+    let mistake = &said["mistakes"][0];
+    assert_eq!(
+        (&mistake["file"], &mistake["line"]),
+        (&json!("table.csv"), &json!(lines.len())),
+        "{said}"
+    );
+    let (_, said) = import(
+        &hub,
+        "property_manager",
+        &json!({"table": "devices", "text": wrong, "dry_run": true}),
+    )
+    .await;
+    assert!(
+        said["mistakes"][0]["what"].to_string().contains("q77"),
+        "{said}"
+    );
+    assert_eq!(
+        std::fs::read_to_string(compound.join("devices.csv")).expect("there"),
+        old
+    );
+
+    // done, at once; whoever looked at the former version is told
+    body["dry_run"] = json!(false);
+    let (status, said) = import(&hub, "property_manager", &body).await;
+    assert_eq!((status, &said["applied"]), (200, &json!(true)), "{said}");
+    assert!(device(&hub, "zz-new").await.is_some() && device(&hub, &gone).await.is_none());
+    let (status, said) = import(&hub, "property_manager", &body).await;
+    assert_eq!(
+        (status, &said["code"]),
+        (409, &json!("version_conflict")),
+        "{said}"
+    );
+    let table = csv(&hub, "property_manager", "devices").await;
+    assert!(table.contains(",'=danger,"), "a spreadsheet would run it");
+
+    // one line as a form; then all of it is taken back
+    let put =
+        json!({"table": "devices", "put": [{"id": "zz-new", "name": "新烟感"}], "note": "改名"});
+    let (status, said) = import(&hub, "property_manager", &put).await;
+    assert_eq!(
+        (status, &said["changed"][0]["cells"][0]["after"]),
+        (200, &json!("新烟感")),
+        "{said}"
+    );
+    let bad = json!({"table": "devices", "put": [{"id": "zz-new", "nmae": "x"}]});
+    assert_eq!(import(&hub, "property_manager", &bad).await.0, 422);
+    let now = manager.get("/api/v1/registry").await.expect("an overview");
+    assert_eq!(now["versions"][0]["act"], "edit_registry");
+    for number in [
+        now["versions"][0]["number"].clone(),
+        now["versions"][1]["number"].clone(),
+    ] {
+        let (status, said) = import(
+            &hub,
+            "property_manager",
+            &json!({"table": "devices", "undo": number}),
+        )
+        .await;
+        assert_eq!(status, 200, "{said}");
+    }
+    assert!(device(&hub, "zz-new").await.is_none() && device(&hub, &gone).await.is_some());
+    let rows = hub
+        .api("auditor")
+        .items("/api/v1/audit?act=edit_registry")
+        .await
+        .expect("the trail");
+    assert!(
+        rows[0]["actor"] == hub.demo.user("property_manager").login.as_str(),
+        "{rows:?}"
+    );
+
+    // who a person is, is the lead's; contacts that were hidden stay as they are
+    let people = csv(&hub, "property_manager", "people").await;
+    assert!(
+        people.contains("***") && !people.contains("8101"),
+        "{people}"
+    );
+    let body =
+        json!({"table": "households", "text": csv(&hub, "property_manager", "households").await});
+    let (status, said) = import(&hub, "property_manager", &body).await;
+    assert_eq!(
+        (status, &said["changed_count"], &said["removed_count"]),
+        (200, &json!(0), &json!(0)),
+        "{said}"
+    );
+    let person = json!({"table": "people", "put": [{"id": "fire-9", "name": "某"}]});
+    assert_eq!(import(&hub, "property_manager", &person).await.0, 403);
+    assert_eq!(import(&hub, "station_lead", &person).await.0, 200);
+}
+
+fn passes(hub: &Hub, plate: &str, id: &str) {
+    let barrier = hub.demo.device("barrier");
+    let payload = json!({"id": id, "kind": "vehicle.plate_read", "phase": "instant", "attrs": {"plate": plate, "confidence": 0.99}});
+    let payload = payload.to_string().into_bytes();
+    let topic = barrier.event_topic("vehicle.plate_read");
+    assert!(
+        publish(&hub.demo, barrier, &topic, &payload, 1, "mqttv5")
+            .status
+            .success()
+    );
+}
+
+#[tokio::test]
+async fn a_plate_is_watched_by_who_may_for_as_long_as_the_station_may() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let (hub, _) = hub_over(dir.path(), &[("JIMING__REGISTRY__WATCH_DAYS_MAX", "30")]).await;
+    let lead = hub.api("station_lead");
+    let days = |days: i64| {
+        (jiff::Timestamp::now() + jiff::SignedDuration::from_hours(24 * days)).to_string()[..10]
+            .to_owned()
+    };
+    let entry = |expires: String| {
+        json!({"table": "watch", "put": [
+        {"plate": "浙G·T3S7A", "reason": "肇事逃逸", "owner": "police-1", "expires_on": expires}], "note": "协查通报"})
+    };
+    assert_eq!(
+        import(&hub, "property_manager", &entry(days(9))).await.0,
+        403
+    );
+    let (status, said) = import(&hub, "station_lead", &entry(days(90))).await;
+    assert_eq!(
+        (status, &said["mistakes"][0]["column"]),
+        (422, &json!("expires_on")),
+        "{said}"
+    );
+    passes(&hub, "浙GT3S7A", "p-1");
+    let (status, said) = import(&hub, "station_lead", &entry(days(9))).await;
+    assert_eq!(status, 200, "{said}");
+    passes(&hub, "浙GT3S7A", "p-2");
+    let hit = lead.incident_of("B1").await;
+    assert!(hit["subject"].to_string().contains("浙GT3S7A"), "{hit}");
+
+    // everybody else knows that there is one, and not which
+    let seen = hub
+        .api("property_manager")
+        .get("/api/v1/registry/watch")
+        .await
+        .expect("a list");
+    assert!(
+        seen.to_string().contains("浙GT3***") || seen.to_string().contains("浙GT3"),
+        "{seen}"
+    );
+    assert!(!seen.to_string().contains("T3S7A"), "{seen}");
+    let rows = hub
+        .api("auditor")
+        .items("/api/v1/audit?act=edit_registry")
+        .await
+        .expect("the trail");
+    assert!(!json!(rows).to_string().contains("T3S7A"), "{rows:?}");
+
+    // ended by a person
+    let (status, said) = import(
+        &hub,
+        "station_lead",
+        &json!({"table": "watch", "remove": ["浙GT3S7A"]}),
+    )
+    .await;
+    assert_eq!((status, &said["removed_count"]), (200, &json!(1)), "{said}");
+}

@@ -14,6 +14,7 @@ pub(crate) mod maintenance;
 pub(crate) mod meta;
 pub(crate) mod ops;
 pub(crate) mod photos;
+pub(crate) mod registry;
 pub(crate) mod reports;
 pub(crate) mod roster;
 pub(crate) mod session;

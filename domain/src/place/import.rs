@@ -3,7 +3,7 @@
 //! The table is the whole list of its kind. What a `*.toml` file holds stays there: a line that says the same is left out of
 //! what is written, one that says something else is a mistake, because two files would then disagree.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::load::Loader;
 use super::mistake::{LISTED_MAX, RegistryError, is_csv};
@@ -26,6 +26,8 @@ pub struct Import {
     pub unchanged: usize,
     /// Keys that are in `*.toml` files and not in the table: they stay.
     pub kept: Vec<String>,
+    /// On which line of the table a key stands.
+    pub lines: BTreeMap<String, usize>,
 }
 
 /// A line that is another after the import.
@@ -122,7 +124,13 @@ impl Import {
             }
         };
         let kept = held.into_keys().filter(|key| !same.contains(key)).collect();
-        Ok(Self::of(kind, target, &before, &wanted, kept))
+        let mut import = Self::of(kind, target, &before, &wanted, kept);
+        let spots = wanted.keys().filter_map(|key| {
+            let spot = fresh.spots.get(kind.noun(), key)?;
+            Some((key.clone(), spot.line))
+        });
+        import.lines = spots.collect();
+        Ok(import)
     }
 
     fn of(
@@ -144,6 +152,7 @@ impl Import {
                 .collect(),
             unchanged: 0,
             kept,
+            lines: BTreeMap::new(),
         };
         for (key, line) in after {
             match before.get(key) {

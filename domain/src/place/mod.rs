@@ -30,5 +30,5 @@ pub(crate) use mistake::Report;
 pub use organisation::{Committee, Community, Department, Grid, Person};
 pub use plan::{Building, Rect, Site, Zone, ZoneKind};
 pub use registry::Registry;
-pub use table::TableKind;
+pub use table::{Cells, TableKind};
 pub use watch::{WatchEntry, normal_plate};

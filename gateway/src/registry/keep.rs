@@ -9,9 +9,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context as _;
+use dashboard_api::keeper::{Content, HIDDEN, KeepError, TableChange, TableChanged, Then};
 use domain::Lane;
-use domain::place::{Registry, RegistryError};
+use domain::place::{Import, Registry, RegistryError, TableKind};
 use domain::rule::{RuleError, RuleSet};
+use jiff::ToSpan as _;
 use serde_json::json;
 use sha2::{Digest as _, Sha256};
 use store::journal::Journal;
@@ -20,6 +22,7 @@ use tokio::sync::{Mutex, watch};
 use tokio_util::sync::CancellationToken;
 use tracing::{debug, error, info};
 
+use super::replace;
 use crate::adapters;
 use crate::clock::Clock;
 use crate::config::Config;
@@ -42,6 +45,7 @@ pub struct Keeper {
     /// The folder; empty: what is built in, which does not change.
     dir: PathBuf,
     rules_dir: PathBuf,
+    watch_days_max: u32,
     state: State,
     journal: Journal,
     clock: Clock,
@@ -76,6 +80,7 @@ impl Keeper {
         let keeper = Self {
             dir: config.registry.dir.clone(),
             rules_dir: config.rules.dir.clone(),
+            watch_days_max: config.registry.watch_days_max,
             state,
             journal,
             clock,
@@ -189,6 +194,111 @@ impl Keeper {
         Ok(Taken::New)
     }
 
+    /// Does what a person wants of a table, or says what would come of it.
+    async fn change(&self, wanted: TableChange, then: Then) -> Result<TableChanged, KeepError> {
+        let failed = |e: anyhow::Error| KeepError::Internal(format!("{e:#}"));
+        if then == Then::Apply && self.dir.as_os_str().is_empty() {
+            return Err(KeepError::BuiltIn);
+        }
+        let mut at_work = self.turn.lock().await;
+        let stale = |version: &str| KeepError::Stale {
+            version: version.to_owned(),
+        };
+        if wanted.expected.as_ref().is_some_and(|v| *v != *at_work) {
+            return Err(stale(&at_work));
+        }
+        let mut files = self.files().await.map_err(failed)?;
+        if version(&self.dir, &files) != *at_work {
+            // somebody is at the files, and the next look takes them
+            return Err(stale(&at_work));
+        }
+        let registry = self.state.registry();
+        let (kind, by_hand) = (wanted.kind, matches!(wanted.content, Content::Whole(_)));
+        let name = if by_hand { "table.csv" } else { "form.csv" };
+        let text = whole(&registry, kind, wanted.content);
+        let planned = {
+            let files = files.clone();
+            tokio::task::spawn_blocking(move || Import::plan(&files, kind, name, &text)).await
+        };
+        let planned = planned.map_err(|e| KeepError::Internal(e.to_string()))?;
+        let import = planned.map_err(KeepError::Mistakes)?;
+        let target = import.file.clone().unwrap_or_else(|| {
+            let file = self.dir.join(format!("{kind}.csv"));
+            file.display().to_string()
+        });
+        let held = files.iter_mut().find(|(file, _)| *file == target);
+        let before = if let Some((_, text)) = held {
+            std::mem::replace(text, import.text.clone())
+        } else {
+            files.push((target.clone(), import.text.clone()));
+            files.sort();
+            Registry::default().export(kind)
+        };
+        let after = version(&self.dir, &files);
+        let checked = self.check(files).await.map_err(failed)?;
+        let registry = checked.map_err(KeepError::Mistakes)?;
+        if kind == TableKind::Watch {
+            let mistakes = self.too_long(&registry, &import);
+            if !mistakes.is_empty() {
+                return Err(KeepError::Mistakes(mistakes));
+            }
+        }
+        if then == Then::Apply && !import.is_nothing() {
+            let text = import.text.clone();
+            let write = move || {
+                let written = replace(Path::new(&target), &text);
+                written.with_context(|| format!("cannot write {target}"))
+            };
+            let written = tokio::task::spawn_blocking(write).await;
+            written
+                .map_err(|e| KeepError::Internal(e.to_string()))?
+                .map_err(failed)?;
+            let count = |list: usize| u32::try_from(list).unwrap_or(u32::MAX);
+            let change = RegistryChange {
+                version: after.clone(),
+                by: wanted.by.to_string(),
+                act: wanted.act,
+                kind: Some(kind.as_str().to_owned()),
+                lines: [
+                    count(import.added.len()),
+                    count(import.changed.len()),
+                    count(import.removed.len()),
+                ],
+                before: Some(before),
+                note: note(kind, wanted.note, &import),
+            };
+            self.put(registry, change).await.map_err(failed)?;
+            *at_work = after;
+        }
+        Ok(TableChanged {
+            import,
+            version: at_work.clone(),
+        })
+    }
+
+    /// Plates that somebody wants to watch for longer than the station may.
+    fn too_long(&self, registry: &Registry, import: &Import) -> Vec<RegistryError> {
+        let today = registry.roster.calendar.day(self.clock.now());
+        let last = today.checked_add(i64::from(self.watch_days_max).days());
+        let last = last.unwrap_or(jiff::civil::Date::MAX);
+        let touched = import.added.iter();
+        let touched = touched.chain(import.changed.iter().map(|changed| &changed.key));
+        let late = touched.filter(|key| {
+            registry
+                .watch
+                .get(*key)
+                .is_some_and(|e| e.expires_on > last)
+        });
+        late.map(|key| RegistryError {
+            file: "table.csv".to_owned(),
+            line: import.lines.get(key).copied(),
+            column: Some("expires_on".to_owned()),
+            what: format!("later than {last}, in {} days", self.watch_days_max),
+            hint: Some("renew the entry then; `registry.watch_days_max` is the limit".to_owned()),
+        })
+        .collect()
+    }
+
     /// Puts a registry that has been checked to work.
     async fn put(&self, registry: Registry, change: RegistryChange) -> anyhow::Result<()> {
         let [added, changed, removed] = change.lines;
@@ -255,6 +365,98 @@ impl Keeper {
             debug!(error = %e, "note not journalled");
         }
     }
+}
+
+#[async_trait::async_trait]
+impl dashboard_api::keeper::Keeper for Keeper {
+    async fn version(&self) -> String {
+        self.turn.lock().await.clone()
+    }
+
+    fn is_built_in(&self) -> bool {
+        self.dir.as_os_str().is_empty()
+    }
+
+    fn watch_days_max(&self) -> u32 {
+        self.watch_days_max
+    }
+
+    async fn change(&self, wanted: TableChange, then: Then) -> Result<TableChanged, KeepError> {
+        Self::change(self, wanted, then).await
+    }
+}
+
+/// Why it was done, and of watched plates also which, as far as everybody may know them.
+fn note(kind: TableKind, note: Option<String>, import: &Import) -> Option<String> {
+    if kind != TableKind::Watch {
+        return note;
+    }
+    let start = |key: &String| format!("{}***", key.chars().take(4).collect::<String>());
+    let list = |keys: &mut dyn Iterator<Item = &String>| {
+        keys.take(TOLD_MAX).map(start).collect::<Vec<_>>().join(" ")
+    };
+    let mut parts: Vec<String> = note.into_iter().collect();
+    for (sign, keys) in [
+        ('+', list(&mut import.added.iter())),
+        ('~', list(&mut import.changed.iter().map(|c| &c.key))),
+        ('-', list(&mut import.removed.iter())),
+    ] {
+        if !keys.is_empty() {
+            parts.push(format!("{sign} {keys}"));
+        }
+    }
+    Some(parts.join("; "))
+}
+
+/// The table that is wanted, as a whole; a contact that was hidden from whoever wants it is as it was.
+fn whole(registry: &Registry, kind: TableKind, content: Content) -> String {
+    let text = match content {
+        Content::Lines { put, remove } => registry.table_with(kind, &put, &remove),
+        Content::Whole(text) => text,
+    };
+    if !text.contains(HIDDEN) || !kind.columns().contains(&"contact") {
+        return text;
+    }
+    let mut reader = csv::ReaderBuilder::new()
+        .flexible(true)
+        .comment(Some(b'#'))
+        .from_reader(text.trim_start_matches('\u{feff}').as_bytes());
+    let Ok(header) = reader.headers().cloned() else {
+        return text;
+    };
+    let at = |name: &str| header.iter().position(|column| column.trim() == name);
+    let (Some(id), Some(contact)) = (at("id"), at("contact")) else {
+        return text;
+    };
+    let known: std::collections::HashMap<_, _> = registry.rows(kind).into_iter().collect();
+    // line by line, so that mistakes name the lines of the table as it came
+    let mut lines: Vec<String> = text.lines().map(str::to_owned).collect();
+    for record in reader.records().flatten() {
+        if record.get(contact).map(str::trim) != Some(HIDDEN) {
+            continue;
+        }
+        let held = record
+            .get(id)
+            .and_then(|id| known.get(id.trim())?.get("contact"));
+        let cells = record.iter().enumerate().map(|(index, cell)| {
+            if index == contact {
+                held.map_or("", String::as_str)
+            } else {
+                cell
+            }
+        });
+        let mut writer = csv::Writer::from_writer(Vec::new());
+        let line = record
+            .position()
+            .and_then(|p| usize::try_from(p.line()).ok());
+        let written = writer.write_record(cells).is_ok();
+        if let (true, Some(line), Ok(bytes)) = (written, line, writer.into_inner())
+            && let Some(slot) = lines.get_mut(line - 1)
+        {
+            String::from_utf8_lossy(&bytes).trim_end().clone_into(slot);
+        }
+    }
+    lines.join("\n")
 }
 
 /// Parses and checks the texts of a registry folder.

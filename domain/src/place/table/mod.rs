@@ -195,6 +195,62 @@ impl Registry {
     }
 }
 
+/// Cells by the name of their column.
+pub type Cells = BTreeMap<String, String>;
+
+impl Registry {
+    /// Everything of a kind, each with its key and its cells, in the order of keys.
+    pub fn rows(&self, kind: TableKind) -> Vec<(String, Cells)> {
+        let names = kind.columns();
+        let cells = |line: Vec<String>| names.iter().map(|n| (*n).to_owned()).zip(line).collect();
+        let rows = lines(self, kind).into_iter();
+        rows.map(|(key, line)| (key, cells(line))).collect()
+    }
+
+    /// The whole table of a kind in which some lines are others: a cell that is not given stays as it is, and is empty on a new
+    /// line. Keys that are not there are removed from nowhere.
+    pub fn table_with(&self, kind: TableKind, put: &[Cells], remove: &[String]) -> String {
+        let mut rows: BTreeMap<String, Cells> = self.rows(kind).into_iter().collect();
+        for key in remove {
+            rows.remove(key);
+        }
+        for (number, cells) in put.iter().enumerate() {
+            // a line without its key is a mistake that the reading tells
+            let key = key_of(kind, cells).unwrap_or_else(|| format!("~{number}"));
+            rows.entry(key).or_default().extend(cells.clone());
+        }
+        Self::table(kind, rows.values())
+    }
+
+    /// A table of these lines.
+    pub fn table<'a>(kind: TableKind, rows: impl IntoIterator<Item = &'a Cells>) -> String {
+        let columns = kind.columns();
+        let line = |cells: &Cells| -> Vec<String> {
+            let cell = |name: &&str| cells.get(*name).cloned().unwrap_or_default();
+            columns.iter().map(cell).collect()
+        };
+        let written: Vec<Vec<String>> = rows.into_iter().map(line).collect();
+        write(kind, &written)
+    }
+}
+
+/// What a line is known by, from its cells.
+fn key_of(kind: TableKind, cells: &Cells) -> Option<String> {
+    let cell = |name: &str| Some(cells.get(name)?.trim().to_owned()).filter(|c| !c.is_empty());
+    match kind {
+        TableKind::Devices
+        | TableKind::Zones
+        | TableKind::Households
+        | TableKind::People
+        | TableKind::Grids => cell("id"),
+        TableKind::Rentals => {
+            let (zone, on, from) = (cell("zone")?, cell("declared_on")?, cell("from")?);
+            Some(format!("{zone} {on} {from}"))
+        }
+        TableKind::Watch => Some(super::normal_plate(&cell("plate")?)),
+    }
+}
+
 /// What was read of a table: each thing with its line, in the order of the file.
 pub(super) struct Read<T> {
     pub(super) items: Vec<(Spot, T)>,
