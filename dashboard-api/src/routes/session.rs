@@ -52,6 +52,7 @@ async fn proven(
     login: &str,
     password: &str,
     address: IpAddr,
+    headers: &HeaderMap,
 ) -> Result<Option<User>, Problem> {
     let now = Instant::now();
     api.throttle.attempt(login, address, now).map_err(|wait| {
@@ -62,9 +63,21 @@ async fn proven(
     if user.is_some() {
         api.throttle.succeeded(login, address, now);
     } else {
+        let (origin, now) = (origin(address, headers), (api.deps.clock)());
+        api.deps.state.note_refused(login, &origin, now).await?;
         warn!(network.peer = %address, "password refused");
     }
     Ok(user)
+}
+
+fn origin(address: IpAddr, headers: &HeaderMap) -> Origin {
+    let agent = headers
+        .get(header::USER_AGENT)
+        .map(|value| String::from_utf8_lossy(value.as_bytes()).into_owned());
+    Origin {
+        address: address.to_string(),
+        agent: agent.unwrap_or_default(),
+    }
 }
 
 /// Begins a session for this browser; the one that it had before is over.
@@ -74,13 +87,7 @@ async fn begin(
     address: IpAddr,
     headers: &HeaderMap,
 ) -> Result<HeaderValue, Problem> {
-    let agent = headers
-        .get(header::USER_AGENT)
-        .map(|value| String::from_utf8_lossy(value.as_bytes()).into_owned());
-    let origin = Origin {
-        address: address.to_string(),
-        agent: agent.unwrap_or_default(),
-    };
+    let origin = origin(address, headers);
     let (former, now) = (auth::cookie(headers), (api.deps.clock)());
     let state = &api.deps.state;
     let secret = state.open_session(login, &origin, former, now).await?;
@@ -98,7 +105,7 @@ pub(crate) async fn log_in(
 ) -> Result<Response, Problem> {
     let Json(body) = body?;
     let address = address(peer);
-    let Some(user) = proven(&api, &body.login, &body.password, address).await? else {
+    let Some(user) = proven(&api, &body.login, &body.password, address, &headers).await? else {
         return Err(Problem::unauthenticated().with("reason", "wrong log-in name or password"));
     };
     let cookie = begin(&api, &user.login, address, &headers).await?;
@@ -121,7 +128,10 @@ pub(crate) async fn log_out(
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
     if let Some(secret) = auth::cookie(&headers) {
-        api.deps.state.close_session(secret).await?;
+        api.deps
+            .state
+            .close_session(secret, (api.deps.clock)())
+            .await?;
     }
     Ok(gone(&api))
 }
@@ -154,7 +164,11 @@ pub(crate) async fn end_all(
     State(api): State<Api>,
     Extension(caller): Extension<Caller>,
 ) -> Result<Response, Problem> {
-    let ended = api.deps.state.close_sessions(&caller.user.login).await?;
+    let ended = api
+        .deps
+        .state
+        .close_sessions(&caller.user.login, (api.deps.clock)())
+        .await?;
     info!(user.login = %caller.user.login, sessions = ended, "logged out everywhere");
     Ok(gone(&api))
 }
@@ -168,7 +182,12 @@ pub(crate) async fn end(
     Path(id): Path<String>,
 ) -> Result<StatusCode, Problem> {
     let login = &caller.user.login;
-    if !api.deps.state.close_session_of(login, &id).await? {
+    if !api
+        .deps
+        .state
+        .close_session_of(login, &id, (api.deps.clock)())
+        .await?
+    {
         return Err(Problem::not_found("session"));
     }
     Ok(StatusCode::NO_CONTENT)
@@ -197,7 +216,7 @@ pub(crate) async fn change_password(
     let Json(body) = body?;
     let login = &caller.user.login;
     let address = address(peer);
-    let known = proven(&api, login.as_str(), &body.current, address).await?;
+    let known = proven(&api, login.as_str(), &body.current, address, &headers).await?;
     if known.is_none() {
         return Err(Problem::forbidden("the current password is wrong"));
     }

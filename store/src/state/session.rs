@@ -5,6 +5,7 @@ use jiff::SignedDuration;
 use serde::Serialize;
 
 use super::State;
+use super::audit::{self, Entry};
 use super::error::StateError;
 use super::incidents::time;
 use super::token::{kept, random};
@@ -79,6 +80,27 @@ fn idle(role: Role) -> SignedDuration {
     }
 }
 
+/// Stands for a log-in name that is nobody's.
+const NOBODY: &str = "nobody";
+
+/// A line of the trail about logging in and out. From where stands in its note, which can be deleted.
+fn of_account(at: Timestamp, login: &str, act: &str, origin: Option<&Origin>) -> Entry {
+    Entry {
+        at,
+        actor: login.to_owned(),
+        act: act.to_owned(),
+        object: format!("account:{login}"),
+        department: None,
+        from: String::new(),
+        to: String::new(),
+        note: origin.map(|origin| format!("{} {}", origin.address, shortened(&origin.agent))),
+    }
+}
+
+fn shortened(agent: &str) -> String {
+    agent.chars().take(AGENT_CHARS_MAX).collect()
+}
+
 /// What a session is called in lists: the beginning of a hash of what is kept of its secret.
 fn name(token_hash: &str) -> String {
     kept(token_hash)[..16].to_owned()
@@ -94,7 +116,7 @@ impl State {
         now: Timestamp,
     ) -> Result<String, StateError> {
         let secret = random();
-        let agent: String = origin.agent.chars().take(AGENT_CHARS_MAX).collect();
+        let agent = shortened(&origin.agent);
         let mut tx = self.begin().await?;
         sqlx::query(
             "INSERT INTO session (token_hash, login, created_at, used_at, address, agent) VALUES ($1, $2, $3, $3, $4, $5)",
@@ -125,6 +147,8 @@ impl State {
         .bind(SESSIONS_MAX)
         .execute(&mut *tx)
         .await?;
+        let line = of_account(now, login.as_str(), "log_in", Some(origin));
+        audit::append(&mut tx, vec![line]).await?;
         tx.commit().await?;
         Ok(secret)
     }
@@ -237,17 +261,46 @@ impl State {
             .collect()
     }
 
-    /// Ends a session.
-    pub async fn close_session(&self, secret: &str) -> Result<(), StateError> {
-        sqlx::query("DELETE FROM session WHERE token_hash = $1")
-            .bind(kept(secret))
-            .execute(&self.shared.write)
+    /// Writes down that somebody tried to log in and was refused. A name that is nobody's is not kept: people type passwords there.
+    pub async fn note_refused(
+        &self,
+        login: &str,
+        origin: &Origin,
+        now: Timestamp,
+    ) -> Result<(), StateError> {
+        let mut tx = self.begin().await?;
+        let known: Option<(String,)> = sqlx::query_as("SELECT login FROM account WHERE login = $1")
+            .bind(login)
+            .fetch_optional(&mut *tx)
             .await?;
-        Ok(())
+        let login = known.map_or(NOBODY.to_owned(), |(login,)| login);
+        let line = of_account(now, &login, "log_in_refused", Some(origin));
+        audit::append(&mut tx, vec![line]).await?;
+        Ok(tx.commit().await?)
+    }
+
+    /// Ends a session: somebody logs out.
+    pub async fn close_session(&self, secret: &str, now: Timestamp) -> Result<(), StateError> {
+        let mut tx = self.begin().await?;
+        let ended: Option<(String,)> =
+            sqlx::query_as("DELETE FROM session WHERE token_hash = $1 RETURNING login")
+                .bind(kept(secret))
+                .fetch_optional(&mut *tx)
+                .await?;
+        if let Some((login,)) = ended {
+            let line = of_account(now, &login, "log_out", None);
+            audit::append(&mut tx, vec![line]).await?;
+        }
+        Ok(tx.commit().await?)
     }
 
     /// Ends one of a user's sessions by the name that the list gives it; says whether there was such a one.
-    pub async fn close_session_of(&self, login: &UserId, id: &str) -> Result<bool, StateError> {
+    pub async fn close_session_of(
+        &self,
+        login: &UserId,
+        id: &str,
+        now: Timestamp,
+    ) -> Result<bool, StateError> {
         let mut tx = self.begin().await?;
         let all: Vec<(String,)> = sqlx::query_as("SELECT token_hash FROM session WHERE login = $1")
             .bind(login.as_str())
@@ -260,16 +313,22 @@ impl State {
             .bind(token_hash)
             .execute(&mut *tx)
             .await?;
+        let line = of_account(now, login.as_str(), "end_session", None);
+        audit::append(&mut tx, vec![line]).await?;
         tx.commit().await?;
         Ok(true)
     }
 
     /// Ends all of a user's sessions and says how many there were.
-    pub async fn close_sessions(&self, login: &UserId) -> Result<u64, StateError> {
+    pub async fn close_sessions(&self, login: &UserId, now: Timestamp) -> Result<u64, StateError> {
+        let mut tx = self.begin().await?;
         let gone = sqlx::query("DELETE FROM session WHERE login = $1")
             .bind(login.as_str())
-            .execute(&self.shared.write)
+            .execute(&mut *tx)
             .await?;
+        let line = of_account(now, login.as_str(), "end_all_sessions", None);
+        audit::append(&mut tx, vec![line]).await?;
+        tx.commit().await?;
         Ok(gone.rows_affected())
     }
 }
