@@ -83,6 +83,14 @@ pub const ROUTES: &[(&str, &str, Callers)] = &[
             Administrator,
         ]),
     ),
+    // the own ones; all of them for those who look over it
+    ("GET", "/api/v1/unmaskings", EVERYBODY),
+    (
+        "POST",
+        "/api/v1/unmaskings",
+        Callers::Roles(&[Operator, Responder, StationLead, PropertyManager]),
+    ),
+    ("DELETE", "/api/v1/unmaskings/{id}", EVERYBODY),
     ("GET", "/api/v1/counts", EVERYBODY),
     ("GET", "/api/v1/alarms", EVERYBODY),
     (
@@ -331,15 +339,11 @@ pub fn refuses(user: &User, asked: Asked<'_>, registry: &Registry) -> Option<&'s
     }
 }
 
-/// Whether somebody sees number plates in full. Everybody else sees the start; unmasking for a purpose comes later.
-pub fn sees_plates(user: &User) -> bool {
-    match user.role {
-        StationLead | Administrator => true,
-        _ => user
-            .department
-            .as_ref()
-            .is_some_and(|d| d.as_str() == "police"),
-    }
+/// Whether somebody keeps the list of watched plates, and so sees it in full: the police, and who leads the station.
+pub fn keeps_watch(user: &User) -> bool {
+    let is_police = |department: &DepartmentId| department.as_str() == "police";
+    matches!(user.role, StationLead | Administrator)
+        || user.department.as_ref().is_some_and(is_police)
 }
 
 /// Whether somebody sees how to reach people: those who call them, and who looks after the list.
@@ -351,7 +355,7 @@ pub fn sees_contacts(user: &User) -> bool {
 pub fn reads_table(user: &User, table: TableKind) -> bool {
     match user.role {
         Operator | StationLead | PropertyManager | Auditor | Administrator => true,
-        Responder => table == TableKind::Watch && sees_plates(user),
+        Responder => table == TableKind::Watch && keeps_watch(user),
         GridCaptain => false,
     }
 }
@@ -365,7 +369,7 @@ pub fn refuses_table(user: &User, table: TableKind) -> Option<&'static str> {
         return Some("an account that is limited to places or departments changes no table");
     }
     let may = match table {
-        TableKind::Watch => sees_plates(user),
+        TableKind::Watch => keeps_watch(user),
         TableKind::People | TableKind::Grids => matches!(user.role, StationLead | Administrator),
         TableKind::Devices | TableKind::Zones | TableKind::Households | TableKind::Rentals => {
             matches!(user.role, StationLead | PropertyManager | Administrator)

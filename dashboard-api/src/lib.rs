@@ -13,6 +13,7 @@ mod problem;
 mod proxied;
 mod routes;
 pub mod schema;
+mod sight;
 mod throttle;
 mod ui;
 mod xlsx;
@@ -195,7 +196,7 @@ struct Api {
 fn api() -> OpenApiRouter<Api> {
     use routes::{
         alarms, audit, devices, duty_book, enrolment, events, incidents, kpi, live, load,
-        maintenance, meta, photos, registry, reports, roster, session, tokens, users,
+        maintenance, meta, photos, privacy, registry, reports, roster, session, tokens, users,
     };
     use utoipa_axum::routes;
     OpenApiRouter::with_openapi(document::Document::openapi())
@@ -216,6 +217,8 @@ fn api() -> OpenApiRouter<Api> {
         .routes(routes!(maintenance::end))
         .routes(routes!(events::history))
         .routes(routes!(events::counts))
+        .routes(routes!(privacy::list, privacy::unmask))
+        .routes(routes!(privacy::end))
         .routes(routes!(devices::list))
         .routes(routes!(devices::quarantine))
         .routes(routes!(enrolment::invite))

@@ -1,15 +1,7 @@
-//! Number plates for those who may not see them in full: the first four characters stay, as on a parking receipt.
+//! What is about people, for those who may not see it in full: the first four characters stay.
 
+use domain::privacy::{Personal, masked, masked_subject};
 use serde_json::Value;
-
-/// Fields that hold a plate.
-const FIELDS: [&str; 2] = ["plate", "plate_raw"];
-
-/// `浙G12345` → `浙G12***`
-pub(crate) fn plate(text: &str) -> String {
-    let start: String = text.chars().take(4).collect();
-    format!("{start}***")
-}
 
 /// `王小明` → `王**`
 pub(crate) fn name(text: &str) -> String {
@@ -25,20 +17,24 @@ pub(crate) fn phone(text: &str) -> String {
     format!("*******{end}")
 }
 
-/// Masks the plates of an incident, an event, or a list of them, wherever they stand.
+/// Masks plates, card references and persons in an incident, an event, or a list of them, wherever they stand.
 pub(crate) fn value(value: &mut Value) {
     match value {
         Value::Array(items) => items.iter_mut().for_each(self::value),
         Value::Object(members) => {
             for (name, member) in members {
                 match member {
-                    Value::String(text) if FIELDS.contains(&name.as_str()) => *text = plate(text),
                     Value::String(text) if name == "subject" => {
-                        // a work order's subject has the rule before it
-                        if let Some((before, rest)) = text.split_once("plate:") {
-                            *text = format!("{before}plate:{}", plate(rest));
+                        if let Some(shown) = masked_subject(text) {
+                            *text = shown;
                         }
                     }
+                    Value::Null | Value::Bool(_) => {}
+                    Value::String(text) if Personal::of_attr(name).is_some() => {
+                        *text = masked(text);
+                    }
+                    // devices send what they like: a number, or a list of names
+                    given if Personal::of_attr(name).is_some() => *given = "***".into(),
                     other => self::value(other),
                 }
             }
@@ -64,18 +60,25 @@ mod tests {
     }
 
     #[test]
-    fn plates_are_masked_wherever_they_stand() {
+    fn what_is_about_people_is_masked_wherever_it_stands() {
         let mut given = serde_json::json!({"items": [
             {"subject": "plate:浙G12345@q1", "detail": {"plate": "浙G12345", "count": "2"}},
             {"subject": "B1/plate:浙G12345@q1"},
-            {"subject": "device:smoke-1", "attrs": {"plate": "浙GD12345"}},
+            {"subject": "credential:c-12345@q1"},
+            {"subject": "device:smoke-1", "attrs": {"plate": "浙GD12345", "vehicle": {"plate_raw": "浙G12345"}}},
+            {"attrs": {"credential_ref": "c-0012345", "person_name": ["王12345"], "person_ref": 12345, "plate": null}},
         ]});
         value(&mut given);
         let text = given.to_string();
         assert!(!text.contains("12345"), "{text}");
-        assert!(
-            text.contains("浙G12***") && text.contains("device:smoke-1"),
-            "{text}"
-        );
+        for kept in [
+            "浙G12***@q1",
+            "device:smoke-1",
+            "c-00***",
+            r#""count":"2""#,
+            r#""plate":null"#,
+        ] {
+            assert!(text.contains(kept), "{kept} in {text}");
+        }
     }
 }

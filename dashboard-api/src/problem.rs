@@ -17,9 +17,8 @@ use store::state::{
 };
 use tracing::error;
 
-use crate::auth::Caller;
 use crate::keeper::KeepError;
-use crate::{access, mask, schema};
+use crate::{mask, schema};
 
 /// An error on its way to the client.
 #[derive(Debug)]
@@ -45,14 +44,12 @@ impl Problem {
         self.extra.push((name, value.into()));
         self
     }
-    /// What it shows besides, as this caller may see it.
+    /// What it shows besides, without what is about people.
     #[must_use]
-    pub(crate) fn shown_to(mut self, caller: &Caller) -> Self {
-        if !access::sees_plates(&caller.user) {
-            self.extra
-                .iter_mut()
-                .for_each(|(_, value)| mask::value(value));
-        }
+    pub(crate) fn masked(mut self) -> Self {
+        self.extra
+            .iter_mut()
+            .for_each(|(_, value)| mask::value(value));
         self
     }
     /// Nobody is logged in.

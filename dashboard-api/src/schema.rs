@@ -9,6 +9,7 @@ pub mod admin;
 pub mod duty_book;
 pub mod kpi;
 pub mod load;
+pub mod privacy;
 pub mod registry;
 pub mod report;
 pub mod roster;
@@ -22,6 +23,7 @@ use serde_json::{Map, Value};
 use store::state::Possible;
 use utoipa::ToSchema;
 
+pub use privacy::{Sight, Unmasking, UnmaskingPage};
 use report::{IncidentReport, Report};
 
 /// An error (RFC 9457). `code` is stable.
@@ -390,6 +392,8 @@ pub struct Incident {
     pub reports: Vec<IncidentReport>,
     /// What the caller may ask for, as it would be answered now; a verb that is not here is not theirs.
     pub may: Vec<May>,
+    /// What is about people in it.
+    pub sight: Sight,
 }
 
 /// Something that the caller may ask of an incident.

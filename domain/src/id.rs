@@ -238,6 +238,10 @@ made!(
     StormId, "stm_"
 );
 made!(
+    /// Leave to see what is about people in full, for one incident and for a while.
+    UnmaskingId, "unm_"
+);
+made!(
     /// What one person reported once.
     ReportId, "rep_"
 );

@@ -10,6 +10,7 @@ pub mod id;
 pub mod incident;
 pub mod kpi;
 pub mod place;
+pub mod privacy;
 pub mod roster;
 pub mod rule;
 pub mod scope;
@@ -18,7 +19,7 @@ pub mod uplink;
 pub use event::{Attrs, ClockSource, DeviceClass, Event, Kind, Phase, Severity};
 pub use id::{
     AlarmId, DepartmentId, DeviceId, EventId, IncidentId, ReportId, Revision, RuleId, Seq, SiteId,
-    StormId, TaskId, UserId, ZoneId,
+    StormId, TaskId, UnmaskingId, UserId, ZoneId,
 };
 pub use jiff::Timestamp;
 pub use scope::{Reach, Scope};

@@ -364,6 +364,13 @@ impl Api {
         ))
     }
 
+    /// Status of a DELETE.
+    pub async fn delete(&self, path: &str) -> anyhow::Result<u16> {
+        let request = self.client.delete(format!("{}{path}", self.base));
+        let reply = request.bearer_auth(&self.token).send().await?;
+        Ok(reply.status().as_u16())
+    }
+
     /// Status and body of a command on an incident.
     pub async fn command(
         &self,

@@ -43,7 +43,7 @@ const DOERS: &[&str] = &[
 ];
 
 /// Method, path, who may, and what they then get.
-const ROUTES: [(&str, &str, &[&str], u16); 51] = [
+const ROUTES: [(&str, &str, &[&str], u16); 54] = [
     ("GET", "/api/v1/session", EVERYBODY, 200),
     ("DELETE", "/api/v1/session", EVERYBODY, 204),
     ("GET", "/api/v1/sessions", EVERYBODY, 200),
@@ -82,6 +82,20 @@ const ROUTES: [(&str, &str, &[&str], u16); 51] = [
         404,
     ),
     ("GET", "/api/v1/events", READERS, 200),
+    ("GET", "/api/v1/unmaskings", EVERYBODY, 200),
+    // the incident is missing
+    (
+        "POST",
+        "/api/v1/unmaskings",
+        &["operator", "responder", "station_lead", "property_manager"],
+        422,
+    ),
+    (
+        "DELETE",
+        "/api/v1/unmaskings/unm_00000000000000000000000000000000",
+        EVERYBODY,
+        404,
+    ),
     (
         "GET",
         "/api/v1/counts?from=2026-11-23T00:00:00Z&to=2026-11-24T00:00:00Z",
@@ -486,7 +500,7 @@ async fn a_live_stream_that_broke_goes_on_where_it_was_without_gap_or_double() {
 }
 
 #[tokio::test]
-async fn a_conflict_shows_a_plate_to_nobody_who_does_not_see_it_anyway() {
+async fn a_conflict_shows_a_plate_to_nobody() {
     const PLATE: &str = "浙G8K2M6";
     let dir = tempfile::tempdir().expect("a directory");
     let hub = Hub::start(dir.path()).await;
@@ -508,10 +522,9 @@ async fn a_conflict_shows_a_plate_to_nobody_who_does_not_see_it_anyway() {
     let incident = operator.incident_of("B1").await;
     let id = incident["id"].as_str().expect("an id");
     let stale = json!({"expected_version": 0});
-    for (api, sees) in [(&operator, false), (&lead, true)] {
-        let key = format!("stale-{sees}");
+    for api in [&operator, &lead] {
         let (status, refused) = api
-            .command(id, "claim", &key, &stale)
+            .command(id, "claim", "stale-claim", &stale)
             .await
             .expect("answers");
         assert_eq!(
@@ -519,15 +532,15 @@ async fn a_conflict_shows_a_plate_to_nobody_who_does_not_see_it_anyway() {
             (409, &json!("version_conflict"))
         );
         assert_eq!(refused["current"]["id"], id);
-        assert_eq!(refused.to_string().contains(PLATE), sees, "{refused}");
+        assert!(!refused.to_string().contains(PLATE), "{refused}");
     }
     let alarm = &incident_alarm(&lead, id).await;
     let path = format!("/api/v1/alarms/{alarm}/acknowledge");
-    for (api, sees) in [(&operator, false), (&lead, true)] {
+    for api in [&operator, &lead] {
         let (status, refused) = api.post(&path, "stale", &stale).await.expect("answers");
         assert_eq!(status, 409, "{refused}");
         assert!(refused["alarm"].is_object(), "{refused}");
-        assert_eq!(refused.to_string().contains(PLATE), sees, "{refused}");
+        assert!(!refused.to_string().contains(PLATE), "{refused}");
     }
 }
 

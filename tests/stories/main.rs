@@ -26,6 +26,7 @@ mod manager_pages;
 mod one_incident;
 mod phone_page;
 mod power_cut;
+mod privacy;
 mod registry;
 mod registry_pages;
 mod report_page;

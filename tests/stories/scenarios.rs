@@ -189,12 +189,16 @@ async fn replayed_it_rings_the_same(dir: &Path, rang: &[Value]) {
     );
 }
 
-/// Rule and subject of an alarm; of a plate as much as the API shows.
+/// Rule and subject of an alarm; of a plate or a card as much as the API shows.
 fn about(alarm: &Value) -> String {
     let subject = alarm["subject"].as_str().expect("a subject");
-    let subject = match subject.strip_prefix("plate:") {
-        Some(plate) => format!("plate:{}***", plate.chars().take(3).collect::<String>()),
-        None => subject.to_owned(),
+    let subject = match subject.split_once(':') {
+        Some((what @ ("plate" | "credential"), text)) => {
+            let (text, place) = text.split_once('@').expect("a place");
+            let start: String = text.chars().take(4).collect();
+            format!("{what}:{start}***@{place}")
+        }
+        _ => subject.to_owned(),
     };
     format!("{} {subject}", alarm["rule"])
 }

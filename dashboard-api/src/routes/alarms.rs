@@ -34,7 +34,6 @@ pub(crate) struct AlarmsOf {
     responses((status = 200, body = schema::AlarmPage), (status = 400, body = schema::Problem)))]
 pub(crate) async fn list(
     State(api): State<Api>,
-    Extension(caller): Extension<Caller>,
     query: Result<Query<AlarmsOf>, QueryRejection>,
 ) -> Result<Json<Value>, Problem> {
     let Query(query) = query?;
@@ -49,7 +48,7 @@ pub(crate) async fn list(
         .state
         .alarms(&filter, query.cursor.as_deref(), limit)
         .await?;
-    shown(&page, &caller)
+    shown(&page)
 }
 
 /// How long an alarm is put aside, and why.
@@ -188,6 +187,6 @@ async fn done(
         .state
         .act_on_alarm(id, expected_version, key, act, who, book)
         .await
-        .map_err(|error| Problem::from(error).shown_to(caller))?;
-    shown(&item, caller)
+        .map_err(|error| Problem::from(error).masked())?;
+    shown(&item)
 }

@@ -32,7 +32,6 @@ pub(crate) struct HoursOf {
     responses((status = 200, body = shape::DutyLog), (status = 400, body = schema::Problem)))]
 pub(crate) async fn log(
     State(api): State<Api>,
-    Extension(caller): Extension<Caller>,
     query: Result<Query<HoursOf>, QueryRejection>,
 ) -> Result<Json<Value>, Problem> {
     let Query(query) = query?;
@@ -51,7 +50,7 @@ pub(crate) async fn log(
         now.checked_sub(LOOK_BACK).unwrap_or(now),
     )?;
     let to = read("to", query.to.as_ref(), now)?;
-    shown(&api.deps.state.duty_log(from, to).await?, &caller)
+    shown(&api.deps.state.duty_log(from, to).await?)
 }
 
 /// What an operator notes.
@@ -73,18 +72,15 @@ pub(crate) async fn note(
     let Json(body) = body?;
     let (author, now) = (caller.user.login.clone(), (api.deps.clock)());
     let note = api.deps.state.add_duty_note(author, body.note, now).await?;
-    shown(&note, &caller)
+    shown(&note)
 }
 
 /// Handovers, the newest first.
 #[utoipa::path(get, path = "/api/v1/handovers", operation_id = "list_handovers", tag = "duty book",
     responses((status = 200, body = shape::Handovers)))]
-pub(crate) async fn list(
-    State(api): State<Api>,
-    Extension(caller): Extension<Caller>,
-) -> Result<Json<Value>, Problem> {
+pub(crate) async fn list(State(api): State<Api>) -> Result<Json<Value>, Problem> {
     let items = api.deps.state.handovers().await?;
-    shown(&json!({ "items": items }), &caller)
+    shown(&json!({ "items": items }))
 }
 
 /// Write the text of the next handover from the record. One that nobody has signed is written anew; one that is signed stays.
@@ -95,7 +91,7 @@ pub(crate) async fn prepare(
     Extension(caller): Extension<Caller>,
 ) -> Result<Json<Value>, Problem> {
     let (by, now) = (caller.user.login.clone(), (api.deps.clock)());
-    shown(&api.deps.state.prepare_handover(by, now).await?, &caller)
+    shown(&api.deps.state.prepare_handover(by, now).await?)
 }
 
 /// Sign: first whoever goes, then whoever comes with a log-in of their own. While a P1 is not acknowledged the second signature is
@@ -110,5 +106,5 @@ pub(crate) async fn sign(
     let number = number.parse().map_err(|_| Problem::not_found("handover"))?;
     let (by, now) = (caller.user.login.clone(), (api.deps.clock)());
     let item = api.deps.state.sign_handover(number, by, now).await?;
-    shown(&item, &caller)
+    shown(&item)
 }

@@ -1,22 +1,25 @@
 //! History: events and counts.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
 use axum::extract::rejection::QueryRejection;
 use axum::extract::{Query, State};
 use axum::{Extension, Json};
-use domain::{Seq, Timestamp};
+use domain::privacy::Personal;
+use domain::{IncidentId, Seq, Timestamp};
 use jiff::SignedDuration;
 use serde::Deserialize;
 use serde_json::{Value, json};
-use store::events::{Bucket, CountBy, HISTORY_LIMIT_MAX, HistoryQuery, Order, StoredEvent};
+use store::events::{About, Bucket, CountBy, HISTORY_LIMIT_MAX, HistoryQuery, Order, StoredEvent};
 use store::state::Moment;
 use tokio::sync::OwnedSemaphorePermit;
 
-use super::{parse, shown};
+use super::parse;
 use crate::auth::Caller;
-use crate::{Api, Problem, schema};
+use crate::sight::{self, Sight};
+use crate::{Api, Problem, mask, schema};
 
 /// Which events.
 #[derive(Deserialize, utoipa::IntoParams)]
@@ -28,6 +31,13 @@ pub(crate) struct Filter {
     kind: Option<String>,
     /// Of this site.
     site: Option<String>,
+    /// About this vehicle, written with or without dots and spaces. A search for a plate, a card or a person is written into the
+    /// audit trail; one of them at a time.
+    plate: Option<String>,
+    /// About this reference to a card or a code.
+    credential: Option<String>,
+    /// About this person, by reference or by name as devices give it.
+    person: Option<String>,
     /// Received at or after this time.
     from: Option<String>,
     /// Received before this time.
@@ -51,6 +61,8 @@ pub(crate) fn item(stored: &StoredEvent) -> Value {
     })
 }
 
+/// Longest plate, reference or name that is searched for, in characters.
+const SEARCHED_CHARS_MAX: usize = 64;
 /// Whoever waits longer for a place is told to come back.
 const PATIENCE: Duration = Duration::from_secs(5);
 
@@ -95,14 +107,77 @@ pub(crate) async fn history(
         ..HistoryQuery::default()
     };
     wanted.cursor = parse("cursor", query.cursor.as_deref())?;
+    wanted.about = about(&api, &caller, &query).await?;
     let _place = place(&api).await?;
     let page = api.deps.events.history(wanted).await?;
-    let items: Vec<Value> = page.items.iter().map(item).collect();
+    let items = items(&api, &caller, &page.items).await?;
     let upto = api.deps.events.cursor().await?;
-    shown(
-        &json!({"items": items, "next": page.next.map(|c| c.to_string()), "upto_seq": upto}),
-        &caller,
-    )
+    let next = page.next.map(|c| c.to_string());
+    Ok(Json(
+        json!({"items": items, "next": next, "upto_seq": upto}),
+    ))
+}
+
+/// What is searched for, once it is written down that it is.
+async fn about(api: &Api, caller: &Caller, query: &Filter) -> Result<Option<About>, Problem> {
+    let given = [
+        (Personal::Plate, &query.plate),
+        (Personal::Credential, &query.credential),
+        (Personal::Person, &query.person),
+    ];
+    let mut given = given.iter().filter_map(|(class, text)| {
+        let text = text.as_deref().map(str::trim)?;
+        (!text.is_empty()).then_some((*class, text))
+    });
+    let Some((class, text)) = given.next() else {
+        return Ok(None);
+    };
+    if given.next().is_some() {
+        return Err(Problem::bad_request(
+            "one of `plate`, `credential` and `person` at a time",
+        ));
+    }
+    if text.chars().count() > SEARCHED_CHARS_MAX {
+        return Err(Problem::bad_request(format!(
+            "`{class}` has at most {SEARCHED_CHARS_MAX} characters"
+        )));
+    }
+    if !sight::may_search(&caller.user) {
+        return Err(Problem::forbidden(
+            "whoever answers at the gate and the police search for plates, cards and persons",
+        ));
+    }
+    // the pages that follow belong to the same search
+    if query.cursor.is_none() {
+        let (login, now) = (&caller.user.login, (api.deps.clock)());
+        api.deps.state.note_search(login, class, text, now).await?;
+    }
+    Ok(Some(About::new(class, text)))
+}
+
+/// Events, each masked unless the caller has leave to see it; that some are shown in full is written down first.
+async fn items(api: &Api, caller: &Caller, page: &[StoredEvent]) -> Result<Vec<Value>, Problem> {
+    let sight = Sight::of(api, caller).await?;
+    let mut in_full: BTreeMap<IncidentId, usize> = BTreeMap::new();
+    let mut items = Vec::with_capacity(page.len());
+    for stored in page {
+        let full = item(stored);
+        let mut masked = full.clone();
+        mask::value(&mut masked);
+        let incident = sight.incident_of(&stored.event).filter(|_| masked != full);
+        if let Some(incident) = incident {
+            *in_full.entry(incident).or_default() += 1;
+        }
+        items.push(if incident.is_some() { full } else { masked });
+    }
+    for (incident, events) in in_full {
+        let (login, now) = (&caller.user.login, (api.deps.clock)());
+        let state = &api.deps.state;
+        state
+            .note_shown_events(login, incident, events, now)
+            .await?;
+    }
+    Ok(items)
 }
 
 /// What to count.

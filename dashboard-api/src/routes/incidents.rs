@@ -14,6 +14,7 @@ use super::{idempotency_key, parse, shown};
 use crate::auth::Caller;
 use crate::routes::events::item;
 use crate::schema::words;
+use crate::sight::Sight;
 use crate::{Api, Problem, access, schema};
 
 /// Which incidents.
@@ -35,7 +36,6 @@ pub(crate) struct Filter {
     responses((status = 200, body = schema::IncidentPage), (status = 400, body = schema::Problem)))]
 pub(crate) async fn list(
     State(api): State<Api>,
-    Extension(caller): Extension<Caller>,
     query: Result<Query<Filter>, QueryRejection>,
 ) -> Result<Json<Value>, Problem> {
     let Query(query) = query?;
@@ -49,7 +49,7 @@ pub(crate) async fn list(
         .state
         .incidents(&filter, query.cursor.as_deref(), limit)
         .await?;
-    shown(&page, &caller)
+    shown(&page)
 }
 
 /// One incident with its tasks, timeline, alarms and latest events.
@@ -79,8 +79,13 @@ async fn whole(api: &Api, caller: &Caller, view: &IncidentView) -> Result<Json<V
             events.push(item(&stored));
         }
     }
-    let Json(mut body) = shown(view, caller)?;
-    let Json(events) = shown(&events, caller)?;
+    let broken = |e: serde_json::Error| Problem::broken(&e.to_string());
+    let mut body = serde_json::to_value(view).map_err(broken)?;
+    let mut events = Value::from(events);
+    let sight = Sight::of(api, caller).await?;
+    let parts = vec![&mut body, &mut events];
+    let sight = sight.show(api, &view.item, parts).await?;
+    let sight = serde_json::to_value(sight).map_err(broken)?;
     let reports = super::reports::of_incident(api, caller, view).await?;
     let may = may(api, caller, view).await?;
     if let Some(members) = body.as_object_mut() {
@@ -88,6 +93,7 @@ async fn whole(api: &Api, caller: &Caller, view: &IncidentView) -> Result<Json<V
         members.insert("events".to_owned(), events);
         members.insert("reports".to_owned(), reports);
         members.insert("may".to_owned(), may);
+        members.insert("sight".to_owned(), sight);
     }
     Ok(Json(body))
 }

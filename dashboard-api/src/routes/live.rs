@@ -22,7 +22,7 @@ use tokio_stream::wrappers::ReceiverStream;
 use tracing::warn;
 
 use crate::auth::Caller;
-use crate::{Api, Problem, access, mask};
+use crate::{Api, Problem, mask};
 
 /// Between two heartbeats.
 const HEARTBEAT: Duration = Duration::from_secs(2);
@@ -76,7 +76,6 @@ async fn follow(
     out: &Out,
 ) -> Result<(), StateError> {
     let state = &api.deps.state;
-    let is_clear = access::sees_plates(&caller.user);
     let mut hint = state.hint();
     let mut heartbeat = tokio::time::interval(HEARTBEAT);
     let now = state.revision();
@@ -102,7 +101,7 @@ async fn follow(
             }
             for row in page {
                 after = row.revision;
-                if out.send(Ok(change(row, is_clear))).await.is_err() {
+                if out.send(Ok(change(row))).await.is_err() {
                     return Ok(());
                 }
             }
@@ -134,7 +133,8 @@ async fn reset(out: &Out, revision: Revision) -> bool {
         .is_ok()
 }
 
-fn change(row: FeedRow, is_clear: bool) -> Event {
+/// Without what is about people: whoever may see it in full asks for the incident.
+fn change(row: FeedRow) -> Event {
     if row.kind == "registry" {
         // names and places in every list may be others now
         let told = json!({"revision": row.revision});
@@ -142,7 +142,7 @@ fn change(row: FeedRow, is_clear: bool) -> Event {
         return event.data(told.to_string());
     }
     let mut json = row.json;
-    if !is_clear && let Ok(mut value) = serde_json::from_str(&json) {
+    if let Ok(mut value) = serde_json::from_str(&json) {
         mask::value(&mut value);
         json = value.to_string();
     }

@@ -30,23 +30,19 @@ pub(crate) struct LoadOf {
     responses((status = 200, body = schema::load::Load), (status = 400, body = schema::Problem)))]
 pub(crate) async fn load(
     State(api): State<Api>,
-    Extension(caller): Extension<Caller>,
     query: Result<Query<LoadOf>, QueryRejection>,
 ) -> Result<Json<Value>, Problem> {
     let Query(query) = query?;
     let now = (api.deps.clock)();
     let asked: Option<Timestamp> = parse("since", query.since.as_deref())?;
     let since = asked.unwrap_or_else(|| now.checked_sub(SPAN).unwrap_or(Timestamp::MIN));
-    shown(&api.deps.state.load(since, now).await?, &caller)
+    shown(&api.deps.state.load(since, now).await?)
 }
 
 /// Cards of which something is still on the board, the newest first. Their incidents name them as `storm`.
 #[utoipa::path(get, path = "/api/v1/storms", operation_id = "list_storms", tag = "load", responses((status = 200, body = schema::load::Storms)))]
-pub(crate) async fn storms(
-    State(api): State<Api>,
-    Extension(caller): Extension<Caller>,
-) -> Result<Json<Value>, Problem> {
-    shown(&json!({"items": api.deps.state.storms().await?}), &caller)
+pub(crate) async fn storms(State(api): State<Api>) -> Result<Json<Value>, Problem> {
+    shown(&json!({"items": api.deps.state.storms().await?}))
 }
 
 /// What of a card was on the screen.
@@ -79,6 +75,6 @@ pub(crate) async fn acknowledge(
     let done = api.deps.state.acknowledge_storm(id, seen_at, actor, now);
     match done.await {
         Err(CommandError::NotFound) => Err(Problem::not_found("storm")),
-        done => shown(&done?, &caller),
+        done => shown(&done?),
     }
 }

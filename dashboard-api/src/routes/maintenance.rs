@@ -31,7 +31,6 @@ pub(crate) struct WindowsOf {
     responses((status = 200, body = schema::MaintenancePage), (status = 400, body = schema::Problem)))]
 pub(crate) async fn list(
     State(api): State<Api>,
-    Extension(caller): Extension<Caller>,
     query: Result<Query<WindowsOf>, QueryRejection>,
 ) -> Result<Json<Value>, Problem> {
     let Query(query) = query?;
@@ -42,7 +41,7 @@ pub(crate) async fn list(
         .state
         .maintenance(state, query.cursor.as_deref(), limit)
         .await?;
-    shown(&page, &caller)
+    shown(&page)
 }
 
 /// Who works where, from when until when. What is named narrows the window down; without `rules` it goes over all of them.
@@ -104,7 +103,7 @@ pub(crate) async fn plan(
     };
     let who = (caller.user.login.clone(), now);
     let item = api.deps.state.plan_maintenance(new, key, who).await?;
-    shown(&item, &caller)
+    shown(&item)
 }
 
 /// End a window before its time, or call off one that has not begun: what it held back and still holds rings now.
@@ -124,5 +123,5 @@ pub(crate) async fn end(
     let who = (caller.user.login.clone(), (api.deps.clock)());
     let book = api.deps.book();
     let item = api.deps.state.end_maintenance(id, key, who, book).await?;
-    shown(&item, &caller)
+    shown(&item)
 }

@@ -14,6 +14,7 @@ pub(crate) mod maintenance;
 pub(crate) mod meta;
 pub(crate) mod ops;
 pub(crate) mod photos;
+pub(crate) mod privacy;
 pub(crate) mod registry;
 pub(crate) mod reports;
 pub(crate) mod roster;
@@ -26,15 +27,12 @@ use axum::http::HeaderMap;
 use serde::Serialize;
 use serde_json::Value;
 
-use crate::auth::Caller;
-use crate::{Problem, access, mask};
+use crate::{Problem, mask};
 
-/// JSON as this caller may see it.
-fn shown(body: &impl Serialize, caller: &Caller) -> Result<Json<Value>, Problem> {
-    let mut value = serde_json::to_value(body).map_err(|e| Problem::bad_request(e.to_string()))?;
-    if !access::sees_plates(&caller.user) {
-        mask::value(&mut value);
-    }
+/// JSON without what is about people: see [`crate::sight`] for what shows it.
+fn shown(body: &impl Serialize) -> Result<Json<Value>, Problem> {
+    let mut value = serde_json::to_value(body).map_err(|e| Problem::broken(&e.to_string()))?;
+    mask::value(&mut value);
     Ok(Json(value))
 }
 

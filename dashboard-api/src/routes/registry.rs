@@ -11,6 +11,7 @@ use axum::http::header;
 use axum::response::{IntoResponse as _, Response};
 use axum::{Extension, Json};
 use domain::place::{Cells, Import, Registry, TableKind};
+use domain::privacy::masked;
 use domain::{Reach, SiteId, ZoneId};
 use serde::Deserialize;
 use serde_json::Value;
@@ -21,7 +22,7 @@ use super::{parse, shown};
 use crate::auth::Caller;
 use crate::keeper::{Content, HIDDEN, KeepError, TableChange, Then};
 use crate::schema::registry as shape;
-use crate::{Api, Problem, access, mask, schema};
+use crate::{Api, Problem, access, schema};
 
 /// Largest table that may be sent, in bytes.
 const TABLE_BYTES_MAX: usize = 8 << 20;
@@ -85,7 +86,7 @@ pub(crate) async fn overview(
             })
             .collect(),
     };
-    shown(&overview, &caller)
+    shown(&overview)
 }
 
 /// Which lines, and how.
@@ -298,8 +299,8 @@ fn hide(kind: TableKind, key: &mut String, cells: &mut Cells, caller: &Caller) {
     {
         HIDDEN.clone_into(contact);
     }
-    if kind == TableKind::Watch && !access::sees_plates(&caller.user) {
-        *key = mask::plate(key);
+    if kind == TableKind::Watch && !access::keeps_watch(&caller.user) {
+        *key = masked(key);
         if let Some(plate) = cells.get_mut("plate") {
             plate.clone_from(key);
         }

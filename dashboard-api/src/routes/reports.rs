@@ -370,7 +370,7 @@ pub(crate) async fn mine(
     let (user, now) = (&caller.user.login, (api.deps.clock)());
     let state = &api.deps.state;
     let page = state.reports_by(user, query.cursor.as_deref(), limit, now);
-    shown(&page.await?, &caller)
+    shown(&page.await?)
 }
 
 /// One report and how it goes on: for whoever made it, by log-in or with the header `Report-Secret`, and for the station. No names of persons

@@ -23,7 +23,7 @@ pub(crate) async fn list(
 ) -> Result<Json<Value>, Problem> {
     let items = api.deps.state.tokens().await?;
     let roles: Vec<Role> = possible(&caller).collect();
-    shown(&json!({"items": items, "roles": roles}), &caller)
+    shown(&json!({"items": items, "roles": roles}))
 }
 
 /// Roles that a token of this caller may have.
@@ -80,7 +80,7 @@ pub(crate) async fn make(
         .state
         .make_token(&caller.user.login, new, now)
         .await?;
-    shown(&json!({"token": item, "secret": secret}), &caller)
+    shown(&json!({"token": item, "secret": secret}))
 }
 
 /// Revoke a token: whoever uses it is nobody from now on, and its live streams end.

@@ -18,12 +18,9 @@ use crate::{Api, Problem, schema};
 /// Every user.
 #[utoipa::path(get, path = "/api/v1/users", operation_id = "list_users", tag = "administration",
     responses((status = 200, body = schema::users::Users)))]
-pub(crate) async fn list(
-    State(api): State<Api>,
-    Extension(caller): Extension<Caller>,
-) -> Result<Json<Value>, Problem> {
+pub(crate) async fn list(State(api): State<Api>) -> Result<Json<Value>, Problem> {
     let items = api.deps.state.accounts((api.deps.clock)()).await?;
-    shown(&json!({"items": items}), &caller)
+    shown(&json!({"items": items}))
 }
 
 /// What a user is to be.
@@ -102,7 +99,7 @@ pub(crate) async fn make(
     let (by, now) = (&caller.user.login, (api.deps.clock)());
     let (item, password) = api.deps.state.make_account(&user, by, now).await?;
     info!(user.login = %user.login, "user made");
-    shown(&json!({"user": item, "password": password}), &caller)
+    shown(&json!({"user": item, "password": password}))
 }
 
 /// Give a user another name, role, department or scope. With another role or scope their API tokens are gone.
@@ -121,7 +118,7 @@ pub(crate) async fn change(
     let user = body.user(login.map_err(|_| Problem::not_found("user"))?)?;
     let (by, now) = (&caller.user.login, (api.deps.clock)());
     let item = api.deps.state.change_account(&user, by, now).await?;
-    shown(&json!({"user": item, "password": null}), &caller)
+    shown(&json!({"user": item, "password": null}))
 }
 
 /// `disable` (sessions and live streams end, API tokens are gone), `enable`, `reset_password` (the new one is in the answer, once),
@@ -141,5 +138,5 @@ pub(crate) async fn act(
     let (by, now) = (&caller.user.login, (api.deps.clock)());
     let (item, password) = api.deps.state.account_act(&login, act, by, now).await?;
     info!(user.login = %login, user.act = act.as_str(), "user administered");
-    shown(&json!({"user": item, "password": password}), &caller)
+    shown(&json!({"user": item, "password": password}))
 }

@@ -3,7 +3,7 @@
 
 use std::borrow::Cow;
 
-use domain::{Severity as S, alarm, incident, rule};
+use domain::{Severity as S, alarm, incident, privacy, rule};
 use serde::Serialize;
 use serde_json::Value;
 use store::state;
@@ -56,6 +56,8 @@ words! {
     Verb = all(incident::Verb::ALL);
     /// What stands in a timeline.
     Act = all(incident::Act::ALL);
+    /// What somebody needs to see in full for.
+    Purpose = all(privacy::Purpose::ALL);
     /// Why something cannot be had.
     Reason = all(incident::Reason::ALL);
     /// What shows that it was so.

@@ -3,10 +3,11 @@
 //! Left out is what only SQLite promises: that a redelivery is counted on the event that is there.
 
 use async_trait::async_trait;
+use domain::privacy::Personal;
 use domain::{Attrs, ClockSource, DeviceClass, Event, EventId, Kind, Phase, Seq, Timestamp};
 
 use super::{
-    Bucket, CountBy, CountRow, Cursor, EventStore, HistoryQuery, Order, Page, StoredEvent,
+    About, Bucket, CountBy, CountRow, Cursor, EventStore, HistoryQuery, Order, Page, StoredEvent,
 };
 
 /// A back end with its data: opened as often as a test wants, over the same data.
@@ -37,6 +38,7 @@ sentences!(
     hostile_text_comes_back_as_it_was,
     the_newest_come_first,
     conditions_narrow_a_history,
+    a_history_is_about_one_vehicle_however_its_plate_is_written,
     pages_show_every_event_once_in_both_orders,
     a_page_after_a_seq_ends_with_a_whole_uplink,
     a_batch_may_span_midnight,
@@ -201,6 +203,64 @@ pub(super) async fn the_newest_come_first(bench: &impl Bench) {
     fill(&*store, (1..=3).map(|s| event(s, at("10:00:00"))).collect()).await;
     fill(&*store, vec![event(4, at("11:00:00"))]).await;
     assert_eq!(seqs(&*store, HistoryQuery::default()).await, [4, 3, 2, 1]);
+}
+
+/// A vehicle at the gate of `q1`.
+fn passage(seq: u64, received_at: Timestamp, plate: &str) -> Event {
+    Event {
+        device: "gate-1".parse().expect("device"),
+        class: DeviceClass::Barrier,
+        kind: Kind::VehiclePassage,
+        phase: Phase::Instant,
+        attrs: Attrs::from_value(&serde_json::json!({"plate": plate, "direction": "in"})),
+        ..event(seq, received_at)
+    }
+}
+
+pub(super) async fn a_history_is_about_one_vehicle_however_its_plate_is_written(
+    bench: &impl Bench,
+) {
+    let store = bench.open().await;
+    let mut card = door(5, at("10:50:00"));
+    card.attrs =
+        Attrs::from_value(&serde_json::json!({"credential_ref": "c-7", "plate": "浙G12345"}));
+    fill(
+        &*store,
+        vec![
+            passage(1, at("09:00:00"), "浙G12345"),
+            passage(2, at("09:30:00"), "浙G99999"),
+            event(3, at("10:00:00")),
+            passage(4, at("10:30:00"), "浙g·12345"),
+            card,
+            passage(6, at("11:00:00"), "浙G12345"),
+        ],
+    )
+    .await;
+    let about = |class, text: &str| HistoryQuery {
+        about: Some(About::new(class, text)),
+        ..HistoryQuery::default()
+    };
+    for (class, text, expected) in [
+        (Personal::Plate, " 浙G 12345", &[6, 4, 1][..]),
+        (Personal::Plate, "浙G1234", &[]),
+        (Personal::Credential, "c-7", &[5]),
+        (Personal::Person, "c-7", &[]),
+    ] {
+        assert_eq!(seqs(&*store, about(class, text)).await, expected, "{text}");
+    }
+    let since = HistoryQuery {
+        from: Some(at("10:00:00")),
+        device: Some("gate-1".parse().expect("device")),
+        ..about(Personal::Plate, "浙G12345")
+    };
+    assert_eq!(seqs(&*store, since).await, [6, 4]);
+    // page by page, each once
+    let mut page = about(Personal::Plate, "浙G12345");
+    page.limit = 2;
+    let first = store.history(page.clone()).await.expect("history");
+    assert_eq!(first.items.len(), 2);
+    page.cursor = first.next;
+    assert_eq!(seqs(&*store, page).await, [1]);
 }
 
 pub(super) async fn conditions_narrow_a_history(bench: &impl Bench) {

@@ -16,8 +16,8 @@ use async_trait::async_trait;
 use domain::{Event, EventId, Seq, Timestamp};
 
 pub use model::{
-    Appended, Bucket, CountBy, CountRow, Cursor, EventsError, HISTORY_LIMIT_MAX, HistoryQuery,
-    Order, Page, StoredEvent,
+    About, Appended, Bucket, CountBy, CountRow, Cursor, EventsError, HISTORY_LIMIT_MAX,
+    HistoryQuery, Order, Page, StoredEvent,
 };
 
 /// A redelivery is recognised for this long after the first delivery, also across midnight.

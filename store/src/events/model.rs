@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use std::str::FromStr;
 
 use domain::event::UnknownWord;
+use domain::privacy::Personal;
 use domain::{DeviceId, Event, EventId, Kind, Seq, SiteId, Timestamp};
 
 /// Most events of one history page.
@@ -54,6 +55,8 @@ pub struct HistoryQuery {
     pub kind: Option<Kind>,
     /// From this site.
     pub site: Option<SiteId>,
+    /// About this vehicle, card or person.
+    pub about: Option<About>,
     /// Received at this time or later.
     pub from: Option<Timestamp>,
     /// Received before this time.
@@ -68,12 +71,42 @@ pub struct HistoryQuery {
     pub order: Order,
 }
 
+/// A vehicle, a card or a person as events name it, compared without dots, spaces and case where that is how it is written.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct About {
+    /// What it is.
+    pub class: Personal,
+    /// Its normal form.
+    text: String,
+}
+
+impl About {
+    /// About what `text` names.
+    pub fn new(class: Personal, text: &str) -> Self {
+        let text = class.normal(text);
+        Self { class, text }
+    }
+    /// Whether an event is.
+    pub(super) fn is_of(&self, event: &Event) -> bool {
+        if !self.class.is_in(event.kind) {
+            return false;
+        }
+        let attrs = event.attrs.to_value();
+        self.class.attrs().iter().any(|attr| {
+            attrs[*attr]
+                .as_str()
+                .is_some_and(|text| self.class.normal(text) == self.text)
+        })
+    }
+}
+
 impl Default for HistoryQuery {
     fn default() -> Self {
         Self {
             device: None,
             kind: None,
             site: None,
+            about: None,
             from: None,
             to: None,
             after_seq: None,

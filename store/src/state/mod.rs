@@ -50,6 +50,7 @@ mod tally;
 #[cfg(test)]
 mod tests;
 mod token;
+mod unmasking;
 mod user;
 mod view;
 
@@ -85,6 +86,7 @@ pub use session::{
     Origin, Owes, SESSION_IDLE, SESSION_IDLE_ADMINISTRATOR, SESSION_LIFE, SessionItem,
 };
 pub use token::{NewToken, TOKEN_DAYS_MAX, TokenItem};
+pub use unmasking::{Ground, NewUnmasking, REASON_CHARS_MAX, UnmaskingItem};
 pub use user::{NewUser, Role, UnknownRole, User, random_password};
 pub use view::{
     AlarmItem, DeviceItem, DeviceState, DueItem, EVENTS_MAX, IncidentItem, IncidentView,

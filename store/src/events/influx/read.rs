@@ -20,9 +20,13 @@ use super::flux::{self, Times};
 use super::line::unplain;
 use super::write::{client, failure};
 use crate::events::model::{Cursor, INDEX_BITS, index_of, seq_of};
-use crate::events::{Bucket, CountBy, CountRow, HistoryQuery, Order, Page, StoredEvent};
+use crate::events::{
+    Bucket, CountBy, CountRow, HISTORY_LIMIT_MAX, HistoryQuery, Order, Page, StoredEvent,
+};
 
 const QUERY_TIMEOUT: Duration = Duration::from_secs(30);
+/// Pages that are read for one page of what is about a vehicle, a card or a person.
+const SIFTED_PAGES: usize = 8;
 
 #[derive(Debug)]
 pub(super) struct Reader {
@@ -38,10 +42,47 @@ impl Reader {
         })
     }
 
+    /// The server does not look into attributes: for what an event is about, a few pages are read and sifted here.
     pub(super) async fn history(
         &self,
         query: &HistoryQuery,
     ) -> Result<Page<StoredEvent>, InfluxError> {
+        let Some(about) = &query.about else {
+            return self.page(query).await;
+        };
+        let limit = query.page_size();
+        let mut rest = HistoryQuery {
+            about: None,
+            limit: HISTORY_LIMIT_MAX,
+            ..query.clone()
+        };
+        let mut items: Vec<StoredEvent> = Vec::new();
+        for _ in 0..SIFTED_PAGES {
+            let page = self.page(&rest).await?;
+            for stored in page.items {
+                let last = items.last().filter(|_| items.len() >= limit);
+                if let Some(last) = last.map(|last| &last.event) {
+                    // a page in the journal's order never ends within an uplink
+                    let goes_on = query.order == Order::OldestFirst && last.seq == stored.event.seq;
+                    if !goes_on {
+                        let next = Some(Cursor::new(last.seq, index_of(last.id)));
+                        return Ok(Page { items, next });
+                    }
+                }
+                if about.is_of(&stored.event) {
+                    items.push(stored);
+                }
+            }
+            rest.cursor = page.next;
+            if rest.cursor.is_none() {
+                break;
+            }
+        }
+        let next = rest.cursor;
+        Ok(Page { items, next })
+    }
+
+    async fn page(&self, query: &HistoryQuery) -> Result<Page<StoredEvent>, InfluxError> {
         let limit = query.page_size();
         // One more than asked for tells whether there is a next page.
         let mut places = self.places(query, query.bounds(), limit + 1).await?;

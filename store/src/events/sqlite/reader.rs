@@ -298,15 +298,26 @@ fn select(
     ];
     for (column, text) in conditions {
         let Some(text) = text else { continue };
-        let id: Option<i64> = file
-            .prepare_cached("SELECT id FROM word WHERE text = ?1")
-            .and_then(|mut find| find.query_row([text], |row| row.get(0)).optional())
-            .map_err(&failed)?;
-        let Some(id) = id else {
+        let Some(id) = word_id(file, text).map_err(&failed)? else {
             return Ok(Vec::new());
         };
         let _ = write!(sql, " AND {column} = ?");
         values.push(Value::Integer(id));
+    }
+    if let Some(about) = &query.about {
+        // what it is compared with is decided row by row: few events of a day are of such a kind
+        let mut kinds = Vec::new();
+        for kind in Kind::ALL.iter().filter(|kind| about.class.is_in(**kind)) {
+            if let Some(id) = word_id(file, kind.as_str()).map_err(&failed)? {
+                kinds.push(id.to_string());
+            }
+        }
+        let column = if query.device.is_some() || query.kind.is_some() {
+            "+kind_word"
+        } else {
+            "kind_word"
+        };
+        let _ = write!(sql, " AND {column} IN ({})", kinds.join(", "));
     }
     if let Some(from) = query.from {
         sql.push_str(" AND received_at_us >= ?");
@@ -317,17 +328,36 @@ fn select(
         values.push(Value::Integer(to.as_microsecond()));
     }
     sql.push_str(match query.order {
-        Order::NewestFirst => " ORDER BY position DESC LIMIT ?",
-        Order::OldestFirst => " ORDER BY position LIMIT ?",
+        Order::NewestFirst => " ORDER BY position DESC",
+        Order::OldestFirst => " ORDER BY position",
     });
-    values.push(Value::Integer(want as i64));
+    if query.about.is_none() {
+        sql.push_str(" LIMIT ?");
+        values.push(Value::Integer(want as i64));
+    }
     let mut statement = file.prepare_cached(&sql).map_err(&failed)?;
     let mut rows = statement.query(params_from_iter(values)).map_err(&failed)?;
     let mut found = Vec::new();
-    while let Some(row) = rows.next().map_err(&failed)? {
-        found.push(stored_event(row)?);
+    while found.len() < want
+        && let Some(row) = rows.next().map_err(&failed)?
+    {
+        let (place, stored) = stored_event(row)?;
+        if query
+            .about
+            .as_ref()
+            .is_none_or(|about| about.is_of(&stored.event))
+        {
+            found.push((place, stored));
+        }
     }
     Ok(found)
+}
+
+/// The number of a text in this file; none when nothing in it has that text.
+fn word_id(file: &Connection, text: &str) -> rusqlite::Result<Option<i64>> {
+    file.prepare_cached("SELECT id FROM word WHERE text = ?1")?
+        .query_row([text], |row| row.get(0))
+        .optional()
 }
 
 /// Narrows positions by the receive times asked for, so that an hour of a busy day is found without reading the day.

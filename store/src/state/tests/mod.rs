@@ -21,3 +21,4 @@ mod roster;
 mod set_back;
 mod simulation;
 mod station;
+mod unmasking;

@@ -1,0 +1,122 @@
+//! What a caller is shown in full: what they have leave for, and what their department is there for. Everything else is masked.
+//!
+//! **Invariant:** nothing is shown in full before the audit trail says so; when it cannot be written, the answer is an error.
+
+use domain::incident::IncidentState;
+use domain::{Event, IncidentId, Severity};
+use serde_json::Value;
+use store::state::{Ground, IncidentItem, Role, UnmaskingItem, User};
+
+use crate::auth::Caller;
+use crate::{Api, Problem, mask, schema};
+
+/// The department whose duty listed plates are (RULES, B1: masked for all but the police).
+const POLICE: &str = "police";
+
+/// What one caller may see in full now.
+pub(crate) struct Sight<'a> {
+    user: &'a User,
+    leave: Vec<UnmaskingItem>,
+}
+
+impl<'a> Sight<'a> {
+    pub(crate) async fn of(api: &Api, caller: &'a Caller) -> Result<Self, Problem> {
+        let user = &caller.user;
+        let now = (api.deps.clock)();
+        let leave = api.deps.state.unmaskings_of(&user.login, now).await?;
+        Ok(Self { user, leave })
+    }
+
+    fn leave_for(&self, incident: IncidentId) -> Option<&UnmaskingItem> {
+        self.leave.iter().find(|leave| leave.incident == incident)
+    }
+
+    /// Why an incident is shown to the caller in full; none when it is not.
+    fn ground(&self, item: &IncidentItem) -> Option<Ground> {
+        match self.leave_for(item.id) {
+            Some(leave) => Some(Ground::Leave(leave.id)),
+            None => is_duty(self.user, item).then_some(Ground::Duty),
+        }
+    }
+
+    /// The incident for which an event is shown to the caller in full; none when it is not.
+    pub(crate) fn incident_of(&self, event: &Event) -> Option<IncidentId> {
+        let covers = |leave: &&UnmaskingItem| leave.reach.covers(&event.site, event.received_at);
+        self.leave.iter().find(covers).map(|leave| leave.incident)
+    }
+
+    /// An incident and what belongs to it, masked unless the caller has a ground, and how it stands with that.
+    pub(crate) async fn show(
+        &self,
+        api: &Api,
+        item: &IncidentItem,
+        parts: Vec<&mut Value>,
+    ) -> Result<schema::Sight, Problem> {
+        let ground = self.ground(item);
+        let mut holds = false;
+        for part in parts {
+            let mut masked = part.clone();
+            mask::value(&mut masked);
+            if masked != *part {
+                holds = true;
+                if ground.is_none() {
+                    *part = masked;
+                }
+            }
+        }
+        if holds && let Some(ground) = &ground {
+            let now = (api.deps.clock)();
+            let state = &api.deps.state;
+            state
+                .note_shown(&self.user.login, item.id, ground, now)
+                .await?;
+        }
+        let leave = self.leave_for(item.id);
+        Ok(schema::Sight {
+            is_masked: holds && ground.is_none(),
+            shown_until: leave.map(|leave| leave.expires_at.to_string()),
+            unmasking: leave.map(|leave| leave.id.to_string()),
+            may_unmask: holds && may_unmask(self.user, item),
+        })
+    }
+}
+
+/// Whether the department that the caller serves in is there for what the incident names.
+fn is_duty(user: &User, item: &IncidentItem) -> bool {
+    let department = user
+        .department
+        .as_ref()
+        .filter(|department| department.as_str() == POLICE);
+    user.role == Role::Responder
+        && department.is_some_and(|department| item.departments.contains(department))
+        && !matches!(
+            item.state,
+            IncidentState::Closed | IncidentState::Merged | IncidentState::Cancelled
+        )
+}
+
+/// Who may ask to see an incident in full: who handles it, and who leads the station. Administrators look after accounts, auditors read
+/// the trail: neither needs a plate.
+pub(crate) fn may_unmask(user: &User, item: &IncidentItem) -> bool {
+    match user.role {
+        Role::Operator | Role::StationLead => true,
+        Role::Responder => user
+            .department
+            .as_ref()
+            .is_some_and(|department| item.departments.contains(department)),
+        Role::PropertyManager => item.severity >= Severity::P3,
+        Role::GridCaptain | Role::Auditor | Role::Administrator => false,
+    }
+}
+
+/// Whether somebody may search history for a plate, a card or a person: who answers at the gate, and the police.
+pub(crate) fn may_search(user: &User) -> bool {
+    match user.role {
+        Role::Operator | Role::StationLead | Role::PropertyManager => true,
+        Role::Responder => user
+            .department
+            .as_ref()
+            .is_some_and(|department| department.as_str() == POLICE),
+        Role::GridCaptain | Role::Auditor | Role::Administrator => false,
+    }
+}
