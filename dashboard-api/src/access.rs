@@ -1,9 +1,9 @@
-//! Who may do what: one table of routes × roles, and one of verbs × roles. A route that is in no table is refused to everybody.
+//! Who may do what: one table of routes × roles × scopes, and one of verbs × roles. A route that is in no table is refused to everybody.
 
 use domain::UserId;
 use domain::incident::{IncidentState, Verb};
 use domain::place::{Registry, TableKind, Zone};
-use domain::{DepartmentId, Severity, ZoneId};
+use domain::{DepartmentId, Reach, Scope, Severity, ZoneId};
 use store::state::{Role, User};
 
 use Role::{
@@ -17,6 +17,21 @@ pub enum Callers {
     Anybody,
     /// Whoever is logged in with one of these roles.
     Roles(&'static [Role]),
+}
+
+/// What of a route's answer an account that is limited gets.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Scoped {
+    /// The same for everybody: it is about no place and no incident.
+    Open,
+    /// What is the caller's own, wherever.
+    Own,
+    /// What lies in their quarters and micro-grids; departments do not limit it.
+    Place,
+    /// What lies in their places and in which one of their departments has a part: incidents, and what hangs on them.
+    Work,
+    /// Nothing: it goes over the whole compound and cannot be taken apart.
+    Whole,
 }
 
 const EVERYBODY: Callers = Callers::Roles(Role::ALL);
@@ -34,18 +49,23 @@ const ADMINISTRATORS: Callers = Callers::Roles(&[Administrator]);
 /// Those who look into what was done.
 const INSPECTORS: Callers = Callers::Roles(&[StationLead, Auditor, Administrator]);
 
-/// Method, path as the router has it, callers.
-pub const ROUTES: &[(&str, &str, Callers)] = &[
-    ("POST", "/api/v1/session", Callers::Anybody),
-    ("GET", "/api/v1/session", EVERYBODY),
-    ("DELETE", "/api/v1/session", EVERYBODY),
+/// Method, path as the router has it, callers, scope.
+pub const ROUTES: &[(&str, &str, Callers, Scoped)] = &[
+    ("POST", "/api/v1/session", Callers::Anybody, Scoped::Own),
+    ("GET", "/api/v1/session", EVERYBODY, Scoped::Own),
+    ("DELETE", "/api/v1/session", EVERYBODY, Scoped::Own),
     // one's own, and no others
-    ("GET", "/api/v1/sessions", EVERYBODY),
-    ("DELETE", "/api/v1/sessions", EVERYBODY),
-    ("DELETE", "/api/v1/sessions/{id}", EVERYBODY),
-    ("POST", "/api/v1/session/password", EVERYBODY),
-    ("GET", "/api/v1/openapi.json", Callers::Anybody),
-    ("GET", "/api/v1/meta", EVERYBODY),
+    ("GET", "/api/v1/sessions", EVERYBODY, Scoped::Own),
+    ("DELETE", "/api/v1/sessions", EVERYBODY, Scoped::Own),
+    ("DELETE", "/api/v1/sessions/{id}", EVERYBODY, Scoped::Own),
+    ("POST", "/api/v1/session/password", EVERYBODY, Scoped::Own),
+    (
+        "GET",
+        "/api/v1/openapi.json",
+        Callers::Anybody,
+        Scoped::Open,
+    ),
+    ("GET", "/api/v1/meta", EVERYBODY, Scoped::Place),
     (
         "GET",
         "/api/v1/status",
@@ -56,9 +76,10 @@ pub const ROUTES: &[(&str, &str, Callers)] = &[
             Auditor,
             Administrator,
         ]),
+        Scoped::Whole,
     ),
-    ("GET", "/api/v1/incidents", EVERYBODY),
-    ("GET", "/api/v1/incidents/{id}", EVERYBODY),
+    ("GET", "/api/v1/incidents", EVERYBODY, Scoped::Work),
+    ("GET", "/api/v1/incidents/{id}", EVERYBODY, Scoped::Work),
     (
         "POST",
         "/api/v1/incidents/{id}/{verb}",
@@ -70,6 +91,7 @@ pub const ROUTES: &[(&str, &str, Callers)] = &[
             GridCaptain,
             Administrator,
         ]),
+        Scoped::Work,
     ),
     (
         "GET",
@@ -82,51 +104,59 @@ pub const ROUTES: &[(&str, &str, Callers)] = &[
             Auditor,
             Administrator,
         ]),
+        Scoped::Whole,
     ),
     // the own ones; all of them for those who look over it
-    ("GET", "/api/v1/unmaskings", EVERYBODY),
+    ("GET", "/api/v1/unmaskings", EVERYBODY, Scoped::Own),
     (
         "POST",
         "/api/v1/unmaskings",
         Callers::Roles(&[Operator, Responder, StationLead, PropertyManager]),
+        Scoped::Work,
     ),
-    ("DELETE", "/api/v1/unmaskings/{id}", EVERYBODY),
-    ("GET", "/api/v1/counts", EVERYBODY),
-    ("GET", "/api/v1/alarms", EVERYBODY),
+    ("DELETE", "/api/v1/unmaskings/{id}", EVERYBODY, Scoped::Own),
+    ("GET", "/api/v1/counts", EVERYBODY, Scoped::Whole),
+    ("GET", "/api/v1/alarms", EVERYBODY, Scoped::Work),
     (
         "POST",
         "/api/v1/alarms/{id}/shelve",
         Callers::Roles(&[StationLead, Administrator]),
+        Scoped::Work,
     ),
     (
         "POST",
         "/api/v1/alarms/{id}/unshelve",
         Callers::Roles(&[StationLead, Administrator]),
+        Scoped::Work,
     ),
     (
         "POST",
         "/api/v1/alarms/{id}/acknowledge",
         Callers::Roles(&[Operator, StationLead, PropertyManager, Administrator]),
+        Scoped::Work,
     ),
-    ("GET", "/api/v1/maintenance", EVERYBODY),
+    ("GET", "/api/v1/maintenance", EVERYBODY, Scoped::Place),
     (
         "POST",
         "/api/v1/maintenance",
         Callers::Roles(&[StationLead, PropertyManager, Administrator]),
+        Scoped::Place,
     ),
     (
         "POST",
         "/api/v1/maintenance/{id}/end",
         Callers::Roles(&[StationLead, PropertyManager, Administrator]),
+        Scoped::Place,
     ),
-    ("GET", "/api/v1/devices", EVERYBODY),
+    ("GET", "/api/v1/devices", EVERYBODY, Scoped::Place),
     (
         "POST",
         "/api/v1/devices/{id}/invitation",
         Callers::Roles(&[PropertyManager, Administrator]),
+        Scoped::Place,
     ),
     // the token is what it comes with
-    ("POST", "/api/v1/enrol", Callers::Anybody),
+    ("POST", "/api/v1/enrol", Callers::Anybody, Scoped::Open),
     (
         "GET",
         "/api/v1/quarantine",
@@ -137,8 +167,9 @@ pub const ROUTES: &[(&str, &str, Callers)] = &[
             Auditor,
             Administrator,
         ]),
+        Scoped::Place,
     ),
-    ("GET", "/api/v1/roster", EVERYBODY),
+    ("GET", "/api/v1/roster", EVERYBODY, Scoped::Open),
     // the police look after the watched plates and see no other table
     (
         "GET",
@@ -151,6 +182,7 @@ pub const ROUTES: &[(&str, &str, Callers)] = &[
             Auditor,
             Administrator,
         ]),
+        Scoped::Whole,
     ),
     (
         "GET",
@@ -163,93 +195,150 @@ pub const ROUTES: &[(&str, &str, Callers)] = &[
             Auditor,
             Administrator,
         ]),
+        Scoped::Whole,
     ),
     (
         "POST",
         "/api/v1/registry/import",
         Callers::Roles(&[Responder, StationLead, PropertyManager, Administrator]),
+        Scoped::Whole,
     ),
-    ("GET", "/api/v1/resources", EVERYBODY),
+    ("GET", "/api/v1/resources", EVERYBODY, Scoped::Open),
     (
         "POST",
         "/api/v1/roster/swaps",
         Callers::Roles(&[StationLead]),
+        Scoped::Whole,
     ),
-    ("GET", "/api/v1/duty-log", KEEPERS),
+    ("GET", "/api/v1/duty-log", KEEPERS, Scoped::Whole),
     (
         "POST",
         "/api/v1/duty-log/notes",
         Callers::Roles(&[Operator, StationLead]),
+        Scoped::Whole,
     ),
-    ("GET", "/api/v1/handovers", KEEPERS),
+    ("GET", "/api/v1/handovers", KEEPERS, Scoped::Whole),
     (
         "POST",
         "/api/v1/handover",
         Callers::Roles(&[Operator, StationLead]),
+        Scoped::Whole,
     ),
     (
         "POST",
         "/api/v1/handovers/{number}/sign",
         Callers::Roles(&[Operator, StationLead]),
+        Scoped::Whole,
     ),
     // figures of departments and places, none of persons
-    ("GET", "/api/v1/kpi", KEEPERS),
-    ("GET", "/api/v1/load", EVERYBODY),
-    ("GET", "/api/v1/storms", EVERYBODY),
+    ("GET", "/api/v1/kpi", KEEPERS, Scoped::Whole),
+    ("GET", "/api/v1/load", EVERYBODY, Scoped::Whole),
+    ("GET", "/api/v1/storms", EVERYBODY, Scoped::Work),
     // what is folded is P3 and P4: property managers handle it too
     (
         "POST",
         "/api/v1/storms/{id}/acknowledge",
         Callers::Roles(&[Operator, StationLead, PropertyManager, Administrator]),
+        Scoped::Work,
     ),
-    ("GET", "/api/v1/report/form", Callers::Anybody),
+    (
+        "GET",
+        "/api/v1/report/form",
+        Callers::Anybody,
+        Scoped::Place,
+    ),
     // without a log-in: a secret of one's own, and so many from an address
-    ("POST", "/api/v1/reports", Callers::Anybody),
-    ("GET", "/api/v1/reports/mine", EVERYBODY),
+    ("POST", "/api/v1/reports", Callers::Anybody, Scoped::Own),
+    ("GET", "/api/v1/reports/mine", EVERYBODY, Scoped::Own),
     // the secret, or a log-in that may see it
-    ("GET", "/api/v1/reports/{id}", Callers::Anybody),
-    ("POST", "/api/v1/reports/{id}/answer", Callers::Anybody),
-    ("PUT", "/api/v1/report/photos/{sha256}", Callers::Anybody),
-    ("GET", "/api/v1/report/photos/{sha256}", EVERYBODY),
-    ("GET", "/api/v1/live", EVERYBODY),
+    (
+        "GET",
+        "/api/v1/reports/{id}",
+        Callers::Anybody,
+        Scoped::Work,
+    ),
+    (
+        "POST",
+        "/api/v1/reports/{id}/answer",
+        Callers::Anybody,
+        Scoped::Own,
+    ),
+    (
+        "PUT",
+        "/api/v1/report/photos/{sha256}",
+        Callers::Anybody,
+        Scoped::Own,
+    ),
+    (
+        "GET",
+        "/api/v1/report/photos/{sha256}",
+        EVERYBODY,
+        Scoped::Work,
+    ),
+    ("GET", "/api/v1/live", EVERYBODY, Scoped::Work),
     // the station lead answers for what the station did
-    ("GET", "/api/v1/audit", INSPECTORS),
-    ("POST", "/api/v1/audit/verification", INSPECTORS),
-    ("GET", "/api/v1/users", ADMINISTRATORS),
-    ("POST", "/api/v1/users", ADMINISTRATORS),
-    ("PUT", "/api/v1/users/{login}", ADMINISTRATORS),
-    ("POST", "/api/v1/users/{login}/{act}", ADMINISTRATORS),
-    ("GET", "/api/v1/tokens", ADMINISTRATORS),
-    ("POST", "/api/v1/tokens", ADMINISTRATORS),
-    ("DELETE", "/api/v1/tokens/{id}", ADMINISTRATORS),
-    ("GET", "/metrics", Callers::Roles(&[Administrator])),
+    ("GET", "/api/v1/audit", INSPECTORS, Scoped::Whole),
+    (
+        "POST",
+        "/api/v1/audit/verification",
+        INSPECTORS,
+        Scoped::Whole,
+    ),
+    ("GET", "/api/v1/users", ADMINISTRATORS, Scoped::Whole),
+    ("POST", "/api/v1/users", ADMINISTRATORS, Scoped::Whole),
+    (
+        "PUT",
+        "/api/v1/users/{login}",
+        ADMINISTRATORS,
+        Scoped::Whole,
+    ),
+    (
+        "POST",
+        "/api/v1/users/{login}/{act}",
+        ADMINISTRATORS,
+        Scoped::Whole,
+    ),
+    ("GET", "/api/v1/tokens", ADMINISTRATORS, Scoped::Whole),
+    ("POST", "/api/v1/tokens", ADMINISTRATORS, Scoped::Whole),
+    (
+        "DELETE",
+        "/api/v1/tokens/{id}",
+        ADMINISTRATORS,
+        Scoped::Whole,
+    ),
+    (
+        "GET",
+        "/metrics",
+        Callers::Roles(&[Administrator]),
+        Scoped::Whole,
+    ),
 ];
 
 /// Who may call this route; nobody when it is not in the table.
 pub fn callers(method: &str, path: &str) -> Callers {
-    let found = ROUTES.iter().find(|(m, p, _)| *m == method && *p == path);
-    found.map_or(Callers::Roles(&[]), |(_, _, callers)| *callers)
+    let found = ROUTES.iter().find(|(m, p, ..)| *m == method && *p == path);
+    found.map_or(Callers::Roles(&[]), |(_, _, callers, _)| *callers)
 }
 
-/// Routes that change something and that a role may call, as `POST /api/v1/handover`: for screens, so that they offer no more.
-pub fn calls(role: Role) -> Vec<String> {
+/// What of this route an account that is limited gets; nothing when it is not in the table.
+pub fn scoped(method: &str, path: &str) -> Option<Scoped> {
+    let found = ROUTES.iter().find(|(m, p, ..)| *m == method && *p == path);
+    found.map(|(.., scoped)| *scoped)
+}
+
+/// Routes that change something and that somebody of this role and scope may call, as `POST /api/v1/handover`: for screens, so that they
+/// offer no more.
+pub fn calls(role: Role, scope: &Scope) -> Vec<String> {
     let is_theirs = |callers: Callers| match callers {
         Callers::Anybody => true,
         Callers::Roles(roles) => roles.contains(&role),
     };
     ROUTES
         .iter()
-        .filter(|(method, _, callers)| *method != "GET" && is_theirs(*callers))
-        .map(|(method, path, _)| format!("{method} {path}"))
+        .filter(|(_, _, _, scoped)| *scoped != Scoped::Whole || scope.is_whole())
+        .filter(|(method, _, callers, _)| *method != "GET" && is_theirs(*callers))
+        .map(|(method, path, ..)| format!("{method} {path}"))
         .collect()
-}
-
-/// Routes of the whole compound: whose account is limited to a part of it calls none that begins like this.
-const WHOLE: &[&str] = &["/api/v1/audit", "/api/v1/users", "/api/v1/tokens"];
-
-/// Whether somebody's account reaches as far as a route does.
-pub fn reaches(user: &User, path: &str) -> bool {
-    user.scope.is_whole() || !WHOLE.iter().any(|start| path.starts_with(start))
 }
 
 /// Whether a role may call all that another may: a token of the other is then within it.
@@ -258,7 +347,7 @@ pub fn covers(role: Role, other: Role) -> bool {
         Callers::Anybody => true,
         Callers::Roles(roles) => roles.contains(&role) || !roles.contains(&other),
     };
-    ROUTES.iter().all(|(_, _, callers)| is_within(*callers))
+    ROUTES.iter().all(|(_, _, callers, _)| is_within(*callers))
 }
 
 /// What is asked of which incident.
@@ -405,14 +494,16 @@ pub fn is_captain_of(user: &User, zone: &ZoneId, registry: &Registry) -> bool {
 }
 
 /// Whether somebody is shown a place when they report: everybody what is public, a grid captain the own micro-grid, the station all.
-pub fn sees_zone(user: Option<&User>, zone: &Zone, registry: &Registry) -> bool {
-    zone.kind.is_public() || user.is_some_and(|user| sees_report(user, Some(&zone.id), registry))
+/// What is public is so outside a scope too.
+pub fn sees_zone(user: Option<&User>, reach: &Reach, zone: &Zone, registry: &Registry) -> bool {
+    let is_theirs = |user| {
+        reach.sees(&zone.site, Some(&zone.id)) && sees_report(user, Some(&zone.id), registry)
+    };
+    zone.kind.is_public() || user.is_some_and(is_theirs)
 }
 
 #[cfg(test)]
 mod tests {
-    use domain::Scope;
-
     use super::*;
 
     #[test]
@@ -431,9 +522,9 @@ mod tests {
                 "{method} {path} is in no table"
             );
         }
-        for (method, path, _) in ROUTES
+        for (method, path, ..) in ROUTES
             .iter()
-            .filter(|(_, p, _)| *p != "/metrics" && *p != "/api/v1/openapi.json")
+            .filter(|(_, p, ..)| *p != "/metrics" && *p != "/api/v1/openapi.json")
         {
             assert!(
                 served.contains(&((*method).to_owned(), (*path).to_owned())),
@@ -445,16 +536,23 @@ mod tests {
     #[test]
     fn a_role_is_told_what_it_may_call_and_no_more() {
         let shelve = "POST /api/v1/alarms/{id}/shelve".to_owned();
-        assert!(calls(StationLead).contains(&shelve));
+        assert!(calls(StationLead, &Scope::default()).contains(&shelve));
         for role in [Operator, Responder, Auditor] {
-            assert!(!calls(role).contains(&shelve), "{role:?}");
+            assert!(
+                !calls(role, &Scope::default()).contains(&shelve),
+                "{role:?}"
+            );
         }
         assert!(
-            calls(Auditor)
+            calls(Auditor, &Scope::default())
                 .iter()
                 .all(|call| !call.contains("incidents"))
         );
-        assert!(calls(Operator).iter().all(|call| !call.starts_with("GET")));
+        assert!(
+            calls(Operator, &Scope::default())
+                .iter()
+                .all(|call| !call.starts_with("GET"))
+        );
     }
 
     #[test]

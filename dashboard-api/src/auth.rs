@@ -7,9 +7,10 @@ use axum::extract::{MatchedPath, Request, State};
 use axum::http::{HeaderMap, Method, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse as _, Response};
+use domain::Reach;
 use store::state::{Owes, StateError, User};
 
-use crate::access::{self, Callers};
+use crate::access::{self, Callers, Scoped};
 use crate::{Api, Problem};
 
 /// The session's cookie.
@@ -43,7 +44,12 @@ impl fmt::Debug for Proof {
 }
 
 impl Caller {
-    /// Whether they still are who they were when they called: not logged out, and of the same role.
+    /// How far they see in the compound as it is now.
+    pub(crate) fn reach(&self, api: &Api) -> Reach {
+        self.user.scope.within(&api.deps.registry())
+    }
+
+    /// Whether they still are who they were when they called: not logged out, of the same role and scope.
     pub(crate) async fn stands(&self, api: &Api) -> Result<bool, StateError> {
         let state = &api.deps.state;
         let now = match &self.proof {
@@ -174,6 +180,7 @@ pub(crate) async fn guard(
         Callers::Anybody => return next.run(request).await,
         Callers::Roles(roles) => roles,
     };
+    let scoped = access::scoped(request.method().as_str(), path.as_str());
     let caller = match identify(&api, request.headers(), request.method()).await {
         Ok(Some(caller)) => caller,
         Ok(None) => return Problem::unauthenticated().into_response(),
@@ -183,9 +190,11 @@ pub(crate) async fn guard(
         let role = caller.user.role.as_str();
         return Problem::forbidden(format!("the role {role} may not do this")).into_response();
     }
-    if !access::reaches(&caller.user, path.as_str()) {
-        let why = "this is of the whole compound, and the account is limited to a part of it";
-        return Problem::forbidden(why).into_response();
+    if scoped.is_none_or(|scoped| scoped == Scoped::Whole) && !caller.user.scope.is_whole() {
+        return Problem::outside_scope(
+            "this is about the whole compound, and your account is limited to a part of it (hint: somebody at the station who sees all of it can help)",
+        )
+        .into_response();
     }
     // one's own log-in is what one can still reach
     if caller.owes != Owes::Nothing && !path.as_str().starts_with("/api/v1/session") {

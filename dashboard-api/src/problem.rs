@@ -72,6 +72,10 @@ impl Problem {
             "somebody else has set this password: choose another one first (hint: POST /api/v1/session/password)",
         )
     }
+    /// It goes beyond what the caller's account is limited to, and the caller knows that it is there.
+    pub(crate) fn outside_scope(detail: impl Into<String>) -> Self {
+        Self::new(StatusCode::FORBIDDEN, "outside_scope", detail)
+    }
     /// There is no such thing, or none that the caller may know of.
     pub(crate) fn not_found(what: &str) -> Self {
         Self::new(

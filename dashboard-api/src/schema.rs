@@ -642,7 +642,8 @@ pub struct Heartbeat {
     pub version: String,
     /// Changes with the dashboard's files.
     pub ui_hash: String,
-    pub rate: load::Rate,
+    /// How much rings in the whole compound; none for whoever sees a part of it.
+    pub rate: Option<load::Rate>,
 }
 
 /// What an incident can have been.

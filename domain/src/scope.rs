@@ -9,8 +9,9 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
+use crate::alarm;
 use crate::id::{BuildingId, GridId};
-use crate::place::Registry;
+use crate::place::{Registry, Zone};
 use crate::{DepartmentId, DeviceId, SiteId, ZoneId};
 
 /// What an account is limited to, as it was given to it.
@@ -124,6 +125,23 @@ impl Places {
         self.sites.contains(site) || zone.is_some_and(|zone| self.zones.contains(zone))
     }
 
+    /// Whether a maintenance window goes over nothing but what lies in them.
+    pub fn hold_window(&self, window: &alarm::Scope, registry: &Registry) -> bool {
+        let in_zones = |id: &ZoneId| self.zones.contains(id);
+        let device = || registry.devices.get(window.device.as_ref()?);
+        let is_whole_building = || {
+            window.building.as_ref().is_some_and(|building| {
+                let of_it = |zone: &&Zone| zone.building.as_ref() == Some(building);
+                let mut zones = registry.zones.values().filter(of_it).peekable();
+                zones.peek().is_some() && zones.all(|zone| in_zones(&zone.id))
+            })
+        };
+        self.sites.contains(&window.site)
+            || window.zone.as_ref().is_some_and(in_zones)
+            || device().is_some_and(|device| in_zones(&device.zone))
+            || is_whole_building()
+    }
+
     /// Devices that stand in the zones.
     pub fn devices<'a>(&'a self, registry: &'a Registry) -> impl Iterator<Item = &'a DeviceId> {
         let devices = registry.devices.values();
@@ -156,6 +174,53 @@ impl Reach {
         self.place
             .as_ref()
             .is_none_or(|places| places.hold(site, zone))
+    }
+
+    /// Whether somebody may plan and end a window: it holds back alarms wherever it goes.
+    pub fn holds_window(&self, window: &alarm::Scope, registry: &Registry) -> bool {
+        self.place
+            .as_ref()
+            .is_none_or(|places| places.hold_window(window, registry))
+    }
+
+    /// What of a window's places there is not, as far as somebody knows; none when all of it may be known to be there.
+    ///
+    /// # Errors
+    /// [`alarm::BadWindow::Place`], word for word as for what there is not at all.
+    pub fn check_window(
+        &self,
+        window: &alarm::Scope,
+        registry: &Registry,
+    ) -> Result<(), alarm::BadWindow> {
+        let Some(places) = &self.place else {
+            return Ok(());
+        };
+        let hidden = |what, id: &dyn fmt::Display| {
+            Err(alarm::BadWindow::Place {
+                what,
+                id: id.to_string(),
+                site: window.site.clone(),
+            })
+        };
+        if places.sites.contains(&window.site) {
+            return Ok(());
+        }
+        if !places.sites_of_zones(registry).contains(&window.site) {
+            return hidden("site", &window.site);
+        }
+        let is_seen = |id: &BuildingId| places.buildings(registry).contains(id);
+        if let Some(id) = window.building.as_ref().filter(|id| !is_seen(id)) {
+            return hidden("building", id);
+        }
+        let is_seen = |id: &ZoneId| places.zones.contains(id);
+        if let Some(id) = window.zone.as_ref().filter(|id| !is_seen(id)) {
+            return hidden("zone", id);
+        }
+        let is_seen = |id: &DeviceId| self.sees_device(id, registry);
+        match window.device.as_ref().filter(|id| !is_seen(id)) {
+            Some(id) => hidden("device", id),
+            None => Ok(()),
+        }
     }
 
     /// Whether a registered device is seen. One that is not registered stands nowhere.

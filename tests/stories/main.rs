@@ -35,6 +35,7 @@ mod restart;
 mod roster;
 mod rule_files;
 mod scenarios;
+mod scopes;
 mod self_probe;
 mod sessions;
 mod smoke_alarm;

@@ -34,6 +34,7 @@ pub(crate) struct AlarmsOf {
     responses((status = 200, body = schema::AlarmPage), (status = 400, body = schema::Problem)))]
 pub(crate) async fn list(
     State(api): State<Api>,
+    Extension(caller): Extension<Caller>,
     query: Result<Query<AlarmsOf>, QueryRejection>,
 ) -> Result<Json<Value>, Problem> {
     let Query(query) = query?;
@@ -41,6 +42,7 @@ pub(crate) async fn list(
         stage: parse("state", query.state.as_deref())?,
         flag: parse("flag", query.flag.as_deref())?,
         site: parse("site", query.site.as_deref())?,
+        reach: caller.reach(&api),
     };
     let limit = query.limit.unwrap_or(100);
     let page = api
@@ -87,7 +89,7 @@ pub(crate) async fn shelve(
     request: Result<Json<Shelve>, JsonRejection>,
 ) -> Result<Json<Value>, Problem> {
     let Json(request) = request?;
-    let alarm = found(&api, &id).await?;
+    let alarm = found(&api, &caller, &id).await?;
     let now = (api.deps.clock)();
     let end: Option<Timestamp> = parse("until", request.until.as_deref())?;
     let end = match (end, request.minutes) {
@@ -120,7 +122,7 @@ pub(crate) async fn unshelve(
     request: Result<Json<Seen>, JsonRejection>,
 ) -> Result<Json<Value>, Problem> {
     let Json(Seen { expected_version }) = request?;
-    let alarm = found(&api, &id).await?;
+    let alarm = found(&api, &caller, &id).await?;
     let (act, now) = (AlarmAct::Unshelve, (api.deps.clock)());
     done(
         &api,
@@ -147,7 +149,7 @@ pub(crate) async fn acknowledge(
     request: Result<Json<Seen>, JsonRejection>,
 ) -> Result<Json<Value>, Problem> {
     let Json(Seen { expected_version }) = request?;
-    let alarm = found(&api, &id).await?;
+    let alarm = found(&api, &caller, &id).await?;
     if caller.user.role == Role::PropertyManager && alarm.severity < Severity::P3 {
         return Err(Problem::forbidden("a property manager handles P3 and P4"));
     }
@@ -164,9 +166,14 @@ pub(crate) async fn acknowledge(
     .await
 }
 
-async fn found(api: &Api, id: &str) -> Result<AlarmItem, Problem> {
+/// An alarm that this caller may know of.
+async fn found(api: &Api, caller: &Caller, id: &str) -> Result<AlarmItem, Problem> {
     let missing = || Problem::not_found("alarm");
     let id: AlarmId = id.parse().map_err(|_| missing())?;
+    let reach = caller.reach(api);
+    if !api.deps.state.sees_alarm(id, &reach).await? {
+        return Err(missing());
+    }
     api.deps.state.alarm(id).await?.ok_or_else(missing)
 }
 

@@ -1,18 +1,25 @@
 //! Devices, and what could not be read of what they said.
 
-use axum::Json;
 use axum::extract::rejection::QueryRejection;
 use axum::extract::{Query, State};
+use axum::{Extension, Json};
 use serde::Deserialize;
 use serde_json::Value;
 
 use super::shown;
+use crate::auth::Caller;
 use crate::{Api, Problem, schema};
 
 /// Every registered device and how it is doing.
 #[utoipa::path(get, path = "/api/v1/devices", operation_id = "list_devices", tag = "devices", responses((status = 200, body = schema::DevicePage)))]
-pub(crate) async fn list(State(api): State<Api>) -> Result<Json<Value>, Problem> {
-    let page = api.deps.state.devices((api.deps.clock)()).await?;
+pub(crate) async fn list(
+    State(api): State<Api>,
+    Extension(caller): Extension<Caller>,
+) -> Result<Json<Value>, Problem> {
+    let mut page = api.deps.state.devices((api.deps.clock)()).await?;
+    let reach = caller.reach(&api);
+    let devices = &mut page.items;
+    devices.retain(|device| reach.sees(&device.site, Some(&device.zone)));
     shown(&page)
 }
 
@@ -31,13 +38,18 @@ pub(crate) struct PageOf {
     responses((status = 200, body = schema::QuarantinePage)))]
 pub(crate) async fn quarantine(
     State(api): State<Api>,
+    Extension(caller): Extension<Caller>,
     query: Result<Query<PageOf>, QueryRejection>,
 ) -> Result<Json<Value>, Problem> {
     let Query(query) = query?;
     let page = api
         .deps
         .state
-        .quarantine(query.cursor.as_deref(), query.limit.unwrap_or(100))
+        .quarantine(
+            query.cursor.as_deref(),
+            query.limit.unwrap_or(100),
+            &caller.reach(&api),
+        )
         .await?;
     shown(&page)
 }

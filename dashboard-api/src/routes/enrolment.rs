@@ -6,6 +6,7 @@ use std::time::Instant;
 use axum::extract::rejection::JsonRejection;
 use axum::extract::{ConnectInfo, Path, State};
 use axum::{Extension, Json};
+use domain::DeviceId;
 use serde::{Deserialize, Serialize};
 use store::state::StateError;
 use tracing::{info, warn};
@@ -33,7 +34,9 @@ pub(crate) async fn invite(
     Extension(caller): Extension<Caller>,
     Path(id): Path<String>,
 ) -> Result<Json<Invitation>, Problem> {
-    if !api.deps.enrolment.knows(&id) {
+    let device: Option<DeviceId> = id.parse().ok();
+    let sees = |device: DeviceId| (caller.reach(&api)).sees_device(&device, &api.deps.registry());
+    if !api.deps.enrolment.knows(&id) || !device.is_some_and(sees) {
         return Err(Problem::not_found("device"));
     }
     let by = caller.user.login.to_string();

@@ -36,12 +36,14 @@ pub(crate) struct Filter {
     responses((status = 200, body = schema::IncidentPage), (status = 400, body = schema::Problem)))]
 pub(crate) async fn list(
     State(api): State<Api>,
+    Extension(caller): Extension<Caller>,
     query: Result<Query<Filter>, QueryRejection>,
 ) -> Result<Json<Value>, Problem> {
     let Query(query) = query?;
     let filter = IncidentFilter {
         stage: parse("state", query.state.as_deref())?,
         department: parse("department", query.department.as_deref())?,
+        reach: caller.reach(&api),
     };
     let limit = query.limit.unwrap_or(100);
     let page = api
@@ -61,13 +63,21 @@ pub(crate) async fn one(
     Path(id): Path<String>,
 ) -> Result<Json<Value>, Problem> {
     let id: IncidentId = id.parse().map_err(|_| Problem::not_found("incident"))?;
-    let view = api
-        .deps
-        .state
-        .incident(id)
-        .await?
-        .ok_or_else(|| Problem::not_found("incident"))?;
+    let view = found(&api, &caller, id).await?;
     whole(&api, &caller, &view).await
+}
+
+/// An incident that this caller may know of.
+pub(super) async fn found(
+    api: &Api,
+    caller: &Caller,
+    id: IncidentId,
+) -> Result<IncidentView, Problem> {
+    let (state, missing) = (&api.deps.state, || Problem::not_found("incident"));
+    if !state.sees_incident(id, &caller.reach(api)).await? {
+        return Err(missing());
+    }
+    state.incident(id).await?.ok_or_else(missing)
 }
 
 /// An incident with its events and what may be done about it, as this caller may see it.
@@ -207,18 +217,12 @@ pub(crate) async fn command(
     }
     let into = match parse("into", request.into.as_deref())? {
         Some(other) => {
-            let other: Option<IncidentView> = api.deps.state.incident(other).await?;
-            let other = other.ok_or_else(|| Problem::not_found("incident"))?;
+            let other: IncidentView = found(&api, &caller, other).await?;
             Some((other.item.id, other.item.number))
         }
         None => None,
     };
-    let view = api
-        .deps
-        .state
-        .incident(id)
-        .await?
-        .ok_or_else(|| Problem::not_found("incident"))?;
+    let view = found(&api, &caller, id).await?;
     let whose = asked(verb, department.as_ref(), &view);
     if let Some(why) = access::refuses(&caller.user, whose, &api.deps.registry()) {
         return Err(Problem::forbidden(why));

@@ -41,7 +41,7 @@ type Out = Sender<Result<Event, Infallible>>;
 
 /// Changes as they happen. Events: `incident`, `alarm`, `maintenance`, `device`, `quarantine`, `storm` (the list's object), `notification` (who
 /// is told of what), `hb` (every two seconds, with how much rings), `reset` (read the lists anew: too much was
-/// missed, or the registry is another one).
+/// missed, or the registry is another one). What lies outside the caller's scope is `hidden`: its revision, and nothing else.
 #[utoipa::path(get, path = "/api/v1/live", tag = "incidents", params(From, ("Last-Event-ID" = Option<u64>, Header)),
     responses((status = 200, content_type = "text/event-stream", body = String)))]
 pub(crate) async fn live(
@@ -90,6 +90,7 @@ async fn follow(
         hint.borrow_and_update();
         loop {
             let page = state.feed_after(after, PAGE).await?;
+            let page = state.told(page, &caller.reach(api)).await?;
             let Some(first) = page.first() else { break };
             if first.revision.0 > after.0 + 1 {
                 // the ring went over what this reader had not read yet
@@ -114,9 +115,11 @@ async fn follow(
                 if !caller.stands(api).await? {
                     return Ok(());
                 }
+                // how much rings is counted over the whole compound
+                let rate = caller.user.scope.is_whole().then(|| state.rate());
                 let told = json!({
                     "revision": state.revision(), "server_time": Moment((api.deps.clock)()),
-                    "version": env!("CARGO_PKG_VERSION"), "ui_hash": api.deps.ui.hash(), "rate": state.rate(),
+                    "version": env!("CARGO_PKG_VERSION"), "ui_hash": api.deps.ui.hash(), "rate": rate,
                 });
                 if out.send(Ok(Event::default().event("hb").data(told.to_string()))).await.is_err() {
                     return Ok(());

@@ -41,8 +41,12 @@ pub(crate) async fn load(
 
 /// Cards of which something is still on the board, the newest first. Their incidents name them as `storm`.
 #[utoipa::path(get, path = "/api/v1/storms", operation_id = "list_storms", tag = "load", responses((status = 200, body = schema::load::Storms)))]
-pub(crate) async fn storms(State(api): State<Api>) -> Result<Json<Value>, Problem> {
-    shown(&json!({"items": api.deps.state.storms().await?}))
+pub(crate) async fn storms(
+    State(api): State<Api>,
+    Extension(caller): Extension<Caller>,
+) -> Result<Json<Value>, Problem> {
+    let storms = api.deps.state.storms(&caller.reach(&api)).await?;
+    shown(&json!({ "items": storms }))
 }
 
 /// What of a card was on the screen.
@@ -72,7 +76,8 @@ pub(crate) async fn acknowledge(
         department: caller.user.department.clone(),
     };
     let now = (api.deps.clock)();
-    let done = api.deps.state.acknowledge_storm(id, seen_at, actor, now);
+    let (state, reach) = (&api.deps.state, caller.reach(&api));
+    let done = state.acknowledge_storm(id, seen_at, actor, now, reach);
     match done.await {
         Err(CommandError::NotFound) => Err(Problem::not_found("storm")),
         done => shown(&done?),

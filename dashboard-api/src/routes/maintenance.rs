@@ -8,7 +8,7 @@ use domain::alarm::Scope;
 use domain::id::MaintenanceId;
 use serde::Deserialize;
 use serde_json::Value;
-use store::state::NewWindow;
+use store::state::{MaintenanceError, NewWindow};
 
 use super::{idempotency_key, parse, shown};
 use crate::auth::Caller;
@@ -26,21 +26,27 @@ pub(crate) struct WindowsOf {
     limit: Option<u32>,
 }
 
+/// A window that goes over more than the caller's account is limited to.
+fn beyond() -> Problem {
+    Problem::outside_scope(
+        "the window goes beyond what your account is limited to (hint: name a zone or a device of your own)",
+    )
+}
+
 /// Maintenance windows, the last planned first.
 #[utoipa::path(get, path = "/api/v1/maintenance", operation_id = "list_maintenance", tag = "alarms", params(WindowsOf),
     responses((status = 200, body = schema::MaintenancePage), (status = 400, body = schema::Problem)))]
 pub(crate) async fn list(
     State(api): State<Api>,
+    Extension(caller): Extension<Caller>,
     query: Result<Query<WindowsOf>, QueryRejection>,
 ) -> Result<Json<Value>, Problem> {
     let Query(query) = query?;
     let state = parse("state", query.state.as_deref())?;
     let limit = query.limit.unwrap_or(100);
-    let page = api
-        .deps
-        .state
-        .maintenance(state, query.cursor.as_deref(), limit)
-        .await?;
+    let (reach, cursor) = (caller.reach(&api), query.cursor.as_deref());
+    let page = api.deps.state.maintenance(state, cursor, limit, &reach);
+    let page = page.await?;
     shown(&page)
 }
 
@@ -101,6 +107,12 @@ pub(crate) async fn plan(
         ends_at: parse("ends_at", Some(&request.ends_at))?.ok_or_else(|| missing("ends_at"))?,
         reason: request.reason,
     };
+    let reach = caller.reach(&api);
+    let known = reach.check_window(&new.scope, &api.deps.registry());
+    known.map_err(|hidden| Problem::from(MaintenanceError::from(hidden)))?;
+    if !reach.holds_window(&new.scope, &api.deps.registry()) {
+        return Err(beyond());
+    }
     let who = (caller.user.login.clone(), now);
     let item = api.deps.state.plan_maintenance(new, key, who).await?;
     shown(&item)
@@ -117,9 +129,24 @@ pub(crate) async fn end(
     Path(id): Path<String>,
     headers: HeaderMap,
 ) -> Result<Json<Value>, Problem> {
-    let missing = |_| Problem::not_found("maintenance window");
-    let id: MaintenanceId = id.parse().map_err(missing)?;
+    let missing = || Problem::not_found("maintenance window");
+    let id: MaintenanceId = id.parse().map_err(|_| missing())?;
     let key = idempotency_key(&headers)?;
+    let (reach, state) = (caller.reach(&api), &api.deps.state);
+    if !state.sees_window(id, &reach).await? {
+        return Err(missing());
+    }
+    let window = state.window(id).await?.ok_or_else(missing)?;
+    let over = Scope {
+        site: window.site,
+        building: window.building,
+        zone: window.zone,
+        device: window.device,
+        rules: window.rules,
+    };
+    if !reach.holds_window(&over, &api.deps.registry()) {
+        return Err(beyond());
+    }
     let who = (caller.user.login.clone(), (api.deps.clock)());
     let book = api.deps.book();
     let item = api.deps.state.end_maintenance(id, key, who, book).await?;

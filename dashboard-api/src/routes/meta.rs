@@ -1,16 +1,39 @@
 //! What a screen needs once: names, places, rules; and how the hub is doing.
 
-use axum::Json;
+use std::collections::BTreeSet;
+
 use axum::extract::State;
+use axum::{Extension, Json};
 use domain::incident::{CAUSE_UNSPECIFIED, CAUSES, Verdict};
 use serde_json::{Value, json};
 
+use crate::auth::Caller;
 use crate::{Api, schema};
 
-/// Names, places and rules, and the hub's clock.
+/// Names, places of the caller's scope, rules, and the hub's clock.
 #[utoipa::path(get, path = "/api/v1/meta", tag = "hub", responses((status = 200, body = schema::Meta)))]
-pub(crate) async fn meta(State(api): State<Api>) -> Json<Value> {
+pub(crate) async fn meta(
+    State(api): State<Api>,
+    Extension(caller): Extension<Caller>,
+) -> Json<Value> {
     let registry = &api.deps.registry();
+    let reach = caller.reach(&api);
+    let zones: Vec<_> = registry
+        .zones
+        .values()
+        .filter(|zone| reach.sees(&zone.site, Some(&zone.id)))
+        .collect();
+    let sites: BTreeSet<_> = zones.iter().map(|zone| &zone.site).collect();
+    let within: BTreeSet<_> = zones.iter().filter_map(|z| z.building.as_ref()).collect();
+    // an empty quarter or building has no zone to be seen by
+    let sites = registry
+        .sites
+        .values()
+        .filter(|site| reach.sees(&site.id, None) || sites.contains(&site.id));
+    let buildings = registry
+        .buildings
+        .values()
+        .filter(|b| reach.sees(&b.site, None) || within.contains(&b.id));
     let book = api.deps.book();
     let rules: Vec<Value> = book
         .values()
@@ -40,9 +63,9 @@ pub(crate) async fn meta(State(api): State<Api>) -> Json<Value> {
         "time_zone": time_zone,
         "community": registry.community,
         "departments": registry.departments.values().collect::<Vec<_>>(),
-        "sites": registry.sites.values().collect::<Vec<_>>(),
-        "buildings": registry.buildings.values().collect::<Vec<_>>(),
-        "zones": registry.zones.values().collect::<Vec<_>>(),
+        "sites": sites.collect::<Vec<_>>(),
+        "buildings": buildings.collect::<Vec<_>>(),
+        "zones": zones,
         "rules": rules,
         "causes": causes(),
         "staff": staff,

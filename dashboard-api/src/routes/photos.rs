@@ -107,11 +107,16 @@ pub(crate) async fn get(
     let none = || Problem::not_found("photo");
     let user = &caller.user;
     let reports = api.deps.state.reports_with_photo(&name).await?;
-    let mut seen = reports.iter().filter(|(zone, reporter)| {
-        reporter.as_ref() == Some(&user.login)
-            || access::sees_report(user, zone.as_ref(), &api.deps.registry())
-    });
-    seen.next().ok_or_else(none)?;
+    let reach = caller.reach(&api);
+    let mut is_seen = false;
+    for (incident, zone, reporter) in reports {
+        is_seen |= reporter.as_ref() == Some(&user.login)
+            || (access::sees_report(user, zone.as_ref(), &api.deps.registry())
+                && api.deps.state.sees_incident(incident, &reach).await?);
+    }
+    if !is_seen {
+        return Err(none());
+    }
     let read = api.deps.photos.read(&name).await;
     let (kind, bytes) = read.map_err(PhotoError::from)?.ok_or_else(none)?;
     let file = format!(

@@ -10,6 +10,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 use store::state::{NewUnmasking, Role, StateError, UnmaskingItem};
 
+use super::incidents::found;
 use crate::auth::Caller;
 use crate::schema::words;
 use crate::{Api, Problem, schema, sight};
@@ -60,8 +61,7 @@ pub(crate) async fn unmask(
         .parse()
         .map_err(|e| Problem::unprocessable("purpose", format!("{e}")))?;
     let state = &api.deps.state;
-    let view = state.incident(incident).await?;
-    let view = view.ok_or_else(|| Problem::not_found("incident"))?;
+    let view = found(&api, &caller, incident).await?;
     if !sight::may_unmask(&caller.user, &view.item) {
         return Err(Problem::forbidden(
             "who handles the incident and who leads the station may see it in full",

@@ -10,7 +10,7 @@ use axum::{Extension, Json};
 use domain::incident::Satisfaction;
 use domain::place::{Registry, Site, Zone};
 use domain::rule::{ReportType, rule_for_report};
-use domain::{ReportId, SiteId, Timestamp, ZoneId};
+use domain::{Reach, ReportId, SiteId, Timestamp, ZoneId};
 use serde::Deserialize;
 use serde_json::Value;
 use sha2::{Digest as _, Sha256};
@@ -67,11 +67,12 @@ pub(crate) async fn form(
     });
     let registry = api.deps.registry();
     let sites = &registry.sites;
+    let reach = reach_of(&registry, user.as_ref());
     Ok(Json(schema::ReportForm {
         types: types.collect(),
         sites: sites
             .values()
-            .map(|site| site_of(&registry, user.as_ref(), site))
+            .map(|site| site_of(&registry, user.as_ref(), &reach, site))
             .collect(),
         limits: schema::ReportLimits {
             text_chars: REPORT_CHARS_MAX as u32,
@@ -91,9 +92,19 @@ fn title(text: &str) -> &str {
     rest.map_or(text, |(_, rest)| rest)
 }
 
-fn site_of(registry: &Registry, user: Option<&User>, site: &Site) -> schema::ReportSite {
+/// How far whoever reports sees. Without a log-in only places that everybody knows are shown, whatever the scope.
+fn reach_of(registry: &Registry, user: Option<&User>) -> Reach {
+    user.map_or_else(Reach::default, |user| user.scope.within(registry))
+}
+
+fn site_of(
+    registry: &Registry,
+    user: Option<&User>,
+    reach: &Reach,
+    site: &Site,
+) -> schema::ReportSite {
     let zones = registry.zones.values().filter(|zone| zone.site == site.id);
-    let seen = zones.filter(|zone| access::sees_zone(user, zone, registry));
+    let seen = zones.filter(|zone| access::sees_zone(user, reach, zone, registry));
     schema::ReportSite {
         id: site.id.to_string(),
         name_zh: site.name.clone(),
@@ -230,7 +241,9 @@ fn read(
         None => None,
         Some(text) => {
             let id: Option<ZoneId> = text.parse().ok();
-            let may = |zone: &&Zone| zone.site == site && access::sees_zone(user, zone, registry);
+            let reach = reach_of(registry, user);
+            let may =
+                |zone: &&Zone| zone.site == site && access::sees_zone(user, &reach, zone, registry);
             let zone = id.and_then(|id| registry.zones.get(&id)).filter(may);
             let zones = || {
                 registry
@@ -387,8 +400,16 @@ pub(crate) async fn one(
     let asked = find(&api, &id, &method, &headers).await?;
     let registry = &api.deps.registry();
     let zone = asked.found.item.zone.as_ref();
-    let sees = |user: &User| access::sees_report(user, zone, registry);
-    if !asked.is_theirs && !asked.user.as_ref().is_some_and(sees) {
+    let sees = |user: &&User| access::sees_report(user, zone, registry);
+    let is_seen = match asked.user.as_ref().filter(sees) {
+        _ if asked.is_theirs => true,
+        Some(user) => {
+            let (incident, reach) = (asked.found.incident, user.scope.within(registry));
+            api.deps.state.sees_incident(incident, &reach).await?
+        }
+        None => false,
+    };
+    if !is_seen {
         return Err(Problem::not_found("report"));
     }
     let body = serde_json::to_value(&asked.found.item);

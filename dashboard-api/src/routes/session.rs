@@ -29,7 +29,7 @@ pub(crate) struct LogIn {
 
 fn told(user: &User, owes: Owes) -> Json<serde_json::Value> {
     let (calls, owes) = match owes {
-        Owes::Nothing => (access::calls(user.role), None),
+        Owes::Nothing => (access::calls(user.role, &user.scope), None),
         Owes::Password => (Vec::new(), Some("password")),
     };
     Json(json!({"user": user, "may_call": calls, "owes": owes}))

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use domain::alarm::{Alarm, AlarmState, Flag, Refused, Shelf};
 use domain::rule::RuleBook;
-use domain::{AlarmId, IncidentId, SiteId, Timestamp, UserId};
+use domain::{AlarmId, IncidentId, Reach, SiteId, Timestamp, UserId};
 use jiff::SignedDuration;
 use sha2::{Digest as _, Sha256};
 use sqlx::{QueryBuilder, Sqlite, SqliteConnection};
@@ -19,7 +19,7 @@ use super::error::StateError;
 use super::finding::Annunciator;
 use super::incidents::{json, list};
 use super::view::AlarmItem;
-use super::{PAGE_MAX, Page, State, feed};
+use super::{PAGE_MAX, Page, State, feed, reach};
 
 /// Which alarms by where they stand.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -52,6 +52,8 @@ pub struct AlarmFilter {
     pub flag: Option<Flag>,
     /// A quarter.
     pub site: Option<SiteId>,
+    /// The scope of whoever asks.
+    pub reach: Reach,
 }
 
 /// When a shelf ends.
@@ -427,6 +429,7 @@ fn select(filter: &AlarmFilter, before: Option<AlarmId>, limit: u32) -> QueryBui
     if let Some(site) = &filter.site {
         query.push(" AND site = ").push_bind(site.to_string());
     }
+    reach::alarms(&mut query, &filter.reach);
     query
         .push(" ORDER BY id DESC LIMIT ")
         .push_bind(i64::from(limit) + 1);

@@ -6,9 +6,9 @@ use domain::alarm::{AlarmMetrics, Rang};
 use domain::id::BuildingId;
 use domain::incident::{Actor, Command, Incident, Refused, Verb};
 use domain::place::Registry;
-use domain::{IncidentId, RuleId, SiteId, StormId, Timestamp};
+use domain::{IncidentId, Reach, RuleId, SiteId, StormId, Timestamp};
 use serde::{Deserialize, Serialize};
-use sqlx::{FromRow, SqliteConnection};
+use sqlx::{FromRow, QueryBuilder, Sqlite, SqliteConnection};
 
 use super::audit::{self, Entry};
 use super::command::{CommandError, finish};
@@ -17,7 +17,7 @@ use super::error::StateError;
 use super::finding::{Annunciator, made};
 use super::incidents::{self, json, opt_time, time, word};
 use super::view::Moment;
-use super::{State, outbox};
+use super::{State, outbox, reach};
 
 /// Storm cards of one answer, the newest first.
 pub const STORMS_MAX: i64 = 500;
@@ -309,6 +309,41 @@ pub(super) async fn news(
     })
 }
 
+/// Cards of which something is still on the board, or those that are named, with what of them lies in a scope.
+pub(super) async fn cards(
+    connection: &mut SqliteConnection,
+    reach: &Reach,
+    named: Option<&[&str]>,
+    registry: &Registry,
+) -> Result<Vec<StormItem>, StateError> {
+    let mut query = QueryBuilder::<Sqlite>::new(if reach.is_whole() {
+        "SELECT * FROM storm WHERE "
+    } else {
+        // counted anew: what a card says of others' incidents is not theirs to know
+        "SELECT storm.id AS id, storm.flood, storm.rule, storm.site, storm.building, MIN(incident.opened_at) AS opened_at,
+           MAX(incident.opened_at) AS last_at, COUNT(*) AS incidents
+         FROM storm JOIN incident ON incident.storm = storm.id WHERE "
+    });
+    if let Some(ids) = named {
+        reach::among(&mut query, "storm.id", ids);
+    } else {
+        query.push("storm.id IN (SELECT incident.storm FROM incident WHERE incident.storm IS NOT NULL AND incident.state NOT IN ('closed', 'merged', 'cancelled')");
+        reach::incidents(&mut query, reach);
+        query.push(")");
+    }
+    if !reach.is_whole() {
+        reach::incidents(&mut query, reach);
+        query.push(" GROUP BY storm.id, storm.flood, storm.rule, storm.site, storm.building");
+    }
+    query
+        .push(" ORDER BY flood DESC, last_at DESC, id LIMIT ")
+        .push_bind(STORMS_MAX);
+    let rows: Vec<StormRow> = query.build_query_as().fetch_all(connection).await?;
+    rows.into_iter()
+        .map(|row| row.into_item(registry))
+        .collect()
+}
+
 impl State {
     /// How much rang when it was last measured.
     pub fn rate(&self) -> Rate {
@@ -364,23 +399,13 @@ impl State {
         })
     }
 
-    /// Cards of which something is still on the board, the newest first, at most [`STORMS_MAX`].
+    /// Cards of which something is still on the board in a scope, the newest first, at most [`STORMS_MAX`].
     ///
     /// # Errors
     /// A database that cannot be read.
-    pub async fn storms(&self) -> Result<Vec<StormItem>, StateError> {
-        let rows: Vec<StormRow> = sqlx::query_as(
-            "SELECT * FROM storm WHERE EXISTS (SELECT 1 FROM incident WHERE incident.storm = storm.id
-               AND incident.state NOT IN ('closed', 'merged', 'cancelled'))
-             ORDER BY flood DESC, last_at DESC, id LIMIT $1",
-        )
-        .bind(STORMS_MAX)
-        .fetch_all(&self.shared.read)
-        .await?;
-        let items = rows.into_iter();
-        items
-            .map(|row| row.into_item(&self.shared.registry()))
-            .collect()
+    pub async fn storms(&self, reach: &Reach) -> Result<Vec<StormItem>, StateError> {
+        let mut connection = self.shared.read.acquire().await?;
+        cards(&mut connection, reach, None, &self.shared.registry()).await
     }
 
     /// Acknowledges what a card held when a person saw it: incidents that were opened by `seen_at`, a time
@@ -395,6 +420,7 @@ impl State {
         seen_at: Timestamp,
         actor: Actor,
         now: Timestamp,
+        reach: Reach,
     ) -> Result<StormAcknowledged, CommandError> {
         let state = self.clone();
         finish(async move {
@@ -403,7 +429,7 @@ impl State {
             let mut refused = None;
             let mut after = 0;
             while let Some(some) = state
-                .acknowledge_some(id, (seen_at, after), &command)
+                .acknowledge_some(id, (seen_at, after), &command, &reach)
                 .await?
             {
                 all.acknowledged += some.acknowledged;
@@ -424,28 +450,35 @@ impl State {
         id: StormId,
         (seen_at, after): (Timestamp, i64),
         command: &Command,
+        reach: &Reach,
     ) -> Result<Option<Few>, CommandError> {
         let registry = &self.shared.registry();
         let mut tx = self.begin().await?;
-        let is_known: bool =
-            sqlx::query_scalar("SELECT EXISTS (SELECT 1 FROM storm WHERE id = $1)")
-                .bind(id.to_string())
-                .fetch_one(&mut *tx)
-                .await?;
-        if !is_known {
+        let mut query = QueryBuilder::<Sqlite>::new("SELECT id FROM incident WHERE storm = ");
+        query.push_bind(id.to_string());
+        reach::incidents(&mut query, reach);
+        let known: Option<String> = query
+            .push(" LIMIT 1")
+            .build_query_scalar()
+            .fetch_optional(&mut *tx)
+            .await?;
+        if known.is_none() {
             return Err(CommandError::NotFound);
         }
-        let waiting: Vec<(String, i64)> = sqlx::query_as(
-            "SELECT id, number FROM incident WHERE storm = $1 AND opened_at < $2 AND number > $3 AND acknowledged_at IS NULL
-               AND state IN ('open', 'verifying', 'dispatched') ORDER BY number LIMIT $4",
-        )
-        .bind(id.to_string())
+        let mut query =
+            QueryBuilder::<Sqlite>::new("SELECT id, number FROM incident WHERE storm = ");
+        query.push_bind(id.to_string());
         // what is shown is cut to milliseconds
-        .bind((seen_at.as_millisecond() + 1) * 1000)
-        .bind(after)
-        .bind(ACKNOWLEDGED_AT_ONCE)
-        .fetch_all(&mut *tx)
-        .await?;
+        query
+            .push(" AND opened_at < ")
+            .push_bind((seen_at.as_millisecond() + 1) * 1000);
+        query.push(" AND number > ").push_bind(after);
+        query.push(" AND acknowledged_at IS NULL AND state IN ('open', 'verifying', 'dispatched')");
+        reach::incidents(&mut query, reach);
+        query
+            .push(" ORDER BY number LIMIT ")
+            .push_bind(ACKNOWLEDGED_AT_ONCE);
+        let waiting: Vec<(String, i64)> = query.build_query_as().fetch_all(&mut *tx).await?;
         let Some((_, last)) = waiting.last() else {
             return Ok(None);
         };

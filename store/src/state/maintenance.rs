@@ -6,9 +6,9 @@ use domain::alarm::{BadWindow, Scope, Window, WindowState};
 use domain::id::MaintenanceId;
 use domain::place::Registry;
 use domain::rule::{Finding, RuleBook};
-use domain::{Timestamp, UserId};
+use domain::{Reach, Timestamp, UserId};
 use sha2::{Digest as _, Sha256};
-use sqlx::{FromRow, SqliteConnection};
+use sqlx::{FromRow, QueryBuilder, Sqlite, SqliteConnection};
 
 use super::audit::{self, Entry};
 use super::command::{answered, bad_key, finish, remember};
@@ -18,7 +18,7 @@ use super::error::StateError;
 use super::finding::{Annunciator, made};
 use super::incidents::{json, list, opt_time, opt_word, time, word};
 use super::view::MaintenanceItem;
-use super::{PAGE_MAX, Page, State, feed};
+use super::{PAGE_MAX, Page, State, feed, reach};
 
 /// Most windows that are not over: a slip of a script must not bury the real ones.
 const OPEN_MAX: i64 = 500;
@@ -117,7 +117,7 @@ impl From<sqlx::Error> for MaintenanceError {
 }
 
 impl State {
-    /// Maintenance windows, the last planned first; those in one state, if one is given. `cursor` is the `next` of the page
+    /// Maintenance windows of a scope, the last planned first; those in one state, if one is given. `cursor` is the `next` of the page
     /// before.
     ///
     /// # Errors
@@ -127,6 +127,7 @@ impl State {
         state: Option<WindowState>,
         cursor: Option<&str>,
         limit: u32,
+        reach: &Reach,
     ) -> Result<Page<MaintenanceItem>, StateError> {
         let before = match cursor {
             None => "mnt_g".to_owned(),
@@ -143,14 +144,16 @@ impl State {
         let limit = limit.clamp(1, PAGE_MAX);
         let mut snapshot = self.snapshot().await?;
         let revision = feed::revision(&mut snapshot).await?;
-        let mut rows: Vec<WindowRow> = sqlx::query_as(
-            "SELECT * FROM maintenance WHERE id < $1 AND ($2 IS NULL OR state = $2) ORDER BY id DESC LIMIT $3",
-        )
-        .bind(before)
-        .bind(state.map(WindowState::as_str))
-        .bind(i64::from(limit) + 1)
-        .fetch_all(&mut *snapshot)
-        .await?;
+        let mut query = QueryBuilder::<Sqlite>::new("SELECT * FROM maintenance WHERE id < ");
+        query.push_bind(before);
+        if let Some(state) = state {
+            query.push(" AND state = ").push_bind(state.as_str());
+        }
+        reach::windows(&mut query, reach, &self.shared.registry());
+        query
+            .push(" ORDER BY id DESC LIMIT ")
+            .push_bind(i64::from(limit) + 1);
+        let mut rows: Vec<WindowRow> = query.build_query_as().fetch_all(&mut *snapshot).await?;
         let has_more = rows.len() > limit as usize;
         rows.truncate(limit as usize);
         let mut items = Vec::with_capacity(rows.len());
@@ -166,6 +169,19 @@ impl State {
             next,
             revision,
         })
+    }
+
+    /// One window.
+    ///
+    /// # Errors
+    /// A database that cannot be read.
+    pub async fn window(&self, id: MaintenanceId) -> Result<Option<MaintenanceItem>, StateError> {
+        let row: Option<WindowRow> = sqlx::query_as("SELECT * FROM maintenance WHERE id = $1")
+            .bind(id.to_string())
+            .fetch_optional(&self.shared.read)
+            .await?;
+        row.map(|row| Ok(MaintenanceItem::from(&row.into_window()?)))
+            .transpose()
     }
 
     /// Plans a window; one whose start has come begins at once. Keys as with [`command`](Self::command).

@@ -38,6 +38,7 @@ mod open;
 mod outbox;
 mod possible;
 mod query;
+mod reach;
 mod record;
 mod registry;
 mod report;
@@ -74,6 +75,7 @@ pub use notified::{NOTIFIED_MAX, NotifiedItem, ToldItem};
 pub use outbox::{ATTEMPTS_MAX, BOARD, Delivery, NotificationItem, PEOPLE_MAX, PersonItem};
 pub use possible::Possible;
 pub use query::{Counts, IncidentFilter, PAGE_MAX, Page, Stage};
+pub use reach::HIDDEN;
 pub use registry::{RegistryChange, RegistryVersion};
 pub use report::{
     CONTACT_CHARS_MAX, NewReport, PHOTOS_MAX, PLACE_CHARS_MAX, REPORT_CHARS_MAX, ReportContact,

@@ -5,7 +5,7 @@ use std::str::FromStr;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use domain::incident::IncidentState;
-use domain::{DepartmentId, EventId, IncidentId, Revision, Seq, Severity};
+use domain::{DepartmentId, EventId, IncidentId, Reach, Revision, Seq, Severity};
 use serde::Serialize;
 use sqlx::{QueryBuilder, Sqlite, SqliteConnection};
 
@@ -16,7 +16,7 @@ use super::view::{
     AlarmItem, EVENTS_MAX, IncidentItem, IncidentView, Moment, QuarantineItem, RAW_BYTES_SHOWN,
     TaskItem, TimelineItem,
 };
-use super::{State, alarms, feed, notified};
+use super::{State, alarms, feed, notified, reach};
 
 /// Most items of a page.
 pub const PAGE_MAX: u32 = 500;
@@ -60,6 +60,8 @@ pub struct IncidentFilter {
     pub stage: Option<Stage>,
     /// A department that takes part, or will by plan.
     pub department: Option<DepartmentId>,
+    /// The scope of whoever asks.
+    pub reach: Reach,
 }
 
 /// How many incidents there are in a state with a severity.
@@ -158,7 +160,7 @@ impl State {
         rows.into_iter().map(count).collect()
     }
 
-    /// What could not be read, the newest first. `cursor` is the `next` of the page before.
+    /// What could not be read of what somebody may see, the newest first. `cursor` is the `next` of the page before.
     ///
     /// # Errors
     /// [`StateError::Invalid`] for a cursor that is none.
@@ -166,20 +168,22 @@ impl State {
         &self,
         cursor: Option<&str>,
         limit: u32,
+        reach: &Reach,
     ) -> Result<Page<QuarantineItem>, StateError> {
         type Columns = (i64, i64, String, String, String, String, Vec<u8>);
         let before = parse_cursor(cursor)?;
         let limit = limit.clamp(1, PAGE_MAX);
         let mut snapshot = self.snapshot().await?;
         let revision = feed::revision(&mut snapshot).await?;
-        let rows: Vec<Columns> = sqlx::query_as(
-            "SELECT seq, received_at, topic, principal, reason, detail, raw FROM quarantine
-             WHERE seq < $1 ORDER BY seq DESC LIMIT $2",
-        )
-        .bind(before)
-        .bind(i64::from(limit) + 1)
-        .fetch_all(&mut *snapshot)
-        .await?;
+        let mut query = QueryBuilder::<Sqlite>::new(
+            "SELECT seq, received_at, topic, principal, reason, detail, raw FROM quarantine WHERE seq < ",
+        );
+        query.push_bind(before);
+        reach::quarantined(&mut query, reach, &self.shared.registry());
+        query
+            .push(" ORDER BY seq DESC LIMIT ")
+            .push_bind(i64::from(limit) + 1);
+        let rows: Vec<Columns> = query.build_query_as().fetch_all(&mut *snapshot).await?;
         let has_more = rows.len() > limit as usize;
         let mut items = Vec::with_capacity(rows.len());
         for (seq, received_at, topic, principal, reason, detail, raw) in
@@ -235,6 +239,7 @@ fn select(filter: &IncidentFilter, before: i64, limit: u32) -> QueryBuilder<Sqli
             .push_bind(format!("%\"{department}\"%"))
             .push(")))");
     }
+    reach::incidents(&mut query, &filter.reach);
     query
         .push(" ORDER BY number DESC LIMIT ")
         .push_bind(i64::from(limit) + 1);
@@ -318,6 +323,8 @@ async fn event_ids(
 
 #[cfg(test)]
 mod tests {
+    use domain::Reach;
+
     use super::{IncidentFilter, Stage, select};
     use crate::state::State;
     use std::sync::Arc;
@@ -331,6 +338,7 @@ mod tests {
         let filter = IncidentFilter {
             stage: Some(Stage::Active),
             department: None,
+            reach: Reach::default(),
         };
         let sql = format!(
             "EXPLAIN QUERY PLAN {}",

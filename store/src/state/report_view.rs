@@ -268,23 +268,27 @@ impl State {
         Ok(reports)
     }
 
-    /// Where reports with this photo belong: site, zone and who reported. Empty when no report names it.
+    /// Where reports with this photo belong: incident, zone and who reported. Empty when no report names it.
     ///
     /// # Errors
     /// A database that cannot be read.
     pub async fn reports_with_photo(
         &self,
         name: &str,
-    ) -> Result<Vec<(Option<ZoneId>, Option<UserId>)>, StateError> {
-        let rows: Vec<(Option<String>, Option<String>)> = sqlx::query_as(
-            "SELECT r.zone, r.reporter FROM report r JOIN report_photo p ON p.report = r.id WHERE p.name = $1 LIMIT $2",
+    ) -> Result<Vec<(IncidentId, Option<ZoneId>, Option<UserId>)>, StateError> {
+        let rows: Vec<(String, Option<String>, Option<String>)> = sqlx::query_as(
+            "SELECT r.incident, r.zone, r.reporter FROM report r JOIN report_photo p ON p.report = r.id WHERE p.name = $1 LIMIT $2",
         )
         .bind(name)
         .bind(REPORTS_SHOWN_MAX)
         .fetch_all(&self.shared.read)
         .await?;
-        let read = |(zone, reporter): (Option<String>, Option<String>)| {
-            Ok((opt_word(zone.as_ref())?, opt_word(reporter.as_ref())?))
+        let read = |(incident, zone, reporter): (String, Option<String>, Option<String>)| {
+            Ok((
+                word(&incident)?,
+                opt_word(zone.as_ref())?,
+                opt_word(reporter.as_ref())?,
+            ))
         };
         rows.into_iter().map(read).collect()
     }

@@ -119,13 +119,13 @@ export class Line {
     for (const name of ["alarm", "notification"]) {
       change<{ incident?: string | null }>(name, ({ incident }, revision) => ({ kind: "about", incident: incident ?? null, revision }));
     }
-    change<unknown>("maintenance", (_, revision) => ({ kind: "other", revision }));
+    for (const name of ["maintenance", "hidden"]) change<unknown>(name, (_, revision) => ({ kind: "other", revision }));
     listen("reset", () => void this.load(login));
     listen<Heartbeat>("hb", (heartbeat) => {
       const sent = Date.parse(heartbeat.server_time);
       const difference = sent - Date.now();
       const offset = this.told.offset === null ? difference : Math.max(this.told.offset - CLOCK_DRIFT_MS, difference);
-      this.told = { offset, delay: Math.max(0, Date.now() + offset - sent), rate: heartbeat.rate, uiHash: heartbeat.ui_hash };
+      this.told = { offset, delay: Math.max(0, Date.now() + offset - sent), rate: heartbeat.rate ?? null, uiHash: heartbeat.ui_hash };
       this.to.pulse(this.told);
       if (this.tail.isLost(this.last, heartbeat.revision)) void this.load(login);
     });

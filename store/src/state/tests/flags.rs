@@ -656,7 +656,11 @@ async fn a_maintenance_window_hides_small_things_and_marks_the_large() {
 
     let hub = hub.crash().await;
     due(&hub, 200).await;
-    let page = hub.state.maintenance(None, None, 10).await.expect("reads");
+    let page = hub
+        .state
+        .maintenance(None, None, 10, &domain::Reach::default())
+        .await
+        .expect("reads");
     assert_eq!(
         (page.items[0].state, page.items[0].ended_by.clone()),
         (WindowState::Ended, None)
@@ -1051,7 +1055,12 @@ async fn happen(hub: &Hub, what: &Happens, second: i64, seq: u64) {
         Happens::EndMaintenance => {
             let page = hub
                 .state
-                .maintenance(Some(WindowState::Active), None, 1)
+                .maintenance(
+                    Some(WindowState::Active),
+                    None,
+                    1,
+                    &domain::Reach::default(),
+                )
                 .await;
             if let Some(window) = page.expect("reads").items.first() {
                 let book = Arc::new(book());
@@ -1102,7 +1111,12 @@ async fn check(hub: &Hub, trail: &[Happens]) {
     let active = |id: AlarmId| all.iter().any(|a| a.id == id && a.state.is_active());
     let page = hub
         .state
-        .maintenance(Some(WindowState::Active), None, 500)
+        .maintenance(
+            Some(WindowState::Active),
+            None,
+            500,
+            &domain::Reach::default(),
+        )
         .await;
     let windows: Vec<_> = page.expect("reads").items.iter().map(|w| w.id).collect();
     for item in all.iter().filter(|item| item.state.is_open()) {

@@ -2,7 +2,7 @@
 
 use domain::incident::Verb;
 use domain::rule::Finding;
-use domain::{IncidentId, Severity, Timestamp};
+use domain::{IncidentId, Reach, Severity, Timestamp};
 use proptest::prelude::*;
 
 use super::fixture::{Hub, actor, at, batch, book, finding};
@@ -41,7 +41,7 @@ async fn folded(hub: &Hub) -> Vec<(u64, bool)> {
 }
 
 async fn storms(hub: &Hub) -> Vec<StormItem> {
-    hub.state.storms().await.expect("reads")
+    hub.state.storms(&Reach::default()).await.expect("reads")
 }
 
 #[tokio::test]
@@ -149,7 +149,11 @@ async fn two_seats_bear_twice_as_much() {
         let findings = (1..=last).map(|seq| alarm(seq, Severity::P3)).collect();
         let done = state.commit_batch(batch(last, findings), &book()).await;
         done.expect("commits");
-        assert_eq!(state.storms().await.expect("reads").len(), cards, "{last}");
+        assert_eq!(
+            state.storms(&Reach::default()).await.expect("reads").len(),
+            cards,
+            "{last}"
+        );
     }
 }
 
@@ -191,7 +195,7 @@ async fn acknowledging_a_card_takes_what_was_seen_and_nothing_later() {
         async move {
             let by = actor("wang", None);
             state
-                .acknowledge_storm(card.id, seen_at, by, at(90))
+                .acknowledge_storm(card.id, seen_at, by, at(90), Reach::default())
                 .await
                 .map(|done| done.acknowledged)
         }
@@ -227,7 +231,13 @@ async fn acknowledging_a_card_takes_what_was_seen_and_nothing_later() {
     let unknown = unknown.parse().expect("an id");
     let none = hub
         .state
-        .acknowledge_storm(unknown, at(1), actor("wang", None), at(90))
+        .acknowledge_storm(
+            unknown,
+            at(1),
+            actor("wang", None),
+            at(90),
+            Reach::default(),
+        )
         .await;
     assert!(matches!(none, Err(CommandError::NotFound)), "{none:?}");
 }

@@ -1,7 +1,7 @@
 //! Lists: what they hold and how they come.
 
 use domain::incident::Verb;
-use domain::{Seq, Severity, Uplink, UplinkFlags};
+use domain::{Reach, Seq, Severity, Uplink, UplinkFlags};
 
 use super::fixture::{Hub, at, batch, command, finding, numbers, smoke};
 use crate::state::{Batch, IncidentFilter, QuarantineRow, Stage};
@@ -72,7 +72,11 @@ async fn what_cannot_be_read_is_kept_and_listed() {
     };
     hub.commit(rows.clone()).await;
     hub.commit(rows).await;
-    let page = hub.state.quarantine(None, 2).await.expect("reads");
+    let page = hub
+        .state
+        .quarantine(None, 2, &Reach::default())
+        .await
+        .expect("reads");
     let seqs: Vec<u64> = page.items.iter().map(|item| item.seq.0).collect();
     assert_eq!(
         (seqs.as_slice(), page.next.as_deref()),
@@ -80,7 +84,7 @@ async fn what_cannot_be_read_is_kept_and_listed() {
     );
     let rest = hub
         .state
-        .quarantine(page.next.as_deref(), 2)
+        .quarantine(page.next.as_deref(), 2, &Reach::default())
         .await
         .expect("reads");
     assert_eq!((rest.items.len(), rest.next), (1, None));
@@ -88,7 +92,12 @@ async fn what_cannot_be_read_is_kept_and_listed() {
         (rest.items[0].raw_base64.as_str(), rest.items[0].bytes),
         ("ACBubyBqc29u", 9)
     );
-    assert!(hub.state.quarantine(Some("x"), 2).await.is_err());
+    assert!(
+        hub.state
+            .quarantine(Some("x"), 2, &Reach::default())
+            .await
+            .is_err()
+    );
 }
 
 #[tokio::test]
@@ -111,6 +120,7 @@ async fn lists_come_page_by_page_and_by_department_and_state() {
         let filter = IncidentFilter {
             stage: stage.map(|text| text.parse().expect("stage")),
             department: department.map(|text| text.parse().expect("department")),
+            reach: Reach::default(),
         };
         numbers(
             &hub.state

@@ -15,6 +15,7 @@ mod kpi;
 mod ladder;
 mod lists;
 mod machine;
+mod reach;
 mod registry;
 mod report;
 mod roster;
