@@ -61,6 +61,30 @@ pub const ROUTES: &[(&str, &str, Callers, Scoped)] = &[
     ("POST", "/api/v1/session/password", EVERYBODY, Scoped::Own),
     (
         "GET",
+        "/api/v1/session/second-factor",
+        EVERYBODY,
+        Scoped::Own,
+    ),
+    (
+        "POST",
+        "/api/v1/session/second-factor",
+        EVERYBODY,
+        Scoped::Own,
+    ),
+    (
+        "POST",
+        "/api/v1/session/second-factor/confirmation",
+        EVERYBODY,
+        Scoped::Own,
+    ),
+    (
+        "POST",
+        "/api/v1/session/second-factor/end",
+        EVERYBODY,
+        Scoped::Own,
+    ),
+    (
+        "GET",
         "/api/v1/openapi.json",
         Callers::Anybody,
         Scoped::Open,
@@ -560,8 +584,9 @@ mod tests {
         for role in Role::ALL {
             assert!(covers(*role, *role), "{role:?}");
         }
-        assert!(covers(Administrator, Auditor) && covers(Administrator, PropertyManager));
-        assert!(covers(StationLead, Operator));
+        assert!(covers(Administrator, Auditor) && covers(StationLead, Operator));
+        // the administrator asks to see nobody's plate in full
+        assert!(!covers(Administrator, PropertyManager));
         // the administrator neither hands over nor swaps shifts
         assert!(!covers(Administrator, StationLead) && !covers(Administrator, Operator));
         assert!(!covers(Operator, Auditor) && !covers(Auditor, Operator));

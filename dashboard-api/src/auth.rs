@@ -8,7 +8,7 @@ use axum::http::{HeaderMap, Method, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse as _, Response};
 use domain::Reach;
-use store::state::{Owes, StateError, User};
+use store::state::{Owes, SessionCaller, StateError, User};
 
 use crate::access::{self, Callers, Scoped};
 use crate::{Api, Problem};
@@ -140,7 +140,31 @@ async fn identify(
     }
     let known = state.session_caller(secret, (api.deps.clock)()).await?;
     let proof = Proof::Session(secret.to_owned());
-    Ok(known.map(|(user, owes)| Caller { user, proof, owes }))
+    Ok(known.map(|known| Caller {
+        owes: owed(api, &known),
+        user: known.user,
+        proof,
+    }))
+}
+
+/// What somebody has to do before anything else, by their account and by what the configuration asks of their role.
+fn owed(api: &Api, known: &SessionCaller) -> Owes {
+    match known.owes {
+        Owes::Nothing
+            if !known.has_second_factor
+                && api.deps.second_factor_roles.contains(&known.user.role) =>
+        {
+            Owes::SecondFactor
+        }
+        owes => owes,
+    }
+}
+
+/// What whoever has just begun a session has to do before anything else.
+pub(crate) async fn owed_by_session(api: &Api, secret: &str) -> Result<Owes, Problem> {
+    let state = &api.deps.state;
+    let known = state.session_caller(secret, (api.deps.clock)()).await?;
+    Ok(known.map_or(Owes::Nothing, |known| owed(api, &known)))
 }
 
 fn cross_site() -> Problem {
@@ -158,7 +182,7 @@ pub(crate) async fn caller(
     match identify(api, headers, method).await? {
         // a program that names itself wants to be known by that name
         None if bearer(headers).is_some() => Err(Problem::unauthenticated()),
-        Some(caller) if caller.owes != Owes::Nothing => Err(Problem::owing()),
+        Some(caller) if caller.owes != Owes::Nothing => Err(Problem::owing(caller.owes)),
         known => Ok(known.map(|caller| caller.user)),
     }
 }
@@ -198,7 +222,7 @@ pub(crate) async fn guard(
     }
     // one's own log-in is what one can still reach
     if caller.owes != Owes::Nothing && !path.as_str().starts_with("/api/v1/session") {
-        return Problem::owing().into_response();
+        return Problem::owing(caller.owes).into_response();
     }
     let allowance = match *request.method() {
         Method::GET | Method::HEAD => &api.reads,

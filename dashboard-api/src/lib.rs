@@ -30,7 +30,7 @@ use domain::rule::RuleBook;
 use domain::{Timestamp, UserId};
 use store::events::EventStore;
 use store::photos::Room as Photos;
-use store::state::{KpiSettings, State};
+use store::state::{KpiSettings, Role, State};
 use tokio::sync::{Semaphore, watch};
 use tokio_util::sync::CancellationToken;
 use tower_http::catch_panic::CatchPanicLayer;
@@ -151,6 +151,8 @@ pub struct Deps {
     pub kpi: KpiSettings,
     /// The port itself or a proxy in front speaks HTTPS: cookies get `Secure`.
     pub behind_https: bool,
+    /// Roles whose log-in has a second step, whether they like it or not.
+    pub second_factor_roles: Vec<Role>,
     /// Seconds for which browsers refuse plain HTTP; 0 when nothing is said of it.
     pub hsts_s: u64,
     /// The proxies whose word about who asked is taken.
@@ -196,7 +198,8 @@ struct Api {
 fn api() -> OpenApiRouter<Api> {
     use routes::{
         alarms, audit, devices, duty_book, enrolment, events, incidents, kpi, live, load,
-        maintenance, meta, photos, privacy, registry, reports, roster, session, tokens, users,
+        maintenance, meta, photos, privacy, registry, reports, roster, second_factor, session,
+        tokens, users,
     };
     use utoipa_axum::routes;
     OpenApiRouter::with_openapi(document::Document::openapi())
@@ -248,6 +251,9 @@ fn api() -> OpenApiRouter<Api> {
         .routes(routes!(audit::list))
         .routes(routes!(audit::verify))
         .routes(routes!(users::list, users::make))
+        .routes(routes!(second_factor::get, second_factor::begin))
+        .routes(routes!(second_factor::confirm))
+        .routes(routes!(second_factor::end))
         .routes(routes!(users::change))
         .routes(routes!(users::act))
         .routes(routes!(tokens::list, tokens::make))

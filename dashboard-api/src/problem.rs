@@ -12,8 +12,8 @@ use serde_json::{Value, json};
 use store::events::EventsError;
 use store::photos::PhotoError;
 use store::state::{
-    AccountError, AlarmError, CommandError, HandoverError, MaintenanceError, ReportError,
-    StateError,
+    AccountError, AlarmError, CommandError, HandoverError, MaintenanceError, Owes, ReportError,
+    SecondFactorError, StateError,
 };
 use tracing::error;
 
@@ -64,17 +64,43 @@ impl Problem {
     pub(crate) fn forbidden(detail: impl Into<String>) -> Self {
         Self::new(StatusCode::FORBIDDEN, "forbidden", detail)
     }
-    /// Somebody is, and has to choose another password first.
-    pub(crate) fn owing() -> Self {
+    /// Somebody is, and has to do something first.
+    pub(crate) fn owing(owes: Owes) -> Self {
+        let (code, detail) = match owes {
+            Owes::SecondFactor => (
+                "second_factor_owed",
+                "this role logs in with a second step: set it up first (hint: POST /api/v1/session/second-factor)",
+            ),
+            Owes::Password | Owes::Nothing => (
+                "password_owed",
+                "somebody else has set this password: choose another one first (hint: POST /api/v1/session/password)",
+            ),
+        };
+        Self::new(StatusCode::FORBIDDEN, code, detail)
+    }
+    /// The password is right, and a code is asked for besides.
+    pub(crate) fn code_wanted() -> Self {
         Self::new(
-            StatusCode::FORBIDDEN,
-            "password_owed",
-            "somebody else has set this password: choose another one first (hint: POST /api/v1/session/password)",
+            StatusCode::UNAUTHORIZED,
+            "code_wanted",
+            "the password is right; send it again with the `code` that the app shows, or a recovery code",
         )
     }
     /// It goes beyond what the caller's account is limited to, and the caller knows that it is there.
     pub(crate) fn outside_scope(detail: impl Into<String>) -> Self {
         Self::new(StatusCode::FORBIDDEN, "outside_scope", detail)
+    }
+    /// The password is right, and the code is not, or was used.
+    pub(crate) fn code_wrong() -> Self {
+        Self::new(
+            StatusCode::UNAUTHORIZED,
+            "code_wrong",
+            "the code is not right, or was used already; wait for the next one",
+        )
+    }
+    /// It is not as the request takes it to be.
+    pub(crate) fn conflict(code: &'static str, detail: impl Into<String>) -> Self {
+        Self::new(StatusCode::CONFLICT, code, detail)
     }
     /// There is no such thing, or none that the caller may know of.
     pub(crate) fn not_found(what: &str) -> Self {
@@ -205,6 +231,18 @@ impl From<AccountError> for Problem {
             AccountError::Oneself => conflict("oneself"),
             AccountError::Invalid { field, what } => Self::unprocessable(field, what),
             AccountError::State(error) => error.into(),
+        }
+    }
+}
+
+impl From<SecondFactorError> for Problem {
+    fn from(error: SecondFactorError) -> Self {
+        let text = error.to_string();
+        match error {
+            SecondFactorError::On => Self::conflict("second_factor_on", text),
+            SecondFactorError::NotBegun => Self::conflict("second_factor_not_begun", text),
+            SecondFactorError::WrongCode => Self::unprocessable("code", text),
+            SecondFactorError::State(error) => error.into(),
         }
     }
 }

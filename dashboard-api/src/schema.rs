@@ -87,8 +87,39 @@ pub struct Session {
     pub user: User,
     /// Routes that change something and that this role may call, as in `POST /api/v1/alarms/{id}/shelve`.
     pub may_call: Vec<String>,
-    /// What has to be done before anything else: `password` when somebody else has set it.
+    /// What has to be done before anything else: `password` when somebody else has set it, `second_factor` when the role asks for one.
     pub owes: Option<String>,
+}
+
+/// How the second step of one's own log-in stands.
+#[derive(Debug, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct SecondFactor {
+    /// Logging in asks for a code.
+    pub is_on: bool,
+    /// Recovery codes that were not used.
+    pub recovery_codes: u64,
+    /// The configuration asks it of this role.
+    pub is_required: bool,
+}
+
+/// The secret of a second step. It cannot be read again.
+#[derive(Debug, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct SecondFactorBegun {
+    /// Base 32, to be typed.
+    pub secret: String,
+    /// `otpauth://totp/…`
+    pub uri: String,
+    /// The address as a QR code: an SVG document.
+    pub svg: String,
+}
+
+#[derive(Debug, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct RecoveryCodes {
+    /// Each is good once, instead of a code of the app. They cannot be read again.
+    pub recovery_codes: Vec<String>,
 }
 
 /// Where the caller is logged in.

@@ -11,7 +11,7 @@ use dashboard_api::Proxies;
 use domain::kpi::{Scoring, Thresholds, Weights};
 use serde::de::Error as _;
 use serde::{Deserialize, Deserializer};
-use store::state::KpiSettings;
+use store::state::{KpiSettings, Role};
 
 use crate::listener::{ClientCertificates, Origins};
 
@@ -123,6 +123,7 @@ pub struct Http {
     pub certificate_file: PathBuf,
     pub key_file: PathBuf,
     pub hsts_s: u64,
+    pub second_factor_roles: Vec<Role>,
     pub behind_https: bool,
     pub trusted_proxies: Proxies,
 }
@@ -299,7 +300,8 @@ pub fn load(file: Option<&Path>) -> anyhow::Result<Config> {
         .try_parsing(true)
         .list_separator(",")
         .with_list_parse_key("mqtt.ws_origins")
-        .with_list_parse_key("http.trusted_proxies");
+        .with_list_parse_key("http.trusted_proxies")
+        .with_list_parse_key("http.second_factor_roles");
     for (name, _) in std::env::vars_os() {
         if let Some(key) = name.to_str().and_then(|n| n.strip_prefix("JIMING__")) {
             let key = key.to_lowercase().replace("__", ".");

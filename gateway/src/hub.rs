@@ -602,6 +602,7 @@ pub async fn serve(
         trusted_proxies: config.http.trusted_proxies.clone(),
         behind_https: config.http.behind_https || secure.is_some(),
         hsts_s: config.http.hsts_s,
+        second_factor_roles: config.http.second_factor_roles.clone(),
     };
     let is_secure = secure.is_some();
     let door = match secure {

@@ -1,6 +1,7 @@
 // An administrator goes through the administration's pages, in a real browser, beside the new user whom they make and disable.
 // Called by tests/stories/admin_pages.rs: `node admin.mjs URL LOGIN PASSWORD ARTEFACTS`.
 import { readFile } from 'node:fs/promises'
+import { createHmac } from 'node:crypto'
 import { createRequire } from 'node:module'
 import { chromium } from 'playwright-core'
 
@@ -77,6 +78,16 @@ async function look(name) {
   await page.evaluate(() => (document.documentElement.dataset.theme = 'dark'))
 }
 
+/** What an app with this secret shows (RFC 6238), now or some intervals later. */
+function totp(secret, later = 0) {
+  const bits = [...secret].map((letter) => 'ABCDEFGHIJKLMNOPQRSTUVWXYZ234567'.indexOf(letter).toString(2).padStart(5, '0')).join('')
+  const key = Buffer.from(bits.match(/.{8}/g).map((byte) => parseInt(byte, 2)))
+  const step = Buffer.alloc(8)
+  step.writeBigUInt64BE(BigInt(Math.floor(Date.now() / 30_000) + later))
+  const digest = createHmac('sha1', key).update(step).digest()
+  return String((digest.readUInt32BE(digest[19] & 15) & 0x7fffffff) % 1_000_000).padStart(6, '0')
+}
+
 let other = null
 try {
   await logIn(page, login, password)
@@ -111,6 +122,30 @@ try {
   await other.fill(byTest('password-new'), '四个词放在一起就是好口令')
   await other.fill(byTest('password-again'), '四个词放在一起就是好口令')
   await other.click(byTest('password-submit'))
+  await see(`${byTest('live-indicator')}[data-state="live"]`, other)
+
+  // and sets up a second step: from then on the password alone lets nobody in, and no code is good twice
+  await other.click('header.top a[href="/account"]')
+  await other.fill(byTest('second-password'), '四个词放在一起就是好口令')
+  await other.click(byTest('second-begin'))
+  const shared = (await other.textContent(byTest('second-secret'))).trim()
+  await see(byTest('second-picture'), other)
+  await other.screenshot({ path: `${artefacts}/admin-second-step.png` })
+  const code = totp(shared)
+  await other.fill(byTest('second-code'), code)
+  await other.click(byTest('second-confirm'))
+  await see(byTest('recovery-codes'), other)
+  must((await other.locator(`${byTest('recovery-codes')} li`).count()) === 10, 'there are not ten recovery codes')
+  await other.click(byTest('second-done'))
+  await see(`${byTest('second-step')}[data-state="on"]`, other)
+  await other.context().clearCookies()
+  await logIn(other, 'zhou', '四个词放在一起就是好口令')
+  await see(byTest('login-code'), other)
+  await other.fill(byTest('login-code'), code)
+  await other.click(byTest('login-submit'))
+  await see('form [role="alert"]', other)
+  await other.fill(byTest('login-code'), totp(shared, 1))
+  await other.click(byTest('login-submit'))
   await see(`${byTest('live-indicator')}[data-state="live"]`, other)
 
   // and is gone when disabled

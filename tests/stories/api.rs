@@ -43,7 +43,7 @@ const DOERS: &[&str] = &[
 ];
 
 /// Method, path, who may, and what they then get.
-const ROUTES: [(&str, &str, &[&str], u16); 54] = [
+const ROUTES: [(&str, &str, &[&str], u16); 58] = [
     ("GET", "/api/v1/session", EVERYBODY, 200),
     ("DELETE", "/api/v1/session", EVERYBODY, 204),
     ("GET", "/api/v1/sessions", EVERYBODY, 200),
@@ -51,6 +51,15 @@ const ROUTES: [(&str, &str, &[&str], u16); 54] = [
     ("DELETE", "/api/v1/sessions/none", EVERYBODY, 404),
     // what it must have is missing
     ("POST", "/api/v1/session/password", EVERYBODY, 422),
+    ("GET", "/api/v1/session/second-factor", EVERYBODY, 200),
+    ("POST", "/api/v1/session/second-factor", EVERYBODY, 422),
+    (
+        "POST",
+        "/api/v1/session/second-factor/confirmation",
+        EVERYBODY,
+        422,
+    ),
+    ("POST", "/api/v1/session/second-factor/end", EVERYBODY, 422),
     ("GET", "/api/v1/registry", READERS, 200),
     // a responder who is not of the police sees no table
     ("GET", "/api/v1/registry/none", READERS, 404),

@@ -25,12 +25,15 @@ pub(crate) struct LogIn {
     login: String,
     /// Password.
     password: String,
+    /// The code of the second step, or a recovery code; asked for when the password is right and there is a second step.
+    code: Option<String>,
 }
 
 fn told(user: &User, owes: Owes) -> Json<serde_json::Value> {
     let (calls, owes) = match owes {
         Owes::Nothing => (access::calls(user.role, &user.scope), None),
         Owes::Password => (Vec::new(), Some("password")),
+        Owes::SecondFactor => (Vec::new(), Some("second_factor")),
     };
     Json(json!({"user": user, "may_call": calls, "owes": owes}))
 }
@@ -46,8 +49,8 @@ fn set_cookie(api: &Api, secret: &str, seconds: i64) -> HeaderValue {
     HeaderValue::from_str(&text).expect("a secret is hexadecimal")
 }
 
-/// Whose password this is; a wrong one is counted, and too many have to wait.
-async fn proven(
+/// Whose password this is; each is counted as wrong until somebody says that it [`went_well`], and too many have to wait.
+pub(super) async fn proven(
     api: &Api,
     login: &str,
     password: &str,
@@ -60,9 +63,7 @@ async fn proven(
         Problem::too_many(detail, wait.as_secs() + 1)
     })?;
     let user = api.deps.state.verify_password(login, password).await?;
-    if user.is_some() {
-        api.throttle.succeeded(login, address, now);
-    } else {
+    if user.is_none() {
         let (origin, now) = (origin(address, headers), (api.deps.clock)());
         api.deps.state.note_refused(login, &origin, now).await?;
         warn!(network.peer = %address, "password refused");
@@ -80,18 +81,52 @@ fn origin(address: IpAddr, headers: &HeaderMap) -> Origin {
     }
 }
 
+/// The log-in name starts afresh.
+pub(super) fn went_well(api: &Api, login: &str, address: IpAddr) {
+    api.throttle.succeeded(login, address, Instant::now());
+}
+
+/// The second step, where there is one. A code that is wrong is counted like a wrong password; to be asked for one is not.
+async fn second_step(
+    api: &Api,
+    login: &UserId,
+    code: Option<&str>,
+    address: IpAddr,
+    headers: &HeaderMap,
+) -> Result<(), Problem> {
+    let state = &api.deps.state;
+    if !state.second_factor(login).await?.is_on {
+        return Ok(());
+    }
+    let Some(code) = code.filter(|code| !code.trim().is_empty()) else {
+        api.throttle.withdrawn(login.as_str(), address);
+        return Err(Problem::code_wanted());
+    };
+    if !state
+        .use_second_factor(login, code, (api.deps.clock)())
+        .await?
+    {
+        let (origin, now) = (origin(address, headers), (api.deps.clock)());
+        state.note_refused(login.as_str(), &origin, now).await?;
+        warn!(network.peer = %address, "code of the second step refused");
+        return Err(Problem::code_wrong());
+    }
+    Ok(())
+}
+
 /// Begins a session for this browser; the one that it had before is over.
 async fn begin(
     api: &Api,
     login: &UserId,
     address: IpAddr,
     headers: &HeaderMap,
-) -> Result<HeaderValue, Problem> {
+) -> Result<(HeaderValue, String), Problem> {
     let origin = origin(address, headers);
     let (former, now) = (auth::cookie(headers), (api.deps.clock)());
     let state = &api.deps.state;
     let secret = state.open_session(login, &origin, former, now).await?;
-    Ok(set_cookie(api, &secret, SESSION_LIFE.as_secs()))
+    let cookie = set_cookie(api, &secret, SESSION_LIFE.as_secs());
+    Ok((cookie, secret))
 }
 
 /// Log in: the answer sets a session cookie. A session that the browser had before ends.
@@ -108,9 +143,11 @@ pub(crate) async fn log_in(
     let Some(user) = proven(&api, &body.login, &body.password, address, &headers).await? else {
         return Err(Problem::unauthenticated().with("reason", "wrong log-in name or password"));
     };
-    let cookie = begin(&api, &user.login, address, &headers).await?;
+    second_step(&api, &user.login, body.code.as_deref(), address, &headers).await?;
+    went_well(&api, &body.login, address);
+    let (cookie, secret) = begin(&api, &user.login, address, &headers).await?;
     info!(user.login = %user.login, "logged in");
-    let owes = api.deps.state.owes(&user.login).await?;
+    let owes = auth::owed_by_session(&api, &secret).await?;
     Ok(([(header::SET_COOKIE, cookie)], told(&user, owes)).into_response())
 }
 
@@ -220,6 +257,7 @@ pub(crate) async fn change_password(
     if known.is_none() {
         return Err(Problem::forbidden("the current password is wrong"));
     }
+    went_well(&api, login.as_str(), address);
     if body.new == body.current {
         return Err(Problem::unprocessable("new", "it is the current one"));
     }
@@ -234,6 +272,6 @@ pub(crate) async fn change_password(
     if matches!(caller.proof, Proof::Token(_)) {
         return Ok(StatusCode::NO_CONTENT.into_response());
     }
-    let cookie = begin(&api, login, address, &headers).await?;
+    let (cookie, _) = begin(&api, login, address, &headers).await?;
     Ok((StatusCode::NO_CONTENT, [(header::SET_COOKIE, cookie)]).into_response())
 }

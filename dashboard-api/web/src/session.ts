@@ -39,14 +39,14 @@ export function sessionEnded(): void {
   isLocked.value = user.value !== null;
 }
 
-export async function logIn(login: string, password: string): Promise<void> {
-  const session = await api.logIn(login, password);
+export async function logIn(login: string, password: string, code = ""): Promise<void> {
+  const session = await api.logIn(login, password, code);
   note(session.user, session.may_call, session.owes);
 }
 
 /** The same user goes on. */
-export async function unlock(password: string): Promise<void> {
-  if (user.value !== null) await logIn(user.value.login, password);
+export async function unlock(password: string, code = ""): Promise<void> {
+  if (user.value !== null) await logIn(user.value.login, password, code);
 }
 
 let lastWords: () => Promise<void> = () => Promise.resolve();
@@ -68,9 +68,15 @@ export async function logOutEverywhere(): Promise<void> {
   note(null);
 }
 
+/** The password was right: what is missing, or was wrong, is the code of the second step. */
+export function asksForCode(e: unknown): boolean {
+  return e instanceof ApiError && (e.problem.code === "code_wanted" || e.problem.code === "code_wrong");
+}
+
 /** Why a password was not taken. */
 export function refusalOf(e: unknown): string {
   const status = e instanceof ApiError ? e.problem.status : 0;
+  if (asksForCode(e)) return t(e instanceof ApiError && e.problem.code === "code_wrong" ? "login.codeWrong" : "login.codeWanted");
   if (status === 401 || status === 400) return t("login.refused");
   if (status === 429) return t("login.throttled");
   return e instanceof ApiError && status !== 0 ? e.message : t("notice.unreachable");

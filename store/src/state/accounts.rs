@@ -11,6 +11,7 @@ use super::State;
 use super::audit::{self, Entry};
 use super::error::StateError;
 use super::incidents::{opt_time, time};
+use super::second_factor;
 use super::session;
 use super::user::{self, Role, User};
 use super::view::Moment;
@@ -159,7 +160,7 @@ async fn read(
 ) -> Result<Vec<AccountItem>, StateError> {
     let rows: Vec<Row> = sqlx::query_as(
         "SELECT a.login, a.name, a.role, a.department, a.scope, a.created_at, a.logged_in_at, a.disabled_at, a.owes_password,
-           0 AS has_second_factor,
+           EXISTS (SELECT 1 FROM second_factor f WHERE f.login = a.login AND f.confirmed_at IS NOT NULL) AS has_second_factor,
            (SELECT COUNT(*) FROM session s WHERE s.login = a.login AND s.created_at >= $2
              AND s.used_at >= CASE a.role WHEN 'administrator' THEN $4 ELSE $3 END) AS sessions,
            (SELECT COUNT(*) FROM api_token t WHERE t.login = a.login AND (t.expires_at IS NULL OR t.expires_at > $5)) AS tokens
@@ -434,6 +435,7 @@ impl State {
                 end_sessions(&mut tx, login).await?;
             }
             AccountAct::ResetSecondFactor => {
+                second_factor::remove(&mut tx, login).await?;
                 end_sessions(&mut tx, login).await?;
             }
             AccountAct::EndSessions => {

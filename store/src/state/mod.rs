@@ -44,6 +44,7 @@ mod registry;
 mod report;
 mod report_view;
 mod roster;
+mod second_factor;
 mod seen;
 mod session;
 mod set_back;
@@ -84,8 +85,10 @@ pub use report::{
 pub use report_view::{
     FoundReport, IncidentReport, ProgressItem, REPORTS_SHOWN_MAX, ReportItem, ReportState,
 };
+pub use second_factor::{SecondFactor, SecondFactorError};
 pub use session::{
-    Origin, Owes, SESSION_IDLE, SESSION_IDLE_ADMINISTRATOR, SESSION_LIFE, SessionItem,
+    Origin, Owes, SESSION_IDLE, SESSION_IDLE_ADMINISTRATOR, SESSION_LIFE, SessionCaller,
+    SessionItem,
 };
 pub use token::{NewToken, TOKEN_DAYS_MAX, TokenItem};
 pub use unmasking::{Ground, NewUnmasking, REASON_CHARS_MAX, UnmaskingItem};

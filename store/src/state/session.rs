@@ -60,6 +60,19 @@ pub enum Owes {
     Nothing,
     /// Somebody else has set the password: another one.
     Password,
+    /// Their role asks for a second step of the log-in, and they have none: to set it up.
+    SecondFactor,
+}
+
+/// Whose session it is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SessionCaller {
+    /// Who.
+    pub user: User,
+    /// What they have to do before anything else, as far as their account says.
+    pub owes: Owes,
+    /// Their log-in asks for a code as well.
+    pub has_second_factor: bool,
 }
 
 impl Owes {
@@ -153,16 +166,6 @@ impl State {
         Ok(secret)
     }
 
-    /// What somebody has to do before anything else.
-    pub async fn owes(&self, login: &UserId) -> Result<Owes, StateError> {
-        let owes: Option<i64> =
-            sqlx::query_scalar("SELECT owes_password FROM account WHERE login = $1")
-                .bind(login.as_str())
-                .fetch_optional(&self.shared.read)
-                .await?;
-        Ok(Owes::new(owes.unwrap_or_default()))
-    }
-
     /// Whose session this is, if it is not over; notes that it was used.
     pub async fn session_user(
         &self,
@@ -170,7 +173,7 @@ impl State {
         now: Timestamp,
     ) -> Result<Option<User>, StateError> {
         let caller = self.session_caller(secret, now).await?;
-        Ok(caller.map(|(user, _)| user))
+        Ok(caller.map(|caller| caller.user))
     }
 
     /// The same, and what they owe before anything else.
@@ -178,8 +181,8 @@ impl State {
         &self,
         secret: &str,
         now: Timestamp,
-    ) -> Result<Option<(User, Owes)>, StateError> {
-        let Some((user, used_at, owes)) = self.session(secret, now).await? else {
+    ) -> Result<Option<SessionCaller>, StateError> {
+        let Some((caller, used_at)) = self.session(secret, now).await? else {
             return Ok(None);
         };
         if now.duration_since(used_at) >= NOTE_EVERY {
@@ -189,7 +192,7 @@ impl State {
                 .execute(&self.shared.write)
                 .await?;
         }
-        Ok(Some((user, owes)))
+        Ok(Some(caller))
     }
 
     /// Whose session this is, if it is not over. To ask is no use of it: a screen that nobody touches does not keep it alive.
@@ -198,17 +201,30 @@ impl State {
         secret: &str,
         now: Timestamp,
     ) -> Result<Option<User>, StateError> {
-        Ok(self.session(secret, now).await?.map(|(user, _, _)| user))
+        Ok(self
+            .session(secret, now)
+            .await?
+            .map(|(caller, _)| caller.user))
     }
 
     async fn session(
         &self,
         secret: &str,
         now: Timestamp,
-    ) -> Result<Option<(User, Timestamp, Owes)>, StateError> {
-        type Columns = (i64, String, String, String, Option<String>, String, i64);
+    ) -> Result<Option<(SessionCaller, Timestamp)>, StateError> {
+        type Columns = (
+            i64,
+            String,
+            String,
+            String,
+            Option<String>,
+            String,
+            i64,
+            bool,
+        );
         let row: Option<Columns> = sqlx::query_as(
-            "SELECT s.used_at, a.login, a.name, a.role, a.department, a.scope, a.owes_password
+            "SELECT s.used_at, a.login, a.name, a.role, a.department, a.scope, a.owes_password,
+               EXISTS (SELECT 1 FROM second_factor f WHERE f.login = a.login AND f.confirmed_at IS NOT NULL)
              FROM session s JOIN account a ON a.login = s.login
              WHERE s.token_hash = $1 AND s.created_at >= $2 AND a.disabled_at IS NULL",
         )
@@ -216,15 +232,20 @@ impl State {
         .bind(ago(now, SESSION_LIFE))
         .fetch_optional(&self.shared.read)
         .await?;
-        let Some((used_at, login, name, role, department, scope, owes)) = row else {
+        let Some((used_at, login, name, role, department, scope, owes, has_second_factor)) = row
+        else {
             return Ok(None);
         };
         let (user, used_at) = (
             user(&login, name, &role, department.as_ref(), &scope)?,
             time(used_at)?,
         );
-        let owes = Owes::new(owes);
-        Ok((now.duration_since(used_at) <= idle(user.role)).then_some((user, used_at, owes)))
+        let caller = SessionCaller {
+            user,
+            owes: Owes::new(owes),
+            has_second_factor,
+        };
+        Ok((now.duration_since(used_at) <= idle(caller.user.role)).then_some((caller, used_at)))
     }
 
     /// A user's sessions that are not over, the latest used first. `own` is the secret of the one that asks.

@@ -12,6 +12,7 @@ use super::State;
 use super::audit::{self, Entry};
 use super::error::StateError;
 use super::incidents::{json, list, opt_word, word};
+use super::second_factor;
 
 /// Shortest password in characters.
 const PASSWORD_CHARS_MIN: usize = 12;
@@ -114,7 +115,7 @@ pub struct NewUser {
 
 impl State {
     /// Makes a user, or replaces one: the sessions of the former end, and they may log in whatever was said of them before. From the command
-    /// line this is the way back in when no administrator can.
+    /// line this is the way back in when no administrator can; a second step of their log-in is gone with it.
     ///
     /// # Errors
     /// [`StateError::Invalid`] for a password or name of the wrong length, an unknown department, or a scope that names
@@ -151,6 +152,7 @@ impl State {
         .bind(json(&user.scope))
         .execute(&mut *tx)
         .await?;
+        second_factor::remove(&mut tx, &user.login).await?;
         sqlx::query("DELETE FROM session WHERE login = $1")
             .bind(user.login.as_str())
             .execute(&mut *tx)

@@ -10,6 +10,8 @@ export type AuditVerification = Schemas["AuditVerification"];
 export type Account = Schemas["Account"];
 export type UserDone = Schemas["UserDone"];
 export type Token = Schemas["Token"];
+export type SecondFactor = Schemas["SecondFactor"];
+export type SecondFactorBegun = Schemas["SecondFactorBegun"];
 export type UserAct = "disable" | "enable" | "reset_password" | "reset_second_factor" | "end_sessions";
 
 export interface AuditQuery {
@@ -34,5 +36,10 @@ export const calls = {
     answered(client.POST("/api/v1/users/{login}/{act}", { params: { path: { login, act } } })),
   tokens: (): Promise<Schemas["Tokens"]> => answered(client.GET("/api/v1/tokens")),
   makeToken: (body: Schemas["NewTokenBody"]): Promise<Schemas["TokenMade"]> => answered(client.POST("/api/v1/tokens", { body })),
+  secondFactor: (): Promise<SecondFactor> => answered(client.GET("/api/v1/session/second-factor")),
+  beginSecondFactor: (password: string): Promise<SecondFactorBegun> => answered(client.POST("/api/v1/session/second-factor", { body: { password } })),
+  confirmSecondFactor: (code: string): Promise<Schemas["RecoveryCodes"]> =>
+    answered(client.POST("/api/v1/session/second-factor/confirmation", { body: { code } })),
+  endSecondFactor: (password: string): Promise<void> => answered(client.POST("/api/v1/session/second-factor/end", { body: { password } })),
   revokeToken: (id: string): Promise<void> => answered(client.DELETE("/api/v1/tokens/{id}", { params: { path: { id } } })),
 };

@@ -61,7 +61,8 @@ async function all<T>(page: (cursor: { cursor?: string }) => Promise<Page<T>>): 
 
 export const api = {
   session: () => answered(client.GET("/api/v1/session")),
-  logIn: (login: string, password: string) => answered(client.POST("/api/v1/session", { body: { login, password } })),
+  logIn: (login: string, password: string, code: string) =>
+    answered(client.POST("/api/v1/session", { body: code === "" ? { login, password } : { login, password, code } })),
   logOut: () => answered(client.DELETE("/api/v1/session")),
   sessions: () => answered(client.GET("/api/v1/sessions")),
   endSession: (id: string) => answered(client.DELETE("/api/v1/sessions/{id}", { params: { path: { id } } })),

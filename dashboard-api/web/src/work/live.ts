@@ -354,9 +354,10 @@ export async function start(): Promise<void> {
   isReady.value = true;
 }
 
-export async function logIn(login: string, password: string): Promise<"ok" | "refused" | "throttled" | "lost"> {
-  const answer = await server.logIn(login, password);
+export async function logIn(login: string, password: string, code: string): Promise<"ok" | "refused" | "throttled" | "lost" | "code_wanted" | "code_wrong"> {
+  const answer = await server.logIn(login, password, code);
   if (answer.is === "lost") return "lost";
+  if (answer.is === "refused" && (answer.problem.code === "code_wanted" || answer.problem.code === "code_wrong")) return answer.problem.code;
   if (answer.is === "refused") return answer.problem.status === 429 ? "throttled" : "refused";
   await enter(answer.value.user);
   return "ok";

@@ -78,6 +78,7 @@ export function incident(id: string, tasks: Task[], change: Partial<Incident> = 
     reports: [],
     ticked: [],
     may: [],
+    sight: { is_masked: false, shown_until: null, unmasking: null, may_unmask: false },
     ...change,
   };
 }

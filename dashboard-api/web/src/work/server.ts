@@ -40,7 +40,8 @@ interface Page {
 }
 
 export const session = () => call<{ user: User }>("GET", "session", READ_MS);
-export const logIn = (login: string, password: string) => call<{ user: User }>("POST", "session", READ_MS, { login, password });
+export const logIn = (login: string, password: string, code: string) =>
+  call<{ user: User }>("POST", "session", READ_MS, code === "" ? { login, password } : { login, password, code });
 export const logOut = () => call<void>("DELETE", "session", READ_MS);
 export const meta = () => call<Meta>("GET", "meta", READ_MS);
 export const incident = (id: string) => call<Incident>("GET", `incidents/${id}`, READ_MS);

@@ -4,7 +4,8 @@ use domain::UserId;
 
 use super::fixture::{Hub, at};
 use crate::state::{
-    AccountAct, AccountError, AuditFilter, NewToken, Origin, Owes, Role, State, User,
+    AccountAct, AccountError, AuditFilter, NewToken, Origin, Owes, Role, SecondFactorError, State,
+    User,
 };
 
 fn login(text: &str) -> UserId {
@@ -60,7 +61,7 @@ async fn a_first_password_is_owed_until_it_is_changed() {
     let session = session.expect("opens");
     let owes = async |session: &str| {
         let caller = state.session_caller(session, at(2)).await.expect("answers");
-        caller.map(|(_, owes)| owes)
+        caller.map(|caller| caller.owes)
     };
     assert_eq!(owes(&session).await, Some(Owes::Password));
     let changed = "correct horse battery".to_owned();
@@ -276,4 +277,60 @@ async fn a_user_that_makes_no_sense_names_its_field() {
         .await
         .expect("made");
     assert!(item.owes_password && item.sessions == 0 && password.len() == 23);
+}
+
+#[tokio::test]
+async fn a_second_step_is_confirmed_used_once_and_reset() {
+    let (hub, _, _) = staffed().await;
+    let (state, li, boss) = (&hub.state, login("li"), login("boss"));
+    let code = |secret: &str, second: i64| crate::state::second_factor::shown(secret, at(second));
+    let unknown = state.confirm_second_factor(&li, "000000", at(0)).await;
+    assert!(matches!(unknown, Err(SecondFactorError::NotBegun)));
+    let secret = state.begin_second_factor(&li).await.expect("begun");
+    assert!(
+        !state.second_factor(&li).await.expect("reads").is_on,
+        "nothing is asked before it is confirmed"
+    );
+    let wrong = state.confirm_second_factor(&li, "12345", at(0)).await;
+    assert!(matches!(wrong, Err(SecondFactorError::WrongCode)));
+    let codes = state
+        .confirm_second_factor(&li, &code(&secret, 0), at(0))
+        .await
+        .expect("confirmed");
+    assert_eq!(codes.len(), 10);
+    assert!(matches!(
+        state.begin_second_factor(&li).await,
+        Err(SecondFactorError::On)
+    ));
+    let good = async |asked: &str, second| {
+        state
+            .use_second_factor(&li, asked, at(second))
+            .await
+            .expect("answers")
+    };
+    assert!(
+        !good(&code(&secret, 0), 1).await,
+        "it has confirmed, it is used"
+    );
+    assert!(good(&code(&secret, 60), 60).await);
+    assert!(!good(&code(&secret, 60), 61).await, "twice");
+    assert!(!good(&code(&secret, 30), 62).await, "one before the last");
+    assert!(good(&codes[3].to_uppercase(), 63).await);
+    assert!(!good(&codes[3], 64).await, "a recovery code is good once");
+    let now = state.second_factor(&li).await.expect("reads");
+    assert_eq!((now.is_on, now.recovery_codes), (true, 9));
+    let kept = format!(
+        "{:?}",
+        state.audit(&AuditFilter::default(), None, 100).await
+    );
+    assert!(
+        kept.contains("use_recovery_code") && !kept.contains(&secret) && !kept.contains(&codes[3])
+    );
+    let reset = AccountAct::ResetSecondFactor;
+    let (item, _) = state
+        .account_act(&li, reset, &boss, at(65))
+        .await
+        .expect("done");
+    assert!(!item.has_second_factor);
+    assert!(!good(&codes[4], 66).await);
 }
