@@ -39,7 +39,7 @@ impl Browser {
     }
 
     /// The next line; none when it has ended. It blocks its thread: what is waited for happens in other processes, or on other threads.
-    pub fn next(&mut self) -> Option<String> {
+    pub fn line(&mut self) -> Option<String> {
         let mut line = String::new();
         let mut read = || self.said.read_line(&mut line).expect("reads");
         let handle = Handle::try_current().map(|h| h.runtime_flavor());
@@ -56,7 +56,7 @@ impl Browser {
     /// # Panics
     /// When it says another one, or ends.
     pub fn says(&mut self, word: &str) {
-        let said = self.next();
+        let said = self.line();
         let pictures = format!("see artefacts/{}-failed-*.png", self.script);
         assert_eq!(said.as_deref(), Some(word), "{pictures}");
     }
@@ -76,7 +76,7 @@ impl Browser {
     /// When that is not a line of JSON.
     pub fn ask(&mut self, what: &str) -> Value {
         self.tell(what);
-        let answer = self.next().unwrap_or_default();
+        let answer = self.line().unwrap_or_default();
         serde_json::from_str(&answer).unwrap_or_else(|_| {
             let script = &self.script;
             panic!("`{what}`: {answer:?}, see artefacts/{script}-failed-*.png")

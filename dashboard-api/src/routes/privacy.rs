@@ -33,7 +33,7 @@ pub(crate) struct Unmask {
 /// Whose.
 #[derive(Deserialize, utoipa::IntoParams)]
 #[into_params(parameter_in = Query)]
-pub(crate) struct Whose {
+pub(crate) struct ListOf {
     /// `own` (also when not given): what the caller may see in full now. `all`: everybody's, also what is over.
     whose: Option<String>,
     /// `next` of the page before.
@@ -81,12 +81,12 @@ pub(crate) async fn unmask(
 }
 
 /// What the caller may see in full now, or all that was ever asked for.
-#[utoipa::path(get, path = "/api/v1/unmaskings", operation_id = "list_unmaskings", tag = "privacy", params(Whose),
+#[utoipa::path(get, path = "/api/v1/unmaskings", operation_id = "list_unmaskings", tag = "privacy", params(ListOf),
     responses((status = 200, body = schema::UnmaskingPage), (status = 400, body = schema::Problem), (status = 403, body = schema::Problem)))]
 pub(crate) async fn list(
     State(api): State<Api>,
     Extension(caller): Extension<Caller>,
-    query: Result<Query<Whose>, QueryRejection>,
+    query: Result<Query<ListOf>, QueryRejection>,
 ) -> Result<Json<Value>, Problem> {
     let Query(query) = query?;
     let state = &api.deps.state;

@@ -13,7 +13,7 @@ export function actorName(actor: string): string {
 }
 
 /** What every call can answer. */
-function general(e: unknown): string | null {
+export function general(e: unknown): string | null {
   if (!(e instanceof ApiError)) return t("notice.failed", { detail: String(e) });
   if (e.problem.status === 0) return t("notice.unreachable");
   return e.problem.status === 403 ? t("notice.forbidden") : null;

@@ -17,6 +17,8 @@ export interface HistoryQuery {
   device?: string;
   kind?: string;
   site?: string;
+  plate?: string;
+  credential?: string;
   from?: string;
   to?: string;
   limit?: number;

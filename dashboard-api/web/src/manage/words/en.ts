@@ -203,7 +203,7 @@ export const en: Record<keyof typeof zh, string> = {
   "history.result": "Result",
   "history.none": "No event matches",
   "history.select": "Select a row to see all of it",
-  "history.masked": "Plates are shown as your role may see them: others see the first four characters.",
+  "history.masked": "Plates and cards show their first four characters; a search for one is on record.",
   "history.forbidden": "Your role may not read history",
   "history.badSpan": "The span ends after it starts",
   "history.find": "Find in what is shown",

@@ -201,7 +201,7 @@ export const zh = {
   "history.result": "结果",
   "history.none": "没有符合条件的事件",
   "history.select": "选择一行查看全部内容",
-  "history.masked": "车牌按您的权限显示：无权限者只见前四位。",
+  "history.masked": "车牌和卡号只显示前四位；按车牌或卡号查询会留痕。",
   "history.forbidden": "您的角色不能查询历史",
   "history.badSpan": "结束时间必须晚于开始时间",
   "history.find": "在已显示的行中查找",
