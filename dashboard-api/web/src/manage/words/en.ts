@@ -419,7 +419,7 @@ export const en: Record<keyof typeof zh, string> = {
   "tables.undo": "Back to before",
   "tables.detail": "Row",
   "tables.select": "Select a row",
-  "tables.builtIn": "This is the compound that is built in and cannot be changed. Unpack it with gateway registry unpack and set registry.dir.",
+  "tables.builtIn": "This is the compound that is built in and cannot be changed. Unpack it, and name the directory in the configuration:",
   "tables.readOnly": "Your role reads this table only.",
   "tables.watchHint": "A watched plate needs somebody who answers for it and a last day within {days} days; it ends by itself. Who added or ended one is audited.",
   "table.devices": "Devices",

@@ -417,7 +417,7 @@ export const zh = {
   "tables.undo": "恢复到此前",
   "tables.detail": "登记内容",
   "tables.select": "选择一行查看",
-  "tables.builtIn": "正在使用内置的示例小区，不能修改。请先用 gateway registry unpack 导出目录，并设置 registry.dir。",
+  "tables.builtIn": "正在使用内置的示例小区，不能修改。请先导出目录，再在配置中指定它：",
   "tables.readOnly": "您的角色只能查看此表。",
   "tables.watchHint": "布控须写明责任人和截止日期，最长 {days} 天，到期自动失效；新增与结束均记入审计。",
   "table.devices": "设备",
