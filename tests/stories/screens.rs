@@ -28,7 +28,7 @@ async fn every_screen_is_whole_in_both_themes_and_languages() {
     for door in of("access").step_by(5).take(6) {
         sends(door, "access.forced_open", &event("access.forced_open"));
     }
-    let unreadable = of("fire_sensor").last().expect("one");
+    let unreadable = of("fire_sensor").next_back().expect("one");
     sends(unreadable, "fire.smoke", "not json");
     hub.api("administrator").incident_of("HUB1").await;
     let ends_at = jiff::Timestamp::now() + jiff::SignedDuration::from_hours(2);
