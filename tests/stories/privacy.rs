@@ -195,6 +195,8 @@ async fn a_car_at_the_gate_is_found_by_its_plate_and_the_search_is_on_record() {
     assert_eq!(found(&format!("credential={CARD}")).await.len(), 1);
     assert_eq!(found("plate=%E6%B5%99G00000").await.len(), 0);
     assert_eq!(found("person=nobody").await.len(), 0);
+    // a made-up cursor hides no search
+    assert_eq!(found("person=somebody&cursor=999999.0").await.len(), 0);
     for role in ["responder", "auditor", "administrator"] {
         let answer = hub.api(role).get_raw("/api/v1/events?plate=X").await;
         assert_eq!(answer.expect("answers").0, 403, "{role}");
@@ -203,7 +205,7 @@ async fn a_car_at_the_gate_is_found_by_its_plate_and_the_search_is_on_record() {
     assert_eq!(two.expect("answers").0, 400);
     let searches = trail(hub, dir.path()).await;
     let row = |text: &str| ("search".to_owned(), Some(text.to_owned()));
-    let expected = ["浙g·77a31", CARD, "浙G00000", "nobody"].map(row);
+    let expected = ["浙g·77a31", CARD, "浙G00000", "nobody", "somebody"].map(row);
     assert_eq!(searches, expected);
 }
 

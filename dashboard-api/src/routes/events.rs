@@ -147,11 +147,9 @@ async fn about(api: &Api, caller: &Caller, query: &Filter) -> Result<Option<Abou
             "whoever answers at the gate and the police search for plates, cards and persons",
         ));
     }
-    // the pages that follow belong to the same search
-    if query.cursor.is_none() {
-        let (login, now) = (&caller.user.login, (api.deps.clock)());
-        api.deps.state.note_search(login, class, text, now).await?;
-    }
+    // each page: whoever makes up a cursor would search unseen otherwise
+    let (login, now) = (&caller.user.login, (api.deps.clock)());
+    api.deps.state.note_search(login, class, text, now).await?;
     Ok(Some(About::new(class, text)))
 }
 
