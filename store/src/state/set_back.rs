@@ -66,6 +66,9 @@ pub(super) const MOVED: &[(&str, &[&str])] = &[
     ("answered", &["at"]),
     ("enrolment", &["expires_at"]),
     ("credential", &["previous_until"]),
+    // leave to see in full, and tokens, end as long after the mend as they would have
+    ("unmasking", &["expires_at"]),
+    ("api_token", &["expires_at"]),
     ("roster_swap", &["agreed_at"]),
     ("duty_log_begin", &["at"]),
     ("duty_note", &["at"]),
@@ -105,11 +108,13 @@ impl State {
             changed += move_texts(&mut tx, (table, key, column), right, by).await?;
         }
         recompute_due(&mut tx).await?;
-        for gone in [
+        for mend in [
             "DELETE FROM session WHERE used_at > $1 OR created_at > $1",
             "DELETE FROM duty_log WHERE ends_at > $1",
+            // intervals of 30 s: what is ahead would refuse every code until then
+            "UPDATE second_factor SET last_step = $1 / 30000000 WHERE last_step > $1 / 30000000",
         ] {
-            let gone = sqlx::query(gone).bind(right_us).execute(&mut *tx).await?;
+            let gone = sqlx::query(mend).bind(right_us).execute(&mut *tx).await?;
             changed += gone.rows_affected();
         }
         let was = right.checked_add(by).unwrap_or(Timestamp::MAX);

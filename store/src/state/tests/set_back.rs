@@ -11,7 +11,10 @@ const YEARS: i64 = 20 * 365 * 86_400;
 /// Times that are the record's, and stay; and numbers that only look like times.
 const KEPT: &[&str] = &[
     "account.created_at",
+    "account.disabled_at",
+    "account.logged_in_at",
     "api_token.created_at",
+    "api_token.used_at",
     "audit.at",
     "certificate.issued_at",
     "certificate.not_after",
@@ -37,6 +40,8 @@ const KEPT: &[&str] = &[
     "report.created_at",
     "report.forgotten_at",
     "report.occurred_at",
+    "second_factor.confirmed_at",
+    "seen_in_full.at",
     "session.created_at",
     "session.used_at",
     "task.arrived_at",
@@ -50,7 +55,37 @@ const KEPT: &[&str] = &[
     "task_fact.dispatched_at",
     "task_fact.resolve_due",
     "task_fact.resolved_at",
+    "unmasking.asked_at",
+    "unmasking.ended_at",
 ];
+
+#[tokio::test]
+async fn a_second_step_that_was_used_in_the_future_can_be_used_again() {
+    let hub = Hub::start().await;
+    let write = &hub.state.shared.write;
+    let ahead = at(YEARS).as_second() / 30;
+    sqlx::query(
+        "INSERT INTO account (login, name, role, password_hash, created_at) VALUES ('li', '李', 'operator', '', 0)",
+    )
+    .execute(write)
+    .await
+    .expect("made");
+    sqlx::query("INSERT INTO second_factor (login, secret, last_step) VALUES ('li', '', $1)")
+        .bind(ahead)
+        .execute(write)
+        .await
+        .expect("made");
+    let back = hub
+        .state
+        .set_back(at(0), SignedDuration::from_secs(YEARS))
+        .await;
+    back.expect("moves");
+    let last: i64 = sqlx::query_scalar("SELECT last_step FROM second_factor")
+        .fetch_one(&hub.state.shared.read)
+        .await
+        .expect("reads");
+    assert_eq!(last, at(0).as_second() / 30);
+}
 
 #[tokio::test]
 async fn every_time_of_the_state_moves_or_is_said_to_stay() {
