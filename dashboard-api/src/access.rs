@@ -454,9 +454,14 @@ pub fn refuses(user: &User, asked: Asked<'_>, registry: &Registry) -> Option<&'s
 
 /// Whether somebody keeps the list of watched plates, and so sees it in full: the police, and who leads the station.
 pub fn keeps_watch(user: &User) -> bool {
-    let is_police = |department: &DepartmentId| department.as_str() == "police";
-    matches!(user.role, StationLead | Administrator)
-        || user.department.as_ref().is_some_and(is_police)
+    matches!(user.role, StationLead | Administrator) || is_police(user)
+}
+
+/// Whether somebody serves in the department whose duty listed plates are (RULES, B1: masked for all but the police).
+pub fn is_police(user: &User) -> bool {
+    user.department
+        .as_ref()
+        .is_some_and(|department| department.as_str() == "police")
 }
 
 /// Whether somebody sees how to reach people: those who call them, and who looks after the list.

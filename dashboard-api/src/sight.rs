@@ -8,10 +8,7 @@ use serde_json::Value;
 use store::state::{Ground, IncidentItem, Role, UnmaskingItem, User};
 
 use crate::auth::Caller;
-use crate::{Api, Problem, mask, schema};
-
-/// The department whose duty listed plates are (RULES, B1: masked for all but the police).
-const POLICE: &str = "police";
+use crate::{Api, Problem, access, mask, schema};
 
 /// What one caller may see in full now.
 pub(crate) struct Sight<'a> {
@@ -41,7 +38,7 @@ impl<'a> Sight<'a> {
 
     /// The incident for which an event is shown to the caller in full; none when it is not.
     pub(crate) fn incident_of(&self, event: &Event) -> Option<IncidentId> {
-        let covers = |leave: &&UnmaskingItem| leave.reach.covers(&event.site, event.received_at);
+        let covers = |leave: &&UnmaskingItem| leave.around.covers(&event.site, event.received_at);
         self.leave.iter().find(covers).map(|leave| leave.incident)
     }
 
@@ -83,12 +80,12 @@ impl<'a> Sight<'a> {
 
 /// Whether the department that the caller serves in is there for what the incident names.
 fn is_duty(user: &User, item: &IncidentItem) -> bool {
-    let department = user
-        .department
-        .as_ref()
-        .filter(|department| department.as_str() == POLICE);
     user.role == Role::Responder
-        && department.is_some_and(|department| item.departments.contains(department))
+        && access::is_police(user)
+        && user
+            .department
+            .as_ref()
+            .is_some_and(|department| item.departments.contains(department))
         && !matches!(
             item.state,
             IncidentState::Closed | IncidentState::Merged | IncidentState::Cancelled
@@ -113,10 +110,7 @@ pub(crate) fn may_unmask(user: &User, item: &IncidentItem) -> bool {
 pub(crate) fn may_search(user: &User) -> bool {
     match user.role {
         Role::Operator | Role::StationLead | Role::PropertyManager => true,
-        Role::Responder => user
-            .department
-            .as_ref()
-            .is_some_and(|department| department.as_str() == POLICE),
+        Role::Responder => access::is_police(user),
         Role::GridCaptain | Role::Auditor | Role::Administrator => false,
     }
 }

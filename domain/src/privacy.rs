@@ -178,7 +178,7 @@ pub const REACH: SignedDuration = SignedDuration::from_hours(2);
 
 /// Which events belong to an incident for whoever may see it in full.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Reach {
+pub struct Surroundings {
     /// Where it is.
     pub site: SiteId,
     /// When it opened.
@@ -187,7 +187,7 @@ pub struct Reach {
     pub ended_at: Option<Timestamp>,
 }
 
-impl Reach {
+impl Surroundings {
     /// Whether an event of a site, received at a time, belongs to it.
     pub fn covers(&self, site: &SiteId, received_at: Timestamp) -> bool {
         let from = self.opened_at.saturating_sub(REACH);
@@ -239,12 +239,13 @@ mod tests {
     fn an_incident_reaches_its_own_quarter_around_its_own_time() {
         let at = |text: &str| text.parse::<Timestamp>().expect("a time");
         let site = |text: &str| text.parse::<SiteId>().expect("a site");
-        let mut reach = Reach {
+        let mut reach = Surroundings {
             site: site("q1"),
             opened_at: at("2026-11-23T12:00:00Z"),
             ended_at: None,
         };
-        let covers = |reach: &Reach, place: &str, time: &str| reach.covers(&site(place), at(time));
+        let covers =
+            |reach: &Surroundings, place: &str, time: &str| reach.covers(&site(place), at(time));
         assert!(covers(&reach, "q1", "2026-11-23T10:00:00Z"));
         assert!(covers(&reach, "q1", "2026-11-25T10:00:00Z"));
         assert!(!covers(&reach, "q1", "2026-11-23T09:59:59Z"));

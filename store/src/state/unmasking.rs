@@ -3,7 +3,7 @@
 //! Each asking, each first showing of an incident, each page of history that was shown in full, and each search for a plate, a card
 //! or a person is a row of the audit trail. What was searched for stands in the row's note: it can be deleted, and the chain holds.
 
-use domain::privacy::{Personal, Purpose, Reach, UNMASKED_MINUTES};
+use domain::privacy::{Personal, Purpose, Surroundings, UNMASKED_MINUTES};
 use domain::{IncidentId, Timestamp, UnmaskingId, UserId};
 use jiff::SignedDuration;
 use serde::Serialize;
@@ -62,7 +62,7 @@ pub struct UnmaskingItem {
     pub ended_at: Option<Moment>,
     /// What it reaches.
     #[serde(skip)]
-    pub reach: Reach,
+    pub around: Surroundings,
 }
 
 #[derive(FromRow)]
@@ -105,7 +105,7 @@ impl Row {
             asked_at: Moment(time(self.asked_at)?),
             expires_at: Moment(time(self.expires_at)?),
             ended_at: opt_time(self.ended_at)?.map(Moment),
-            reach: Reach {
+            around: Surroundings {
                 site: word(&self.site)?,
                 opened_at: time(self.opened_at)?,
                 ended_at: opt_time(self.closed_at)?,
