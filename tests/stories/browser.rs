@@ -1,5 +1,5 @@
 //! The board in a real browser (headless Chromium): an operator sees a smoke alarm appear without a reload and handles it by keyboard;
-//! three roles do in the drawer what each may, from the first word to the last.
+//! three roles do in the drawer what each may, from the first word to the last; somebody has keys of their own, and switches them off.
 
 use blackbox::{Browser, Device, Hub, publish};
 use serde_json::{Value, json};
@@ -94,4 +94,29 @@ async fn three_roles_take_incidents_through_their_whole_life_by_keyboard() {
         let of = |i: &&Value| i["device"] == device.id.as_str() && i["state"] == state;
         assert!(all.iter().any(|i| of(&i)), "{state}: {all:?}");
     }
+}
+
+#[tokio::test]
+async fn keys_are_changed_and_switched_off() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let hub = Hub::start(dir.path()).await;
+    let told = std::fs::read(dir.path().join("demo.json")).expect("demo.json");
+    let told: Value = serde_json::from_slice(&told).expect("is JSON");
+    let users = told["users"].to_string();
+    let mut browser = Browser::start("keys", &[&hub.demo.http, &users]);
+    // far apart: two detectors of one compartment would be one confirmed fire
+    let devices = &hub.demo.devices;
+    let mut detectors = devices.iter().filter(|d| d.class == "fire_sensor");
+    let first = detectors.next().expect("a detector");
+    let second = detectors.find(|d| d.site != first.site).expect("another");
+    for (word, device) in [("FIRE", first), ("ANOTHER FIRE", second)] {
+        browser.says(word);
+        let told =
+            json!({"id": word, "kind": "fire.smoke", "phase": "raised", "attrs": {"level": 9}});
+        let topic = device.event_topic("fire.smoke");
+        let payload = told.to_string();
+        let sent = publish(&hub.demo, device, &topic, payload.as_bytes(), 1, "mqttv5");
+        assert!(sent.status.success());
+    }
+    browser.done();
 }

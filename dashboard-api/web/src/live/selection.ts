@@ -4,6 +4,7 @@ import { ApiError, LEAVING, api, newKey } from "../api/client";
 import type { Alarm, Command, Incident, IncidentItem, Verb } from "../api/types";
 import { timeOf } from "../format";
 import { t, word } from "../i18n";
+import { keyBehind } from "../keys";
 import { mayCall, sessionEnded, user } from "../session";
 import { current, putIncident, rows } from "./board";
 import { actorName, explain, explainAlarm } from "./explain";
@@ -287,7 +288,7 @@ async function run(id: string, verb: Verb, words: Words, tell: Tell, seen?: Inci
     if (selectedId.value === id) {
       take(answer);
       if (form.value === verb) closeForm();
-      if (verb === "merge") tell(t("notice.merged"));
+      if (verb === "merge") tell(t("notice.merged", { key: keyBehind("unmerge") }));
     } else putIncident(answer);
     return null;
   } catch (e) {
