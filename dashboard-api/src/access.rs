@@ -3,6 +3,7 @@
 use domain::UserId;
 use domain::incident::{IncidentState, Verb};
 use domain::place::{Registry, TableKind, Zone};
+use domain::scope::Places;
 use domain::{DepartmentId, Reach, Scope, Severity, ZoneId};
 use store::state::{Role, User};
 
@@ -117,19 +118,8 @@ pub const ROUTES: &[(&str, &str, Callers, Scoped)] = &[
         ]),
         Scoped::Work,
     ),
-    (
-        "GET",
-        "/api/v1/events",
-        Callers::Roles(&[
-            Operator,
-            Responder,
-            StationLead,
-            PropertyManager,
-            Auditor,
-            Administrator,
-        ]),
-        Scoped::Whole,
-    ),
+    // a grid captain those of the own micro-grid, see `places_of_history`
+    ("GET", "/api/v1/events", EVERYBODY, Scoped::Place),
     // the own ones; all of them for those who look over it
     ("GET", "/api/v1/unmaskings", EVERYBODY, Scoped::Own),
     (
@@ -139,7 +129,7 @@ pub const ROUTES: &[(&str, &str, Callers, Scoped)] = &[
         Scoped::Work,
     ),
     ("DELETE", "/api/v1/unmaskings/{id}", EVERYBODY, Scoped::Own),
-    ("GET", "/api/v1/counts", EVERYBODY, Scoped::Whole),
+    ("GET", "/api/v1/counts", EVERYBODY, Scoped::Place),
     ("GET", "/api/v1/alarms", EVERYBODY, Scoped::Work),
     (
         "POST",
@@ -514,6 +504,22 @@ pub fn sees_report(user: &User, zone: Option<&ZoneId>, registry: &Registry) -> b
         GridCaptain => zone.is_some_and(|zone| is_captain_of(user, zone, registry)),
         Operator | Responder | StationLead | PropertyManager | Auditor | Administrator => true,
     }
+}
+
+/// Where somebody sees events and their counts; none for everywhere. A grid captain sees the own micro-grid, as far as it lies in the
+/// account's places.
+pub fn places_of_history(user: &User, registry: &Registry) -> Option<Places> {
+    let reach = user.scope.within(registry);
+    if user.role != GridCaptain {
+        return reach.place;
+    }
+    let own = registry.zones.values().filter(|zone| {
+        reach.sees(&zone.site, Some(&zone.id)) && is_captain_of(user, &zone.id, registry)
+    });
+    Some(Places {
+        zones: own.map(|zone| zone.id.clone()).collect(),
+        ..Places::default()
+    })
 }
 
 /// Whether a zone lies in the micro-grid whose captain somebody is.

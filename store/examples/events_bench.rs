@@ -121,7 +121,7 @@ async fn main() {
     }
     let begun = Instant::now();
     let rows = store
-        .counts(start, at(total), Bucket::Hour, CountBy::Kind)
+        .counts(start, at(total), Bucket::Hour, CountBy::Kind, None)
         .await
         .expect("counts");
     println!(

@@ -57,7 +57,7 @@ const ROUTES: &[(&str, &str, &str, Gets)] = &[
         "/incidents/{incident}/note",
         Thing,
     ),
-    ("GET", "/events", "", Nothing),
+    ("GET", "/events", "", Items),
     ("GET", "/unmaskings", "", Same),
     // without a body that names an incident; with one see below
     ("POST", "/unmaskings", "", Same),
@@ -66,7 +66,7 @@ const ROUTES: &[(&str, &str, &str, Gets)] = &[
         "GET",
         "/counts",
         "/counts?from=2026-11-23T00:00:00Z&to=2026-11-24T00:00:00Z",
-        Nothing,
+        Same,
     ),
     ("GET", "/alarms", "", Items),
     (
@@ -629,6 +629,137 @@ async fn a_window_is_planned_where_one_sees_all_of_it_and_a_merge_needs_both() {
     let path = format!("/maintenance/{}/end", whole["id"].as_str().expect("an id"));
     let (status, body) = manager.call("POST", &path, &json!({})).await;
     assert_eq!((status, &body["code"]), (403, &json!("outside_scope")));
+}
+
+/// Events of a micro-grid are its captain's and those of whoever is limited to it: in pages, by name and counted.
+#[tokio::test]
+async fn history_is_that_of_the_own_micro_grid() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let hub = Hub::start(dir.path()).await;
+    let meta = hub.api("auditor").get("/api/v1/meta").await.expect("meta");
+    let zones = meta["zones"].as_array().expect("zones").clone();
+    let devices = hub.api("auditor").items("/api/v1/devices").await;
+    let devices = devices.expect("devices");
+    // the demo's captain leads q1-a1
+    let grid_of = |device: &str| {
+        let known = devices.iter().find(|d| d["id"] == device)?;
+        let zone = zones.iter().find(|zone| zone["id"] == known["zone"])?;
+        zone["grid"].as_str()
+    };
+    let of = |site: &str, is_own: bool| {
+        let mut all = hub.demo.devices.iter();
+        let found = all.find(|d| {
+            let is_there = (grid_of(&d.id) == Some("q1-a1")) == is_own;
+            d.class == "fire_sensor" && d.site == site && is_there
+        });
+        found.expect("the compound has one").clone()
+    };
+    let (own, next_door, far) = (of("q1", true), of("q1", false), of("q2", false));
+    for device in [&own, &next_door, &far] {
+        let body = json!({"id": device.id, "kind": "fire.smoke", "phase": "raised"}).to_string();
+        let topic = device.event_topic("fire.smoke");
+        let sent = publish(&hub.demo, device, &topic, body.as_bytes(), 1, "mqttv311");
+        assert!(sent.status.success());
+    }
+    let auditor = hub.api("auditor");
+    let asked = "/events?kind=fire.smoke";
+    eventually("history has them", Duration::from_secs(20), || async {
+        let all = auditor.items(&format!("/api/v1{asked}")).await.ok()?;
+        (all.len() == 3).then_some(())
+    })
+    .await;
+    let captain = hub.demo.user("grid_captain");
+    let captain = Person::log_in(&hub.demo.http, &captain.login, &captain.password).await;
+    let limited = async |login: &str, role: &str, scope: &[&str]| {
+        let words: Vec<&str> = ["--role", role].iter().chain(scope).copied().collect();
+        person(&hub, dir.path(), login, &words).await
+    };
+    let of_grid = limited("of-grid", "operator", &["--scope-grid", "q1-a1"]).await;
+    let both = ["--scope-grid", "q1-a1", "--scope-quarter", "q2"];
+    let of_both = limited("of-both", "property_manager", &both).await;
+    let nobodys = limited("nobodys", "grid_captain", &[]).await;
+    let now: jiff::Timestamp = meta["server_time"]
+        .as_str()
+        .expect("text")
+        .parse()
+        .expect("a time");
+    let hours = |n: i64| now + jiff::SignedDuration::from_hours(n);
+    let of_device = |id: &str| format!("{asked}&device={id}");
+    let nothing = of_grid
+        .call("GET", &of_device("nobody"), &Value::Null)
+        .await;
+    for (who, name, seen) in [
+        (&captain, "captain", vec![&own]),
+        (&of_grid, "of the grid", vec![&own]),
+        (&of_both, "of grid and quarter", vec![&far, &own]),
+        (&nobodys, "nobody's captain", vec![]),
+    ] {
+        let of_items = async |path: &str| -> Vec<String> {
+            let items = who.items(path).await;
+            items
+                .iter()
+                .map(|e| e["device"].as_str().expect("text").to_owned())
+                .collect()
+        };
+        let expected: Vec<String> = seen.iter().map(|device| device.id.clone()).collect();
+        assert_eq!(of_items(asked).await, expected, "{name}");
+        for device in [&own, &next_door, &far] {
+            let there = expected.contains(&device.id);
+            let got = who.call("GET", &of_device(&device.id), &Value::Null).await;
+            let n = got.1["items"].as_array().map(Vec::len);
+            assert_eq!(
+                (got.0, n),
+                (200, Some(usize::from(there))),
+                "{name}: {}",
+                device.id
+            );
+            // hidden is answered as what is not there
+            let is_like = ["items", "next"].map(|part| got.1[part] == nothing.1[part]);
+            assert!(there || is_like == [true; 2], "{name}: {}", got.1);
+        }
+        for by in ["kind", "class", "site", "device"] {
+            let path = format!("/counts?from={}&to={}&by={by}", hours(-2), hours(1));
+            let rows: Vec<Value> = who.items(&path).await;
+            let named = |row: &&Value| {
+                let key = row["key"].as_str().unwrap_or_default();
+                ["fire.smoke", "fire_sensor"].contains(&key)
+                    || seen
+                        .iter()
+                        .any(|d| by == "site" && d.site == key || d.id == key)
+            };
+            let n: u64 = rows
+                .iter()
+                .filter(named)
+                .filter_map(|row| row["n"].as_u64())
+                .sum();
+            assert!(n >= seen.len() as u64, "{name} by {by}: {rows:?}");
+            let hidden = |row: &Value| {
+                let key = row["key"].as_str().unwrap_or_default();
+                let is_site = key == "q3"
+                    || (key == "q1" || key == "q2") && !seen.iter().any(|d| d.site == key);
+                is_site
+                    || key == next_door.id
+                    || (key == far.id || key == own.id) && !expected.contains(&key.to_owned())
+            };
+            assert!(!rows.iter().any(hidden), "{name} by {by}: {rows:?}");
+            if by == "kind" {
+                let smoke: u64 = rows
+                    .iter()
+                    .filter(|r| r["key"] == "fire.smoke")
+                    .filter_map(|r| r["n"].as_u64())
+                    .sum();
+                assert_eq!(smoke, seen.len() as u64, "{name}: {rows:?}");
+            }
+        }
+        // counted event by event: not for as long as the whole compound's
+        let long = format!("/counts?from={}&to={}", hours(-24 * 20), hours(0));
+        let (status, body) = who.call("GET", &long, &Value::Null).await;
+        assert_eq!(
+            status,
+            if seen.is_empty() { 200 } else { 422 },
+            "{name}: {body}"
+        );
+    }
 }
 
 #[tokio::test]

@@ -12,14 +12,16 @@ use domain::{IncidentId, Seq, Timestamp};
 use jiff::SignedDuration;
 use serde::Deserialize;
 use serde_json::{Value, json};
-use store::events::{About, Bucket, CountBy, HISTORY_LIMIT_MAX, HistoryQuery, Order, StoredEvent};
+use store::events::{
+    About, Bucket, CountBy, HISTORY_LIMIT_MAX, HistoryQuery, Order, StoredEvent, Within,
+};
 use store::state::Moment;
 use tokio::sync::OwnedSemaphorePermit;
 
 use super::parse;
 use crate::auth::Caller;
 use crate::sight::{self, Sight};
-use crate::{Api, Problem, mask, schema};
+use crate::{Api, Problem, access, mask, schema};
 
 /// Which events.
 #[derive(Deserialize, utoipa::IntoParams)]
@@ -76,6 +78,13 @@ async fn place(api: &Api) -> Result<OwnedSemaphorePermit, Problem> {
     })
 }
 
+/// Where the caller sees; none for everywhere.
+fn within(api: &Api, caller: &Caller) -> Option<Within> {
+    let registry = api.deps.registry();
+    let places = access::places_of_history(&caller.user, &registry)?;
+    Some(Within::of(&places, &registry))
+}
+
 /// Events, the newest first, or after a journal position in its order. A page that would take long comes early, with fewer items or none
 /// and a `next` to go on from.
 #[utoipa::path(get, path = "/api/v1/events", operation_id = "list_events", tag = "history", params(Filter),
@@ -107,6 +116,7 @@ pub(crate) async fn history(
         ..HistoryQuery::default()
     };
     wanted.cursor = parse("cursor", query.cursor.as_deref())?;
+    wanted.within = within(&api, &caller);
     wanted.about = about(&api, &caller, &query).await?;
     let _place = place(&api).await?;
     let page = api.deps.events.history(wanted).await?;
@@ -203,13 +213,18 @@ const DAYS_DAYS_MAX: i32 = 5 * 366;
 /// The same by device: there are many.
 const HOURS_DAYS_MAX_BY_DEVICE: i32 = 7;
 const DAYS_DAYS_MAX_BY_DEVICE: i32 = 366;
+/// The same where no roll-up has it: for micro-grids, and by device in quarters, events are counted one by one.
+const HOURS_DAYS_MAX_ONE_BY_ONE: i32 = 7;
+const DAYS_DAYS_MAX_ONE_BY_ONE: i32 = 31;
 
-/// Events per hour, of at most 31 days (by device: 7), or per day, of at most five years (by device: one).
+/// Events per hour, of at most 31 days (by device: 7), or per day, of at most five years (by device: one). For an account that is limited
+/// to micro-grids, and by device for one that is limited to quarters: of at most 7 days, per day of at most 31.
 #[utoipa::path(get, path = "/api/v1/counts", tag = "history", params(Counting),
     responses((status = 200, body = schema::CountPage), (status = 400, body = schema::Problem), (status = 422, body = schema::Problem),
         (status = 429, body = schema::Problem)))]
 pub(crate) async fn counts(
     State(api): State<Api>,
+    Extension(caller): Extension<Caller>,
     query: Result<Query<Counting>, QueryRejection>,
 ) -> Result<Json<Value>, Problem> {
     let Query(query) = query?;
@@ -222,7 +237,11 @@ pub(crate) async fn counts(
         parse("bucket", Some(query.bucket.as_deref().unwrap_or("1h")))?.unwrap_or(Bucket::Hour);
     let by: CountBy =
         parse("by", Some(query.by.as_deref().unwrap_or("kind")))?.unwrap_or(CountBy::Kind);
+    let within = within(&api, &caller);
+    let is_counted = within.as_ref().is_none_or(|within| within.is_counted(by));
     let days = match (bucket, by) {
+        (Bucket::Hour, _) if !is_counted => HOURS_DAYS_MAX_ONE_BY_ONE,
+        (Bucket::Day, _) if !is_counted => DAYS_DAYS_MAX_ONE_BY_ONE,
         (Bucket::Hour, CountBy::Device) => HOURS_DAYS_MAX_BY_DEVICE,
         (Bucket::Hour, _) => HOURS_DAYS_MAX,
         (Bucket::Day, CountBy::Device) => DAYS_DAYS_MAX_BY_DEVICE,
@@ -234,7 +253,9 @@ pub(crate) async fn counts(
         return Err(Problem::unprocessable("to", what));
     }
     let _place = place(&api).await?;
-    let rows = api.deps.events.counts(from, to, bucket, by).await?;
+    let rows = (api.deps.events)
+        .counts(from, to, bucket, by, within.as_ref())
+        .await?;
     let items: Vec<Value> = rows
         .iter()
         .map(|row| json!({"bucket_start": Moment(row.bucket_start), "key": row.key, "n": row.n}))

@@ -8,6 +8,7 @@ use domain::{Attrs, ClockSource, DeviceClass, Event, EventId, Kind, Phase, Seq, 
 
 use super::{
     About, Bucket, CountBy, CountRow, Cursor, EventStore, HistoryQuery, Order, Page, StoredEvent,
+    Within,
 };
 
 /// A back end with its data: opened as often as a test wants, over the same data.
@@ -39,6 +40,7 @@ sentences!(
     the_newest_come_first,
     conditions_narrow_a_history,
     a_history_is_about_one_vehicle_however_its_plate_is_written,
+    a_history_and_counts_stay_within_places,
     pages_show_every_event_once_in_both_orders,
     a_page_after_a_seq_ends_with_a_whole_uplink,
     a_batch_may_span_midnight,
@@ -112,7 +114,13 @@ pub(super) async fn a_new_store_has_nothing(bench: &impl Bench) {
             next: None
         }
     );
-    let counts = store.counts(at("00:00:00"), at("23:00:00"), Bucket::Hour, CountBy::Kind);
+    let counts = store.counts(
+        at("00:00:00"),
+        at("23:00:00"),
+        Bucket::Hour,
+        CountBy::Kind,
+        None,
+    );
     assert_eq!(counts.await.expect("counts"), vec![]);
     let id = event(1, at("10:00:00")).id;
     assert_eq!(store.get(id).await.expect("get"), None);
@@ -261,6 +269,186 @@ pub(super) async fn a_history_is_about_one_vehicle_however_its_plate_is_written(
     assert_eq!(first.items.len(), 2);
     page.cursor = first.next;
     assert_eq!(seqs(&*store, page).await, [1]);
+}
+
+pub(super) async fn a_history_and_counts_stay_within_places(bench: &impl Bench) {
+    let store = bench.open().await;
+    let of = |site: &str, device: &str, event: Event| Event {
+        site: site.parse().expect("site"),
+        device: device.parse().expect("device"),
+        ..event
+    };
+    let tomorrow = "2026-11-24T00:30:00Z".parse().expect("time");
+    fill(
+        &*store,
+        vec![
+            event(1, at("10:00:00")), // q1 smoke-1
+            of("q1", "smoke-2", event(2, at("10:10:00"))),
+            door(3, at("10:20:00")), // q2 door-9
+            of("q3", "smoke-3", event(4, at("10:30:00"))),
+            passage(5, at("11:00:00"), "浙G12345"), // q1 gate-1
+            of("q3", "door-3", door(6, at("11:30:00"))),
+            of("q2", "gate-2", passage(7, at("11:40:00"), "浙G12345")),
+            of("q1", "smoke-2", event(8, tomorrow)),
+        ],
+    )
+    .await;
+    let within = |sites: &[&str], devices: &[&str]| Within {
+        sites: sites.iter().map(|id| id.parse().expect("id")).collect(),
+        devices: devices.iter().map(|id| id.parse().expect("id")).collect(),
+    };
+    let places: [(Within, &[u64]); 6] = [
+        (within(&["q1"], &[]), &[8, 5, 2, 1]),
+        (within(&["q1", "q3"], &[]), &[8, 6, 5, 4, 2, 1]),
+        (within(&[], &["smoke-2", "door-9"]), &[8, 3, 2]),
+        (within(&["q3"], &["smoke-2"]), &[8, 6, 4, 2]),
+        (within(&["q9"], &["nobody"]), &[]),
+        (within(&[], &[]), &[]),
+    ];
+    for (within, expected) in &places {
+        let asked = |limit, cursor, order| HistoryQuery {
+            within: Some(within.clone()),
+            limit,
+            cursor,
+            order,
+            ..HistoryQuery::default()
+        };
+        let mut ascending = expected.to_vec();
+        ascending.reverse();
+        for (order, expected) in [
+            (Order::NewestFirst, expected.to_vec()),
+            (Order::OldestFirst, ascending),
+        ] {
+            for limit in [1, 2, 100] {
+                let (mut seen, mut cursor) = (Vec::new(), None);
+                loop {
+                    let page = store.history(asked(limit, cursor, order)).await;
+                    let page = page.expect("history");
+                    assert!(
+                        page.items.len() == limit || page.next.is_none(),
+                        "pages are full"
+                    );
+                    seen.extend(page.items.iter().map(|s| s.event.seq.0));
+                    cursor = page.next;
+                    if cursor.is_none() {
+                        break;
+                    }
+                }
+                assert_eq!(seen, expected, "{within:?} {order:?} by {limit}");
+            }
+        }
+        // the same events, counted
+        let whole = HistoryQuery {
+            order: Order::OldestFirst,
+            ..asked(100, None, Order::OldestFirst)
+        };
+        let events = store.history(whole).await.expect("history").items;
+        for (bucket, seconds) in [(Bucket::Hour, 3_600), (Bucket::Day, 86_400)] {
+            for by in [
+                CountBy::Kind,
+                CountBy::Class,
+                CountBy::Site,
+                CountBy::Device,
+            ] {
+                let mut counted = std::collections::BTreeMap::new();
+                for Event {
+                    received_at,
+                    site,
+                    device,
+                    kind,
+                    class,
+                    ..
+                } in events.iter().map(|s| &s.event)
+                {
+                    let key = match by {
+                        CountBy::Kind => kind.to_string(),
+                        CountBy::Class => class.to_string(),
+                        CountBy::Site => site.to_string(),
+                        CountBy::Device => device.to_string(),
+                    };
+                    let start =
+                        received_at.as_second() - received_at.as_second().rem_euclid(seconds);
+                    *counted.entry((start, key)).or_insert(0) += 1;
+                }
+                let rows = store
+                    .counts(at("00:00:00"), tomorrow, bucket, by, Some(within))
+                    .await;
+                let rows: Vec<_> = rows
+                    .expect("counts")
+                    .into_iter()
+                    .map(|row| ((row.bucket_start.as_second(), row.key), row.n))
+                    .collect();
+                assert_eq!(
+                    rows,
+                    counted.into_iter().collect::<Vec<_>>(),
+                    "{within:?} by {by:?}"
+                );
+            }
+        }
+        // only the hours that were asked for
+        let rows = store.counts(
+            at("11:00:00"),
+            at("11:45:00"),
+            Bucket::Hour,
+            CountBy::Kind,
+            Some(within),
+        );
+        let n: u64 = rows.await.expect("counts").iter().map(|row| row.n).sum();
+        let late = expected.iter().filter(|seq| (5..8).contains(*seq)).count();
+        assert_eq!(n, late as u64, "{within:?}");
+    }
+    // what is named besides is looked for there, and nowhere else
+    let there = || Some(within(&["q3"], &["smoke-2"]));
+    for (query, expected) in [
+        (
+            HistoryQuery {
+                device: Some("smoke-1".parse().expect("id")),
+                ..HistoryQuery::default()
+            },
+            &[][..],
+        ),
+        (
+            HistoryQuery {
+                device: Some("smoke-2".parse().expect("id")),
+                ..HistoryQuery::default()
+            },
+            &[8, 2],
+        ),
+        (
+            HistoryQuery {
+                site: Some("q1".parse().expect("id")),
+                ..HistoryQuery::default()
+            },
+            &[8, 2],
+        ),
+        (
+            HistoryQuery {
+                kind: Some(Kind::FireSmoke),
+                ..HistoryQuery::default()
+            },
+            &[8, 4, 2],
+        ),
+        (
+            HistoryQuery {
+                from: Some(at("10:30:00")),
+                to: Some(at("12:00:00")),
+                ..HistoryQuery::default()
+            },
+            &[6, 4],
+        ),
+    ] {
+        let query = HistoryQuery {
+            within: there(),
+            ..query
+        };
+        assert_eq!(seqs(&*store, query.clone()).await, expected, "{query:?}");
+    }
+    let searched = HistoryQuery {
+        about: Some(About::new(Personal::Plate, "浙G12345")),
+        within: Some(within(&["q1"], &[])),
+        ..HistoryQuery::default()
+    };
+    assert_eq!(seqs(&*store, searched).await, [5]);
 }
 
 pub(super) async fn conditions_narrow_a_history(bench: &impl Bench) {
@@ -441,7 +629,13 @@ pub(super) async fn a_replay_changes_nothing(bench: &impl Bench) {
     let all: Vec<Event> = (1..=20).map(|s| event(s, at("10:00:00"))).collect();
     fill(&*store, all.clone()).await;
     let hours = |store: Box<dyn EventStore>| async move {
-        let counts = store.counts(at("00:00:00"), at("23:00:00"), Bucket::Hour, CountBy::Kind);
+        let counts = store.counts(
+            at("00:00:00"),
+            at("23:00:00"),
+            Bucket::Hour,
+            CountBy::Kind,
+            None,
+        );
         let counts = counts.await.expect("counts");
         let page = store.history(HistoryQuery::default()).await.expect("page");
         (store, counts, page)
@@ -482,7 +676,12 @@ pub(super) async fn counts_are_by_hour_or_day_and_by_four_keys(bench: &impl Benc
         n,
     };
     let (from, to) = (at("10:15:00"), tomorrow);
-    let by = async |bucket, by| store.counts(from, to, bucket, by).await.expect("counts");
+    let by = async |bucket, by| {
+        store
+            .counts(from, to, bucket, by, None)
+            .await
+            .expect("counts")
+    };
     assert_eq!(
         by(Bucket::Hour, CountBy::Kind).await,
         [
@@ -506,7 +705,13 @@ pub(super) async fn counts_are_by_hour_or_day_and_by_four_keys(bench: &impl Benc
         );
     }
     assert_eq!(by(Bucket::Day, CountBy::Site).await.len(), 3);
-    let whole = store.counts(at("11:00:00"), at("12:00:00"), Bucket::Hour, CountBy::Site);
+    let whole = store.counts(
+        at("11:00:00"),
+        at("12:00:00"),
+        Bucket::Hour,
+        CountBy::Site,
+        None,
+    );
     assert_eq!(
         whole.await.expect("counts"),
         [row("2026-11-23T11:00:00Z", "q1", 1)]

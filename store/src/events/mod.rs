@@ -17,7 +17,7 @@ use domain::{Event, EventId, Seq, Timestamp};
 
 pub use model::{
     About, Appended, Bucket, CountBy, CountRow, Cursor, EventsError, HISTORY_LIMIT_MAX,
-    HistoryQuery, Order, Page, StoredEvent,
+    HistoryQuery, Order, Page, StoredEvent, Within,
 };
 
 /// A redelivery is recognised for this long after the first delivery, also across midnight.
@@ -47,13 +47,14 @@ pub trait EventStore: Send + Sync {
     async fn history(&self, query: HistoryQuery) -> Result<Page<StoredEvent>, EventsError>;
 
     /// Events per bucket and key, redeliveries not counted, ordered by bucket and key; empty ones are left out.
-    /// `from` is rounded down and `to` up to the whole hour (UTC); `to` itself is outside.
+    /// `from` is rounded down and `to` up to the whole hour (UTC); `to` itself is outside. With `within` only of what lies there.
     async fn counts(
         &self,
         from: Timestamp,
         to: Timestamp,
         bucket: Bucket,
         by: CountBy,
+        within: Option<&Within>,
     ) -> Result<Vec<CountRow>, EventsError>;
 
     /// One event by its id.

@@ -1,12 +1,15 @@
 //! What goes into and comes out of an event store, whichever back end it has.
 
+use std::collections::BTreeSet;
 use std::fmt;
 use std::ops::RangeInclusive;
 use std::path::PathBuf;
 use std::str::FromStr;
 
 use domain::event::UnknownWord;
+use domain::place::Registry;
 use domain::privacy::Personal;
+use domain::scope::Places;
 use domain::{DeviceId, Event, EventId, Kind, Seq, SiteId, Timestamp};
 
 /// Most events of one history page.
@@ -55,6 +58,8 @@ pub struct HistoryQuery {
     pub kind: Option<Kind>,
     /// From this site.
     pub site: Option<SiteId>,
+    /// Of what lies there.
+    pub within: Option<Within>,
     /// About this vehicle, card or person.
     pub about: Option<About>,
     /// Received at this time or later.
@@ -69,6 +74,37 @@ pub struct HistoryQuery {
     pub limit: usize,
     /// See [`Order`].
     pub order: Order,
+}
+
+/// Where somebody sees: events of whole sites, and those of single devices elsewhere. What is in neither is not there for them.
+///
+/// An event belongs to the site that it came from; a device, as the registry has it now. Both sets empty is nowhere.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Within {
+    /// Whole sites.
+    pub sites: BTreeSet<SiteId>,
+    /// Devices in parts of others.
+    pub devices: BTreeSet<DeviceId>,
+}
+
+impl Within {
+    /// What lies in these places.
+    pub fn of(places: &Places, registry: &Registry) -> Self {
+        Self {
+            sites: places.sites.clone(),
+            devices: places.devices(registry).cloned().collect(),
+        }
+    }
+    /// Whether counts by this key stand in the roll-ups. Those that do not are counted event by event: the caller keeps their span short.
+    pub fn is_counted(&self, by: CountBy) -> bool {
+        match by {
+            CountBy::Device => self.sites.is_empty(),
+            CountBy::Kind | CountBy::Class | CountBy::Site => self.devices.is_empty(),
+        }
+    }
+    pub(super) fn is_nowhere(&self) -> bool {
+        self.sites.is_empty() && self.devices.is_empty()
+    }
 }
 
 /// A vehicle, a card or a person as events name it, compared without dots, spaces and case where that is how it is written.
@@ -106,6 +142,7 @@ impl Default for HistoryQuery {
             device: None,
             kind: None,
             site: None,
+            within: None,
             about: None,
             from: None,
             to: None,

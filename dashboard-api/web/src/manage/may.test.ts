@@ -24,6 +24,6 @@ test("what no incident shows is acknowledged here, by managers when it is small"
 
 test("pages are offered to those who may read them", () => {
   expect([seesQuarantine("responder"), seesQuarantine("property_manager")]).toEqual([false, true]);
-  expect([seesHistory("grid_captain"), seesHistory("responder")]).toEqual([false, true]);
+  expect([seesHistory("grid_captain"), seesHistory("responder")]).toEqual([true, true]);
   expect([plansMaintenance("operator"), plansMaintenance("property_manager")]).toEqual([false, true]);
 });

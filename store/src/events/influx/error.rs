@@ -14,6 +14,16 @@ pub enum InfluxError {
         /// What is wrong with it.
         why: String,
     },
+    /// More devices of micro-grids than one query can name.
+    #[error(
+        "InfluxDB is asked for at most {max} single devices at a time, not for {devices} (hint: limit the account to quarters)"
+    )]
+    TooMany {
+        /// How many.
+        devices: usize,
+        /// Most.
+        max: usize,
+    },
     /// The HTTP client cannot be made.
     #[error("cannot make an HTTP client")]
     Client(#[source] Box<dyn std::error::Error + Send + Sync>),

@@ -8,10 +8,13 @@ use std::ops::RangeInclusive;
 use domain::{DeviceId, Kind, SiteId, Timestamp};
 
 use super::line::MEASUREMENT;
-use crate::events::{Bucket, CountBy, HistoryQuery, Order};
+use crate::events::{Bucket, CountBy, HistoryQuery, Order, Within};
 
 /// Last nanosecond that InfluxDB can tell.
 const NS_MAX: i64 = 9_223_372_036_854_775_806;
+
+/// Single devices that one query names: each is a condition of its own, which storage looks into.
+pub(super) const DEVICES_MAX: usize = 500;
 
 /// String fields of a point as they are asked for, beside the numbers.
 const TEXTS: [&str; 5] = ["attrs", "clock", "component", "key", "phase"];
@@ -79,7 +82,20 @@ fn tag_conditions(query: &HistoryQuery) -> String {
             let _ = write!(out, " and r.{tag} == {}", literal(text));
         }
     }
+    out.push_str(&standing(query.within.as_ref()));
     out
+}
+
+/// ` and (r.site == "…" or r.device == "…")`: what lies in one of these places.
+fn standing(within: Option<&Within>) -> String {
+    let Some(within) = within else {
+        return String::new();
+    };
+    let of = |tag: &str, id: &str| format!("r.{tag} == {}", literal(id));
+    let sites = within.sites.iter().map(|id| of("site", id.as_str()));
+    let devices = within.devices.iter().map(|id| of("device", id.as_str()));
+    let any: Vec<String> = sites.chain(devices).collect();
+    format!(" and ({})", any.join(" or "))
 }
 
 /// First step of a history: the places and times (`position`, `t` in ns) of at most `want` events.
@@ -148,15 +164,22 @@ pub(super) fn events(
 }
 
 /// Events per bucket (`t` in ns) and key. Counting comes before regrouping: storage does it.
-pub(super) fn counts(bucket: &str, times: Times, every: Bucket, by: CountBy) -> String {
+pub(super) fn counts(
+    bucket: &str,
+    times: Times,
+    every: Bucket,
+    by: CountBy,
+    within: Option<&Within>,
+) -> String {
     format!(
         "from(bucket: {bucket}) |> {range} \
-         |> filter(fn: (r) => r._measurement == \"{MEASUREMENT}\" and r._field == \"position\") \
+         |> filter(fn: (r) => r._measurement == \"{MEASUREMENT}\" and r._field == \"position\"{places}) \
          |> aggregateWindow(every: {every}, fn: count, createEmpty: false, timeSrc: \"_start\") \
          |> group(columns: [\"{by}\", \"_time\"]) |> sum() |> group() \
          |> map(fn: (r) => ({{key: r.{by}, n: r._value, t: int(v: r._time)}}))",
         bucket = literal(bucket),
         range = times.text(),
+        places = standing(within),
         every = match every {
             Bucket::Hour => "1h",
             Bucket::Day => "1d",

@@ -5,7 +5,8 @@
 //! event store. The crate `influxdb2` is the transport and nothing more: its encoder does not escape and its reader panics.
 //!
 //! What differs from SQLite: a redelivery is another point (feed it from a store that has them counted already, as
-//! [`forward`] does), an empty component is none, and conditions on time are cut to the millisecond.
+//! [`forward`] does), an empty component is none, conditions on time are cut to the millisecond, and somebody who is limited to
+//! micro-grids of more than [`flux::DEVICES_MAX`] devices is refused.
 
 mod error;
 #[cfg(test)]
@@ -37,6 +38,7 @@ use self::write::Writer;
 use super::model::Cursor;
 use super::{
     Appended, Bucket, CountBy, CountRow, EventStore, EventsError, HistoryQuery, Page, StoredEvent,
+    Within,
 };
 
 /// Where the InfluxDB is.
@@ -130,8 +132,9 @@ impl EventStore for InfluxEvents {
         to: Timestamp,
         bucket: Bucket,
         by: CountBy,
+        within: Option<&Within>,
     ) -> Result<Vec<CountRow>, EventsError> {
-        Ok(self.reader.counts(from, to, bucket, by).await?)
+        Ok(self.reader.counts(from, to, bucket, by, within).await?)
     }
 
     async fn get(&self, id: EventId) -> Result<Option<StoredEvent>, EventsError> {

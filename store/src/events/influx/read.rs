@@ -21,10 +21,11 @@ use super::line::unplain;
 use super::write::{client, failure};
 use crate::events::model::{Cursor, INDEX_BITS, index_of, seq_of};
 use crate::events::{
-    Bucket, CountBy, CountRow, HISTORY_LIMIT_MAX, HistoryQuery, Order, Page, StoredEvent,
+    Bucket, CountBy, CountRow, HISTORY_LIMIT_MAX, HistoryQuery, Order, Page, StoredEvent, Within,
 };
 
 const QUERY_TIMEOUT: Duration = Duration::from_secs(30);
+const HOUR_NS: i64 = 3_600_000_000_000;
 /// Pages that are read for one page of what is about a vehicle, a card or a person.
 const SIFTED_PAGES: usize = 8;
 
@@ -47,6 +48,10 @@ impl Reader {
         &self,
         query: &HistoryQuery,
     ) -> Result<Page<StoredEvent>, InfluxError> {
+        if !is_somewhere(query.within.as_ref())? {
+            let (items, next) = (Vec::new(), None);
+            return Ok(Page { items, next });
+        }
         let Some(about) = &query.about else {
             return self.page(query).await;
         };
@@ -111,15 +116,18 @@ impl Reader {
         to: Timestamp,
         bucket: Bucket,
         by: CountBy,
+        within: Option<&Within>,
     ) -> Result<Vec<CountRow>, InfluxError> {
-        const HOUR_NS: i64 = 3_600_000_000_000;
+        if !is_somewhere(within)? {
+            return Ok(Vec::new());
+        }
         let mut times = Times::of(Some(from), Some(to));
         times.start_ns -= times.start_ns.rem_euclid(HOUR_NS);
         times.stop_ns = times
             .stop_ns
             .saturating_add((-times.stop_ns).rem_euclid(HOUR_NS));
         let records = self
-            .ask(flux::counts(&self.bucket, times, bucket, by))
+            .ask(flux::counts(&self.bucket, times, bucket, by, within))
             .await?;
         let bucket_ns = bucket.hours() * HOUR_NS;
         let mut counts: BTreeMap<(i64, String), u64> = BTreeMap::new();
@@ -226,6 +234,18 @@ impl Reader {
                 other => failure("query", other),
             })
     }
+}
+
+/// Whether there is a place in which anything could be found.
+fn is_somewhere(within: Option<&Within>) -> Result<bool, InfluxError> {
+    let Some(within) = within else {
+        return Ok(true);
+    };
+    let (devices, max) = (within.devices.len(), flux::DEVICES_MAX);
+    if devices > max {
+        return Err(InfluxError::TooMany { devices, max });
+    }
+    Ok(!within.is_nowhere())
 }
 
 fn missing(column: &str) -> InfluxError {

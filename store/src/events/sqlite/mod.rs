@@ -27,6 +27,7 @@ use self::reader::Readers;
 use self::writer::{Append, Writer};
 use super::{
     Appended, Bucket, CountBy, CountRow, EventStore, EventsError, HistoryQuery, Page, StoredEvent,
+    Within,
 };
 
 /// Batches that may wait for the writer; the pipeline has one under way at a time.
@@ -116,9 +117,11 @@ impl EventStore for SqliteEvents {
         to: Timestamp,
         bucket: Bucket,
         by: CountBy,
+        within: Option<&Within>,
     ) -> Result<Vec<CountRow>, EventsError> {
+        let within = within.cloned();
         self.readers
-            .run(move |readers| readers.counts(from, to, bucket, by))
+            .run(move |readers| readers.counts(from, to, bucket, by, within.as_ref()))
             .await
     }
 

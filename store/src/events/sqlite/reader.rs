@@ -23,7 +23,7 @@ use super::day::{Day, hour_after, hour_of};
 use super::schema;
 use crate::events::model::{Cursor, index_of, seq_of};
 use crate::events::{
-    Bucket, CountBy, CountRow, EventsError, HistoryQuery, Order, Page, StoredEvent,
+    Bucket, CountBy, CountRow, EventsError, HistoryQuery, Order, Page, StoredEvent, Within,
 };
 
 /// Queries at one time; the others wait.
@@ -113,6 +113,12 @@ impl Readers {
     }
 
     pub(super) fn history(&self, query: &HistoryQuery) -> Result<Page<StoredEvent>, EventsError> {
+        if query.within.as_ref().is_some_and(Within::is_nowhere) {
+            return Ok(Page {
+                items: Vec::new(),
+                next: None,
+            });
+        }
         let began = Instant::now();
         let limit = query.page_size();
         // A batch over midnight is committed in two files; what is above the cursor may still have gaps.
@@ -194,17 +200,13 @@ impl Readers {
         to: Timestamp,
         bucket: Bucket,
         by: CountBy,
+        within: Option<&Within>,
     ) -> Result<Vec<CountRow>, EventsError> {
         let first = hour_of(from);
         let end = hour_after(to);
-        let (table, column) = match by {
-            CountBy::Device => ("rollup_device", "device"),
-            by => ("rollup", by.column()),
-        };
-        let sql = format!(
-            "SELECT r.hour, w.text, sum(r.n) FROM {table} r JOIN word w ON w.id = r.{column} \
-             WHERE r.hour >= ?1 AND r.hour < ?2 GROUP BY r.hour, r.{column}"
-        );
+        let (sql, texts) = counting(by, within);
+        let mut values = vec![Value::Integer(first), Value::Integer(end)];
+        values.extend(texts.into_iter().map(Value::Text));
         let mut counts: BTreeMap<(i64, String), u64> = BTreeMap::new();
         for (day, _) in self.catalogue.days() {
             if day.first_hour() >= end || day.after().first_hour() <= first {
@@ -213,7 +215,7 @@ impl Readers {
             let rows: Option<Vec<(i64, String, i64)>> = self.on_day(day, |file| {
                 file.prepare_cached(&sql)
                     .and_then(|mut rows| {
-                        rows.query_map([first, end], |row| {
+                        rows.query_map(params_from_iter(&values), |row| {
                             Ok((row.get(0)?, row.get(1)?, row.get(2)?))
                         })?
                         .collect()
@@ -254,6 +256,56 @@ impl Readers {
             .map(|(_, event)| event)
             .find(|stored| stored.event.id == id))
     }
+}
+
+/// What counts, with `?1` the first hour and `?2` the one after the last, and the texts that follow them.
+fn counting(by: CountBy, within: Option<&Within>) -> (String, Vec<String>) {
+    let column = by.column();
+    let mut texts = Vec::new();
+    let mut sql;
+    if let Some(within) = within.filter(|within| !within.is_counted(by)) {
+        sql = format!(
+            "SELECT e.received_at_us / {HOUR_US}, w.text, count(*) FROM event e JOIN word w ON w.id = e.{column} \
+             WHERE e.position BETWEEN (SELECT min(first_position) FROM hour WHERE hour >= ?1 AND hour < ?2) \
+             AND (SELECT max(last_position) FROM hour WHERE hour >= ?1 AND hour < ?2) \
+             AND e.received_at_us >= ?1 * {HOUR_US} AND e.received_at_us < ?2 * {HOUR_US}"
+        );
+        texts.extend(standing(&mut sql, within, ("+e.site", "+e.device")));
+        let _ = write!(sql, " GROUP BY e.received_at_us / {HOUR_US}, e.{column}");
+        return (sql, texts);
+    }
+    let table = match by {
+        CountBy::Device => "rollup_device",
+        CountBy::Kind | CountBy::Class | CountBy::Site => "rollup",
+    };
+    sql = format!(
+        "SELECT r.hour, w.text, sum(r.n) FROM {table} r JOIN word w ON w.id = r.{column} WHERE r.hour >= ?1 AND r.hour < ?2"
+    );
+    if let Some(within) = within {
+        let (place, ids) = match by {
+            CountBy::Device => ("device", named(&within.devices)),
+            CountBy::Kind | CountBy::Class | CountBy::Site => ("site", named(&within.sites)),
+        };
+        let _ = write!(sql, " AND r.{place} IN {NAMED}");
+        texts.push(ids);
+    }
+    let _ = write!(sql, " GROUP BY r.hour, r.{column}");
+    (sql, texts)
+}
+
+/// The words that a JSON list of texts names.
+const NAMED: &str = "(SELECT id FROM word WHERE text IN (SELECT value FROM json_each(?)))";
+const HOUR_US: i64 = 3_600_000_000;
+
+fn named<T: AsRef<str>>(ids: impl IntoIterator<Item = T>) -> String {
+    let ids = ids.into_iter().map(|id| id.as_ref().into());
+    serde_json::Value::Array(ids.collect()).to_string()
+}
+
+/// ` AND (…)`: what stands in one of the sites or is of one of the devices. The texts that it is to be asked with.
+fn standing(sql: &mut String, within: &Within, (site, device): (&str, &str)) -> [String; 2] {
+    let _ = write!(sql, " AND ({site} IN {NAMED} OR {device} IN {NAMED})");
+    [named(&within.sites), named(&within.devices)]
 }
 
 /// The newest that were found, as far as they are newer than everything in the files that were not read, which end at `last`.
@@ -303,6 +355,11 @@ fn select(
         };
         let _ = write!(sql, " AND {column} = ?");
         values.push(Value::Integer(id));
+    }
+    if let Some(within) = &query.within {
+        // row by row, in the order of the page: most of a quarter's rows, or few of them, it is the same walk
+        let texts = standing(&mut sql, within, ("+site_word", "+device_word"));
+        values.extend(texts.map(Value::Text));
     }
     if let Some(about) = &query.about {
         // what it is compared with is decided row by row: few events of a day are of such a kind

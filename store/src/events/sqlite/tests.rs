@@ -65,7 +65,7 @@ async fn total(store: &SqliteEvents) -> u64 {
         at("00:00:00"),
         "2026-12-01T00:00:00Z".parse().expect("time"),
     );
-    let rows = store.counts(from, to, Bucket::Day, CountBy::Device);
+    let rows = store.counts(from, to, Bucket::Day, CountBy::Device, None);
     rows.await.expect("counts").iter().map(|row| row.n).sum()
 }
 

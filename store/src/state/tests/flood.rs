@@ -2,6 +2,7 @@
 
 use domain::incident::Verb;
 use domain::rule::Finding;
+use domain::scope::Places;
 use domain::{IncidentId, Reach, Severity, Timestamp};
 use proptest::prelude::*;
 
@@ -240,6 +241,61 @@ async fn acknowledging_a_card_takes_what_was_seen_and_nothing_later() {
         )
         .await;
     assert!(matches!(none, Err(CommandError::NotFound)), "{none:?}");
+}
+
+#[tokio::test]
+async fn acknowledging_a_card_in_a_scope_touches_nothing_outside() {
+    let hub = Hub::start().await;
+    // one card of what stands in no building: in the gate's zone, and nobody knows where
+    let spot = |seq: u64| Finding {
+        zone: seq.is_multiple_of(2).then(|| "z2".parse().expect("a zone")),
+        ..alarm(seq, Severity::P3)
+    };
+    hub.find((1..=12).map(spot).collect()).await;
+    let [card] = storms(&hub).await.try_into().expect("one card");
+    assert_eq!(card.incidents, 12);
+    let zones = |ids: &[&str]| Reach {
+        place: Some(Places {
+            zones: ids.iter().map(|id| id.parse().expect("a zone")).collect(),
+            ..Places::default()
+        }),
+        departments: None,
+    };
+    let work = |id: &str| Reach {
+        departments: Some([id.parse().expect("a department")].into()),
+        ..zones(&["z2"])
+    };
+    let acknowledge = async |reach: Reach| {
+        let state = &hub.state;
+        state
+            .acknowledge_storm(card.id, at(60), actor("wang", None), at(90), reach)
+            .await
+    };
+    let before = hub.items().await;
+    for nothing in [zones(&["z1"]), zones(&[]), work("fire")] {
+        let refused = acknowledge(nothing.clone()).await;
+        assert!(
+            matches!(refused, Err(CommandError::NotFound)),
+            "{nothing:?}"
+        );
+    }
+    assert_eq!(hub.items().await, before, "nobody's was touched");
+    let seen = hub.state.storms(&work("traffic")).await.expect("reads");
+    assert_eq!(seen[0].incidents, 6);
+    let done = acknowledge(work("traffic")).await.expect("is done");
+    assert_eq!(done.acknowledged, 6);
+    let gate = Some("z2".parse().expect("a zone"));
+    for item in hub.items().await {
+        let is_inside = item.zone == gate;
+        assert_eq!(item.acknowledged_at.is_some(), is_inside, "{}", item.number);
+        let untouched = before.contains(&item);
+        assert_eq!(untouched, !is_inside, "{}", item.number);
+    }
+    let done = acknowledge(Reach::default()).await.expect("is done");
+    assert_eq!(
+        done.acknowledged, 6,
+        "the others were left for who sees them"
+    );
 }
 
 #[expect(clippy::float_cmp, reason = "whole numbers are exact")]
