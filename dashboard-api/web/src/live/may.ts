@@ -1,6 +1,7 @@
 /** What may be asked of an incident now, as the server says it, and why not. The server decides again when it is asked. */
-import type { Incident, IncidentState, May, Verb } from "../api/types";
+import type { Incident, IncidentState, May, Severity, Verb } from "../api/types";
 import { t, word } from "../i18n";
+import { mayCall, user } from "../session";
 import { personName } from "../station";
 import { isOpen } from "./order";
 
@@ -44,6 +45,12 @@ export function offers(may: readonly May[], state: IncidentState): { first: Offe
 /** What can be done now for a department by name, for those who act for more than one. */
 export function offersFor(may: readonly May[], department: string): Verb[] {
   return may.filter((m) => m.department === department && m.reason === null).map((m) => m.verb);
+}
+
+/** Whether the role acknowledges at all, before anything is read of the incident: who acknowledges a card acknowledges what is in it. */
+export function mayAcknowledge(severity: Severity): boolean {
+  const isSmall = severity === "P3" || severity === "P4";
+  return mayCall("POST /api/v1/storms/{id}/acknowledge") && (isSmall || user.value?.role !== "property_manager");
 }
 
 /** Why a verb is not to be had: null when it is, or when nothing is known yet and the server is to say. */

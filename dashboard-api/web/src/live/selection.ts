@@ -151,12 +151,11 @@ export function act(verb: Verb, words: Words = {}): void {
 }
 
 /** The row is hatched until the answer comes. Whoever has gone on to the next hears of a refusal from the outbox. */
-export function acknowledge(): void {
-  const id = selectedId.value;
+export function acknowledge(id = selectedId.value): void {
   const item = id === null ? undefined : current(id);
   if (id === null || item === undefined || !isUnacknowledged(item)) return act("acknowledge");
   sendHeld(id);
-  if (isOpened.value) {
+  if (isOpened.value && id === selectedId.value) {
     begin({ incident: id, number: item.number, verb: "acknowledge" }, { send: () => queued(() => run(id, "acknowledge", {}, tellOf(id))).then(() => null) });
   } else {
     begin({ incident: id, number: item.number, verb: "acknowledge" }, { send: () => queued(() => run(id, "acknowledge", {}, () => undefined)) });
