@@ -6,6 +6,8 @@ use std::time::Duration;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 
+use crate::hub::Device;
+
 /// How long an answer may take.
 const PATIENCE: Duration = Duration::from_secs(10);
 
@@ -150,6 +152,21 @@ pub struct Hello {
     pub will: Option<(String, String, u8, bool, Props)>,
     /// CONNECT's properties.
     pub props: Props,
+}
+
+impl Hello {
+    /// What a device of the demo says: MQTT 3.1.1, a clean session.
+    pub fn of(device: &Device) -> Self {
+        Self {
+            version: 4,
+            client: device.id.clone(),
+            clean: true,
+            keep_alive_s: 60,
+            login: Some((device.username.clone(), device.password.clone())),
+            will: None,
+            props: Props::default(),
+        }
+    }
 }
 
 /// CONNACK.

@@ -17,16 +17,7 @@ const BETWEEN: Duration = Duration::from_millis(10);
 
 async fn connect(hub: &Hub, device: &Device) -> Mqtt {
     let (host, port) = hub.demo.mqtt_address();
-    let hello = Hello {
-        version: 4,
-        client: device.id.clone(),
-        clean: true,
-        keep_alive_s: 60,
-        login: Some((device.username.clone(), device.password.clone())),
-        will: None,
-        props: Props::default(),
-    };
-    let (client, welcome) = Mqtt::connect(&format!("{host}:{port}"), &hello).await;
+    let (client, welcome) = Mqtt::connect(&format!("{host}:{port}"), &Hello::of(device)).await;
     assert_eq!(
         welcome.expect("an answer").code,
         0,

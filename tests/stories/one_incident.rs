@@ -16,15 +16,7 @@ const BEFORE_KILL: usize = 3_000;
 
 /// Connects as soon as somebody listens.
 async fn connect(address: &str, device: &Device) -> Mqtt {
-    let hello = Hello {
-        version: 4,
-        client: device.id.clone(),
-        clean: true,
-        keep_alive_s: 60,
-        login: Some((device.username.clone(), device.password.clone())),
-        will: None,
-        props: Props::default(),
-    };
+    let hello = Hello::of(device);
     eventually(
         "the hub lets a device in",
         Duration::from_mins(2),

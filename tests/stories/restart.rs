@@ -5,7 +5,7 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use blackbox::{Device, Hello, Hub, Mqtt, Props, Subscriber, eventually, publish};
+use blackbox::{Device, Hello, Hub, Mqtt, Subscriber, eventually, publish};
 use futures::StreamExt as _;
 use serde_json::{Value, json};
 
@@ -264,16 +264,7 @@ async fn a_request_that_never_ends_does_not_keep_it_to_the_deadline() {
 
 async fn connected(hub: &Hub, device: &Device) -> Mqtt {
     let (host, port) = hub.demo.mqtt_address();
-    let hello = Hello {
-        version: 4,
-        client: device.id.clone(),
-        clean: true,
-        keep_alive_s: 60,
-        login: Some((device.username.clone(), device.password.clone())),
-        will: None,
-        props: Props::default(),
-    };
-    let (client, welcome) = Mqtt::connect(&format!("{host}:{port}"), &hello).await;
+    let (client, welcome) = Mqtt::connect(&format!("{host}:{port}"), &Hello::of(device)).await;
     assert_eq!(welcome.expect("an answer").code, 0);
     client
 }
