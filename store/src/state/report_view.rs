@@ -177,6 +177,10 @@ impl Row {
     }
 }
 
+/// Of an incident and of those that were merged into it.
+const REPORTS_OF: &str = "SELECT * FROM report WHERE incident = $1 OR incident IN (SELECT id FROM incident WHERE parent = $1)
+   ORDER BY ordinal DESC LIMIT $2";
+
 impl State {
     /// One report, with who may look at it; none if there is none with this id.
     ///
@@ -238,14 +242,11 @@ impl State {
         incident: IncidentId,
     ) -> Result<Vec<IncidentReport>, StateError> {
         let mut snapshot = self.snapshot().await?;
-        let rows: Vec<Row> = sqlx::query_as(
-            "SELECT * FROM report WHERE incident = $1 OR incident IN (SELECT id FROM incident WHERE parent = $1)
-             ORDER BY ordinal DESC LIMIT $2",
-        )
-        .bind(incident.to_string())
-        .bind(REPORTS_SHOWN_MAX)
-        .fetch_all(&mut *snapshot)
-        .await?;
+        let rows: Vec<Row> = sqlx::query_as(REPORTS_OF)
+            .bind(incident.to_string())
+            .bind(REPORTS_SHOWN_MAX)
+            .fetch_all(&mut *snapshot)
+            .await?;
         let mut reports = Vec::with_capacity(rows.len());
         for row in rows.into_iter().rev() {
             reports.push(IncidentReport {
@@ -495,4 +496,29 @@ fn progress(created_at: Moment, lines: &[TimelineItem]) -> Vec<ProgressItem> {
         steps.push(ProgressItem { at, state });
     }
     steps
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::REPORTS_OF;
+    use crate::state::State;
+
+    #[tokio::test]
+    async fn reading_one_incident_does_not_read_them_all() {
+        let dir = tempfile::tempdir().expect("a directory");
+        let state = State::open(&dir.path().join("state.db"), Arc::default())
+            .await
+            .expect("opens");
+        let explain = sqlx::AssertSqlSafe(format!("EXPLAIN QUERY PLAN {REPORTS_OF}"));
+        let plan: Vec<(i64, i64, i64, String)> = sqlx::query_as(explain)
+            .bind("inc_0")
+            .bind(10)
+            .fetch_all(&state.shared.read)
+            .await
+            .expect("explains");
+        let scans = plan.iter().filter(|row| row.3.starts_with("SCAN"));
+        assert_eq!(scans.count(), 0, "{plan:?}");
+    }
 }
