@@ -1,82 +1,11 @@
 // An administrator goes through the administration's pages, in a real browser, beside the new user whom they make and disable.
-// Called by tests/stories/admin_pages.rs: `node admin.mjs URL LOGIN PASSWORD ARTEFACTS`.
+// Called by tests/stories/admin_pages.rs: `node admin.mjs URL LOGIN PASSWORD`.
 import { readFile } from 'node:fs/promises'
 import { createHmac } from 'node:crypto'
-import { createRequire } from 'node:module'
-import { chromium } from 'playwright-core'
+import { artefacts, byTest, desk, enter, live, must, settled, small, story } from './kit.mjs'
+import { barriers } from './inspect.mjs'
 
-const [base, login, password, artefacts] = process.argv.slice(2)
-const patience = 20_000
-const byTest = (id) => `[data-testid="${id}"]`
-const axe = await readFile(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8')
-const tags = ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa', 'best-practice']
-
-const browser = await chromium.launch({
-  executablePath: process.env.CHROMIUM ?? '/usr/bin/chromium',
-  args: ['--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run', '--disable-background-networking',
-    '--disable-component-update', '--disable-sync'],
-})
-const problems = []
-/** A browser of its own: another cookie. */
-async function open() {
-  const context = await browser.newContext({ viewport: { width: 1920, height: 1080 }, locale: 'zh-CN', acceptDownloads: true })
-  const page = await context.newPage()
-  page.setDefaultTimeout(patience)
-  page.on('pageerror', (error) => problems.push(String(error)))
-  page.on('request', (request) => {
-    if (!request.url().startsWith(base) && !/^(data|blob):/.test(request.url())) problems.push(`request outside: ${request.url()}`)
-  })
-  return page
-}
-const page = await open()
-page.on('console', (message) => message.type() === 'error' && problems.push(message.text()))
-
-const must = (is, what) => {
-  if (!is) throw new Error(what)
-}
-const see = (selector, where = page) => where.waitForSelector(selector)
-
-async function logIn(where, name, secret) {
-  await where.goto(`${base}/login`)
-  await where.fill(byTest('login-name'), name)
-  await where.fill(byTest('login-password'), secret)
-  await where.click(byTest('login-submit'))
-}
-
-async function go(path) {
-  await page.click(`.admin-tabs a[href="${path}"]`)
-  await page.waitForURL((url) => url.pathname === path)
-}
-
-/** Neither the page nor a table's row is wider than what there is for it. */
-async function fits(name) {
-  const over = await page.evaluate(() => ({
-    page: document.documentElement.scrollWidth - window.innerWidth,
-    rows: Math.max(0, ...[...document.querySelectorAll('.managed .row')].map((row) => row.scrollWidth - row.clientWidth)),
-  }))
-  must(over.page <= 0 && over.rows <= 0, `${name} is too wide at ${page.viewportSize().width}: ${JSON.stringify(over)}`)
-}
-
-/** Nothing that axe finds, in both themes; the small screen scrolls nowhere sideways; a picture of each. */
-async function look(name) {
-  for (const theme of ['dark', 'light']) {
-    await page.evaluate((to) => (document.documentElement.dataset.theme = to), theme)
-    await page.evaluate(() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done))))
-    if (!(await page.evaluate(() => 'axe' in window))) await page.evaluate(axe)
-    const found = await page.evaluate(async (tags) => {
-      const result = await window.axe.run(document, { runOnly: { type: 'tag', values: tags } })
-      return result.violations.map((v) => `${v.id}: ${v.nodes.map((n) => n.target.join(' ')).slice(0, 4).join(' | ')}`)
-    }, tags)
-    must(found.length === 0, `axe on ${name}, ${theme}:\n${found.join('\n')}`)
-    for (const [width, height] of [[1920, 1080], [1366, 768]]) {
-      await page.setViewportSize({ width, height })
-      await fits(name)
-      await page.screenshot({ path: `${artefacts}/admin-${name}-${theme}-${width}.png` })
-    }
-    await page.setViewportSize({ width: 1920, height: 1080 })
-  }
-  await page.evaluate(() => (document.documentElement.dataset.theme = 'dark'))
-}
+const [base, login, password] = process.argv.slice(2)
 
 /** What an app with this secret shows (RFC 6238), now or some intervals later. */
 function totp(secret, later = 0) {
@@ -88,11 +17,50 @@ function totp(secret, later = 0) {
   return String((digest.readUInt32BE(digest[19] & 15) & 0x7fffffff) % 1_000_000).padStart(6, '0')
 }
 
-let other = null
-try {
-  await logIn(page, login, password)
-  await see(`${byTest('live-indicator')}[data-state="live"]`)
-  problems.length = 0 // the 401 that asks a stranger to log in is logged by the browser
+await story('admin', base, async ({ open, allow }) => {
+  allow(/status of 4/) // a session that ends and a code that is refused are part of the story
+  const page = await open({ acceptDownloads: true })
+  const see = (selector, where = page) => where.waitForSelector(selector)
+
+  async function logIn(where, name, secret) {
+    await where.goto(`${base}/login`)
+    await where.fill(byTest('login-name'), name)
+    await where.fill(byTest('login-password'), secret)
+    await where.click(byTest('login-submit'))
+  }
+
+  async function go(path) {
+    await page.click(`.admin-tabs a[href="${path}"]`)
+    await page.waitForURL((url) => url.pathname === path)
+  }
+
+  /** Neither the page nor a table's row is wider than what there is for it. */
+  async function fits(name) {
+    const over = await page.evaluate(() => ({
+      page: document.documentElement.scrollWidth - window.innerWidth,
+      rows: Math.max(0, ...[...document.querySelectorAll('.managed .row')].map((row) => row.scrollWidth - row.clientWidth)),
+    }))
+    must(over.page <= 0 && over.rows <= 0, `${name} is too wide at ${page.viewportSize().width}: ${JSON.stringify(over)}`)
+  }
+
+  /** Nothing that axe finds, in both themes; the small screen scrolls nowhere sideways; a picture of each. */
+  async function look(name) {
+    for (const theme of ['dark', 'light']) {
+      await page.evaluate((to) => (document.documentElement.dataset.theme = to), theme)
+      await settled(page)
+      const found = await barriers(page)
+      must(found.length === 0, `${name}, ${theme}:\n${found.join('\n')}`)
+      for (const size of [desk, small]) {
+        await page.setViewportSize(size)
+        await fits(name)
+        await page.screenshot({ path: `${artefacts}/admin-${name}-${theme}-${size.width}.png` })
+      }
+      await page.setViewportSize(desk)
+    }
+    await page.evaluate(() => (document.documentElement.dataset.theme = 'dark'))
+  }
+
+  await enter(page, base, { login, password })
   await page.click('header.top a[href="/admin"]')
   await see(byTest('user-row'))
   await look('users')
@@ -112,7 +80,7 @@ try {
   must(!(await page.content()).includes(first), 'the password stays on the page')
 
   // who chooses another one before anything else
-  other = await open()
+  const other = await open()
   await logIn(other, 'zhou', first)
   await see(byTest('owes-password'), other)
   await other.goto(`${base}/live`)
@@ -122,7 +90,7 @@ try {
   await other.fill(byTest('password-new'), '四个词放在一起就是好口令')
   await other.fill(byTest('password-again'), '四个词放在一起就是好口令')
   await other.click(byTest('password-submit'))
-  await see(`${byTest('live-indicator')}[data-state="live"]`, other)
+  await live(other)
 
   // and sets up a second step: from then on the password alone lets nobody in, and no code is good twice
   await other.click('header.top a[href="/account"]')
@@ -146,7 +114,7 @@ try {
   await see('form [role="alert"]', other)
   await other.fill(byTest('login-code'), totp(shared, 1))
   await other.click(byTest('login-submit'))
-  await see(`${byTest('live-indicator')}[data-state="live"]`, other)
+  await live(other)
 
   // and is gone when disabled
   const row = `${byTest('user-row')}[data-id="zhou"]`
@@ -216,19 +184,9 @@ try {
     await go(path)
     await see('main h1')
     must(!/[\u4e00-\u9fff]/.test(await page.textContent('main h1')), `the heading of ${path} is not in English`)
-    await page.setViewportSize({ width: 1366, height: 768 })
+    await page.setViewportSize(small)
     await fits(`${path} in English`)
     await page.screenshot({ path: `${artefacts}/admin${path.replaceAll('/', '-')}-en-1366.png` })
-    await page.setViewportSize({ width: 1920, height: 1080 })
+    await page.setViewportSize(desk)
   }
-  must(problems.length === 0, `the browser complained:\n${problems.join('\n')}`)
-  console.log('DONE')
-} catch (error) {
-  await page.screenshot({ path: `${artefacts}/admin-failed.png` }).catch(() => {})
-  await other?.screenshot({ path: `${artefacts}/admin-failed-other.png` }).catch(() => {})
-  console.error(problems.join('\n'))
-  console.error(error)
-  process.exitCode = 1
-} finally {
-  await browser.close()
-}
+})

@@ -1,9 +1,7 @@
 //! The registry in a real browser (headless Chromium): a property manager changes a row and a table and takes it back, a station lead
 //! watches a plate; in both themes, with nothing that axe finds.
 
-use std::process::Command;
-
-use blackbox::{artefacts, repository};
+use blackbox::Browser;
 
 use crate::registry::hub_over;
 
@@ -15,17 +13,15 @@ async fn a_property_manager_changes_the_registry() {
         hub.demo.user("property_manager"),
         hub.demo.user("station_lead"),
     );
-    let out = Command::new("node")
-        .arg(repository().join("tests/browser/registry_pages.mjs"))
-        .arg(&hub.demo.http)
-        .arg(artefacts())
-        .args([&manager.login, &manager.password])
-        .args([&lead.login, &lead.password])
-        .output()
-        .expect("node runs");
-    assert!(
-        out.status.success(),
-        "see artefacts/registry-failed.png: {}",
-        String::from_utf8_lossy(&out.stderr)
-    );
+    Browser::start(
+        "registry_pages",
+        &[
+            &hub.demo.http,
+            &manager.login,
+            &manager.password,
+            &lead.login,
+            &lead.password,
+        ],
+    )
+    .done();
 }
