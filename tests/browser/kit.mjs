@@ -12,8 +12,8 @@ export const repository = fileURLToPath(new URL('../..', import.meta.url))
 export const artefacts = `${repository}artefacts`
 
 /** A name that is not the hub's is not found, whoever asks: page, worker or the browser itself. */
-const switches = ['--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run', '--disable-background-networking',
-  '--disable-component-update', '--disable-sync', '--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1']
+const switches = (base) => ['--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run', '--disable-background-networking',
+  '--disable-component-update', '--disable-sync', `--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE ${new URL(base).hostname}`]
 
 export function must(is, what) {
   if (!is) throw new Error(what)
@@ -32,7 +32,7 @@ export const heard = () => new Promise((resolve) => process.stdin.once('data', r
  */
 export async function story(name, base, tell, { patience = 20_000, more = [] } = {}) {
   mkdirSync(artefacts, { recursive: true })
-  const browser = await chromium.launch({ executablePath: process.env.CHROMIUM ?? '/usr/bin/chromium', args: [...switches, ...more] })
+  const browser = await chromium.launch({ executablePath: process.env.CHROMIUM ?? '/usr/bin/chromium', args: [...switches(base), ...more] })
   const problems = []
   const pages = []
   let allowed = null
@@ -108,7 +108,8 @@ const pending = new WeakMap()
 /** Waits until a page asks for nothing more, and has painted what it got. */
 export async function settled(page, patience = 20_000) {
   const end = Date.now() + patience
-  await page.waitForSelector('main')
+  // a locator, not `waitForSelector`: the handle that this gives would keep the page's elements from being collected
+  await page.locator('main').first().waitFor()
   for (let quiet = 0; quiet < 3; ) {
     must(Date.now() < end, `${page.url()} still waits for ${[...pending.get(page)].map((request) => request.url())}`)
     await page.evaluate(() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done))))

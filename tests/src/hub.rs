@@ -159,6 +159,11 @@ impl Hub {
         Self::start_at(dir, free, &["--devices", "0"], settings).await
     }
 
+    /// Starts `gateway demo --devices 0` with its pages on an address that is not of this machine alone, as in `0.0.0.0:0`.
+    pub async fn start_open(dir: &Path, http: &str) -> Self {
+        Self::start_at(dir, ["127.0.0.1:0", http], &["--devices", "0"], &[]).await
+    }
+
     /// Starts it where the last hub over this directory was: on the same ports.
     pub async fn start_again(dir: &Path, demo: &Demo, arguments: &[&str]) -> Self {
         let address = |url: &str| {

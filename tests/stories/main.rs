@@ -28,6 +28,7 @@ mod one_incident;
 mod phone_page;
 mod power_cut;
 mod privacy;
+mod qualities;
 mod registry;
 mod registry_pages;
 mod report_page;
