@@ -65,7 +65,7 @@ const questions = {
   meta: () => '/api/v1/meta',
   load: () => '/api/v1/load',
   counts_today_by_kind: () => `/api/v1/counts?from=${ago(1)}&to=${ago(0)}&by=kind`,
-  counts_30_days_by_kind: () => `/api/v1/counts?from=${ago(30)}&to=${ago(0)}&by=kind&bucket=day`,
+  counts_30_days_by_kind: () => `/api/v1/counts?from=${ago(30)}&to=${ago(0)}&by=kind&bucket=1d`,
   history_newest: () => '/api/v1/events?limit=100',
   history_of_a_device: (n) => `/api/v1/events?device=${pick(devices, n).id}&limit=100`,
   history_of_a_device_20_days_ago: (n) => `/api/v1/events?device=${pick(devices, n).id}&limit=100&to=${ago(20)}`,
