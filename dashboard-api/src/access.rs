@@ -3,8 +3,9 @@
 use domain::UserId;
 use domain::incident::{IncidentState, Verb};
 use domain::place::{Registry, TableKind, Zone};
+use domain::rule::{Rule, RuleSet};
 use domain::scope::Places;
-use domain::{DepartmentId, Reach, Scope, Severity, ZoneId};
+use domain::{DepartmentId, Reach, RuleId, Scope, Severity, ZoneId};
 use store::state::{Role, User};
 
 use Role::{
@@ -215,6 +216,21 @@ pub const ROUTES: &[(&str, &str, Callers, Scoped)] = &[
         "POST",
         "/api/v1/registry/import",
         Callers::Roles(&[Responder, StationLead, PropertyManager, Administrator]),
+        Scoped::Whole,
+    ),
+    ("GET", "/api/v1/rules", KEEPERS, Scoped::Whole),
+    ("GET", "/api/v1/rules/{id}", KEEPERS, Scoped::Whole),
+    // how urgent it is decides who may save it
+    (
+        "PUT",
+        "/api/v1/rules/{id}",
+        Callers::Roles(&[StationLead, PropertyManager, Administrator]),
+        Scoped::Whole,
+    ),
+    (
+        "POST",
+        "/api/v1/rules/trial",
+        Callers::Roles(&[StationLead, PropertyManager, Administrator]),
         Scoped::Whole,
     ),
     ("GET", "/api/v1/resources", EVERYBODY, Scoped::Open),
@@ -493,6 +509,49 @@ pub fn refuses_table(user: &User, table: TableKind) -> Option<&'static str> {
     })
 }
 
+/// Why somebody may not make of one set of rules another by changing a rule; none when they may.
+///
+/// Property managers keep the rules of what they handle, P3 and P4. What a rule holds back or takes over, and what more urgent rules
+/// listen to, decides whether others ring: that is the station lead's.
+pub fn refuses_rule(
+    user: &User,
+    id: &RuleId,
+    before: &RuleSet,
+    after: &RuleSet,
+) -> Option<&'static str> {
+    if !user.scope.is_whole() {
+        return Some("an account that is limited to places or departments changes no rule");
+    }
+    match user.role {
+        StationLead | Administrator => return None,
+        PropertyManager => {}
+        Operator | Responder | GridCaptain | Auditor => {
+            return Some("the station lead and property managers change rules");
+        }
+    }
+    let is_urgent = |rule: &Rule| rule.urgency.most_urgent() < Severity::P3;
+    for set in [before, after] {
+        if set.rule(id).is_some_and(is_urgent) {
+            return Some(
+                "a property manager changes rules of P3 and P4; the station lead changes this one",
+            );
+        }
+        if set.heard_by(id).into_iter().any(is_urgent) {
+            return Some("a rule of P1 or P2 listens to this one: the station lead changes it");
+        }
+    }
+    let holds = |set: &RuleSet| {
+        let meta = set.meta(id);
+        let suppresses = meta.and_then(|meta| meta.suppresses.clone());
+        (
+            suppresses,
+            meta.map_or_else(Vec::new, |meta| meta.absorbs.clone()),
+        )
+    };
+    (holds(before) != holds(after))
+        .then_some("what a rule holds back or takes over is the station lead's to change")
+}
+
 /// Whether somebody may report: everybody but those who only read.
 pub fn reports(user: &User) -> bool {
     user.role != Auditor
@@ -602,6 +661,70 @@ mod tests {
         assert!(!covers(Administrator, StationLead) && !covers(Administrator, Operator));
         assert!(!covers(Operator, Auditor) && !covers(Auditor, Operator));
         assert!(!covers(PropertyManager, Administrator));
+    }
+
+    #[test]
+    fn property_managers_change_rules_of_what_they_handle() {
+        let rule = |id: &str, severity: &str, more: &str, when: &str| {
+            format!(
+                "[[rule]]\nid = \"{id}\"\ntitle_zh = \"规则\"\ntitle_en = \"rule\"\nseverity = \"{severity}\"\nsubject = \"zone\"\n\
+                 dedupe_s = 60\nlead = \"property\"\nsop_zh = [\"看\"]\nsop_en = [\"look\"]\n{more}\n[rule.when]\nis = \"match\"\n{when}\n"
+            )
+        };
+        let set = |texts: &[String]| {
+            let text = texts.concat();
+            RuleSet::parse(&[("a.toml".to_owned(), text)]).unwrap_or_else(|e| panic!("{}", e[0]))
+        };
+        let tests = "kinds = [\"device.test\"]";
+        let plain = rule("L1", "P3", "", tests);
+        let user = |role| User {
+            login: "somebody".parse().expect("a login"),
+            name: String::new(),
+            role,
+            department: None,
+            scope: Scope::default(),
+        };
+        let id: RuleId = "L1".parse().expect("an id");
+        let why = |role, before: &[String], after: &[String]| {
+            refuses_rule(&user(role), &id, &set(before), &set(after))
+        };
+        let one = std::slice::from_ref(&plain);
+        for (role, may) in [
+            (StationLead, true),
+            (Administrator, true),
+            (PropertyManager, true),
+            (Operator, false),
+            (Auditor, false),
+        ] {
+            assert_eq!(why(role, one, one).is_none(), may, "{role:?}");
+        }
+        let other = rule("L2", "P4", "", tests);
+        let with_other = [plain.clone(), other.clone()];
+        let urgent_at_night = rule(
+            "L1",
+            "P4",
+            "severity_hours = { \"22:00-05:00\" = \"P2\" }",
+            tests,
+        );
+        let absorbing = rule("L1", "P3", "absorbs = [\"L2\"]", tests);
+        let listener = rule("L2", "P1", "", "rules = [\"L1\"]");
+        for (before, after, part) in [
+            (one.to_vec(), vec![urgent_at_night.clone()], "P3 and P4"),
+            (vec![urgent_at_night], one.to_vec(), "P3 and P4"),
+            (with_other.to_vec(), vec![absorbing, other], "takes over"),
+            (
+                vec![plain.clone(), listener.clone()],
+                vec![plain.clone(), listener],
+                "listens",
+            ),
+        ] {
+            let refused = why(PropertyManager, &before, &after);
+            assert!(
+                refused.is_some_and(|said| said.contains(part)),
+                "{part}: {refused:?}"
+            );
+            assert_eq!(why(StationLead, &before, &after), None, "{part}");
+        }
     }
 
     #[test]

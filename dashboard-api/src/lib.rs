@@ -12,6 +12,7 @@ mod mask;
 mod problem;
 mod proxied;
 mod routes;
+pub mod rule_keeper;
 pub mod schema;
 mod sight;
 mod throttle;
@@ -58,6 +59,8 @@ const WRITE_EVERY: Duration = Duration::from_millis(50);
 const HISTORIES_MAX: usize = 2;
 /// Key figures that are computed at one time.
 const COMPUTED_MAX: usize = 1;
+/// Trials of a rule on the past at one time: the next one comes again.
+const TRIALS_MAX: usize = 1;
 /// Readings of the whole audit trail at one time.
 const VERIFIED_MAX: usize = 1;
 /// Reports from one address without a log-in: so many at once (a stairwell shares the address of its router), and one more so often.
@@ -137,6 +140,8 @@ pub struct Deps {
     pub photos: Photos,
     /// Changes the registry.
     pub keeper: Arc<dyn keeper::Keeper>,
+    /// Looks after the rules.
+    pub rule_keeper: Arc<dyn rule_keeper::RuleKeeper>,
     /// What is known of each rule.
     pub rules: watch::Receiver<Arc<RuleBook>>,
     /// The hub itself.
@@ -190,6 +195,8 @@ struct Api {
     histories: Arc<Semaphore>,
     /// Key figures, one at a time.
     computing: Arc<Semaphore>,
+    /// Trials of rules, one at a time.
+    trying: Arc<Semaphore>,
     /// The audit trail as a whole, one at a time.
     verifying: Arc<Semaphore>,
     stop: CancellationToken,
@@ -198,8 +205,8 @@ struct Api {
 fn api() -> OpenApiRouter<Api> {
     use routes::{
         alarms, audit, devices, duty_book, enrolment, events, incidents, kpi, live, load,
-        maintenance, meta, photos, privacy, registry, reports, roster, second_factor, session,
-        tokens, users,
+        maintenance, meta, photos, privacy, registry, reports, roster, rules, second_factor,
+        session, tokens, users,
     };
     use utoipa_axum::routes;
     OpenApiRouter::with_openapi(document::Document::openapi())
@@ -232,6 +239,9 @@ fn api() -> OpenApiRouter<Api> {
         .routes(routes!(registry::overview))
         .routes(routes!(registry::table))
         .merge(registry::large())
+        .routes(routes!(rules::list))
+        .routes(routes!(rules::one, rules::save))
+        .routes(routes!(rules::trial))
         .routes(routes!(duty_book::log))
         .routes(routes!(duty_book::note))
         .routes(routes!(duty_book::list))
@@ -280,6 +290,7 @@ pub fn router(deps: Deps, stop: CancellationToken) -> Router {
         histories: Arc::new(Semaphore::new(HISTORIES_MAX)),
         streams: Arc::new(Semaphore::new(STREAMS_MAX)),
         computing: Arc::new(Semaphore::new(COMPUTED_MAX)),
+        trying: Arc::new(Semaphore::new(TRIALS_MAX)),
         verifying: Arc::new(Semaphore::new(VERIFIED_MAX)),
         stop,
     };

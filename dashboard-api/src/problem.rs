@@ -18,6 +18,7 @@ use store::state::{
 use tracing::error;
 
 use crate::keeper::KeepError;
+use crate::rule_keeper::RuleKeepError;
 use crate::{mask, schema};
 
 /// An error on its way to the client.
@@ -201,6 +202,27 @@ impl From<KeepError> for Problem {
                     .with("mistakes", list)
             }
             KeepError::Internal(what) => Self::broken(&what),
+        }
+    }
+}
+
+impl From<RuleKeepError> for Problem {
+    fn from(error: RuleKeepError) -> Self {
+        let text = error.to_string();
+        match error {
+            RuleKeepError::BuiltIn => Self::conflict("built_in", text),
+            RuleKeepError::ReadOnly(_) => Self::conflict("read_only", text),
+            RuleKeepError::Stale { version } => {
+                Self::conflict("version_conflict", text).with("version", version)
+            }
+            RuleKeepError::NotWhole(checked) => {
+                let outcome = schema::rules::outcome_of(&checked);
+                Self::new(StatusCode::UNPROCESSABLE_ENTITY, "rule_mistakes", text)
+                    .with("rule_mistakes", json!(outcome.0))
+                    .with("case_failures", json!(outcome.1))
+            }
+            RuleKeepError::Refused(why) => Self::forbidden(why),
+            RuleKeepError::Internal(what) => Self::broken(&what),
         }
     }
 }

@@ -13,6 +13,7 @@ pub mod privacy;
 pub mod registry;
 pub mod report;
 pub mod roster;
+pub mod rules;
 pub mod users;
 pub mod words;
 
@@ -52,6 +53,10 @@ pub struct Problem {
     pub version: Option<String>,
     /// With `registry_mistakes`: every one.
     pub mistakes: Option<Vec<registry::TableMistake>>,
+    /// With `rule_mistakes`: every one.
+    pub rule_mistakes: Option<Vec<rules::RuleMistake>>,
+    /// With `rule_mistakes`: cases that fail.
+    pub case_failures: Option<Vec<rules::CaseFailure>>,
     /// With `invalid_field`: which.
     pub field: Option<String>,
     /// With `invalid_field`: what would be possible, where that is a short list.

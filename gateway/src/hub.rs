@@ -42,7 +42,7 @@ use crate::pipeline::source::Source;
 use crate::pipeline::{Stats, project};
 use crate::probe::Probe;
 use crate::registry::keep::Keeper;
-use crate::rules::Follow;
+use crate::rules::{self, Follow};
 use crate::screen::Screen;
 use crate::{dispatch, embedded, feed, forget, https, set_back};
 
@@ -483,6 +483,13 @@ pub async fn serve(
     )
     .await?;
     let keeper = Arc::new(keeper);
+    let rule_keeper = Arc::new(rules::Keeper::new(
+        config.rules.dir.clone(),
+        state.clone(),
+        Arc::clone(events),
+        clock.clone(),
+        rules_now.clone(),
+    ));
     life.spawn("registry files", Arc::clone(&keeper).follow(life.stop()));
     life.spawn(
         "rule files",
@@ -590,6 +597,7 @@ pub async fn serve(
         events: Arc::clone(events),
         photos: photos.clone(),
         keeper,
+        rule_keeper,
         rules: book_now,
         ops: Arc::new(ops),
         enrolment: Arc::new(Enrolment {

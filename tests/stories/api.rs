@@ -43,7 +43,7 @@ const DOERS: &[&str] = &[
 ];
 
 /// Method, path, who may, and what they then get.
-const ROUTES: [(&str, &str, &[&str], u16); 58] = [
+const ROUTES: [(&str, &str, &[&str], u16); 62] = [
     ("GET", "/api/v1/session", EVERYBODY, 200),
     ("DELETE", "/api/v1/session", EVERYBODY, 204),
     ("GET", "/api/v1/sessions", EVERYBODY, 200),
@@ -73,6 +73,21 @@ const ROUTES: [(&str, &str, &[&str], u16); 58] = [
             "property_manager",
             "administrator",
         ],
+        422,
+    ),
+    ("GET", "/api/v1/rules", KEEPERS, 200),
+    ("GET", "/api/v1/rules/none", KEEPERS, 404),
+    (
+        "PUT",
+        "/api/v1/rules/none",
+        &["station_lead", "property_manager", "administrator"],
+        415,
+    ),
+    // the text is missing
+    (
+        "POST",
+        "/api/v1/rules/trial",
+        &["station_lead", "property_manager", "administrator"],
         422,
     ),
     ("GET", "/api/v1/meta", EVERYBODY, 200),

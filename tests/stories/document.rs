@@ -204,6 +204,7 @@ async fn answers_are_as_the_document_says() {
             // a stream; and what is a file, or is asked for with a secret
             "/api/v1/live" | "/api/v1/reports/{id}" | "/api/v1/report/photos/{sha256}" => continue,
             "/api/v1/incidents/{id}" => format!("/api/v1/incidents/{id}"),
+            "/api/v1/rules/{id}" => "/api/v1/rules/S1".to_owned(),
             "/api/v1/registry/{table}" => "/api/v1/registry/devices".to_owned(),
             "/api/v1/counts" => format!("{path}?from=2026-11-23T00:00:00Z&to=2026-11-24T00:00:00Z"),
             "/api/v1/kpi" => format!("{path}?from=2026-Q4&to=2027-Q1"),

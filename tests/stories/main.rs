@@ -36,6 +36,7 @@ mod reports;
 mod restart;
 mod roster;
 mod rule_files;
+mod rules;
 mod scenarios;
 mod scopes;
 mod screens;

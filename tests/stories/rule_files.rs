@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 const USAGE: Option<i32> = Some(64);
 
 /// A rule of a site of its own: a detector's test button.
-const LOCAL: &str = r#"
+pub(crate) const LOCAL: &str = r#"
 [[rule]]
 id = "LOC1"
 title_zh = "探测器测试"
@@ -35,7 +35,7 @@ zone = "floor-6"
 "#;
 
 /// The shipped rules in a folder of their own, and a configuration that names it.
-fn own_rules(dir: &Path) -> (PathBuf, String) {
+pub(crate) fn own_rules(dir: &Path) -> (PathBuf, String) {
     let rules = dir.join("rules");
     std::fs::create_dir_all(&rules).expect("made");
     let shipped = repository().join("deploy/config/rules");
@@ -53,7 +53,7 @@ fn own_rules(dir: &Path) -> (PathBuf, String) {
     (rules, config.display().to_string())
 }
 
-fn says(hub: &Hub, device: &Device, kind: &str, id: &str) {
+pub(crate) fn says(hub: &Hub, device: &Device, kind: &str, id: &str) {
     let payload = json!({"id": id, "kind": kind, "phase": "instant", "attrs": {}});
     let payload = payload.to_string().into_bytes();
     let topic = device.event_topic(kind);

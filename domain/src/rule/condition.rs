@@ -215,6 +215,29 @@ impl Limit {
 }
 
 impl Condition {
+    /// The word of rule files for its sort.
+    pub fn as_str(&self) -> &'static str {
+        match self {
+            Self::Match(_) => "match",
+            Self::Count { .. } => "count",
+            Self::Independent { .. } => "independent",
+            Self::Held { .. } => "held",
+            Self::Threshold { .. } => "threshold",
+            Self::Fleeting { .. } => "fleeting",
+            Self::Sequence { .. } => "sequence",
+            Self::Share { .. } => "share",
+            Self::Days { .. } => "days",
+            Self::Absence { .. } | Self::Quiet { .. } => "absence",
+            Self::Report(_) => "report",
+            Self::Station => "station",
+        }
+    }
+
+    /// Whether it is about silence: then every word of every device concerns it.
+    pub fn is_about_silence(&self) -> bool {
+        matches!(self, Self::Absence { .. } | Self::Quiet { .. })
+    }
+
     /// Which events concern it; none for a condition that hears only whether somebody speaks.
     pub fn matchers(&self) -> Vec<&Matcher> {
         match self {
@@ -290,6 +313,15 @@ pub struct Urgency {
 }
 
 impl Urgency {
+    /// The most urgent that it can be, wherever and whenever.
+    pub fn most_urgent(&self) -> Severity {
+        let hours = self.hours.iter().map(|(_, severity)| *severity);
+        let zones = self.zones.iter().map(|(_, severity)| *severity);
+        let counts = self.counts.iter().map(|(_, severity)| *severity);
+        let others = hours.chain(zones).chain(counts).chain(self.violent);
+        others.fold(self.always, Severity::min)
+    }
+
     /// How urgent in a place, with so many, at a time of day, which is asked for only if it matters.
     pub(super) fn at(
         &self,
@@ -348,6 +380,27 @@ pub fn time_zone(name: &str) -> Option<TimeZone> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_rule_is_as_urgent_as_it_may_become() {
+        let time = |h| Time::constant(h, 0, 0, 0);
+        let night = Hours {
+            from: time(22),
+            to: time(5),
+        };
+        let mut urgency = Urgency {
+            always: Severity::P4,
+            hours: vec![(night, Severity::P3)],
+            zones: Vec::new(),
+            counts: Vec::new(),
+            violent: None,
+        };
+        assert_eq!(urgency.most_urgent(), Severity::P3);
+        urgency.counts.push((3, Severity::P2));
+        assert_eq!(urgency.most_urgent(), Severity::P2);
+        urgency.violent = Some(Severity::P1);
+        assert_eq!(urgency.most_urgent(), Severity::P1);
+    }
 
     #[test]
     fn hours_reach_over_midnight() {

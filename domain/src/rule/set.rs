@@ -143,6 +143,44 @@ impl RuleSet {
         &self.book
     }
 
+    /// Where a rule stands: its file as the caller named it, and the line.
+    pub fn place(&self, id: &RuleId) -> Option<(&str, usize)> {
+        let origin = self.origins.iter().find(|origin| origin.id == *id)?;
+        Some((&origin.file, origin.line))
+    }
+
+    /// These rules and those that they listen to, however deep, without their cases: what it takes to know when they ring.
+    #[must_use]
+    pub fn with_heard(&self, ids: &BTreeSet<RuleId>) -> Self {
+        let mut wanted = ids.clone();
+        for _ in 0..=CHAIN_MAX {
+            let rules = self.origins.iter().filter(|o| wanted.contains(&o.id));
+            let heard = rules.flat_map(|origin| origin.listens.iter().map(|(id, ..)| id.clone()));
+            let heard: Vec<RuleId> = heard.collect();
+            wanted.extend(heard);
+        }
+        let read = self.origins().filter(|origin| wanted.contains(&origin.id));
+        Self::of(read.collect(), Cases::default())
+    }
+
+    /// The rules that listen to one, also through others.
+    pub fn heard_by(&self, id: &RuleId) -> Vec<&Rule> {
+        let mut heard: BTreeSet<&RuleId> = BTreeSet::from([id]);
+        for _ in 0..=CHAIN_MAX {
+            let hears =
+                |origin: &&ReadRule| origin.listens.iter().any(|(id, ..)| heard.contains(id));
+            let more: Vec<&RuleId> = self.origins.iter().filter(hears).map(|o| &o.id).collect();
+            heard.extend(more);
+        }
+        let hears = |rule: &&Rule| rule.meta.id != *id && heard.contains(&rule.meta.id);
+        self.rules.iter().filter(hears).collect()
+    }
+
+    /// Runs the test cases of one rule, among all rules of the set.
+    pub fn test(&self, id: &RuleId) -> Vec<CaseFailure> {
+        self.cases.of(id).run(self)
+    }
+
     /// How many test cases the files bring along.
     pub fn case_count(&self) -> usize {
         self.cases.len()

@@ -203,7 +203,7 @@ pub fn text(bytes: &[u8]) -> anyhow::Result<String> {
 }
 
 /// Puts a text in the place of a file, so that the old or the new is there at any moment.
-fn replace(path: &Path, text: &str) -> std::io::Result<()> {
+pub(crate) fn replace(path: &Path, text: &str) -> std::io::Result<()> {
     let name = path.file_name().unwrap_or_default().to_string_lossy();
     let new = path.with_file_name(format!(".{name}.new"));
     let mut file = std::fs::File::create(&new)?;

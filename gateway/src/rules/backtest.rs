@@ -4,25 +4,24 @@
 //! did. So that windows which were open at the beginning are too, it begins earlier ([`Backtest::warm_up_h`]) and counts only
 //! what is raised from `from` on. Nothing is written; the hub may be running.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 
 use anyhow::Context as _;
-use domain::rule::{Engine, Finding, FindingKind, RuleBook};
-use domain::{Kind, RuleId, Timestamp};
+use domain::place::Registry;
+use domain::rule::{RuleBook, RuleSet};
+use domain::{RuleId, Timestamp};
 use jiff::SignedDuration;
 use jiff::tz::TimeZone;
 use serde_json::json;
+use store::events::EventStore;
 use store::events::sqlite::SqliteEvents;
-use store::events::{EventStore, HISTORY_LIMIT_MAX, HistoryQuery, Order};
 
 use super::check::rules_of;
+use super::replay::{Raised, Reader, Replay};
 use crate::clock::Clock;
 use crate::config::Config;
-
-/// Time is put to the rules at least this often, as in a running hub (which does so every second).
-const STEP: SignedDuration = SignedDuration::from_secs(20);
 
 /// What is asked for.
 pub struct Backtest {
@@ -40,49 +39,10 @@ pub struct Backtest {
     pub json: bool,
 }
 
-/// One alarm that would have been.
-struct Raised {
-    rule: RuleId,
-    subject: String,
-    severity: domain::Severity,
-    at: Timestamp,
-}
-
 /// What came of the replay.
-#[derive(Default)]
 struct Tally {
     raised: Vec<Raised>,
-    open: BTreeSet<(RuleId, String)>,
     events: u64,
-}
-
-impl Tally {
-    /// An alarm counts when it begins, not when it is told again.
-    fn add(&mut self, findings: Vec<Finding>, wanted: &Backtest) {
-        for finding in findings {
-            let key = (finding.rule.clone(), finding.subject.clone());
-            let begins = match finding.what {
-                FindingKind::Raised => self.open.insert(key),
-                FindingKind::Cleared => {
-                    self.open.remove(&key);
-                    false
-                }
-            };
-            let is_wanted = finding.at >= wanted.from
-                && wanted
-                    .rule
-                    .as_ref()
-                    .is_none_or(|rule| *rule == finding.rule);
-            if begins && is_wanted {
-                self.raised.push(Raised {
-                    rule: finding.rule,
-                    subject: finding.subject,
-                    severity: finding.severity,
-                    at: finding.at,
-                });
-            }
-        }
-    }
 }
 
 /// Replays history and prints what would have rung: per rule, per hour, per lead department.
@@ -109,8 +69,8 @@ pub async fn backtest(config: &Config, wanted: &Backtest) -> anyhow::Result<()> 
     );
     // keeps every day: only the hub itself lets days go
     let events = SqliteEvents::open(&dir, None).context("opening the history")?;
-    let mut engine = Engine::new(Arc::clone(&rules), Arc::clone(&catalogue.registry));
-    let tally = replay(&events, &mut engine, wanted).await?;
+    let registry = Arc::clone(&catalogue.registry);
+    let tally = replay(&events, Arc::clone(&rules), registry, wanted).await?;
     let zone = catalogue.registry.community.as_ref();
     let zone = zone.and_then(|c| domain::rule::time_zone(&c.time_zone));
     let zone = zone.unwrap_or(TimeZone::UTC);
@@ -120,66 +80,31 @@ pub async fn backtest(config: &Config, wanted: &Backtest) -> anyhow::Result<()> 
 
 async fn replay(
     events: &dyn EventStore,
-    engine: &mut Engine,
+    rules: Arc<RuleSet>,
+    registry: Arc<Registry>,
     wanted: &Backtest,
 ) -> anyhow::Result<Tally> {
     let warm_up = SignedDuration::from_hours(i64::from(wanted.warm_up_h));
     let begin = wanted.from.checked_sub(warm_up).unwrap_or(Timestamp::MIN);
-    let mut query = HistoryQuery {
-        from: Some(begin),
-        to: Some(wanted.to),
-        limit: HISTORY_LIMIT_MAX,
-        order: Order::OldestFirst,
-        ..HistoryQuery::default()
-    };
-    let mut tally = Tally::default();
-    let mut now: Option<Timestamp> = None;
-    loop {
-        let page = events
-            .history(query.clone())
-            .await
-            .context("reading the history")?;
-        for stored in page.items {
-            let event = stored.event;
-            tally.events += 1;
-            let findings = pass(engine, &mut now, event.received_at);
-            tally.add(findings, wanted);
-            if !matches!(event.kind, Kind::DeviceOffline | Kind::GatewayRefused) {
-                engine.seen(&event.device, event.received_at);
-            }
-            tally.add(engine.on_event(&event), wanted);
+    let mut replay = Replay::new(rules, registry, wanted.from);
+    let mut reader = Reader::new(events, begin, wanted.to, None);
+    let mut count = 0;
+    while let Some(page) = reader.next().await.context("reading the history")? {
+        for event in page {
+            count += 1;
+            replay.event(&event);
         }
-        if page.next.is_none() {
-            break;
-        }
-        query.cursor = page.next;
     }
-    if now.is_some() {
-        let today = Clock::new(Timestamp::UNIX_EPOCH).now();
-        let findings = pass(engine, &mut now, wanted.to.min(today));
-        tally.add(findings, wanted);
+    let today = Clock::new(Timestamp::UNIX_EPOCH).now();
+    replay.end(wanted.to.min(today));
+    let mut raised = replay.raised;
+    if let Some(rule) = &wanted.rule {
+        raised.retain(|alarm| alarm.rule == *rule);
     }
-    Ok(tally)
-}
-
-/// Lets time pass up to a moment: at everything that falls due, and at least every [`STEP`].
-fn pass(engine: &mut Engine, now: &mut Option<Timestamp>, upto: Timestamp) -> Vec<Finding> {
-    let Some(mut at) = *now else {
-        *now = Some(upto);
-        return engine.on_tick(upto);
-    };
-    let mut findings = Vec::new();
-    while at < upto {
-        let step = at.checked_add(STEP).map_or(upto, |step| step.min(upto));
-        let due = engine.next_due().map_or(step, |due| due.min(step));
-        let least = at
-            .checked_add(SignedDuration::from_millis(1))
-            .unwrap_or(upto);
-        at = due.max(least).min(upto);
-        findings.extend(engine.on_tick(at));
-    }
-    *now = Some(at);
-    findings
+    Ok(Tally {
+        raised,
+        events: count,
+    })
 }
 
 /// As a table or as JSON.

@@ -44,6 +44,7 @@ mod registry;
 mod report;
 mod report_view;
 mod roster;
+mod rule;
 mod second_factor;
 mod seen;
 mod session;
@@ -85,6 +86,7 @@ pub use report::{
 pub use report_view::{
     FoundReport, IncidentReport, ProgressItem, REPORTS_SHOWN_MAX, ReportItem, ReportState,
 };
+pub use rule::{RuleChanged, Rung};
 pub use second_factor::{SecondFactor, SecondFactorError};
 pub use session::{
     Origin, Owes, SESSION_IDLE, SESSION_IDLE_ADMINISTRATOR, SESSION_LIFE, SessionCaller,
