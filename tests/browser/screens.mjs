@@ -38,6 +38,10 @@ const screens = [
   { name: 'maintenance-plan', path: '/maintenance', who: 'manager', act: (page) => page.click(byTest('plan')) },
   { name: 'history', path: '/history', who: 'lead', act: first('history-row') },
   { name: 'quarantine', path: '/quarantine', who: 'manager', act: first('quarantine-row') },
+  { name: 'rules', path: '/rules', who: 'lead', act: async (page) => {
+    await page.click(byTest('rule-row'))
+    await page.waitForSelector(byTest('rule-form'))
+  } },
   { name: 'account', path: '/account', who: 'lead' },
   { name: 'duty', path: '/duty', who: 'lead' },
   { name: 'reports', path: '/reports', who: 'lead' },

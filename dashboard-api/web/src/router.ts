@@ -17,6 +17,7 @@ export const router = createRouter({
     { path: "/maintenance", component: () => import("./views/MaintenanceView.vue") },
     { path: "/history", component: () => import("./views/HistoryView.vue") },
     { path: "/registry", component: () => import("./views/RegistryView.vue") },
+    { path: "/rules", component: () => import("./views/RulesView.vue") },
     { path: "/quarantine", component: () => import("./views/QuarantineView.vue") },
     { path: "/account", component: () => import("./views/AccountView.vue") },
     { path: "/duty", component: () => import("./views/DutyView.vue") },

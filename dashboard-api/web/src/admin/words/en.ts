@@ -34,6 +34,8 @@ export const en: Record<keyof typeof zh, string> = {
   "broken.the end of the chain is missing": "the end of the trail was cut off",
   "who.clock": "the clock",
   "who.hub": "The hub (command line or by itself)",
+  "act.change_rule": "change a rule",
+  "act.make_rule": "make a rule",
   "act.put_user": "make or replace a user (command line)",
   "act.set_password": "change own password",
   "act.create_token": "make an API token",
