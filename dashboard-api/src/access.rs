@@ -184,6 +184,18 @@ pub const ROUTES: &[(&str, &str, Callers, Scoped)] = &[
         ]),
         Scoped::Place,
     ),
+    (
+        "POST",
+        "/api/v1/quarantine/{id}/rerun",
+        Callers::Roles(&[StationLead, PropertyManager, Administrator]),
+        Scoped::Place,
+    ),
+    (
+        "POST",
+        "/api/v1/quarantine/rerun",
+        Callers::Roles(&[StationLead, PropertyManager, Administrator]),
+        Scoped::Place,
+    ),
     ("GET", "/api/v1/roster", EVERYBODY, Scoped::Open),
     // the police look after the watched plates and see no other table
     (

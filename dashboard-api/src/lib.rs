@@ -11,6 +11,7 @@ pub mod keeper;
 mod mask;
 mod problem;
 mod proxied;
+pub mod rerun;
 mod routes;
 pub mod rule_keeper;
 pub mod schema;
@@ -59,6 +60,8 @@ const WRITE_EVERY: Duration = Duration::from_millis(50);
 const HISTORIES_MAX: usize = 2;
 /// Key figures that are computed at one time.
 const COMPUTED_MAX: usize = 1;
+/// Lots of what was in quarantine that are read again at one time.
+const RERUNS_MAX: usize = 1;
 /// Trials of a rule on the past at one time: the next one comes again.
 const TRIALS_MAX: usize = 1;
 /// Readings of the whole audit trail at one time.
@@ -142,6 +145,8 @@ pub struct Deps {
     pub keeper: Arc<dyn keeper::Keeper>,
     /// Looks after the rules.
     pub rule_keeper: Arc<dyn rule_keeper::RuleKeeper>,
+    /// Reads what is in quarantine again.
+    pub rerunner: Arc<dyn rerun::Rerunner>,
     /// What is known of each rule.
     pub rules: watch::Receiver<Arc<RuleBook>>,
     /// The hub itself.
@@ -195,6 +200,8 @@ struct Api {
     histories: Arc<Semaphore>,
     /// Key figures, one at a time.
     computing: Arc<Semaphore>,
+    /// What is read again, one lot at a time.
+    rerunning: Arc<Semaphore>,
     /// Trials of rules, one at a time.
     trying: Arc<Semaphore>,
     /// The audit trail as a whole, one at a time.
@@ -205,8 +212,8 @@ struct Api {
 fn api() -> OpenApiRouter<Api> {
     use routes::{
         alarms, audit, devices, duty_book, enrolment, events, incidents, kpi, live, load,
-        maintenance, meta, photos, privacy, registry, reports, roster, rules, second_factor,
-        session, tokens, users,
+        maintenance, meta, photos, privacy, quarantine, registry, reports, roster, rules,
+        second_factor, session, tokens, users,
     };
     use utoipa_axum::routes;
     OpenApiRouter::with_openapi(document::Document::openapi())
@@ -230,7 +237,9 @@ fn api() -> OpenApiRouter<Api> {
         .routes(routes!(privacy::list, privacy::unmask))
         .routes(routes!(privacy::end))
         .routes(routes!(devices::list))
-        .routes(routes!(devices::quarantine))
+        .routes(routes!(quarantine::list))
+        .routes(routes!(quarantine::rerun_all))
+        .routes(routes!(quarantine::rerun))
         .routes(routes!(enrolment::invite))
         .routes(routes!(enrolment::enrol))
         .routes(routes!(roster::roster))
@@ -290,6 +299,7 @@ pub fn router(deps: Deps, stop: CancellationToken) -> Router {
         histories: Arc::new(Semaphore::new(HISTORIES_MAX)),
         streams: Arc::new(Semaphore::new(STREAMS_MAX)),
         computing: Arc::new(Semaphore::new(COMPUTED_MAX)),
+        rerunning: Arc::new(Semaphore::new(RERUNS_MAX)),
         trying: Arc::new(Semaphore::new(TRIALS_MAX)),
         verifying: Arc::new(Semaphore::new(VERIFIED_MAX)),
         stop,

@@ -18,6 +18,7 @@ use store::state::{
 use tracing::error;
 
 use crate::keeper::KeepError;
+use crate::rerun::RerunError;
 use crate::rule_keeper::RuleKeepError;
 use crate::{mask, schema};
 
@@ -223,6 +224,19 @@ impl From<RuleKeepError> for Problem {
             }
             RuleKeepError::Refused(why) => Self::forbidden(why),
             RuleKeepError::Internal(what) => Self::broken(&what),
+        }
+    }
+}
+
+impl From<RerunError> for Problem {
+    fn from(error: RerunError) -> Self {
+        match error {
+            RerunError::NoRoom => Self::new(
+                StatusCode::INSUFFICIENT_STORAGE,
+                "no_room",
+                error.to_string(),
+            ),
+            RerunError::Internal(what) => Self::broken(&what),
         }
     }
 }

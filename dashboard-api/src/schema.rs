@@ -523,6 +523,57 @@ pub struct Quarantined {
     pub detail: String,
     pub raw_base64: String,
     pub bytes: u64,
+    /// What came of reading it again.
+    pub rerun: Option<Rerun>,
+}
+
+/// What came of reading an uplink in quarantine again.
+#[derive(Debug, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Rerun {
+    /// A log-in name.
+    pub by: String,
+    pub at: String,
+    /// `waiting`, `read` (rules have seen it), `history` (read, and too old for rules), `known` (it had come in another way), `rejected`.
+    pub outcome: String,
+    /// The events that it is.
+    pub detail: String,
+}
+
+/// An event that an uplink in quarantine would be.
+#[derive(Debug, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct RerunEvent {
+    pub kind: String,
+    pub phase: String,
+    pub device: String,
+    pub component: Option<String>,
+    pub occurred_at: String,
+}
+
+#[derive(Debug, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct RerunLine {
+    pub id: String,
+    /// `reads`, `rejected`, `done` (read before) or `no_message` (refused at the door).
+    pub outcome: String,
+    /// Whether rules see it; otherwise it is too old and goes to history only.
+    pub rings: bool,
+    pub events: Vec<RerunEvent>,
+    /// Why it still cannot be read.
+    pub reason: Option<String>,
+    pub detail: Option<String>,
+}
+
+/// What uplinks in quarantine would be, and how many are on their way.
+#[derive(Debug, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct RerunOutcome {
+    pub items: Vec<RerunLine>,
+    /// There are more than 500.
+    pub has_more: bool,
+    /// Those that were put to the adapters again; 0 when it was only asked.
+    pub started: u32,
 }
 
 #[derive(Debug, Serialize, Deserialize, ToSchema)]

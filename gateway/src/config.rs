@@ -40,6 +40,7 @@ pub struct Config {
     pub kpi: Kpi,
     pub log: Log,
     pub probe: Probe,
+    pub quarantine: Quarantine,
     pub shutdown: Shutdown,
 }
 
@@ -271,6 +272,14 @@ pub struct Probe {
     pub every_s: u64,
 }
 
+/// `[quarantine]`
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[expect(missing_docs, reason = "as above")]
+pub struct Quarantine {
+    pub rings_for_s: u32,
+}
+
 /// `[shutdown]`
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -442,6 +451,12 @@ fn check(config: &Config) -> anyhow::Result<()> {
         config.events.retention_days.into(),
         1,
         36_500,
+    )?;
+    in_range(
+        "quarantine.rings_for_s",
+        config.quarantine.rings_for_s.into(),
+        0,
+        3600,
     )?;
     in_range(
         "reports.keep_days",

@@ -42,6 +42,7 @@ use crate::pipeline::source::Source;
 use crate::pipeline::{Stats, project};
 use crate::probe::Probe;
 use crate::registry::keep::Keeper;
+use crate::rerun::Rerunner;
 use crate::rules::{self, Follow};
 use crate::screen::Screen;
 use crate::{dispatch, embedded, feed, forget, https, set_back};
@@ -598,6 +599,12 @@ pub async fn serve(
         photos: photos.clone(),
         keeper,
         rule_keeper,
+        rerunner: Arc::new(Rerunner {
+            state: state.clone(),
+            journal: journal.clone(),
+            clock: clock.clone(),
+            rings_for_s: config.quarantine.rings_for_s,
+        }),
         rules: book_now,
         ops: Arc::new(ops),
         enrolment: Arc::new(Enrolment {

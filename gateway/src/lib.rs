@@ -24,6 +24,7 @@ pub mod ops;
 pub mod pipeline;
 pub mod probe;
 pub mod registry;
+pub mod rerun;
 pub mod rules;
 mod screen;
 pub mod set_back;

@@ -43,7 +43,7 @@ const DOERS: &[&str] = &[
 ];
 
 /// Method, path, who may, and what they then get.
-const ROUTES: [(&str, &str, &[&str], u16); 62] = [
+const ROUTES: [(&str, &str, &[&str], u16); 64] = [
     ("GET", "/api/v1/session", EVERYBODY, 200),
     ("DELETE", "/api/v1/session", EVERYBODY, 204),
     ("GET", "/api/v1/sessions", EVERYBODY, 200),
@@ -185,6 +185,19 @@ const ROUTES: [(&str, &str, &[&str], u16); 62] = [
         404,
     ),
     ("GET", "/api/v1/quarantine", KEEPERS, 200),
+    (
+        "POST",
+        "/api/v1/quarantine/0/rerun",
+        &["station_lead", "property_manager", "administrator"],
+        404,
+    ),
+    // the reason is missing
+    (
+        "POST",
+        "/api/v1/quarantine/rerun",
+        &["station_lead", "property_manager", "administrator"],
+        422,
+    ),
     ("GET", "/api/v1/roster", EVERYBODY, 200),
     ("GET", "/api/v1/resources", EVERYBODY, 200),
     ("POST", "/api/v1/roster/swaps", &["station_lead"], 422),

@@ -29,6 +29,7 @@ mod phone_page;
 mod power_cut;
 mod privacy;
 mod qualities;
+mod quarantine;
 mod registry;
 mod registry_pages;
 mod report_page;

@@ -106,6 +106,13 @@ const ROUTES: &[(&str, &str, &str, Gets)] = &[
     ("GET", "/registry", "", Nothing),
     ("GET", "/registry/{table}", "/registry/watch", Nothing),
     ("POST", "/registry/import", "", Nothing),
+    (
+        "POST",
+        "/quarantine/{id}/rerun",
+        "/quarantine/0/rerun",
+        Same,
+    ),
+    ("POST", "/quarantine/rerun", "", Same),
     ("GET", "/rules", "", Nothing),
     ("GET", "/rules/{id}", "/rules/S1", Nothing),
     ("PUT", "/rules/{id}", "/rules/S1", Nothing),

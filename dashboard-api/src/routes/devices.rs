@@ -1,7 +1,6 @@
-//! Devices, and what could not be read of what they said.
+//! Devices.
 
-use axum::extract::rejection::QueryRejection;
-use axum::extract::{Query, State};
+use axum::extract::State;
 use axum::{Extension, Json};
 use serde::Deserialize;
 use serde_json::Value;
@@ -28,28 +27,7 @@ pub(crate) async fn list(
 #[into_params(parameter_in = Query)]
 pub(crate) struct PageOf {
     /// `next` of the page before.
-    cursor: Option<String>,
+    pub(super) cursor: Option<String>,
     /// Items of a page: 100 when not given, at most 500.
-    limit: Option<u32>,
-}
-
-/// What could not be read or was refused, with its reason and its bytes, the newest first.
-#[utoipa::path(get, path = "/api/v1/quarantine", operation_id = "list_quarantine", tag = "devices", params(PageOf),
-    responses((status = 200, body = schema::QuarantinePage)))]
-pub(crate) async fn quarantine(
-    State(api): State<Api>,
-    Extension(caller): Extension<Caller>,
-    query: Result<Query<PageOf>, QueryRejection>,
-) -> Result<Json<Value>, Problem> {
-    let Query(query) = query?;
-    let page = api
-        .deps
-        .state
-        .quarantine(
-            query.cursor.as_deref(),
-            query.limit.unwrap_or(100),
-            &caller.reach(&api),
-        )
-        .await?;
-    shown(&page)
+    pub(super) limit: Option<u32>,
 }

@@ -15,6 +15,7 @@ pub(crate) mod meta;
 pub(crate) mod ops;
 pub(crate) mod photos;
 pub(crate) mod privacy;
+pub(crate) mod quarantine;
 pub(crate) mod registry;
 pub(crate) mod reports;
 pub(crate) mod roster;

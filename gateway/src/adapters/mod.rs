@@ -5,6 +5,7 @@
 
 pub mod hub;
 pub mod native;
+pub mod rerun;
 
 use domain::place::Registry;
 use domain::{
@@ -57,6 +58,10 @@ pub trait Adapter {
 /// Reads an uplink with the adapter that its topic belongs to. An uplink of the alarm lane that is rejected makes a
 /// `gateway.rejected` event besides, so that a message that might be a fire is never silent.
 pub fn parse(seq: Seq, uplink: &Uplink, context: &Context<'_>) -> Parsed {
+    // it has rung when it came
+    if rerun::is_note(uplink) {
+        return rerun::parse(seq, uplink, context);
+    }
     let adapter: &dyn Adapter = if uplink.principal == domain::uplink::HUB {
         &hub::Hub
     } else {

@@ -13,13 +13,14 @@ use domain::place::Registry;
 use domain::rule::{Engine, Finding, FindingKind, RuleBook, RuleSet};
 use domain::{DeviceId, Event, Kind, RuleId, Seq, Timestamp};
 use store::journal::Watermarks;
-use store::state::{Batch, DeviceTouch, QuarantineRow, State};
+use store::state::{Batch, DeviceTouch, QuarantineRow, Reran, State};
 use tokio::sync::watch;
 use tokio::time::MissedTickBehavior;
 use tracing::info;
 
 use super::source::{Item, Source};
 use super::stats::Stats;
+use crate::adapters::rerun::Rerun;
 use crate::clock::Clock;
 use crate::exchange::Exchange;
 
@@ -27,6 +28,9 @@ use crate::exchange::Exchange;
 pub const CONSUMER: &str = "detect";
 /// How often time itself is put to the rules.
 const TICK: Duration = Duration::from_secs(1);
+
+/// Events of an uplink from the quarantine that its row names.
+const RERUN_TOLD_MAX: usize = 5;
 
 /// Everything the detector works with.
 pub struct Detector {
@@ -151,6 +155,11 @@ impl Detector {
         let mut in_batch = HashSet::new();
         let mut known = is_known.into_iter();
         for item in items {
+            if let Some(rerun) = item.rerun {
+                let came = self.rerun(&mut work, item, rerun, &mut known, &mut in_batch);
+                work.reran.push(came);
+                continue;
+            }
             if let Some(reject) = item.parsed.reject {
                 work.quarantine.push(QuarantineRow::new(
                     item.seq,
@@ -194,10 +203,60 @@ impl Detector {
         Ok(work)
     }
 
+    /// What was in quarantine and can be read now. It is no word of the device of this moment: when it was last seen stays, and silence goes
+    /// on.
+    fn rerun(
+        &mut self,
+        work: &mut Work,
+        item: Item,
+        rerun: Rerun,
+        known: &mut impl Iterator<Item = bool>,
+        in_batch: &mut HashSet<(DeviceId, String)>,
+    ) -> Reran {
+        let what = item.parsed.events.iter().take(RERUN_TOLD_MAX);
+        let what = what.map(|event| format!("{} {}", event.kind, event.phase.as_str()));
+        let mut came = Reran {
+            seq: item.seq,
+            of: rerun.of,
+            outcome: if rerun.rings { "read" } else { "history" },
+            detail: what.collect::<Vec<_>>().join(", "),
+            reject: None,
+        };
+        if let Some(reject) = item.parsed.reject {
+            came.outcome = "rejected";
+            came.reject = Some((reject.code.to_owned(), reject.detail));
+        }
+        if !rerun.rings {
+            return came;
+        }
+        let (mut asked, mut again) = (0, 0);
+        for event in item.parsed.events {
+            if !self.engine.interested(event.kind) {
+                work.out.push(event);
+                continue;
+            }
+            asked += 1;
+            let key = (event.device.clone(), event.dedupe_key.clone());
+            if known.next().unwrap_or(false) || !in_batch.insert(key.clone()) {
+                again += 1;
+                continue;
+            }
+            work.seen.push((key.0, key.1, event.received_at));
+            work.findings.extend(self.engine.on_event(&event));
+            work.out.push(event);
+        }
+        if asked > 0 && asked == again {
+            came.outcome = "known";
+        }
+        came
+    }
+
     /// For each event that rules are interested in, in order: has it been acted on before?
     async fn known(&self, items: &[Item]) -> anyhow::Result<Vec<bool>> {
         let keys: Vec<(&DeviceId, &str)> = items
             .iter()
+            // what is for history only is not acted on
+            .filter(|item| item.rerun.is_none_or(|rerun| rerun.rings))
             .flat_map(|item| &item.parsed.events)
             .filter(|event| self.engine.interested(event.kind))
             .map(|event| (&event.device, event.dedupe_key.as_str()))
@@ -230,6 +289,7 @@ impl Detector {
             windows,
             seen: work.seen,
             quarantine: work.quarantine,
+            reran: work.reran,
             devices: work.devices.into_values().collect(),
         };
         let committed = self
@@ -270,6 +330,7 @@ struct Work {
     findings: Vec<Finding>,
     seen: Vec<(DeviceId, String, Timestamp)>,
     quarantine: Vec<QuarantineRow>,
+    reran: Vec<Reran>,
     devices: BTreeMap<DeviceId, DeviceTouch>,
     out: Vec<Event>,
 }

@@ -8,6 +8,7 @@ use domain::{Seq, Uplink};
 use store::journal::{Journal, Reader};
 use tokio::sync::watch;
 
+use crate::adapters::rerun::{self, Rerun};
 use crate::adapters::{self, Context, Parsed};
 
 /// Most uplinks of one batch: big enough to share a transaction, small enough to stay quick.
@@ -20,6 +21,8 @@ pub(super) struct Item {
     pub(super) seq: Seq,
     pub(super) uplink: Uplink,
     pub(super) parsed: Parsed,
+    /// It came before, could not be read, and was put to the adapters again.
+    pub(super) rerun: Option<Rerun>,
 }
 
 /// A reader with the registry as it is for each batch, moved onto a blocking thread for each batch: reading and parsing are file and CPU work.
@@ -56,6 +59,7 @@ impl Source {
                 let parse = |(seq, uplink): (Seq, Uplink)| {
                     let parsed = adapters::parse(seq, &uplink, &context);
                     Item {
+                        rerun: rerun::of(&uplink),
                         seq,
                         uplink,
                         parsed,

@@ -19,8 +19,25 @@ pub struct Batch {
     pub seen: Vec<(DeviceId, String, Timestamp)>,
     /// What could not be read.
     pub quarantine: Vec<QuarantineRow>,
+    /// What came of uplinks in quarantine that were read again.
+    pub reran: Vec<Reran>,
     /// Which devices spoke, at most one entry a device.
     pub devices: Vec<DeviceTouch>,
+}
+
+/// What came of an uplink in quarantine that was read again.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Reran {
+    /// Where it stands in the journal now.
+    pub seq: Seq,
+    /// And where it stood first: its key in quarantine.
+    pub of: Seq,
+    /// A word of [`RerunItem`](super::RerunItem).
+    pub outcome: &'static str,
+    /// The events that it is.
+    pub detail: String,
+    /// Why it still cannot be read.
+    pub reject: Option<(String, String)>,
 }
 
 /// An uplink that could not be read, kept as it came.

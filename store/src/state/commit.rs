@@ -20,7 +20,7 @@ use super::incidents::{self, json};
 use super::open::cursor;
 use super::query::quarantine_item;
 use super::view::IncidentItem;
-use super::{State, device, flood, seen};
+use super::{State, device, flood, quarantine, seen};
 
 /// How often a full disk is tried again.
 const LOOK_AGAIN: Duration = Duration::from_millis(500);
@@ -74,7 +74,8 @@ impl State {
         write_windows(&mut tx, &batch.windows).await?;
         let seen_rows = self.shared.seen_rows.load(Ordering::Relaxed);
         let seen_growth = seen::note(&mut tx, &batch.seen, seen_rows).await?;
-        let quarantined = quarantine(&mut tx, &batch.quarantine, committed_upto).await?;
+        let quarantined = keep(&mut tx, &batch.quarantine, committed_upto).await?;
+        let reran = quarantine::mark(&mut tx, &batch.reran, committed_upto).await?;
 
         let touched = self
             .shared
@@ -109,6 +110,7 @@ impl State {
                 json: json(&item),
             }
         }));
+        news.extend(reran);
         let revision = self.publish(&mut tx, news).await?;
         tx.commit().await?;
 
@@ -278,7 +280,7 @@ async fn write_windows(
 }
 
 /// Keeps what could not be read and gives back what is to be told of.
-async fn quarantine<'a>(
+async fn keep<'a>(
     connection: &mut SqliteConnection,
     rows: &'a [QuarantineRow],
     committed_upto: Seq,

@@ -37,6 +37,7 @@ mod notified;
 mod open;
 mod outbox;
 mod possible;
+mod quarantine;
 mod query;
 mod reach;
 mod record;
@@ -61,7 +62,7 @@ pub use accounts::{ACCOUNTS_MAX, AccountAct, AccountError, AccountItem};
 pub use alarm::{AlarmAct, AlarmError, AlarmFilter, AlarmStage, ShelfEnd};
 pub use audit::{AuditBreak, AuditReport};
 pub use audit_list::{AuditFilter, AuditItem};
-pub use batch::{Batch, Committed, DeviceTouch, QuarantineRow};
+pub use batch::{Batch, Committed, DeviceTouch, QuarantineRow, Reran};
 pub use command::{CommandError, IDEMPOTENCY_KEY_BYTES_MAX, NOTE_CHARS_MAX};
 pub use credential::{Credential, CredentialKind};
 pub use due::EXHAUSTED_RULE;
@@ -76,6 +77,7 @@ pub use maintenance::{MaintenanceError, NewWindow};
 pub use notified::{NOTIFIED_MAX, NotifiedItem, ToldItem};
 pub use outbox::{ATTEMPTS_MAX, BOARD, Delivery, NotificationItem, PEOPLE_MAX, PersonItem};
 pub use possible::Possible;
+pub use quarantine::{Quarantined, RERUN_MAX, RerunAsked};
 pub use query::{Counts, IncidentFilter, PAGE_MAX, Page, Stage};
 pub use reach::HIDDEN;
 pub use registry::{RegistryChange, RegistryVersion};
@@ -97,7 +99,8 @@ pub use unmasking::{Ground, NewUnmasking, REASON_CHARS_MAX, UnmaskingItem};
 pub use user::{NewUser, Role, UnknownRole, User, random_password};
 pub use view::{
     AlarmItem, DeviceItem, DeviceState, DueItem, EVENTS_MAX, IncidentItem, IncidentView,
-    MaintenanceItem, Moment, QuarantineItem, RAW_BYTES_SHOWN, ShelfItem, TaskItem, TimelineItem,
+    MaintenanceItem, Moment, QuarantineItem, RAW_BYTES_SHOWN, RerunItem, ShelfItem, TaskItem,
+    TimelineItem,
 };
 
 use std::sync::Arc;

@@ -5,7 +5,7 @@ use std::str::FromStr;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use domain::incident::IncidentState;
-use domain::{DepartmentId, EventId, IncidentId, Reach, Revision, Seq, Severity};
+use domain::{DepartmentId, EventId, IncidentId, Reach, Revision, Severity};
 use serde::Serialize;
 use sqlx::{QueryBuilder, Sqlite, SqliteConnection};
 
@@ -159,57 +159,6 @@ impl State {
         };
         rows.into_iter().map(count).collect()
     }
-
-    /// What could not be read of what somebody may see, the newest first. `cursor` is the `next` of the page before.
-    ///
-    /// # Errors
-    /// [`StateError::Invalid`] for a cursor that is none.
-    pub async fn quarantine(
-        &self,
-        cursor: Option<&str>,
-        limit: u32,
-        reach: &Reach,
-    ) -> Result<Page<QuarantineItem>, StateError> {
-        type Columns = (i64, i64, String, String, String, String, Vec<u8>);
-        let before = parse_cursor(cursor)?;
-        let limit = limit.clamp(1, PAGE_MAX);
-        let mut snapshot = self.snapshot().await?;
-        let revision = feed::revision(&mut snapshot).await?;
-        let mut query = QueryBuilder::<Sqlite>::new(
-            "SELECT seq, received_at, topic, principal, reason, detail, raw FROM quarantine WHERE seq < ",
-        );
-        query.push_bind(before);
-        reach::quarantined(&mut query, reach, &self.shared.registry());
-        query
-            .push(" ORDER BY seq DESC LIMIT ")
-            .push_bind(i64::from(limit) + 1);
-        let rows: Vec<Columns> = query.build_query_as().fetch_all(&mut *snapshot).await?;
-        let has_more = rows.len() > limit as usize;
-        let mut items = Vec::with_capacity(rows.len());
-        for (seq, received_at, topic, principal, reason, detail, raw) in
-            rows.into_iter().take(limit as usize)
-        {
-            let row = QuarantineRow {
-                seq: Seq(seq.cast_unsigned()),
-                received_at: time(received_at)?,
-                topic,
-                principal,
-                reason,
-                detail,
-                raw: raw.into(),
-            };
-            items.push(quarantine_item(&row));
-        }
-        let next = items
-            .last()
-            .filter(|_| has_more)
-            .map(|item: &QuarantineItem| item.id.clone());
-        Ok(Page {
-            items,
-            next,
-            revision,
-        })
-    }
 }
 
 /// One incident more than the page holds, so that it shows whether there is another page.
@@ -258,6 +207,7 @@ pub(super) fn quarantine_item(row: &QuarantineRow) -> QuarantineItem {
         detail: row.detail.clone(),
         raw_base64: BASE64.encode(shown),
         bytes: row.raw.len() as u64,
+        rerun: None,
     }
 }
 

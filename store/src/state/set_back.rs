@@ -65,6 +65,8 @@ pub(super) const MOVED: &[(&str, &[&str])] = &[
     ("seen", &["at"]),
     ("answered", &["at"]),
     ("enrolment", &["expires_at"]),
+    // one that came to nothing may be asked for again after a while
+    ("quarantine", &["rerun_at"]),
     ("credential", &["previous_until"]),
     // leave to see in full, and tokens, end as long after the mend as they would have
     ("unmasking", &["expires_at"]),

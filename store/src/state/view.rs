@@ -557,6 +557,22 @@ pub struct QuarantineItem {
     pub raw_base64: String,
     /// Bytes of the whole payload.
     pub bytes: u64,
+    /// What came of reading it again; none when nobody has asked for that.
+    pub rerun: Option<RerunItem>,
+}
+
+/// What came of reading an uplink in quarantine again.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RerunItem {
+    /// Who asked for it.
+    pub by: String,
+    /// When.
+    pub at: Moment,
+    /// `waiting`, `read` (rules have seen it), `history` (read, and too old for rules), `known` (it had come in another way) or
+    /// `rejected`.
+    pub outcome: String,
+    /// The events that it is, or nothing.
+    pub detail: String,
 }
 
 /// Bytes of a quarantined payload that lists and the feed carry; the whole is kept in the table.

@@ -10,6 +10,7 @@ type Schemas = components["schemas"];
 export type HistoryEvent = Schemas["Event"];
 export type Maintenance = Schemas["Maintenance"];
 export type NewWindow = Schemas["PlanMaintenance"];
+export type RerunOutcome = Schemas["RerunOutcome"];
 export type AlarmFlag = Schemas["AlarmFlag"];
 
 /** What is asked of the history; what is undefined is not asked for. */
@@ -43,6 +44,9 @@ export const calls = {
   plan: (body: NewWindow, key: string): Promise<Maintenance> =>
     answered(client.POST("/api/v1/maintenance", { params: { header: { "Idempotency-Key": key } }, body })),
   end: (id: string, key: string): Promise<Maintenance> => answered(client.POST("/api/v1/maintenance/{id}/end", { params: keyed(id, key) })),
+  rerun: (id: string, dry_run: boolean): Promise<RerunOutcome> =>
+    answered(client.POST("/api/v1/quarantine/{id}/rerun", { params: { path: { id } }, body: { dry_run } })),
+  rerunAll: (body: { reason: string; topic: string; dry_run: boolean }): Promise<RerunOutcome> => answered(client.POST("/api/v1/quarantine/rerun", { body })),
   quarantine: (cursor: string | null): Promise<Page<QuarantineItem>> =>
     answered(client.GET("/api/v1/quarantine", { params: { query: { limit: 200, ...at(cursor) } } })),
 };

@@ -4,7 +4,7 @@ use domain::incident::Verb;
 use domain::{Reach, Seq, Severity, Uplink, UplinkFlags};
 
 use super::fixture::{Hub, at, batch, command, finding, numbers, smoke};
-use crate::state::{Batch, IncidentFilter, QuarantineRow, Stage};
+use crate::state::{Batch, IncidentFilter, QuarantineRow, Reran, RerunAsked, Stage};
 
 #[tokio::test]
 async fn the_list_item_has_the_fields_of_the_api() {
@@ -98,6 +98,89 @@ async fn what_cannot_be_read_is_kept_and_listed() {
             .await
             .is_err()
     );
+}
+
+#[tokio::test]
+async fn what_is_read_again_is_asked_for_once_and_marked_once() {
+    let hub = Hub::start().await;
+    let uplink = Uplink {
+        received_at: at(1),
+        principal: "smoke-1".to_owned(),
+        epoch: 1,
+        flags: UplinkFlags::new(1),
+        topic: "ssg/v1/q1/smoke-1/tele".to_owned(),
+        payload: bytes::Bytes::from_static(b"{}"),
+        extra: None,
+    };
+    let row = |seq| QuarantineRow::new(Seq(seq), &uplink, "unknown_device", "not registered");
+    hub.commit(Batch {
+        quarantine: (1..=3).map(row).collect(),
+        ..batch(3, Vec::new())
+    })
+    .await;
+    let claim = async |seqs: &[u64], second| {
+        let seqs: Vec<Seq> = seqs.iter().map(|seq| Seq(*seq)).collect();
+        let asked = RerunAsked {
+            by: "manager".parse().expect("a login"),
+            object: "quarantine:unknown_device".to_owned(),
+        };
+        let claimed = hub.state.claim_reruns(&seqs, asked, at(second)).await;
+        let claimed = claimed.expect("written").into_iter();
+        claimed.map(|seq| seq.0).collect::<Vec<u64>>()
+    };
+    assert_eq!(claim(&[1, 2, 9], 10).await, [1, 2]);
+    // under way; a minute later it is lost
+    assert_eq!(claim(&[1, 2, 3], 69).await, [3]);
+    assert_eq!(claim(&[2], 71).await, [2]);
+
+    let came = |seq, of, outcome, reject| Reran {
+        seq: Seq(seq),
+        of: Seq(of),
+        outcome,
+        detail: "device.telemetry instant".to_owned(),
+        reject,
+    };
+    let still = Some(("bad_json".to_owned(), "not JSON".to_owned()));
+    let marks = Batch {
+        reran: vec![came(4, 1, "read", None), came(5, 2, "rejected", still)],
+        ..batch(5, Vec::new())
+    };
+    hub.commit(marks.clone()).await;
+    hub.commit(marks).await;
+    // a second note of the same changes nothing
+    hub.commit(Batch {
+        reran: vec![came(6, 1, "known", None)],
+        ..batch(6, Vec::new())
+    })
+    .await;
+    let page = hub.state.quarantine(None, 9, &Reach::default()).await;
+    let told: Vec<(u64, String, String)> = page
+        .expect("reads")
+        .items
+        .into_iter()
+        .map(|item| {
+            let rerun = item.rerun.expect("asked for");
+            (item.seq.0, rerun.outcome, item.reason)
+        })
+        .collect();
+    let told: Vec<(u64, &str, &str)> = told.iter().map(|(s, o, r)| (*s, &**o, &**r)).collect();
+    let unknown = "unknown_device";
+    assert_eq!(
+        told,
+        [
+            (3, "waiting", unknown),
+            (2, "rejected", "bad_json"),
+            (1, "read", unknown)
+        ]
+    );
+    // what was read is done, what was not may be asked for again
+    assert_eq!(claim(&[1, 2], 900).await, [2]);
+    let (left, has_more) = hub
+        .state
+        .quarantined_for(unknown, "/tele", &Reach::default())
+        .await
+        .expect("reads");
+    assert_eq!((left.len(), left[0].row.seq, has_more), (1, Seq(3), false));
 }
 
 #[tokio::test]

@@ -34,6 +34,7 @@ export const en: Record<keyof typeof zh, string> = {
   "broken.the end of the chain is missing": "the end of the trail was cut off",
   "who.clock": "the clock",
   "who.hub": "The hub (command line or by itself)",
+  "act.rerun_quarantine": "read a quarantined message again",
   "act.change_rule": "change a rule",
   "act.make_rule": "make a rule",
   "act.put_user": "make or replace a user (command line)",

@@ -32,6 +32,7 @@ export const zh = {
   "broken.the end of the chain is missing": "末尾的记录被删掉了",
   "who.clock": "时钟",
   "who.hub": "系统（命令行或自动）",
+  "act.rerun_quarantine": "重新解析隔离消息",
   "act.change_rule": "修改规则",
   "act.make_rule": "新建规则",
   "act.put_user": "新建或替换用户（命令行）",
