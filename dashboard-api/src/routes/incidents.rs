@@ -5,7 +5,7 @@ use axum::extract::{Path, Query, State};
 use axum::http::HeaderMap;
 use axum::{Extension, Json};
 use domain::incident::{Actor, Command, Evidence, EvidenceKind, Verb};
-use domain::{DepartmentId, IncidentId};
+use domain::{DepartmentId, IncidentId, Severity};
 use serde::Deserialize;
 use serde_json::Value;
 use store::state::{CommandError, IncidentFilter, IncidentView};
@@ -25,10 +25,34 @@ pub(crate) struct Filter {
     state: Option<String>,
     /// A department that takes part.
     department: Option<String>,
+    /// The number that people say aloud, as in 1042.
+    number: Option<String>,
+    /// As in `P1`.
+    severity: Option<String>,
+    /// In this site.
+    site: Option<String>,
+    /// Of this rule.
+    rule: Option<String>,
+    /// Opened at or after this time.
+    from: Option<String>,
+    /// Opened before this time.
+    to: Option<String>,
     /// `next` of the page before.
     cursor: Option<String>,
     /// Items of a page: 100 when not given, at most 500.
     limit: Option<u32>,
+}
+
+/// `P1` to `P4`.
+fn severity(text: Option<&str>) -> Result<Option<Severity>, Problem> {
+    let Some(text) = text.filter(|text| !text.is_empty()) else {
+        return Ok(None);
+    };
+    let number = text.strip_prefix('P').and_then(|n| n.parse().ok());
+    let severity = number.and_then(Severity::from_number);
+    severity
+        .map(Some)
+        .ok_or_else(|| Problem::bad_request("`severity` is one of P1, P2, P3 and P4"))
 }
 
 /// Incidents, the newest first.
@@ -43,6 +67,12 @@ pub(crate) async fn list(
     let filter = IncidentFilter {
         stage: parse("state", query.state.as_deref())?,
         department: parse("department", query.department.as_deref())?,
+        number: parse("number", query.number.as_deref())?,
+        severity: severity(query.severity.as_deref())?,
+        site: parse("site", query.site.as_deref())?,
+        rule: parse("rule", query.rule.as_deref())?,
+        from: parse("from", query.from.as_deref())?,
+        to: parse("to", query.to.as_deref())?,
         reach: caller.reach(&api),
     };
     let limit = query.limit.unwrap_or(100);

@@ -5,7 +5,9 @@ use std::str::FromStr;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use domain::incident::IncidentState;
-use domain::{DepartmentId, EventId, IncidentId, Reach, Revision, Seq, Severity};
+use domain::{
+    DepartmentId, EventId, IncidentId, Reach, Revision, RuleId, Seq, Severity, SiteId, Timestamp,
+};
 use serde::Serialize;
 use sqlx::{QueryBuilder, Sqlite, SqliteConnection};
 
@@ -60,6 +62,18 @@ pub struct IncidentFilter {
     pub stage: Option<Stage>,
     /// A department that takes part, or will by plan.
     pub department: Option<DepartmentId>,
+    /// The number that people say aloud.
+    pub number: Option<u64>,
+    /// How urgent.
+    pub severity: Option<Severity>,
+    /// In this quarter.
+    pub site: Option<SiteId>,
+    /// Of this rule.
+    pub rule: Option<RuleId>,
+    /// Opened at or after this time.
+    pub from: Option<Timestamp>,
+    /// Opened before this time.
+    pub to: Option<Timestamp>,
     /// The scope of whoever asks.
     pub reach: Reach,
 }
@@ -239,6 +253,29 @@ fn select(filter: &IncidentFilter, before: i64, limit: u32) -> QueryBuilder<Sqli
             .push_bind(format!("%\"{department}\"%"))
             .push(")))");
     }
+    if let Some(number) = filter.number {
+        let number = i64::try_from(number).unwrap_or(i64::MAX);
+        query.push(" AND number = ").push_bind(number);
+    }
+    if let Some(severity) = filter.severity {
+        query.push(" AND severity = ").push_bind(severity.number());
+    }
+    if let Some(site) = &filter.site {
+        query.push(" AND site = ").push_bind(site.to_string());
+    }
+    if let Some(rule) = &filter.rule {
+        query.push(" AND rule = ").push_bind(rule.to_string());
+    }
+    if let Some(from) = filter.from {
+        query
+            .push(" AND opened_at >= ")
+            .push_bind(from.as_microsecond());
+    }
+    if let Some(to) = filter.to {
+        query
+            .push(" AND opened_at < ")
+            .push_bind(to.as_microsecond());
+    }
     reach::incidents(&mut query, &filter.reach);
     query
         .push(" ORDER BY number DESC LIMIT ")
@@ -323,8 +360,6 @@ async fn event_ids(
 
 #[cfg(test)]
 mod tests {
-    use domain::Reach;
-
     use super::{IncidentFilter, Stage, select};
     use crate::state::State;
     use std::sync::Arc;
@@ -337,8 +372,7 @@ mod tests {
             .expect("opens");
         let filter = IncidentFilter {
             stage: Some(Stage::Active),
-            department: None,
-            reach: Reach::default(),
+            ..IncidentFilter::default()
         };
         let sql = format!(
             "EXPLAIN QUERY PLAN {}",
