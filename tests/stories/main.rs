@@ -41,6 +41,7 @@ mod scopes;
 mod screens;
 mod self_probe;
 mod sessions;
+mod sheet;
 mod smoke_alarm;
 mod tidy;
 mod unbrickable;

@@ -117,7 +117,7 @@ export const en: Record<keyof typeof zh, string> = {
   "notice.close": "All right",
   "verdict.genuine": "Genuine",
   "verdict.false": "False alarm",
-  "cause.genuine": "Genuine",
+  "cause.genuine": "Genuine, other",
   "cause.fire": "Fire",
   "cause.intrusion": "Intrusion",
   "cause.violation": "Violation",

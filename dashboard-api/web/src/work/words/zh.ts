@@ -115,7 +115,7 @@ export const zh = {
   "notice.close": "知道了",
   "verdict.genuine": "真实",
   "verdict.false": "误报",
-  "cause.genuine": "真实",
+  "cause.genuine": "其他真实情况",
   "cause.fire": "火情",
   "cause.intrusion": "入侵",
   "cause.violation": "违规",
