@@ -184,6 +184,7 @@ pub const ROUTES: &[(&str, &str, Callers, Scoped)] = &[
         Scoped::Place,
     ),
     ("GET", "/api/v1/roster", EVERYBODY, Scoped::Open),
+    ("GET", "/api/v1/roster/week", EVERYBODY, Scoped::Open),
     // the police look after the watched plates and see no other table
     (
         "GET",

@@ -198,8 +198,8 @@ struct Api {
 fn api() -> OpenApiRouter<Api> {
     use routes::{
         alarms, audit, devices, duty_book, enrolment, events, incidents, kpi, live, load,
-        maintenance, meta, photos, privacy, registry, reports, roster, second_factor, session,
-        tokens, users,
+        maintenance, meta, photos, privacy, registry, reports, roster, roster_week, second_factor,
+        session, tokens, users,
     };
     use utoipa_axum::routes;
     OpenApiRouter::with_openapi(document::Document::openapi())
@@ -227,6 +227,7 @@ fn api() -> OpenApiRouter<Api> {
         .routes(routes!(enrolment::invite))
         .routes(routes!(enrolment::enrol))
         .routes(routes!(roster::roster))
+        .routes(routes!(roster_week::week))
         .routes(routes!(roster::resources))
         .routes(routes!(roster::swap))
         .routes(routes!(registry::overview))

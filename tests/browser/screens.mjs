@@ -45,6 +45,7 @@ const screens = [
   { name: 'reports', path: '/reports', who: 'lead' },
   { name: 'users', path: '/admin/users', who: 'admin' },
   { name: 'tokens', path: '/admin/tokens', who: 'admin' },
+  { name: 'roster', path: '/roster', who: 'lead', act: first('stint') },
   { name: 'registry', path: '/registry', who: 'admin' },
   { name: 'system', path: '/admin/system', who: 'admin' },
   { name: 'audit', path: '/admin/audit', who: 'admin' },

@@ -43,7 +43,7 @@ const DOERS: &[&str] = &[
 ];
 
 /// Method, path, who may, and what they then get.
-const ROUTES: [(&str, &str, &[&str], u16); 58] = [
+const ROUTES: [(&str, &str, &[&str], u16); 59] = [
     ("GET", "/api/v1/session", EVERYBODY, 200),
     ("DELETE", "/api/v1/session", EVERYBODY, 204),
     ("GET", "/api/v1/sessions", EVERYBODY, 200),
@@ -171,6 +171,7 @@ const ROUTES: [(&str, &str, &[&str], u16); 58] = [
     ),
     ("GET", "/api/v1/quarantine", KEEPERS, 200),
     ("GET", "/api/v1/roster", EVERYBODY, 200),
+    ("GET", "/api/v1/roster/week", EVERYBODY, 200),
     ("GET", "/api/v1/resources", EVERYBODY, 200),
     ("POST", "/api/v1/roster/swaps", &["station_lead"], 422),
     ("GET", "/api/v1/duty-log", KEEPERS, 200),

@@ -25,6 +25,7 @@ mod kpi;
 mod live;
 mod manager_pages;
 mod one_incident;
+mod people_pages;
 mod phone_page;
 mod power_cut;
 mod privacy;

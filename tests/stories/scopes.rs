@@ -107,6 +107,7 @@ const ROUTES: &[(&str, &str, &str, Gets)] = &[
     ("GET", "/registry/{table}", "/registry/watch", Nothing),
     ("POST", "/registry/import", "", Nothing),
     ("GET", "/roster", "", Same),
+    ("GET", "/roster/week", "", Same),
     ("GET", "/resources", "", Same),
     ("POST", "/roster/swaps", "", Nothing),
     ("GET", "/duty-log", "", Nothing),

@@ -18,6 +18,7 @@ pub(crate) mod privacy;
 pub(crate) mod registry;
 pub(crate) mod reports;
 pub(crate) mod roster;
+pub(crate) mod roster_week;
 pub(crate) mod second_factor;
 pub(crate) mod session;
 pub(crate) mod tokens;

@@ -18,6 +18,7 @@ export const router = createRouter({
     { path: "/incidents", component: () => import("./views/IncidentsView.vue") },
     { path: "/incidents/:id", component: () => import("./views/IncidentView.vue") },
     { path: "/history", component: () => import("./views/HistoryView.vue") },
+    { path: "/roster", component: () => import("./views/RosterView.vue") },
     { path: "/registry", component: () => import("./views/RegistryView.vue") },
     { path: "/quarantine", component: () => import("./views/QuarantineView.vue") },
     { path: "/account", component: () => import("./views/AccountView.vue") },

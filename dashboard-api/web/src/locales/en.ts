@@ -325,6 +325,7 @@ export const en: Record<keyof typeof zh, string> = {
   "nav.reports": "Reports",
   "duty.comma": ", ",
   "duty.title": "Duty book and handover",
+  "duty.roster": "Roster",
   "duty.again": "Refresh",
   "duty.log": "Two-hourly log",
   "duty.logWhy": "Written from the record; hours in which the hub was down are made up for and say so.",

@@ -323,6 +323,7 @@ export const zh = {
   "nav.reports": "报表",
   "duty.comma": "、",
   "duty.title": "值班日志与交接班",
+  "duty.roster": "值班表",
   "duty.again": "刷新",
   "duty.log": "两小时记录",
   "duty.logWhy": "按记录自动生成，停机期间的会补记并注明。",

@@ -1,0 +1,65 @@
+// A station lead reads the roster's week, swaps a shift, and looks through the micro-grids. Called by tests/stories/people_pages.rs: `node people.mjs URL LEAD PASSWORD OPERATOR PASSWORD DAY`, DAY with a gap at the fire station.
+import { artefacts, byTest, desk, enter, expect, must, settled, small, story } from './kit.mjs'
+import { barriers, clipped, foreign, tooWide } from './inspect.mjs'
+
+const [base, lead, leadPassword, operator, operatorPassword, day] = process.argv.slice(2)
+
+await story('people', base, async ({ open, problems }) => {
+  const page = await open({ theme: 'dark', language: 'zh-CN', permissions: [] })
+  /** Both sizes: whole, readable, nothing foreign, a picture of each. */
+  async function look(name, language = 'zh-CN') {
+    for (const size of [desk, small]) {
+      await page.setViewportSize(size)
+      await settled(page)
+      await page.screenshot({ path: `${artefacts}/people-${name}-${size.width}.png` })
+      const wrong = [...(await clipped(page)), ...(await tooWide(page)), ...(await foreign(page, language)), ...(await barriers(page))]
+      wrong.forEach((what) => problems.push(`${name} ${size.width}: ${what}`))
+    }
+    await page.setViewportSize(desk)
+  }
+  const text = (selector) => page.textContent(selector)
+
+  await enter(page, base, { login: lead, password: leadPassword })
+  // the duty book leads to the roster; the hours with nobody are in plain sight
+  await page.goto(`${base}/duty`)
+  await page.click(byTest('to-roster'))
+  await page.waitForSelector(byTest('roster-week'))
+  await page.goto(`${base}/roster?of=${day}`)
+  await page.waitForSelector(byTest('gap'))
+  must((await text(byTest('roster-gaps'))).includes('14:00–16:00'), 'the gap is not told above')
+  const cell = `tr[data-post="fire-duty"] ${byTest('gap')}`
+  expect('the hours with nobody', (await text(cell)).trim(), '14:00–16:00 无人')
+  expect('rows of the ladder', await page.locator(`${byTest('roster-ladder')} tbody tr`).count(), 6)
+  await look('roster')
+  // one department, a week on and back
+  await page.selectOption(byTest('roster-department'), 'fire')
+  expect('the posts of the fire station', await page.locator('tr[data-post]').count(), 3)
+  const span = await text(byTest('week-span'))
+  await page.click(byTest('week-next'))
+  await page.waitForFunction(([s, was]) => document.querySelector(s)?.textContent !== was, [byTest('week-span'), span])
+  await page.click(byTest('week-back'))
+  await page.waitForFunction(([s, was]) => document.querySelector(s)?.textContent === was, [byTest('week-span'), span])
+  // a shift goes to somebody else, at once
+  const own = `tr[data-post="fire-duty"] ${byTest('stint')} >> nth=-1`
+  const gave = await page.getAttribute(own, 'data-person')
+  await page.click(own)
+  await look('roster-swap')
+  const takes = await page.evaluate((s) => [...document.querySelector(s).options].map((o) => o.value).find((id) => id.startsWith('fire-')), byTest('swap-takes'))
+  await page.selectOption(byTest('swap-takes'), takes)
+  await page.click(byTest('swap-send'))
+  await page.waitForSelector(byTest('roster-done'))
+  expect('who has it now', await page.getAttribute(own, 'data-person'), takes)
+  must(gave !== takes, 'nothing was swapped')
+  // on paper: the table whole, no buttons of the page
+  await page.emulateMedia({ media: 'print' })
+  must(!(await page.isVisible(byTest('roster-print'))), 'buttons are printed')
+  must(await page.isVisible(byTest('roster-week')), 'the week is not printed')
+  await page.screenshot({ path: `${artefacts}/people-roster-print.png`, fullPage: true })
+  await page.emulateMedia({ media: 'screen' })
+
+  await page.goto(`${base}/roster?of=${day}`)
+  await page.waitForSelector(byTest('gap'))
+  await page.click('header.top button[lang="en"]')
+  await look('roster-en', 'en')
+  await page.context().close()
+})

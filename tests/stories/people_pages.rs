@@ -1,0 +1,148 @@
+//! Who is on duty, in which week: by the API, and in a real browser (headless Chromium).
+
+use std::path::Path;
+
+use blackbox::{Browser, Hub, publish};
+use serde_json::{Value, json};
+
+/// The fire station's people are away for two hours of tomorrow's afternoon, by the community's clock.
+fn nobody_tomorrow(compound: &Path) -> jiff::civil::Date {
+    let zone = jiff::tz::TimeZone::fixed(jiff::tz::offset(8));
+    let tomorrow = jiff::Timestamp::now()
+        .to_zoned(zone)
+        .date()
+        .tomorrow()
+        .expect("a day");
+    let absences = ["fire-1", "fire-2", "fire-3"].map(|person| {
+        let (from, until) = (format!("{tomorrow}T14:00"), format!("{tomorrow}T16:00"));
+        format!("[[absence]]\nperson = \"{person}\"\nfrom = \"{from}\"\nuntil = \"{until}\"\n")
+    });
+    std::fs::write(compound.join("away.toml"), absences.concat()).expect("written");
+    tomorrow
+}
+
+fn by<'a>(list: &'a Value, key: &str, value: &str) -> &'a Value {
+    let mut items = list.as_array().expect("a list").iter();
+    let found = items.find(|item| item[key] == value);
+    found.unwrap_or_else(|| panic!("no {key} {value} in {list}"))
+}
+
+/// A hub whose fire station has a gap tomorrow.
+async fn hub(dir: &Path) -> (Hub, jiff::civil::Date) {
+    let compound = crate::registry::own_compound(dir);
+    let tomorrow = nobody_tomorrow(&compound);
+    let data = dir.join("data");
+    std::fs::create_dir_all(&data).expect("made");
+    let folder = compound.display().to_string();
+    let hub = Hub::start_set(&data, &[("JIMING__REGISTRY__DIR", &folder)]).await;
+    (hub, tomorrow)
+}
+
+#[tokio::test]
+async fn a_week_says_who_is_on_when_and_which_hours_have_nobody() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let (hub, tomorrow) = hub(dir.path()).await;
+    let week = async |role: &str, of: &str| {
+        let path = format!("/api/v1/roster/week?of={of}");
+        hub.api(role).get(&path).await.expect("answers")
+    };
+    let told = week("operator", &tomorrow.to_string()).await;
+    let days = told["days"].as_array().expect("days");
+    assert_eq!(days.len(), 7);
+    assert!(days.iter().any(|day| day["date"] == tomorrow.to_string()));
+    let monday: jiff::civil::Date = days[0]["date"]
+        .as_str()
+        .expect("a day")
+        .parse()
+        .expect("one");
+    assert_eq!(monday.weekday(), jiff::civil::Weekday::Monday);
+
+    // every hour has its person but those two, and nothing is told twice
+    let post = by(&told["posts"], "id", "fire-duty");
+    let gap = json!([{"from": format!("{tomorrow}T14:00"), "until": format!("{tomorrow}T16:00")}]);
+    assert_eq!(post["gaps"], gap);
+    let mut until = format!("{monday}T00:00");
+    for stint in post["stints"].as_array().expect("stints") {
+        if stint["from"] != until.as_str() {
+            assert_eq!(json!(until), gap[0]["from"], "{stint}");
+            assert_eq!(stint["from"], gap[0]["until"]);
+        }
+        until = stint["until"].as_str().expect("a time").to_owned();
+    }
+    let sunday = monday
+        .checked_add(jiff::Span::new().days(7))
+        .expect("a day");
+    assert_eq!(until, format!("{sunday}T00:00"));
+
+    // whom an incident would be told to now
+    let ladder = by(&told["ladders"], "department", "fire");
+    let rungs = ladder["rungs"].as_array().expect("rungs");
+    assert_eq!(rungs.len(), 5);
+    let duty = hub
+        .api("operator")
+        .get("/api/v1/roster")
+        .await
+        .expect("answers");
+    let duty = &by(&duty["posts"], "id", "fire-duty")["on_duty"][0]["person"];
+    assert_eq!(&rungs[0]["people"][0], duty);
+    assert_eq!(rungs[0]["fell_through"], false);
+
+    // numbers for those who call; whether there is one, for everybody
+    let person = by(&told["people"], "id", "fire-1");
+    assert!(
+        person["contact"].is_string() && person["has_contact"] == true,
+        "{person}"
+    );
+    let hidden = week("auditor", &tomorrow.to_string()).await;
+    let person = by(&hidden["people"], "id", "fire-1");
+    assert!(
+        person["contact"].is_null() && person["has_contact"] == true,
+        "{person}"
+    );
+
+    // holidays of the calendar, and a year that nobody knows
+    let spring = week("auditor", "2026-02-16").await;
+    if spring["days"].is_array() {
+        assert_eq!(spring["days"][0]["holiday"], "春节");
+        assert_eq!(spring["days"][0]["is_working_day"], false);
+    }
+    let auditor = hub.api("auditor");
+    let far = auditor.get_raw("/api/v1/roster/week?of=1999-01-01").await;
+    assert_eq!(far.expect("answers").0, 400);
+    assert!(hub.stop().await.success());
+}
+
+fn smoke(hub: &Hub, id: &str) {
+    let mut devices = hub.demo.devices.iter();
+    let device = devices.find(|device| device.id == id).expect("it ships");
+    let body =
+        json!({"id": format!("s-{id}"), "kind": "fire.smoke", "phase": "raised", "attrs": {}});
+    let topic = device.event_topic("fire.smoke");
+    let sent = publish(
+        &hub.demo,
+        device,
+        &topic,
+        body.to_string().as_bytes(),
+        1,
+        "mqttv5",
+    );
+    assert!(sent.status.success());
+}
+
+#[tokio::test]
+async fn people_are_found_in_the_browser() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let (hub, tomorrow) = hub(dir.path()).await;
+    smoke(&hub, "smoke-q1-0203");
+    hub.api("operator").incident_of("S1").await;
+    let (lead, operator) = (hub.demo.user("station_lead"), hub.demo.user("operator"));
+    let arguments = [
+        &hub.demo.http,
+        &lead.login,
+        &lead.password,
+        &operator.login,
+        &operator.password,
+        &tomorrow.to_string(),
+    ];
+    Browser::start("people", &arguments.map(String::as_str)).done();
+}
