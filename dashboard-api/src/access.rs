@@ -163,6 +163,7 @@ pub const ROUTES: &[(&str, &str, Callers, Scoped)] = &[
         Scoped::Place,
     ),
     ("GET", "/api/v1/devices", EVERYBODY, Scoped::Place),
+    ("GET", "/api/v1/grids", KEEPERS, Scoped::Work),
     (
         "POST",
         "/api/v1/devices/{id}/invitation",

@@ -197,7 +197,7 @@ struct Api {
 
 fn api() -> OpenApiRouter<Api> {
     use routes::{
-        alarms, audit, devices, duty_book, enrolment, events, incidents, kpi, live, load,
+        alarms, audit, devices, duty_book, enrolment, events, grids, incidents, kpi, live, load,
         maintenance, meta, photos, privacy, registry, reports, roster, roster_week, second_factor,
         session, tokens, users,
     };
@@ -223,6 +223,7 @@ fn api() -> OpenApiRouter<Api> {
         .routes(routes!(privacy::list, privacy::unmask))
         .routes(routes!(privacy::end))
         .routes(routes!(devices::list))
+        .routes(routes!(grids::list))
         .routes(routes!(devices::quarantine))
         .routes(routes!(enrolment::invite))
         .routes(routes!(enrolment::enrol))

@@ -46,6 +46,7 @@ const screens = [
   { name: 'users', path: '/admin/users', who: 'admin' },
   { name: 'tokens', path: '/admin/tokens', who: 'admin' },
   { name: 'roster', path: '/roster', who: 'lead', act: first('stint') },
+  { name: 'grid', path: '/grid', who: 'manager', act: first('grid-row') },
   { name: 'registry', path: '/registry', who: 'admin' },
   { name: 'system', path: '/admin/system', who: 'admin' },
   { name: 'audit', path: '/admin/audit', who: 'admin' },

@@ -43,7 +43,7 @@ const DOERS: &[&str] = &[
 ];
 
 /// Method, path, who may, and what they then get.
-const ROUTES: [(&str, &str, &[&str], u16); 59] = [
+const ROUTES: [(&str, &str, &[&str], u16); 60] = [
     ("GET", "/api/v1/session", EVERYBODY, 200),
     ("DELETE", "/api/v1/session", EVERYBODY, 204),
     ("GET", "/api/v1/sessions", EVERYBODY, 200),
@@ -163,6 +163,7 @@ const ROUTES: [(&str, &str, &[&str], u16); 59] = [
         404,
     ),
     ("GET", "/api/v1/devices", EVERYBODY, 200),
+    ("GET", "/api/v1/grids", KEEPERS, 200),
     (
         "POST",
         "/api/v1/devices/nobody/invitation",

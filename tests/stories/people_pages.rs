@@ -1,4 +1,4 @@
-//! Who is on duty, in which week: by the API, and in a real browser (headless Chromium).
+//! Who is on duty, and who looks after which micro-grid: by the API, and in a real browser (headless Chromium).
 
 use std::path::Path;
 
@@ -27,10 +27,15 @@ fn by<'a>(list: &'a Value, key: &str, value: &str) -> &'a Value {
     found.unwrap_or_else(|| panic!("no {key} {value} in {list}"))
 }
 
-/// A hub whose fire station has a gap tomorrow.
+/// A hub whose fire station has a gap tomorrow, and one of whose micro-grids has no captain.
 async fn hub(dir: &Path) -> (Hub, jiff::civil::Date) {
     let compound = crate::registry::own_compound(dir);
     let tomorrow = nobody_tomorrow(&compound);
+    let file = compound.join("grids.csv");
+    let grids = std::fs::read_to_string(&file).expect("it ships");
+    let vacant = grids.replace(",captain-q1-a2", ",");
+    assert_ne!(grids, vacant);
+    std::fs::write(&file, vacant).expect("written");
     let data = dir.join("data");
     std::fs::create_dir_all(&data).expect("made");
     let folder = compound.display().to_string();
@@ -109,6 +114,64 @@ async fn a_week_says_who_is_on_when_and_which_hours_have_nobody() {
     let auditor = hub.api("auditor");
     let far = auditor.get_raw("/api/v1/roster/week?of=1999-01-01").await;
     assert_eq!(far.expect("answers").0, 400);
+    assert!(hub.stop().await.success());
+}
+
+#[tokio::test]
+async fn a_micro_grid_shows_who_looks_after_it_and_where_nothing_watches() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let (hub, _) = hub(dir.path()).await;
+    let operator = hub.api("operator");
+    let (mut grids, mut next) = (Vec::new(), String::new());
+    loop {
+        let path = format!("/api/v1/grids?limit=25{next}");
+        let page = operator.get(&path).await.expect("a page");
+        grids.extend(page["items"].as_array().expect("items").clone());
+        let Some(cursor) = page["next"].as_str() else {
+            break;
+        };
+        next = format!("&cursor={cursor}");
+    }
+    let table = operator.get("/api/v1/registry").await.expect("an overview");
+    let rows = &by(&table["tables"], "table", "grids")["rows"];
+    assert_eq!(
+        rows.as_u64(),
+        Some(grids.len() as u64),
+        "page by page, each once"
+    );
+    let grids = json!(grids);
+    let first = by(&grids, "id", "q1-a1");
+    assert_eq!(first["captain"]["login"], "captain");
+    assert_eq!(by(&grids, "id", "q1-a2")["captain"], Value::Null);
+    assert_eq!(
+        (&first["households"], &first["residents"]),
+        (&json!(2), &json!(4))
+    );
+    let sensors = by(&first["devices"], "class", "fire_sensor");
+    assert_eq!(sensors["count"], 2);
+    // its upper floors have detectors, its lower ones have not
+    let bare = &first["without_fire_sensor"]["first"];
+    assert!(
+        bare.as_array()
+            .expect("zones")
+            .iter()
+            .all(|z| z["id"] != "q1-a1-f4-6"),
+        "{bare}"
+    );
+    assert_eq!(by(bare, "id", "q1-a1-f1-3")["kind"], "fire_compartment");
+    let empty = first["without_device"]["first"].as_array().expect("zones");
+    assert!(empty.iter().all(|zone| zone["kind"] != "unit"), "{empty:?}");
+
+    // an open incident counts where it is
+    smoke(&hub, "smoke-q1-0203");
+    operator.incident_of("S1").await;
+    let grids = json!(operator.items("/api/v1/grids").await.expect("grids"));
+    assert_eq!(by(&grids, "id", "q1-a1")["incidents"], json!({"P1": 1}));
+    assert_eq!(by(&grids, "id", "q1-a2")["incidents"], json!({}));
+    for (role, status) in [("auditor", 200), ("responder", 403), ("grid_captain", 403)] {
+        let answer = hub.api(role).get_raw("/api/v1/grids").await;
+        assert_eq!(answer.expect("answers").0, status, "{role}");
+    }
     assert!(hub.stop().await.success());
 }
 

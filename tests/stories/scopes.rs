@@ -96,6 +96,7 @@ const ROUTES: &[(&str, &str, &str, Gets)] = &[
         Thing,
     ),
     ("GET", "/devices", "", Items),
+    ("GET", "/grids", "", Items),
     (
         "POST",
         "/devices/{id}/invitation",
@@ -354,6 +355,7 @@ fn is_in(path: &str, item: &Value, fires: &BTreeSet<String>) -> bool {
         "/quarantine" => item["principal"]
             .as_str()
             .is_some_and(|p| p.contains("-q1-")),
+        "/grids" => item["sites"] == json!(["q1"]),
         _ => item["site"] == "q1",
     };
     let is_theirs = match path {
@@ -455,6 +457,7 @@ async fn every_route_answers_each_role_and_scope_as_the_table_says() {
                     let got = other.1["items"].as_array().expect("items");
                     let is_there = |item: &Value| {
                         item["site"] == "q3"
+                            || item["sites"] == json!(["q3"])
                             || item["principal"]
                                 .as_str()
                                 .is_some_and(|p| p.contains("-q3-"))

@@ -6,6 +6,7 @@ pub(crate) mod devices;
 pub(crate) mod duty_book;
 pub(crate) mod enrolment;
 pub(crate) mod events;
+pub(crate) mod grids;
 pub(crate) mod incidents;
 pub(crate) mod kpi;
 pub(crate) mod live;

@@ -19,6 +19,7 @@ export const router = createRouter({
     { path: "/incidents/:id", component: () => import("./views/IncidentView.vue") },
     { path: "/history", component: () => import("./views/HistoryView.vue") },
     { path: "/roster", component: () => import("./views/RosterView.vue") },
+    { path: "/grid", component: () => import("./views/GridView.vue") },
     { path: "/registry", component: () => import("./views/RegistryView.vue") },
     { path: "/quarantine", component: () => import("./views/QuarantineView.vue") },
     { path: "/account", component: () => import("./views/AccountView.vue") },

@@ -62,7 +62,9 @@ impl Registry {
         for grid in self.grids.values() {
             let of = ("grid", grid.id.as_str());
             must_be(report, of, ("committee", &grid.committee), &self.committees);
-            must_be(report, of, ("captain", &grid.captain), &self.people);
+            if let Some(captain) = &grid.captain {
+                must_be(report, of, ("captain", captain), &self.people);
+            }
         }
         let mut logins = BTreeMap::new();
         for person in self.people.values() {

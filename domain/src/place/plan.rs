@@ -118,6 +118,11 @@ impl ZoneKind {
         }
     }
 
+    /// Whether a fire detector belongs there: floors, where e-bikes are charged, shops. Flats are their households' choice.
+    pub fn wants_fire_sensor(self) -> bool {
+        matches!(self, Self::FireCompartment | Self::BikeShed | Self::Shop)
+    }
+
     /// The word as it stands in files.
     pub fn as_str(self) -> &'static str {
         let word = Self::WORDS.iter().find(|(_, kind)| *kind == self);

@@ -7,6 +7,7 @@ use base64::engine::general_purpose::STANDARD as BASE64;
 use domain::incident::IncidentState;
 use domain::{
     DepartmentId, EventId, IncidentId, Reach, Revision, RuleId, Seq, Severity, SiteId, Timestamp,
+    ZoneId,
 };
 use serde::Serialize;
 use sqlx::{QueryBuilder, Sqlite, SqliteConnection};
@@ -90,6 +91,27 @@ pub struct Counts {
 }
 
 impl State {
+    /// How many open incidents stand in a zone, by severity, of those that lie in a scope.
+    ///
+    /// # Errors
+    /// A database that cannot be read.
+    pub async fn open_by_zone(
+        &self,
+        reach: &Reach,
+    ) -> Result<Vec<(ZoneId, Severity, u32)>, StateError> {
+        let mut query = QueryBuilder::new(
+            "SELECT zone, severity, count(*) FROM incident WHERE state NOT IN ('closed', 'merged', 'cancelled')
+             AND resolved_at IS NULL AND zone IS NOT NULL",
+        );
+        reach::incidents(&mut query, reach);
+        query.push(" GROUP BY zone, severity");
+        let rows: Vec<(String, i64, u32)> =
+            query.build_query_as().fetch_all(&self.shared.read).await?;
+        rows.into_iter()
+            .map(|(zone, number, count)| Ok((word(&zone)?, severity(number)?, count)))
+            .collect()
+    }
+
     /// Incidents, the newest first. `cursor` is the `next` of the page before.
     ///
     /// # Errors

@@ -246,7 +246,7 @@ impl Record for Grid {
         needed("id"),
         needed("name"),
         needed("committee"),
-        needed("captain"),
+        optional("captain"),
     ];
 
     fn key(&self) -> String {
@@ -257,7 +257,7 @@ impl Record for Grid {
         let id = row.parsed("id");
         let name = row.text("name");
         let committee = row.parsed("committee");
-        let captain = row.parsed("captain");
+        let captain = row.parsed_if("captain");
         Some(Self {
             id: id?,
             name: name?,
@@ -271,7 +271,7 @@ impl Record for Grid {
             self.id.to_string(),
             self.name.clone(),
             self.committee.to_string(),
-            self.captain.to_string(),
+            or_empty(self.captain.as_ref()),
         ]
     }
 }
