@@ -118,6 +118,13 @@ pub const ROUTES: &[(&str, &str, Callers, Scoped)] = &[
         ]),
         Scoped::Work,
     ),
+    // while a building is to be emptied, and for those who go in or send somebody
+    (
+        "GET",
+        "/api/v1/incidents/{id}/evacuation",
+        Callers::Roles(&[Operator, Responder, StationLead, PropertyManager]),
+        Scoped::Work,
+    ),
     // a grid captain those of the own micro-grid, see `places_of_history`
     ("GET", "/api/v1/events", EVERYBODY, Scoped::Place),
     // the own ones; all of them for those who look over it
@@ -493,6 +500,11 @@ pub fn refuses_table(user: &User, table: TableKind) -> Option<&'static str> {
         TableKind::People | TableKind::Grids => "the station lead keeps people and micro-grids",
         _ => "property managers and the station lead keep this table",
     })
+}
+
+/// Whether somebody keeps the list of households, and so sees in it who needs help out of a building.
+pub fn keeps_households(user: &User) -> bool {
+    refuses_table(user, TableKind::Households).is_none()
 }
 
 /// Whether somebody may report: everybody but those who only read.

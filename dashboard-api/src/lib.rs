@@ -197,9 +197,9 @@ struct Api {
 
 fn api() -> OpenApiRouter<Api> {
     use routes::{
-        alarms, audit, devices, duty_book, enrolment, events, grids, incidents, kpi, live, load,
-        maintenance, meta, photos, privacy, registry, reports, roster, roster_week, second_factor,
-        session, tokens, users,
+        alarms, audit, devices, duty_book, enrolment, evacuation, events, grids, incidents, kpi,
+        live, load, maintenance, meta, photos, privacy, registry, reports, roster, roster_week,
+        second_factor, session, tokens, users,
     };
     use utoipa_axum::routes;
     OpenApiRouter::with_openapi(document::Document::openapi())
@@ -212,6 +212,7 @@ fn api() -> OpenApiRouter<Api> {
         .routes(routes!(incidents::list))
         .routes(routes!(incidents::one))
         .routes(routes!(incidents::command))
+        .routes(routes!(evacuation::evacuation))
         .routes(routes!(alarms::list))
         .routes(routes!(alarms::shelve))
         .routes(routes!(alarms::unshelve))

@@ -7,6 +7,7 @@
 
 pub mod admin;
 pub mod duty_book;
+pub mod evacuation;
 pub mod grids;
 pub mod kpi;
 pub mod load;

@@ -1,4 +1,5 @@
-// A station lead reads the roster's week, swaps a shift, and looks through the micro-grids. Called by tests/stories/people_pages.rs: `node people.mjs URL LEAD PASSWORD OPERATOR PASSWORD DAY`, DAY with a gap at the fire station.
+// A station lead reads the roster's week, swaps a shift, and looks through the micro-grids; an operator sees who needs help out of a building
+// that burns. Called by tests/stories/people_pages.rs: `node people.mjs URL LEAD PASSWORD OPERATOR PASSWORD DAY`, DAY with a gap at the fire station.
 import { artefacts, byTest, desk, enter, expect, must, settled, small, story } from './kit.mjs'
 import { barriers, clipped, foreign, tooWide } from './inspect.mjs'
 
@@ -88,4 +89,19 @@ await story('people', base, async ({ open, problems }) => {
   await page.click('header.top button[lang="en"]')
   await look('roster-en', 'en')
   await page.context().close()
+
+  // the fire: who needs help out stands in its drawer
+  const board = await open({ theme: 'dark', language: 'zh-CN' })
+  await enter(board, base, { login: operator, password: operatorPassword })
+  await board.click(`${byTest('incident-row')}:has-text("烟感")`)
+  await board.waitForSelector(`${byTest('evacuation')}[data-count="1"]`)
+  const told = await board.textContent(byTest('evacuation'))
+  must(told.includes('A1幢有 1 户') && told.includes('行走需扶'), told)
+  for (const size of [desk, small]) {
+    await board.setViewportSize(size)
+    await settled(board)
+    await board.screenshot({ path: `${artefacts}/people-evacuation-${size.width}.png` })
+    const wrong = [...(await clipped(board)), ...(await foreign(board, 'zh-CN')), ...(await barriers(board))]
+    wrong.forEach((what) => problems.push(`evacuation ${size.width}: ${what}`))
+  }
 })

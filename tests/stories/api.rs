@@ -43,7 +43,7 @@ const DOERS: &[&str] = &[
 ];
 
 /// Method, path, who may, and what they then get.
-const ROUTES: [(&str, &str, &[&str], u16); 60] = [
+const ROUTES: [(&str, &str, &[&str], u16); 61] = [
     ("GET", "/api/v1/session", EVERYBODY, 200),
     ("DELETE", "/api/v1/session", EVERYBODY, 204),
     ("GET", "/api/v1/sessions", EVERYBODY, 200),
@@ -164,6 +164,12 @@ const ROUTES: [(&str, &str, &[&str], u16); 60] = [
     ),
     ("GET", "/api/v1/devices", EVERYBODY, 200),
     ("GET", "/api/v1/grids", KEEPERS, 200),
+    (
+        "GET",
+        "/api/v1/incidents/inc_00000000000000000000000000000000/evacuation",
+        &["operator", "responder", "station_lead", "property_manager"],
+        404,
+    ),
     (
         "POST",
         "/api/v1/devices/nobody/invitation",

@@ -204,12 +204,19 @@ async fn answers_are_as_the_document_says() {
             // a stream; and what is a file, or is asked for with a secret
             "/api/v1/live" | "/api/v1/reports/{id}" | "/api/v1/report/photos/{sha256}" => continue,
             "/api/v1/incidents/{id}" => format!("/api/v1/incidents/{id}"),
+            "/api/v1/incidents/{id}/evacuation" => format!("/api/v1/incidents/{id}/evacuation"),
             "/api/v1/registry/{table}" => "/api/v1/registry/devices".to_owned(),
             "/api/v1/counts" => format!("{path}?from=2026-11-23T00:00:00Z&to=2026-11-24T00:00:00Z"),
             "/api/v1/kpi" => format!("{path}?from=2026-Q4&to=2027-Q1"),
             _ => path.clone(),
         };
-        let answer = api.get(&real).await.expect("answers");
+        // those who look after accounts go into no building
+        let answer = if path.ends_with("/evacuation") {
+            hub.api("operator").get(&real).await
+        } else {
+            api.get(&real).await
+        };
+        let answer = answer.expect("answers");
         document.assert_is(document.answer("get", &path), &answer, &path);
         read += 1;
     }

@@ -1,9 +1,12 @@
-//! Who is on duty, and who looks after which micro-grid: by the API, and in a real browser (headless Chromium).
+//! Who is on duty, who looks after which micro-grid, and who needs help out of a building that burns: by the API, and in a real browser
+//! (headless Chromium).
 
 use std::path::Path;
 
-use blackbox::{Browser, Hub, publish};
+use blackbox::{Api, Browser, Hub, publish};
 use serde_json::{Value, json};
+
+use crate::registry::hub_over;
 
 /// The fire station's people are away for two hours of tomorrow's afternoon, by the community's clock.
 fn nobody_tomorrow(compound: &Path) -> jiff::civil::Date {
@@ -190,6 +193,121 @@ fn smoke(hub: &Hub, id: &str) {
         "mqttv5",
     );
     assert!(sent.status.success());
+}
+
+fn of_login(hub: &Hub, login: &str) -> Api {
+    let mut users = hub.demo.users.iter();
+    let user = users.find(|user| user.login == login).expect("it is made");
+    Api::new(&hub.demo.http, &user.token)
+}
+
+#[tokio::test]
+async fn who_needs_help_out_is_shown_while_it_burns_there_and_on_record() {
+    const NOTE: &str = "独居，行走需扶";
+    let dir = tempfile::tempdir().expect("a directory");
+    let (hub, _) = hub_over(dir.path(), &[]).await;
+    // in the list of households to those who keep it, and on record
+    let households = async |role: &str| {
+        let path = "/api/v1/registry/households";
+        hub.api(role).get(path).await.expect("answers").to_string()
+    };
+    for (role, sees) in [
+        ("operator", false),
+        ("auditor", false),
+        ("property_manager", true),
+    ] {
+        assert_eq!(households(role).await.contains(NOTE), sees, "{role}");
+    }
+    let operator = hub.api("operator");
+    let path = "/api/v1/registry/households?q=%E5%8D%A7%E5%BA%8A";
+    let found = operator.get(path).await.expect("answers");
+    assert_eq!(
+        found["items"],
+        json!([]),
+        "what is hidden cannot be searched for"
+    );
+
+    smoke(&hub, "smoke-q1-0203");
+    let fire = operator.incident_of("S1").await;
+    let id = fire["id"].as_str().expect("an id").to_owned();
+    let path = format!("/api/v1/incidents/{id}/evacuation");
+    for _ in 0..2 {
+        let told = operator.get(&path).await.expect("answers");
+        assert_eq!(told["ground"], "fire", "{told}");
+        assert_eq!(told["building_name"], "A1幢");
+        let homes = told["households"].as_array().expect("households");
+        assert_eq!(
+            homes.len(),
+            1,
+            "of this building, and who needs help: {told}"
+        );
+        assert_eq!(
+            (&homes[0]["zone"], &homes[0]["note"], &homes[0]["contact"]),
+            (
+                &json!("q1-a1-301"),
+                &json!(NOTE),
+                &json!("community-book-001")
+            )
+        );
+    }
+    // those who go in are not those who call
+    let told = of_login(&hub, "fire").get(&path).await.expect("answers");
+    assert_eq!(told["households"][0]["note"], NOTE);
+    assert_eq!(told["households"][0]["contact"], Value::Null);
+    for role in ["grid_captain", "auditor", "administrator"] {
+        let answer = hub.api(role).get_raw(&path).await.expect("answers");
+        assert_eq!(answer.0, 403, "{role}");
+    }
+
+    // nothing burns: nothing is shown
+    let detector = hub.demo.device("fire_sensor").clone();
+    let topic = detector.event_topic("fire.smoke");
+    assert!(
+        publish(&hub.demo, &detector, &topic, b"not json", 1, "mqttv5")
+            .status
+            .success()
+    );
+    let odd = hub.api("administrator").incident_of("HUB1").await;
+    let other = format!(
+        "/api/v1/incidents/{}/evacuation",
+        odd["id"].as_str().expect("an id")
+    );
+    let told = operator.get(&other).await.expect("answers");
+    assert_eq!(
+        (&told["ground"], &told["households"]),
+        (&Value::Null, &json!([]))
+    );
+    let lead = hub.api("station_lead");
+    lead.advance(&id, "cancel", json!({"cause": "drill", "note": "演练"}))
+        .await;
+    let told = operator.get(&path).await.expect("answers");
+    assert_eq!(
+        (&told["ground"], &told["households"]),
+        (&Value::Null, &json!([]))
+    );
+
+    let rows = hub
+        .api("auditor")
+        .items("/api/v1/audit")
+        .await
+        .expect("the trail");
+    let shown = |act: &str, actor: &str| {
+        let is_it = |row: &&Value| row["act"] == act && row["actor"] == actor;
+        rows.iter().filter(is_it).count()
+    };
+    let manager = &hub.demo.user("property_manager").login;
+    assert_eq!(shown("show_households", manager), 1, "{rows:?}");
+    assert_eq!(
+        shown("show_households", &hub.demo.user("operator").login),
+        0
+    );
+    assert_eq!(
+        shown("show", &hub.demo.user("operator").login),
+        1,
+        "once for the incident"
+    );
+    assert_eq!(shown("show", "fire"), 1);
+    assert!(hub.stop().await.success());
 }
 
 #[tokio::test]

@@ -57,6 +57,12 @@ const ROUTES: &[(&str, &str, &str, Gets)] = &[
         "/incidents/{incident}/note",
         Thing,
     ),
+    (
+        "GET",
+        "/incidents/{id}/evacuation",
+        "/incidents/{incident}/evacuation",
+        Thing,
+    ),
     ("GET", "/events", "", Items),
     ("GET", "/unmaskings", "", Same),
     // without a body that names an incident; with one see below

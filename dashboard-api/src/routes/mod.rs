@@ -5,6 +5,7 @@ pub(crate) mod audit;
 pub(crate) mod devices;
 pub(crate) mod duty_book;
 pub(crate) mod enrolment;
+pub(crate) mod evacuation;
 pub(crate) mod events;
 pub(crate) mod grids;
 pub(crate) mod incidents;

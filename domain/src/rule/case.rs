@@ -243,6 +243,7 @@ impl Stage {
                     consent_contact: false,
                     language: "zh".to_owned(),
                     contact: None,
+                    evacuation: None,
                 };
                 registry.households.insert(id, household);
             }

@@ -127,8 +127,8 @@ fn summary(kind: TableKind, import: &Import) -> String {
     );
     let changed = import.changed.iter().map(|changed| {
         let columns = changed.columns.iter().map(|(column, old, new)| {
-            if *column == "contact" {
-                // telephone numbers do not go to the terminal
+            if matches!(*column, "contact" | "evacuation") {
+                // telephone numbers and what is about health do not go to the terminal
                 return format!("{column} is another");
             }
             format!("{column} `{old}` → `{new}`")

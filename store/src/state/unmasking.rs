@@ -354,6 +354,22 @@ impl State {
             .await
     }
 
+    /// Writes down that somebody is shown evacuation notes in the list of households.
+    ///
+    /// # Errors
+    /// It could not be written: then they must not be shown.
+    pub async fn note_shown_households(
+        &self,
+        login: &UserId,
+        notes: usize,
+        now: Timestamp,
+    ) -> Result<(), StateError> {
+        let object = "registry:households".to_owned();
+        let to = format!("{notes} evacuation notes");
+        self.note(line(now, login, "show_households", object, to))
+            .await
+    }
+
     /// Writes down that somebody searches history for a plate, a card or a person.
     ///
     /// # Errors
@@ -390,6 +406,8 @@ pub enum Ground {
     Leave(UnmaskingId),
     /// The department whose duty it is takes part.
     Duty,
+    /// The building is to be emptied, and the list of households says who needs help.
+    Evacuation,
 }
 
 impl Ground {
@@ -397,6 +415,7 @@ impl Ground {
         match self {
             Self::Leave(id) => id.to_string(),
             Self::Duty => "duty".to_owned(),
+            Self::Evacuation => "evacuation".to_owned(),
         }
     }
 }

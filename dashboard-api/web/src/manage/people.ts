@@ -8,6 +8,7 @@ export type WeekPost = Schemas["WeekPost"];
 export type Stint = Schemas["Stint"];
 export type Grid = Schemas["Grid"];
 export type GridPlace = Schemas["GridPlace"];
+export type Evacuation = Schemas["Evacuation"];
 export type NewSwap = Schemas["NewSwap"];
 
 export const people = {
@@ -23,4 +24,5 @@ export const people = {
     }
     return items;
   },
+  evacuation: (id: string): Promise<Evacuation> => answered(client.GET("/api/v1/incidents/{id}/evacuation", { params: { path: { id } } })),
 };

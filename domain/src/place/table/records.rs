@@ -3,7 +3,8 @@
 use super::{Column, Record, Row};
 use crate::DeviceClass;
 use crate::place::{
-    Contact, Device, Grid, Household, Person, Rental, WatchEntry, Zone, ZoneKind, normal_plate,
+    Contact, Device, EvacuationNote, Grid, Household, Person, Rental, WatchEntry, Zone, ZoneKind,
+    normal_plate,
 };
 
 const fn needed(name: &'static str) -> Column {
@@ -159,6 +160,7 @@ impl Record for Household {
         needed("consent_contact"),
         needed("language"),
         optional("contact"),
+        optional("evacuation"),
     ];
 
     fn key(&self) -> String {
@@ -174,6 +176,7 @@ impl Record for Household {
         let consent_contact = row.truth("consent_contact");
         let language = row.text("language");
         let contact = row.parsed_if("contact");
+        let evacuation = row.parsed_if("evacuation");
         Some(Self {
             id: id?,
             zone: zone?,
@@ -183,6 +186,7 @@ impl Record for Household {
             consent_contact: consent_contact?,
             language: language?,
             contact: contact?,
+            evacuation: evacuation?,
         })
     }
 
@@ -196,6 +200,7 @@ impl Record for Household {
             self.consent_contact.to_string(),
             self.language.clone(),
             or_empty(self.contact.as_ref().map(Contact::reveal)),
+            or_empty(self.evacuation.as_ref().map(EvacuationNote::reveal)),
         ]
     }
 }
