@@ -496,6 +496,8 @@ export const en: Record<keyof typeof zh, string> = {
   "column.owner": "Owner",
   "column.expires_on": "Last day",
   "column.evacuation": "Evacuation note",
+  "tables.stale": "Somebody has just changed the registry: it was read anew and compared anew. Look at the differences before you import.",
+  "tables.staleRow": "Somebody has just changed the registry: it was read anew. Look at the line before you save.",
   "roster.title": "Roster",
   "roster.back": "Week before",
   "roster.now": "This week",

@@ -494,6 +494,8 @@ export const zh = {
   "column.owner": "责任人",
   "column.expires_on": "截止日期",
   "column.evacuation": "疏散须知",
+  "tables.stale": "他人刚刚改过登记表：已重新读取并重新核对，请看清差异后再导入。",
+  "tables.staleRow": "他人刚刚改过登记表：已重新读取。请核对后再保存。",
   "roster.title": "值班表",
   "roster.back": "上一周",
   "roster.now": "本周",
