@@ -311,6 +311,27 @@ async fn who_needs_help_out_is_shown_while_it_burns_there_and_on_record() {
 }
 
 #[tokio::test]
+async fn the_demo_brings_files_of_its_own_and_never_takes_a_change_back() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let hub = Hub::start(dir.path()).await;
+    let overview = hub.api("property_manager").get("/api/v1/registry").await;
+    assert_eq!(overview.expect("answers")["is_built_in"], false);
+    let change = json!({"table": "households", "put": [{"id": "hh-q1-a1-502", "residents": "2"}]});
+    let manager = hub.api("property_manager");
+    let done = manager
+        .post("/api/v1/registry/import", "once", &change)
+        .await;
+    assert_eq!(done.expect("answers").0, 200);
+    hub.kill9();
+    let file = dir.path().join("compound/households.csv");
+    let text = std::fs::read_to_string(&file).expect("it is there");
+    assert!(text.contains("hh-q1-a1-502,q1-a1-502,2,"), "{text}");
+    let again = Hub::start(dir.path()).await;
+    assert_eq!(std::fs::read_to_string(&file).expect("it is there"), text);
+    assert!(again.stop().await.success());
+}
+
+#[tokio::test]
 async fn people_are_found_in_the_browser() {
     let dir = tempfile::tempdir().expect("a directory");
     let (hub, tomorrow) = hub(dir.path()).await;
