@@ -79,8 +79,8 @@ pub trait Ops: Send + Sync {
     fn metrics(&self) -> String;
     /// Whether there is room on the disk for what is not an alarm.
     fn has_room(&self) -> bool;
-    /// Counters of the pipeline, as JSON.
-    fn status(&self) -> serde_json::Value;
+    /// How it is doing. It may read a record of the journal: not for a thread that serves others.
+    fn status(&self) -> schema::status::Hub;
 }
 
 /// What an enrolled device gets: a password, or a certificate.

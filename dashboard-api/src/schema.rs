@@ -15,6 +15,7 @@ pub mod privacy;
 pub mod registry;
 pub mod report;
 pub mod roster;
+pub mod status;
 pub mod users;
 pub mod words;
 

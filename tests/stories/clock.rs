@@ -194,6 +194,12 @@ async fn a_clock_that_is_set_moves_no_deadline_and_is_told_of() {
         .and_then(|ms| ms.parse().ok())
         .expect("milliseconds");
     assert!((step - 3_600_000).abs() < 5_000, "{clock}");
+    let status = api.get("/api/v1/status").await.expect("a status");
+    let told = &status["clock"];
+    assert_eq!(told["is_off"], true, "{told}");
+    assert_eq!(told["last_step"]["step_ms"], step, "{told}");
+    assert!(told["off_ms"].as_i64() > Some(3_000_000), "{told}");
+    assert_eq!(status["hub_alarms"], json!(["HUB7"]));
 
     let rungs = |at_least: usize| {
         let (api, path) = (&api, &path);

@@ -191,6 +191,49 @@ async fn answers_are_as_the_document_says() {
         "handover",
     );
 
+    // what it tells of itself: everything has a bound, nothing is behind, and there is one channel
+    eventually(
+        "both readers have caught up and the disk was looked at",
+        Duration::from_secs(10),
+        || async {
+            let status = api.get("/api/v1/status").await.ok()?;
+            let cursors = status["cursors"].as_array()?;
+            let is_there = status["storage"].is_object() && cursors.iter().all(|c| c["lag"] == 0);
+            is_there.then_some(())
+        },
+    )
+    .await;
+    let status = api.get("/api/v1/status").await.expect("a status");
+    for (list, names) in [
+        (
+            &status["queues"],
+            ["alarm_lane", "telemetry_lane", "exchange"],
+        ),
+        (&status["places"], ["streams", "histories", "uploads"]),
+        (&status["cursors"], ["detect", "project", "exchange"]),
+    ] {
+        let is: Vec<_> = list.as_array().expect("a list").iter().collect();
+        let told: Vec<_> = is.iter().map(|q| q["name"].clone()).collect();
+        assert_eq!(told, names, "{status}");
+        for queue in is.iter().filter(|q| !q["bound"].is_null()) {
+            assert!(queue["used"].as_u64() <= queue["bound"].as_u64(), "{queue}");
+            assert!(queue["bound"].as_u64() > Some(0), "{queue}");
+        }
+    }
+    let storage = &status["storage"];
+    let parts = ["journal", "state", "history", "photos", "other"];
+    let bytes = |name: &str| storage[format!("{name}_bytes")].as_u64().expect("bytes");
+    assert_eq!(parts.map(bytes).iter().sum::<u64>(), bytes("used"));
+    assert!(bytes("journal") > 0 && bytes("state") > 0 && bytes("history") > 0);
+    assert_eq!(storage["history_days"], 1, "{storage}");
+    assert_eq!(status["journal"]["oldest_seq"], 1, "{status}");
+    assert!(status["journal"]["oldest_at"].is_string(), "{status}");
+    assert_eq!(status["channels"], json!([{"name": "live"}]));
+    assert_eq!(status["certificates"], json!([]));
+    assert_eq!(status["quarantine"], 1, "{status}");
+    assert_eq!(status["clock"]["is_off"], false, "{status}");
+    assert!(status["rules"]["count"].as_u64() > Some(20), "{status}");
+
     let paths: Vec<String> = document.0["paths"]
         .as_object()
         .expect("paths")
