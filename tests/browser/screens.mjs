@@ -43,6 +43,10 @@ const screens = [
   { name: 'account', path: '/account', who: 'lead' },
   { name: 'duty', path: '/duty', who: 'lead' },
   { name: 'reports', path: '/reports', who: 'lead' },
+  { name: 'reports-alarms', path: '/reports', who: 'lead', act: async (page) => {
+    await page.click(byTest('tab-alarms'))
+    await page.waitForSelector(byTest('alarm-load'))
+  } },
   { name: 'users', path: '/admin/users', who: 'admin' },
   { name: 'tokens', path: '/admin/tokens', who: 'admin' },
   { name: 'roster', path: '/roster', who: 'lead', act: first('stint') },

@@ -72,7 +72,7 @@ pub use error::StateError;
 pub use feed::{FEED_ROWS_MAX, FeedRow};
 pub use flood::{LoadReport, METRICS_SPAN_MAX, Rate, STORMS_MAX, StormAcknowledged, StormItem};
 pub use handover::{HandoverError, HandoverItem};
-pub use kpi::{Coverage, KpiQuery, KpiReport, KpiSettings, Standing};
+pub use kpi::{Coverage, KpiQuery, KpiReport, KpiSettings, Listed, Standing};
 pub use maintenance::{MaintenanceError, NewWindow};
 pub use notified::{NOTIFIED_MAX, NotifiedItem, ToldItem};
 pub use outbox::{ATTEMPTS_MAX, BOARD, Delivery, NotificationItem, PEOPLE_MAX, PersonItem};
