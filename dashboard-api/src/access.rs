@@ -125,6 +125,26 @@ pub const ROUTES: &[(&str, &str, Callers, Scoped)] = &[
         Callers::Roles(&[Operator, Responder, StationLead, PropertyManager]),
         Scoped::Work,
     ),
+    // for those who handle the incident: who that is, and who is shown them, is decided by incident
+    (
+        "PUT",
+        "/api/v1/incidents/{id}/photos/{sha256}",
+        Callers::Roles(&[
+            Operator,
+            Responder,
+            StationLead,
+            PropertyManager,
+            GridCaptain,
+            Administrator,
+        ]),
+        Scoped::Work,
+    ),
+    (
+        "GET",
+        "/api/v1/incidents/{id}/photos/{sha256}",
+        EVERYBODY,
+        Scoped::Work,
+    ),
     // a grid captain those of the own micro-grid, see `places_of_history`
     ("GET", "/api/v1/events", EVERYBODY, Scoped::Place),
     // the own ones; all of them for those who look over it

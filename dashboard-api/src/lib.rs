@@ -66,7 +66,10 @@ const REPORT_EVERY: Duration = Duration::from_secs(30);
 /// The same for photos; a report has up to four.
 const PHOTOS_AT_ONCE: u32 = 40;
 const PHOTO_EVERY: Duration = Duration::from_secs(15);
-/// Photos that come in at one time.
+/// Photos of one user that show how incidents were: so many at once, and one more so often.
+const EVIDENCE_AT_ONCE: u32 = 40;
+const EVIDENCE_EVERY: Duration = Duration::from_secs(15);
+/// Photos that come in at one time, of people's reports and of responders each.
 const UPLOADS_MAX: usize = 16;
 /// How long open requests may take when the hub stops.
 const DRAIN: Duration = Duration::from_secs(3);
@@ -133,7 +136,7 @@ pub struct Deps {
     pub state: State,
     /// History.
     pub events: Arc<dyn EventStore>,
-    /// Photos of reports.
+    /// Photos of reports and incidents.
     pub photos: Photos,
     /// Changes the registry.
     pub keeper: Arc<dyn keeper::Keeper>,
@@ -180,8 +183,12 @@ struct Api {
     reports: Arc<throttle::ByAddress>,
     /// Photos of those who are not logged in.
     photos: Arc<throttle::ByAddress>,
-    /// Photos that come in at one time.
+    /// Photos of reports that come in at one time.
     uploads: Arc<Semaphore>,
+    /// Photos of those who handle incidents, by log-in name.
+    evidence: Arc<throttle::Allowance<UserId>>,
+    /// The same that come in at one time: whoever sends slowly without a log-in does not keep them away.
+    evidence_uploads: Arc<Semaphore>,
     streams: Arc<Semaphore>,
     /// By log-in name.
     reads: Arc<throttle::Allowance<UserId>>,
@@ -197,7 +204,7 @@ struct Api {
 
 fn api() -> OpenApiRouter<Api> {
     use routes::{
-        alarms, audit, devices, duty_book, enrolment, evacuation, events, grids, incidents, kpi,
+        alarms, audit, devices, duty_book, enrolment, evacuation, events, evidence, grids, incidents, kpi,
         live, load, maintenance, meta, photos, privacy, registry, reports, roster, roster_week,
         second_factor, session, tokens, users,
     };
@@ -213,6 +220,7 @@ fn api() -> OpenApiRouter<Api> {
         .routes(routes!(incidents::one))
         .routes(routes!(incidents::command))
         .routes(routes!(evacuation::evacuation))
+        .routes(routes!(evidence::put, evidence::get))
         .routes(routes!(alarms::list))
         .routes(routes!(alarms::shelve))
         .routes(routes!(alarms::unshelve))
@@ -278,6 +286,8 @@ pub fn router(deps: Deps, stop: CancellationToken) -> Router {
         reports: Arc::new(throttle::ByAddress::new(REPORTS_AT_ONCE, REPORT_EVERY)),
         photos: Arc::new(throttle::ByAddress::new(PHOTOS_AT_ONCE, PHOTO_EVERY)),
         uploads: Arc::new(Semaphore::new(UPLOADS_MAX)),
+        evidence: Arc::new(throttle::Allowance::new(EVIDENCE_AT_ONCE, EVIDENCE_EVERY)),
+        evidence_uploads: Arc::new(Semaphore::new(UPLOADS_MAX)),
         reads: Arc::new(throttle::Allowance::new(READS_AT_ONCE, READ_EVERY)),
         writes: Arc::new(throttle::Allowance::new(WRITES_AT_ONCE, WRITE_EVERY)),
         histories: Arc::new(Semaphore::new(HISTORIES_MAX)),

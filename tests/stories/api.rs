@@ -43,7 +43,7 @@ const DOERS: &[&str] = &[
 ];
 
 /// Method, path, who may, and what they then get.
-const ROUTES: [(&str, &str, &[&str], u16); 61] = [
+const ROUTES: [(&str, &str, &[&str], u16); 63] = [
     ("GET", "/api/v1/session", EVERYBODY, 200),
     ("DELETE", "/api/v1/session", EVERYBODY, 204),
     ("GET", "/api/v1/sessions", EVERYBODY, 200),
@@ -88,6 +88,18 @@ const ROUTES: [(&str, &str, &[&str], u16); 61] = [
         "POST",
         "/api/v1/incidents/inc_00000000000000000000000000000000/claim",
         DOERS,
+        404,
+    ),
+    (
+        "PUT",
+        "/api/v1/incidents/inc_00000000000000000000000000000000/photos/none",
+        DOERS,
+        404,
+    ),
+    (
+        "GET",
+        "/api/v1/incidents/inc_00000000000000000000000000000000/photos/none",
+        EVERYBODY,
         404,
     ),
     ("GET", "/api/v1/events", EVERYBODY, 200),

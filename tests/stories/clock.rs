@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 const LIBRARY: &str = "faketime/libfaketime.so.1";
 const PATIENCE: Duration = Duration::from_secs(90);
 
-fn library() -> String {
+pub(crate) fn library() -> String {
     let dirs = [
         "/usr/lib",
         "/usr/lib/x86_64-linux-gnu",
@@ -34,7 +34,7 @@ fn seconds(line: &Value) -> f64 {
 }
 
 /// The settings that show a hub the time that a file says.
-fn shown(library: &str, file: &str) -> [(&'static str, String); 4] {
+pub(crate) fn shown(library: &str, file: &str) -> [(&'static str, String); 4] {
     [
         ("LD_PRELOAD", library.to_owned()),
         ("FAKETIME_TIMESTAMP_FILE", file.to_owned()),

@@ -16,6 +16,7 @@ mod disk_full;
 mod document;
 mod duty_book;
 mod enrolment;
+mod evidence;
 mod figure_pages;
 mod flood;
 mod hostile_text;

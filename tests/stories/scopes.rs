@@ -63,6 +63,17 @@ const ROUTES: &[(&str, &str, &str, Gets)] = &[
         "/incidents/{incident}/evacuation",
         Thing,
     ),
+        "PUT",
+        "/incidents/{id}/photos/{sha256}",
+        "/incidents/{incident}/photos/none",
+        Thing,
+    ),
+    (
+        "GET",
+        "/incidents/{id}/photos/{sha256}",
+        "/incidents/{incident}/photos/none",
+        Same,
+    ),
     ("GET", "/events", "", Items),
     ("GET", "/unmaskings", "", Same),
     // without a body that names an incident; with one see below

@@ -127,11 +127,13 @@ async fn whole(api: &Api, caller: &Caller, view: &IncidentView) -> Result<Json<V
     let sight = sight.show(api, &view.item, parts).await?;
     let sight = serde_json::to_value(sight).map_err(broken)?;
     let reports = super::reports::of_incident(api, caller, view).await?;
+    let photos = super::evidence::shown(api, caller, view, &mut body).await?;
     let may = may(api, caller, view).await?;
     if let Some(members) = body.as_object_mut() {
         members.remove("event_ids");
         members.insert("events".to_owned(), events);
         members.insert("reports".to_owned(), reports);
+        members.insert("photos".to_owned(), photos);
         members.insert("may".to_owned(), may);
         members.insert("sight".to_owned(), sight);
     }
@@ -161,7 +163,7 @@ fn actor(caller: &Caller) -> Actor {
     }
 }
 
-fn asked<'a>(
+pub(super) fn asked<'a>(
     verb: Verb,
     department: Option<&'a DepartmentId>,
     view: &'a IncidentView,
@@ -194,7 +196,7 @@ pub(crate) struct Request {
     department: Option<String>,
     /// For verbs of tasks: the token of the claim.
     fence: Option<i64>,
-    /// What shows it.
+    /// What shows it. The `reference` of a photo is the SHA-256 of one that was sent before; at most 8 photos.
     #[serde(default)]
     evidence: Vec<schema::Evidence>,
     /// For `merge`: the id of the incident that goes on.
@@ -213,7 +215,8 @@ pub(crate) struct Request {
 #[utoipa::path(post, path = "/api/v1/incidents/{id}/{verb}", operation_id = "command_incident", tag = "incidents", request_body = Request,
     params(("id" = String, Path), ("verb" = words::Verb, Path), ("Idempotency-Key" = String, Header)),
     responses((status = 200, body = schema::Incident), (status = 400, body = schema::Problem),
-        (status = 403, body = schema::Problem), (status = 404, body = schema::Problem), (status = 409, body = schema::Problem)))]
+        (status = 403, body = schema::Problem), (status = 404, body = schema::Problem), (status = 409, body = schema::Problem),
+        (status = 422, body = schema::Problem)))]
 pub(crate) async fn command(
     State(api): State<Api>,
     Extension(caller): Extension<Caller>,
@@ -257,6 +260,7 @@ pub(crate) async fn command(
     if let Some(why) = access::refuses(&caller.user, whose, &api.deps.registry()) {
         return Err(Problem::forbidden(why));
     }
+    let photos = super::evidence::pin(&api, &evidence).await?;
     let command = Command {
         verb,
         actor: actor(&caller),
@@ -275,7 +279,7 @@ pub(crate) async fn command(
     let done = api
         .deps
         .state
-        .command(id, request.expected_version, key, command)
+        .command_with_photos(id, request.expected_version, key, command, photos)
         .await;
     match done {
         Ok(view) => whole(&api, &caller, &view).await,

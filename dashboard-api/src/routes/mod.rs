@@ -8,6 +8,7 @@ pub(crate) mod enrolment;
 pub(crate) mod evacuation;
 pub(crate) mod events;
 pub(crate) mod grids;
+pub(crate) mod evidence;
 pub(crate) mod incidents;
 pub(crate) mod kpi;
 pub(crate) mod live;

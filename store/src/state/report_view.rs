@@ -294,15 +294,6 @@ impl State {
         rows.into_iter().map(read).collect()
     }
 
-    /// Names of all photos that reports name.
-    ///
-    /// # Errors
-    /// A database that cannot be read.
-    pub async fn photo_names(&self) -> Result<Vec<String>, StateError> {
-        let names = sqlx::query_scalar("SELECT DISTINCT name FROM report_photo");
-        Ok(names.fetch_all(&self.shared.read).await?)
-    }
-
     /// Whoever reported says whether it is settled; see [`Incident::answer`]. Whether they are who they say is decided before. The same key
     /// brings the same answer, and nothing happens twice.
     ///

@@ -64,6 +64,8 @@ pub(super) const MOVED: &[(&str, &[&str])] = &[
     ("device", &["last_seen", "epoch"]),
     ("seen", &["at"]),
     ("answered", &["at"]),
+    // photos are kept so long after it
+    ("evidence_photo", &["sent_at"]),
     ("enrolment", &["expires_at"]),
     ("credential", &["previous_until"]),
     // leave to see in full, and tokens, end as long after the mend as they would have

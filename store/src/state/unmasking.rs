@@ -408,6 +408,8 @@ pub enum Ground {
     Duty,
     /// The building is to be emptied, and the list of households says who needs help.
     Evacuation,
+    /// They handle it, and are shown its photos.
+    Photos,
 }
 
 impl Ground {
@@ -416,6 +418,7 @@ impl Ground {
             Self::Leave(id) => id.to_string(),
             Self::Duty => "duty".to_owned(),
             Self::Evacuation => "evacuation".to_owned(),
+            Self::Photos => "photos".to_owned(),
         }
     }
 }

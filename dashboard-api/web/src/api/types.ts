@@ -15,6 +15,7 @@ export type TaskState = Schemas["TaskState"];
 export type TimelineEntry = Schemas["TimelineEntry"];
 export type Alarm = Schemas["Alarm"];
 export type Evidence = Schemas["Evidence"];
+export type IncidentPhoto = Schemas["IncidentPhoto"];
 export type May = Schemas["May"];
 export type Sight = Schemas["Sight"];
 export type Purpose = Schemas["Purpose"];

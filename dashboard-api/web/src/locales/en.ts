@@ -507,7 +507,6 @@ export const en: Record<keyof typeof zh, string> = {
   "drawer.fellShort": "rung {level} instead",
   "drawer.step": "step {step}",
   "drawer.sopDone": "{done} of {all}",
-  "drawer.evidence": "Evidence",
   "drawer.parent": "Merged into another incident",
   "drawer.openParent": "Open it",
   "drawer.round": "round {round}",

@@ -505,7 +505,6 @@ export const zh = {
   "drawer.fellShort": "由第{level}级代收",
   "drawer.step": "第{step}步",
   "drawer.sopDone": "{done}/{all}",
-  "drawer.evidence": "依据",
   "drawer.parent": "已并入其他事件",
   "drawer.openParent": "打开主事件",
   "drawer.round": "第{round}轮",
