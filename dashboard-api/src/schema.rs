@@ -621,7 +621,10 @@ pub struct Zone {
     pub id: String,
     pub site: String,
     pub building: Option<String>,
+    /// Its floor, or the lowest of several.
     pub floor: Option<i16>,
+    /// The highest, when it goes over several.
+    pub floor_to: Option<i16>,
     pub kind: String,
     pub name: String,
     pub grid: String,

@@ -31,6 +31,7 @@ export type Rule = Schemas["Rule"];
 export type Threshold = Schemas["Threshold"];
 export type Site = Schemas["Site"];
 export type Building = Schemas["Building"];
+export type Zone = Schemas["Zone"];
 export type Command = Schemas["Request"];
 export type Storm = Schemas["Storm"];
 export type Rate = Schemas["Rate"];

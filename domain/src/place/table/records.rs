@@ -108,6 +108,7 @@ impl Record for Zone {
         needed("site"),
         optional("building"),
         optional("floor"),
+        optional("floor_to"),
         needed("kind"),
         needed("name"),
         needed("grid"),
@@ -122,6 +123,7 @@ impl Record for Zone {
         let site = row.parsed("site");
         let building = row.parsed_if("building");
         let floor = row.number_if("floor", "a whole number, such as 3 or -1");
+        let floor_to = row.number_if("floor_to", "a whole number, such as 6");
         let kind = row.word("kind", ZoneKind::WORDS);
         let name = row.text("name");
         let grid = row.parsed("grid");
@@ -130,6 +132,7 @@ impl Record for Zone {
             site: site?,
             building: building?,
             floor: floor?,
+            floor_to: floor_to?,
             kind: kind?,
             name: name?,
             grid: grid?,
@@ -142,6 +145,7 @@ impl Record for Zone {
             self.site.to_string(),
             or_empty(self.building.as_ref()),
             or_empty(self.floor),
+            or_empty(self.floor_to),
             self.kind.as_str().to_owned(),
             self.name.clone(),
             self.grid.to_string(),

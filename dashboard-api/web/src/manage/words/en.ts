@@ -474,6 +474,7 @@ export const en: Record<keyof typeof zh, string> = {
   "column.y_m": "North, m",
   "column.building": "Building",
   "column.floor": "Floor",
+  "column.floor_to": "To floor",
   "column.kind": "Kind",
   "column.grid": "Micro-grid",
   "column.residents": "Residents",

@@ -472,6 +472,7 @@ export const zh = {
   "column.y_m": "北向（米）",
   "column.building": "楼栋",
   "column.floor": "楼层",
+  "column.floor_to": "至楼层",
   "column.kind": "种类",
   "column.grid": "微网格",
   "column.residents": "人数",
