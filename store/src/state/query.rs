@@ -37,6 +37,13 @@ pub struct Page<T> {
     pub revision: Revision,
 }
 
+/// Takes off the row that was asked for beyond the page, and says where the next page begins: `at` gives a row's cursor.
+pub(super) fn cut<R>(rows: &mut Vec<R>, limit: u32, at: impl Fn(&R) -> String) -> Option<String> {
+    let has_more = rows.len() > limit as usize;
+    rows.truncate(limit as usize);
+    rows.last().filter(|_| has_more).map(at)
+}
+
 /// Which incidents by how far they are.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Stage {
@@ -130,12 +137,7 @@ impl State {
             .build_query_as()
             .fetch_all(&mut *snapshot)
             .await?;
-        let has_more = rows.len() > limit as usize;
-        rows.truncate(limit as usize);
-        let next = rows
-            .last()
-            .filter(|_| has_more)
-            .map(|row| row.number.to_string());
+        let next = cut(&mut rows, limit, |row| row.number.to_string());
         let registry = &self.shared.registry();
         let items = incidents::assemble(&mut snapshot, rows)
             .await?
@@ -219,12 +221,10 @@ impl State {
         query
             .push(" ORDER BY seq DESC LIMIT ")
             .push_bind(i64::from(limit) + 1);
-        let rows: Vec<Columns> = query.build_query_as().fetch_all(&mut *snapshot).await?;
-        let has_more = rows.len() > limit as usize;
+        let mut rows: Vec<Columns> = query.build_query_as().fetch_all(&mut *snapshot).await?;
+        let next = cut(&mut rows, limit, |row| row.0.to_string());
         let mut items = Vec::with_capacity(rows.len());
-        for (seq, received_at, topic, principal, reason, detail, raw) in
-            rows.into_iter().take(limit as usize)
-        {
+        for (seq, received_at, topic, principal, reason, detail, raw) in rows {
             let row = QuarantineRow {
                 seq: Seq(seq.cast_unsigned()),
                 received_at: time(received_at)?,
@@ -236,10 +236,6 @@ impl State {
             };
             items.push(quarantine_item(&row));
         }
-        let next = items
-            .last()
-            .filter(|_| has_more)
-            .map(|item: &QuarantineItem| item.id.clone());
         Ok(Page {
             items,
             next,

@@ -10,7 +10,7 @@ use super::command::{NOTE_CHARS_MAX, answered, bad_key, finish, remember};
 use super::commit::News;
 use super::error::StateError;
 use super::incidents::{self, opt_word, time, word};
-use super::query::{PAGE_MAX, Page, parse_cursor, timeline};
+use super::query::{PAGE_MAX, Page, cut, parse_cursor, timeline};
 use super::view::{Moment, TimelineItem};
 use super::{CommandError, ReportContact, State, feed};
 
@@ -218,10 +218,7 @@ impl State {
         .bind(i64::from(limit) + 1)
         .fetch_all(&mut *snapshot)
         .await?;
-        let has_more = rows.len() > limit as usize;
-        rows.truncate(limit as usize);
-        let last = rows.last().filter(|_| has_more);
-        let next = last.map(|row| row.ordinal.to_string());
+        let next = cut(&mut rows, limit, |row| row.ordinal.to_string());
         let mut items = Vec::with_capacity(rows.len());
         for row in rows {
             items.push(Box::pin(whole(&mut snapshot, row, now)).await?.item);

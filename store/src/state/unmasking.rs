@@ -14,6 +14,7 @@ use super::audit::{self, Entry};
 use super::error::StateError;
 use super::finding::made;
 use super::incidents::{opt_time, time, word};
+use super::query::cut;
 use super::token::random;
 use super::view::Moment;
 
@@ -253,23 +254,15 @@ impl State {
         };
         let limit = limit.clamp(1, PAGE_MAX);
         // ids are made in the order of time
-        let rows: Vec<Row> = sqlx::query_as(select!(
+        let mut rows: Vec<Row> = sqlx::query_as(select!(
             "$1 IS NULL OR u.id < $1 ORDER BY u.id DESC LIMIT $2"
         ))
         .bind(before.map(|id| id.to_string()))
         .bind(i64::from(limit) + 1)
         .fetch_all(&self.shared.read)
         .await?;
-        let mut items = rows
-            .into_iter()
-            .map(Row::item)
-            .collect::<Result<Vec<_>, _>>()?;
-        let has_more = items.len() > limit as usize;
-        items.truncate(limit as usize);
-        let next = items
-            .last()
-            .filter(|_| has_more)
-            .map(|item| item.id.to_string());
+        let next = cut(&mut rows, limit, |row| row.id.clone());
+        let items = rows.into_iter().map(Row::item).collect::<Result<_, _>>()?;
         Ok((items, next))
     }
 
