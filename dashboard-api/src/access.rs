@@ -119,6 +119,33 @@ pub const ROUTES: &[(&str, &str, Callers, Scoped)] = &[
         ]),
         Scoped::Work,
     ),
+    // while a building is to be emptied, and for those who go in or send somebody
+    (
+        "GET",
+        "/api/v1/incidents/{id}/evacuation",
+        Callers::Roles(&[Operator, Responder, StationLead, PropertyManager]),
+        Scoped::Work,
+    ),
+    // for those who handle the incident: who that is, and who is shown them, is decided by incident
+    (
+        "PUT",
+        "/api/v1/incidents/{id}/photos/{sha256}",
+        Callers::Roles(&[
+            Operator,
+            Responder,
+            StationLead,
+            PropertyManager,
+            GridCaptain,
+            Administrator,
+        ]),
+        Scoped::Work,
+    ),
+    (
+        "GET",
+        "/api/v1/incidents/{id}/photos/{sha256}",
+        EVERYBODY,
+        Scoped::Work,
+    ),
     // a grid captain those of the own micro-grid, see `places_of_history`
     ("GET", "/api/v1/events", EVERYBODY, Scoped::Place),
     // the own ones; all of them for those who look over it
@@ -164,6 +191,7 @@ pub const ROUTES: &[(&str, &str, Callers, Scoped)] = &[
         Scoped::Place,
     ),
     ("GET", "/api/v1/devices", EVERYBODY, Scoped::Place),
+    ("GET", "/api/v1/grids", KEEPERS, Scoped::Work),
     (
         "POST",
         "/api/v1/devices/{id}/invitation",
@@ -197,6 +225,7 @@ pub const ROUTES: &[(&str, &str, Callers, Scoped)] = &[
         Scoped::Place,
     ),
     ("GET", "/api/v1/roster", EVERYBODY, Scoped::Open),
+    ("GET", "/api/v1/roster/week", EVERYBODY, Scoped::Open),
     // the police look after the watched plates and see no other table
     (
         "GET",
@@ -519,6 +548,11 @@ pub fn refuses_table(user: &User, table: TableKind) -> Option<&'static str> {
         TableKind::People | TableKind::Grids => "the station lead keeps people and micro-grids",
         _ => "property managers and the station lead keep this table",
     })
+}
+
+/// Whether somebody keeps the list of households, and so sees in it who needs help out of a building.
+pub fn keeps_households(user: &User) -> bool {
+    refuses_table(user, TableKind::Households).is_none()
 }
 
 /// Why somebody may not make of one set of rules another by changing a rule; none when they may.

@@ -72,7 +72,10 @@ const REPORT_EVERY: Duration = Duration::from_secs(30);
 /// The same for photos; a report has up to four.
 const PHOTOS_AT_ONCE: u32 = 40;
 const PHOTO_EVERY: Duration = Duration::from_secs(15);
-/// Photos that come in at one time.
+/// Photos of one user that show how incidents were: so many at once, and one more so often.
+const EVIDENCE_AT_ONCE: u32 = 40;
+const EVIDENCE_EVERY: Duration = Duration::from_secs(15);
+/// Photos that come in at one time, of people's reports and of responders each.
 const UPLOADS_MAX: usize = 16;
 /// How long open requests may take when the hub stops.
 const DRAIN: Duration = Duration::from_secs(3);
@@ -85,8 +88,8 @@ pub trait Ops: Send + Sync {
     fn metrics(&self) -> String;
     /// Whether there is room on the disk for what is not an alarm.
     fn has_room(&self) -> bool;
-    /// Counters of the pipeline, as JSON.
-    fn status(&self) -> serde_json::Value;
+    /// How it is doing. It may read a record of the journal: not for a thread that serves others.
+    fn status(&self) -> schema::status::Hub;
 }
 
 /// What an enrolled device gets: a password, or a certificate.
@@ -139,7 +142,7 @@ pub struct Deps {
     pub state: State,
     /// History.
     pub events: Arc<dyn EventStore>,
-    /// Photos of reports.
+    /// Photos of reports and incidents.
     pub photos: Photos,
     /// Changes the registry.
     pub keeper: Arc<dyn keeper::Keeper>,
@@ -190,8 +193,12 @@ struct Api {
     reports: Arc<throttle::ByAddress>,
     /// Photos of those who are not logged in.
     photos: Arc<throttle::ByAddress>,
-    /// Photos that come in at one time.
+    /// Photos of reports that come in at one time.
     uploads: Arc<Semaphore>,
+    /// Photos of those who handle incidents, by log-in name.
+    evidence: Arc<throttle::Allowance<UserId>>,
+    /// The same that come in at one time: whoever sends slowly without a log-in does not keep them away.
+    evidence_uploads: Arc<Semaphore>,
     streams: Arc<Semaphore>,
     /// By log-in name.
     reads: Arc<throttle::Allowance<UserId>>,
@@ -211,9 +218,9 @@ struct Api {
 
 fn api() -> OpenApiRouter<Api> {
     use routes::{
-        alarms, audit, devices, duty_book, enrolment, events, incidents, kpi, live, load,
-        maintenance, meta, photos, privacy, quarantine, registry, reports, roster, rules,
-        second_factor, session, tokens, users,
+        alarms, audit, devices, duty_book, enrolment, evacuation, events, evidence, grids,
+        incidents, kpi, live, load, maintenance, meta, photos, privacy, quarantine, registry,
+        reports, roster, roster_week, rules, second_factor, session, tokens, users,
     };
     use utoipa_axum::routes;
     OpenApiRouter::with_openapi(document::Document::openapi())
@@ -226,6 +233,8 @@ fn api() -> OpenApiRouter<Api> {
         .routes(routes!(incidents::list))
         .routes(routes!(incidents::one))
         .routes(routes!(incidents::command))
+        .routes(routes!(evacuation::evacuation))
+        .routes(routes!(evidence::put, evidence::get))
         .routes(routes!(alarms::list))
         .routes(routes!(alarms::shelve))
         .routes(routes!(alarms::unshelve))
@@ -237,12 +246,14 @@ fn api() -> OpenApiRouter<Api> {
         .routes(routes!(privacy::list, privacy::unmask))
         .routes(routes!(privacy::end))
         .routes(routes!(devices::list))
+        .routes(routes!(grids::list))
         .routes(routes!(quarantine::list))
         .routes(routes!(quarantine::rerun_all))
         .routes(routes!(quarantine::rerun))
         .routes(routes!(enrolment::invite))
         .routes(routes!(enrolment::enrol))
         .routes(routes!(roster::roster))
+        .routes(routes!(roster_week::week))
         .routes(routes!(roster::resources))
         .routes(routes!(roster::swap))
         .routes(routes!(registry::overview))
@@ -294,6 +305,8 @@ pub fn router(deps: Deps, stop: CancellationToken) -> Router {
         reports: Arc::new(throttle::ByAddress::new(REPORTS_AT_ONCE, REPORT_EVERY)),
         photos: Arc::new(throttle::ByAddress::new(PHOTOS_AT_ONCE, PHOTO_EVERY)),
         uploads: Arc::new(Semaphore::new(UPLOADS_MAX)),
+        evidence: Arc::new(throttle::Allowance::new(EVIDENCE_AT_ONCE, EVIDENCE_EVERY)),
+        evidence_uploads: Arc::new(Semaphore::new(UPLOADS_MAX)),
         reads: Arc::new(throttle::Allowance::new(READS_AT_ONCE, READ_EVERY)),
         writes: Arc::new(throttle::Allowance::new(WRITES_AT_ONCE, WRITE_EVERY)),
         histories: Arc::new(Semaphore::new(HISTORIES_MAX)),

@@ -338,7 +338,7 @@ impl From<PhotoError> for Problem {
                 Self::new(StatusCode::UNPROCESSABLE_ENTITY, "bad_photo", text)
             }
             error if error.is_no_room() => {
-                let detail = "no room for photos on the hub now (hint: send the report without it, or again in ten minutes)";
+                let detail = "no room for photos on the hub now (hint: send what names it without it, or again in ten minutes)";
                 Self::new(StatusCode::INSUFFICIENT_STORAGE, "no_room", detail)
             }
             error => Self::internal(&error),

@@ -7,6 +7,8 @@
 
 pub mod admin;
 pub mod duty_book;
+pub mod evacuation;
+pub mod grids;
 pub mod kpi;
 pub mod load;
 pub mod privacy;
@@ -14,6 +16,7 @@ pub mod registry;
 pub mod report;
 pub mod roster;
 pub mod rules;
+pub mod status;
 pub mod users;
 pub mod words;
 
@@ -61,7 +64,7 @@ pub struct Problem {
     pub field: Option<String>,
     /// With `invalid_field`: what would be possible, where that is a short list.
     pub possible: Option<Vec<String>>,
-    /// Of a report: photos that it names and that are not there.
+    /// Of a report or a command: photos that it names and that are not there.
     pub missing: Option<Vec<String>>,
 }
 
@@ -240,8 +243,18 @@ pub struct IncidentItem {
 pub struct Evidence {
     #[schema(value_type = words::EvidenceKind)]
     pub kind: String,
-    /// Where it is kept, or who said it.
+    /// Where it is kept, or who said it; of a photo its SHA-256, or its beginning for whoever is not shown it.
     pub reference: String,
+}
+
+/// A photo of an incident's evidence that is still kept.
+#[derive(Debug, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct IncidentPhoto {
+    /// Its name.
+    pub sha256: String,
+    pub sent_by: String,
+    pub sent_at: String,
 }
 
 #[derive(Debug, Serialize, Deserialize, ToSchema)]
@@ -426,6 +439,8 @@ pub struct Incident {
     pub events: Vec<Event>,
     /// What people reported of it: the latest, oldest first.
     pub reports: Vec<IncidentReport>,
+    /// Photos of its evidence that the caller is shown, oldest first.
+    pub photos: Vec<IncidentPhoto>,
     /// What the caller may ask for, as it would be answered now; a verb that is not here is not theirs.
     pub may: Vec<May>,
     /// What is about people in it.
@@ -662,7 +677,10 @@ pub struct Zone {
     pub id: String,
     pub site: String,
     pub building: Option<String>,
+    /// Its floor, or the lowest of several.
     pub floor: Option<i16>,
+    /// The highest, when it goes over several.
+    pub floor_to: Option<i16>,
     pub kind: String,
     pub name: String,
     pub grid: String,

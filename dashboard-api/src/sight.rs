@@ -3,6 +3,7 @@
 //! **Invariant:** nothing is shown in full before the audit trail says so; when it cannot be written, the answer is an error.
 
 use domain::incident::IncidentState;
+use domain::place::Registry;
 use domain::{Event, IncidentId, Severity};
 use serde_json::Value;
 use store::state::{Ground, IncidentItem, Role, UnmaskingItem, User};
@@ -103,6 +104,18 @@ pub(crate) fn may_unmask(user: &User, item: &IncidentItem) -> bool {
             .is_some_and(|department| item.departments.contains(department)),
         Role::PropertyManager => item.severity >= Severity::P3,
         Role::GridCaptain | Role::Auditor | Role::Administrator => false,
+    }
+}
+
+/// Whether somebody is shown photos of an incident and of its reports, which may show anybody's face: who handles it, and who leads the
+/// station. A grid captain handles what is in the own micro-grid. Administrators and auditors do not, and leave to see plates does not help.
+pub(crate) fn sees_photos(user: &User, item: &IncidentItem, registry: &Registry) -> bool {
+    match user.role {
+        Role::GridCaptain => item
+            .zone
+            .as_ref()
+            .is_some_and(|zone| access::is_captain_of(user, zone, registry)),
+        _ => may_unmask(user, item),
     }
 }
 

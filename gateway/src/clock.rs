@@ -11,6 +11,7 @@ use std::time::Duration;
 
 use domain::{Lane, Timestamp};
 use jiff::SignedDuration;
+use parking_lot::Mutex;
 use rustix::time::{ClockId, clock_gettime};
 use serde_json::json;
 use store::journal::Journal;
@@ -43,6 +44,25 @@ struct Inner {
     known_us: i64,
     /// The wall clock stood before `known_us` when the hub started and has not been set right since.
     is_unset: AtomicBool,
+    /// The wall clock less the hub's, at the last look.
+    off_us: AtomicI64,
+    /// What was given and taken to follow the wall clock, since the start.
+    followed_us: AtomicI64,
+    /// When somebody last set the wall clock, and by how much.
+    step: Mutex<Option<(Timestamp, i64)>>,
+}
+
+/// How the clock stands beside the system's.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Standing {
+    /// The system's clock less the hub's, at the last look.
+    pub off_us: i64,
+    /// By so much that the hub rings about it.
+    pub is_off: bool,
+    /// By how much the hub has followed the system's clock, since the start.
+    pub followed_us: i64,
+    /// When somebody last set the system's clock, and by how much.
+    pub step: Option<(Timestamp, i64)>,
 }
 
 /// What a look at the wall clock found.
@@ -66,6 +86,9 @@ impl Clock {
             floor_us: AtomicI64::new(known_us),
             known_us,
             is_unset: AtomicBool::new(wall_us < known_us),
+            off_us: AtomicI64::new((wall_us - known_us).min(0)),
+            followed_us: AtomicI64::new(0),
+            step: Mutex::new(None),
         };
         Self {
             inner: Arc::new(inner),
@@ -75,6 +98,17 @@ impl Clock {
     /// Now, in microseconds' resolution.
     pub fn now(&self) -> Timestamp {
         Timestamp::from_microsecond(self.at_machine(machine_us())).unwrap_or(Timestamp::MAX)
+    }
+
+    /// How it stands beside the system's clock.
+    pub fn standing(&self) -> Standing {
+        let off_us = self.inner.off_us.load(Ordering::Relaxed);
+        Standing {
+            off_us,
+            is_off: is_off(off_us),
+            followed_us: self.inner.followed_us.load(Ordering::Relaxed),
+            step: *self.inner.step.lock(),
+        }
     }
 
     fn at_machine(&self, machine_us: i64) -> i64 {
@@ -102,14 +136,23 @@ impl Clock {
         self.inner
             .offset_us
             .store(offset_us + follow_us, Ordering::Relaxed);
-        Look {
+        let look = Look {
             step_us: if moved_us.abs() > STEP_US {
                 moved_us
             } else {
                 0
             },
             off_us: off_us - follow_us,
+        };
+        self.inner.off_us.store(look.off_us, Ordering::Relaxed);
+        self.inner
+            .followed_us
+            .fetch_add(follow_us, Ordering::Relaxed);
+        if look.step_us != 0 {
+            let at = Timestamp::from_microsecond(self.at_machine(machine_us));
+            *self.inner.step.lock() = at.ok().map(|at| (at, look.step_us));
         }
+        look
     }
 
     /// Follows the wall clock until `stop`, and journals when it is set, when it is off and when it agrees again.
@@ -131,7 +174,7 @@ impl Clock {
             let look = self.look(last, now.0, now.1);
             last = now;
             metrics::gauge!("hub_clock_off_seconds").set(look.off_us as f64 / 1e6);
-            let is_off = look.off_us.abs() > STEP_US;
+            let is_off = is_off(look.off_us);
             if look.step_us == 0 && was_off == Some(is_off) {
                 continue;
             }
@@ -164,6 +207,10 @@ impl Clock {
             debug!(error = %e, "note not journalled");
         }
     }
+}
+
+fn is_off(off_us: i64) -> bool {
+    off_us.abs() > STEP_US
 }
 
 fn wall_us() -> i64 {
@@ -251,6 +298,12 @@ mod tests {
         // drift as NTP corrects it is no step
         let look = room.pass(LOOK, 100);
         assert_eq!((look.step_us, look.off_us), (0, 0));
+        let standing = room.clock.standing();
+        let (_, by) = standing.step.expect("it was set once");
+        assert_eq!(
+            (standing.off_us, standing.is_off, standing.followed_us, by),
+            (0, false, 10_000_100, 10_000_000)
+        );
     }
 
     #[test]

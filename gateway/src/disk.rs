@@ -3,15 +3,17 @@
 //! What the hub may use is what it uses and what is free, or less if the configuration says so. A file of its own takes room in
 //! advance and is given back when the disk runs full, so that the databases can still write what alarms bring about.
 
-use std::fs::File;
+use std::fs::{DirEntry, File};
 use std::io;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::Context as _;
-use domain::Lane;
+use domain::{Lane, Timestamp};
+use jiff::civil::Date;
 use serde_json::json;
 use store::journal::Journal;
+use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 use tracing::{debug, info, warn};
 
@@ -67,6 +69,43 @@ struct Usage {
     used: u64,
     budget: u64,
     available: u64,
+    parts: Parts,
+}
+
+/// What each part of the data directory takes, in bytes.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Parts {
+    /// Segments, and what is kept free for them.
+    pub journal: u64,
+    /// The state database.
+    pub state: u64,
+    /// History, one file a day.
+    pub history: u64,
+    /// Days of history.
+    pub history_days: u64,
+    /// The first of them.
+    pub history_from: Option<Date>,
+    /// Photos of reports.
+    pub photos: u64,
+    /// Everything else.
+    pub other: u64,
+}
+
+/// What the last look found.
+#[derive(Debug, Clone, Copy)]
+pub struct Looked {
+    /// When that was.
+    pub at: Timestamp,
+    /// `ok`, `filling` or `full`.
+    pub level: &'static str,
+    /// Bytes that the hub uses.
+    pub used: u64,
+    /// Bytes that it may use.
+    pub budget: u64,
+    /// Bytes that are free.
+    pub available: u64,
+    /// What uses them.
+    pub parts: Parts,
 }
 
 impl Usage {
@@ -84,6 +123,7 @@ pub struct Disk {
     journal: Journal,
     clock: Clock,
     level: Level,
+    looked: watch::Sender<Option<Looked>>,
 }
 
 impl Disk {
@@ -102,7 +142,13 @@ impl Disk {
             journal,
             clock,
             level: Level::Ok,
+            looked: watch::Sender::default(),
         }
+    }
+
+    /// What the last look found; nothing before the first, and while the file system cannot be asked.
+    pub fn looked(&self) -> watch::Receiver<Option<Looked>> {
+        self.looked.subscribe()
     }
 
     /// Watches until `stop`. What it finds at first is journalled, so that an alarm of the last run ends with its reason.
@@ -129,6 +175,7 @@ impl Disk {
                 Ok(usage) => usage,
                 Err(e) => {
                     warn!(error = %e, dir = %self.dir.display(), "the disk cannot be looked at");
+                    self.looked.send_replace(None);
                     continue;
                 }
             };
@@ -141,6 +188,14 @@ impl Disk {
                 by_percent
             };
             self.journal.keep_for_alarms(by_percent == Level::Full);
+            self.looked.send_replace(Some(Looked {
+                at: self.clock.now(),
+                level: level.as_str(),
+                used: usage.used,
+                budget: usage.budget,
+                available: usage.available,
+                parts: usage.parts,
+            }));
             if level != self.level || !is_told {
                 is_told = true;
                 self.level = level;
@@ -178,7 +233,7 @@ fn usage(dir: &Path, budget_bytes: u64, reserve_bytes: u64) -> io::Result<Usage>
     let free = system.f_bavail.saturating_mul(system.f_frsize);
     // given back or not, the reserve is not there to be filled
     let available = free.saturating_sub(reserve_bytes - held(dir).min(reserve_bytes));
-    let used = bytes_below(dir)?;
+    let (used, parts) = parts(dir)?;
     let most = used.saturating_add(available);
     Ok(Usage {
         used,
@@ -188,26 +243,57 @@ fn usage(dir: &Path, budget_bytes: u64, reserve_bytes: u64) -> io::Result<Usage>
             most.min(budget_bytes)
         },
         available,
+        parts,
     })
 }
 
-/// Bytes that the files below a directory take.
-fn bytes_below(dir: &Path) -> io::Result<u64> {
-    use std::os::unix::fs::MetadataExt as _;
-    let mut bytes = 0;
+/// Bytes that the files below the data directory take, together and by what they are.
+fn parts(dir: &Path) -> io::Result<(u64, Parts)> {
+    let (mut used, mut parts) = (0, Parts::default());
     for entry in std::fs::read_dir(dir)? {
         let entry = entry?;
-        // a file may be gone by now: it takes no room
-        let Ok(metadata) = entry.metadata() else {
-            continue;
-        };
-        bytes += if metadata.is_dir() {
-            bytes_below(&entry.path()).unwrap_or(0)
-        } else {
-            metadata.blocks() * 512
-        };
+        let bytes = bytes_of(&entry);
+        used += bytes;
+        let name = entry.file_name();
+        match name.to_str().unwrap_or_default() {
+            "journal" => parts.journal += bytes,
+            "events" => {
+                parts.history += bytes;
+                for file in std::fs::read_dir(entry.path()).into_iter().flatten() {
+                    let Some(day) = file.ok().and_then(|f| day_of(f.file_name().to_str()?)) else {
+                        continue;
+                    };
+                    parts.history_days += 1;
+                    let from = parts.history_from.map_or(day, |from| from.min(day));
+                    parts.history_from = Some(from);
+                }
+            }
+            "photos" => parts.photos += bytes,
+            name if name.starts_with("state.db") => parts.state += bytes,
+            _ => parts.other += bytes,
+        }
     }
-    Ok(bytes)
+    Ok((used, parts))
+}
+
+/// The day of a file of history, `events-2026-10-01.db`.
+fn day_of(name: &str) -> Option<Date> {
+    let day = name.strip_prefix("events-")?.strip_suffix(".db")?;
+    day.parse().ok()
+}
+
+/// Bytes that a file takes, or the files below a directory.
+fn bytes_of(entry: &DirEntry) -> u64 {
+    use std::os::unix::fs::MetadataExt as _;
+    // a file may be gone by now: it takes no room
+    let Ok(metadata) = entry.metadata() else {
+        return 0;
+    };
+    if !metadata.is_dir() {
+        return metadata.blocks() * 512;
+    }
+    let below = std::fs::read_dir(entry.path()).into_iter().flatten();
+    below.flatten().map(|entry| bytes_of(&entry)).sum()
 }
 
 /// Bytes of the reserve that are taken now.
@@ -279,6 +365,44 @@ mod tests {
     }
 
     #[test]
+    fn each_part_is_told_by_its_name_and_all_of_them_are_what_is_used() {
+        let dir = tempfile::tempdir().expect("a directory");
+        let file = |name: &str, bytes: usize| {
+            let path = dir.path().join(name);
+            std::fs::create_dir_all(path.parent().expect("a folder")).expect("made");
+            std::fs::write(path, vec![1; bytes]).expect("written");
+        };
+        file("journal/1.seg", 1_000_000);
+        file("state.db", 200_000);
+        file("state.db-wal", 100_000);
+        file("events/events-2026-10-02.db", 50_000);
+        file("events/events-2026-10-01.db", 50_000);
+        file("events/events-2026-10-01.db-wal", 10_000);
+        file("photos/aa/aa01", 400_000);
+        file("sessions.db", 30_000);
+        let usage = usage(dir.path(), 0, 0).expect("asked");
+        let parts = usage.parts;
+        let first = Date::constant(2026, 10, 1);
+        assert_eq!(
+            (parts.history_days, parts.history_from),
+            (2, Some(first)),
+            "{parts:?}"
+        );
+        let least = [
+            (parts.journal, 1_000_000),
+            (parts.state, 300_000),
+            (parts.history, 110_000),
+            (parts.photos, 400_000),
+            (parts.other, 30_000),
+        ];
+        for (is, least) in least {
+            assert!((least..least + 50_000).contains(&is), "{is} {least}");
+        }
+        let sum: u64 = least.iter().map(|(is, _)| is).sum();
+        assert_eq!(sum, usage.used);
+    }
+
+    #[test]
     fn the_reserve_is_taken_with_plenty_and_given_back_with_nothing() {
         let dir = tempfile::tempdir().expect("a directory");
         let file = dir.path().join(RESERVE_FILE);
@@ -287,6 +411,7 @@ mod tests {
                 used: 0,
                 budget: available,
                 available,
+                parts: Parts::default(),
             };
             keep_reserve(dir.path(), 8192, usage).expect("kept");
             std::fs::metadata(&file).map_or(0, |m| m.len())

@@ -1,4 +1,5 @@
-//! What reports hold of people has an end: contact and photos some days after the incident is closed, photos that no report names after a day.
+//! What reports and incidents hold of people has an end: contact and photos some days after the incident is closed, photos that nothing names
+//! after a day.
 //!
 //! Nothing is kept here: what is due stands in the state and on the disk, so that a hub that was away goes on where it stood.
 
@@ -15,7 +16,7 @@ use crate::clock::Clock;
 
 /// How often it is looked; days are counted.
 const TICK: Duration = Duration::from_mins(1);
-/// Reports of one transaction.
+/// Reports, or incidents with photos, of one transaction.
 const REPORTS: u32 = 100;
 
 /// Takes away what is due until the hub stops.
@@ -40,7 +41,7 @@ pub(crate) async fn run(
         let now = clock.now();
         let closed_before = now.saturating_sub(keep).unwrap_or(Timestamp::MIN);
         if let Err(e) = round(&state, &photos, closed_before, now).await {
-            warn!(error = %e, "what reports hold cannot be taken away now, it is tried again");
+            warn!(error = %e, "what reports and incidents hold of people cannot be taken away now, it is tried again");
         }
     }
 }
@@ -51,12 +52,18 @@ async fn round(
     closed_before: Timestamp,
     now: Timestamp,
 ) -> Result<(), StateError> {
-    let nobodys = state.forget_reports(closed_before, now, REPORTS).await?;
-    photos.loosen(&nobodys, now);
+    photos.loosen(
+        &state.forget_reports(closed_before, now, REPORTS).await?,
+        now,
+    );
+    photos.loosen(
+        &state.forget_evidence(closed_before, now, REPORTS).await?,
+        now,
+    );
     let overdue = photos.overdue(now);
     let mut named = Vec::new();
     for name in &overdue {
-        if !state.reports_with_photo(name).await?.is_empty() {
+        if state.is_photo_named(name).await? {
             named.push(name.clone());
         }
     }

@@ -36,7 +36,7 @@ use crate::listener::{
     self, ClientCertificates, Endpoint, Kind, ListenerStats, Origins, Tls, TlsFiles,
 };
 use crate::marker::{Marker, Said};
-use crate::ops::Ops;
+use crate::ops::{self, Ops};
 use crate::pipeline::detect::{CONSUMER, Detector};
 use crate::pipeline::source::Source;
 use crate::pipeline::{Stats, project};
@@ -496,6 +496,7 @@ pub async fn serve(
         "rule files",
         follow.run(catalogue.mistakes.clone(), life.stop()),
     );
+    let rules_of_ops = rules_now.clone();
     let detector = Detector {
         engine,
         rules: rules_now,
@@ -565,6 +566,7 @@ pub async fn serve(
             life.stop(),
         ),
     );
+    let for_ops = exchange.clone();
     let deps = listener::Deps {
         journal: journal.clone(),
         directory: accounts,
@@ -578,8 +580,9 @@ pub async fn serve(
         let keeping = Arc::clone(authority).keep_list(state.clone(), ticking(clock), life.stop());
         life.spawn("revocation list", keeping);
     }
-    if let Some(tls) = tls {
-        life.spawn("tls files", tls.watch(TLS_LOOK_EVERY, life.stop()));
+    if let Some(tls) = &tls {
+        let watching = Arc::clone(tls).watch(TLS_LOOK_EVERY, life.stop());
+        life.spawn("tls files", watching);
     }
     let (closing, stop) = (journal.clone(), life.stop());
     life.spawn("listener", async move {
@@ -588,11 +591,29 @@ pub async fn serve(
         closing.close().await.context("closing the journal")
     });
 
-    let ops = Ops::start(
+    let disk = Disk::new(
+        &config.data.dir,
+        config.data.budget_bytes,
+        config.data.reserve_bytes,
         journal.clone(),
-        Arc::clone(&stats),
-        Arc::clone(&listener_stats),
-    )?;
+        clock.clone(),
+    );
+    let named = |name, tls: &Option<Arc<Tls>>| tls.clone().map(|tls| (name, tls));
+    let ops = Ops::start(ops::Parts {
+        journal: journal.clone(),
+        stats: Arc::clone(&stats),
+        listener: Arc::clone(&listener_stats),
+        connections_max: config.mqtt.connections_max,
+        exchange: for_ops,
+        rules: rules_of_ops,
+        clock: clock.clone(),
+        disk: disk.looked(),
+        retention_days: config.events.retention_days,
+        tls: [named("https", &secure), named("mqtt", &tls)]
+            .into_iter()
+            .flatten()
+            .collect(),
+    })?;
     let deps = dashboard_api::Deps {
         state: state.clone(),
         events: Arc::clone(events),
@@ -631,13 +652,6 @@ pub async fn serve(
         }
     };
     life.spawn("dashboard", dashboard_api::serve(door, deps, life.stop()));
-    let disk = Disk::new(
-        &config.data.dir,
-        config.data.budget_bytes,
-        config.data.reserve_bytes,
-        journal.clone(),
-        clock.clone(),
-    );
     life.spawn("disk", disk.watch(life.stop()));
     life.spawn("clock", clock.clone().follow(journal.clone(), life.stop()));
     stores.tell_of_restart().await;

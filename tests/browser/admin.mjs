@@ -175,8 +175,23 @@ await story('admin', base, async ({ open, allow }) => {
   await go('/admin/system')
   await see(`${byTest('system-ready')}[data-state="ready"]`)
   await see(`${byTest('system-counters')} dl`)
+  await see(`${byTest('system-storage')}[data-level="ok"]`)
+  const counted = await page.textContent(byTest('system-counters'))
+  for (const word of ['研判', '入库', '告警通道', '实时画面']) must(counted.includes(word), `the system page does not tell of ${word}`)
+  must((await page.textContent(byTest('system-certificates'))).includes('明文'), 'it is not said that nothing is encrypted')
+  // the wall: what its letters must be, as a command
+  must((await page.textContent(byTest('wall-letters'))).includes('27.5 px'), 'a wall of 55 inches at three metres')
+  await page.fill(byTest('wall-distance'), '4')
+  must((await page.textContent(byTest('kiosk'))).endsWith('/wall?px=37'), 'the command does not follow the distance')
+  // the volume test of a shift; an administrator keeps no duty log
   await page.click(byTest('sound-test'))
+  await page.click(byTest('sound-heard'))
+  await page.waitForSelector(byTest('sound-heard'), { state: 'detached' })
+  must((await page.textContent(byTest('sound-panel'))).includes('上次测试'), 'the test is not remembered')
   await look('system')
+  await page.click('main a[href="/account#keys"]')
+  await see(byTest('key-table'))
+  await page.goBack()
 
   // the same in English
   await page.click('header.top button[lang="en"]')

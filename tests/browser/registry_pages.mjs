@@ -6,7 +6,7 @@ import { barriers, tooWide } from './inspect.mjs'
 
 const [base, login, password, lead, leadPassword] = process.argv.slice(2)
 
-await story('registry', base, async ({ open }) => {
+await story('registry', base, async ({ open, allow }) => {
   let page
   const see = (selector) => page.waitForSelector(selector)
   const says = (id, text) => page.waitForFunction(([s, t]) => document.querySelector(s)?.textContent?.includes(t), [byTest(id), text])
@@ -68,6 +68,30 @@ await story('registry', base, async ({ open }) => {
   await look('changes')
   await page.click('[data-testid^="undo-"] >> nth=0')
   await says('registry-done', '新增 1')
+
+  // somebody is faster while a table is looked at: it is compared anew, and what was chosen stays
+  await page.click(byTest('registry-import'))
+  const chosen = table.trimEnd().replace('东门新烟感', '东门烟感甲')
+  await page.setInputFiles(byTest('import-file'), { name: '设备.csv', mimeType: 'text/csv', buffer: Buffer.from(chosen) })
+  await page.waitForFunction(([s, text]) => document.querySelector(s)?.value === text, [byTest('import-text'), chosen.replace(/^\ufeff/, '')])
+  await page.click(byTest('import-look'))
+  await says('import-preview', '修改 1')
+  const other = chosen.split('\n').at(-1).split(',')[0]
+  const faster = await page.evaluate(async (id) => {
+    const body = JSON.stringify({ table: 'devices', put: [{ id, name: '他人改名' }] })
+    const answer = await fetch('/api/v1/registry/import', { method: 'POST', headers: { 'Content-Type': 'application/json' }, body })
+    await answer.text()
+    return answer.status
+  }, other)
+  must(faster === 200, `the other change: ${faster}`)
+  allow(/status of 409/)
+  await page.click(byTest('import-apply'))
+  await says('import-failure', '他人刚刚改过登记表')
+  await says('import-preview', '修改 2')
+  must((await page.inputValue(byTest('import-text'))).includes('东门烟感甲'), 'what was chosen is gone')
+  await look('stale')
+  await page.click(byTest('import-apply'))
+  await says('registry-done', '修改 2')
 
   // what is not the manager's
   await page.click(byTest('table-people'))

@@ -36,6 +36,8 @@ const screens = [
   { name: 'alarms', path: '/alarms', who: 'lead', act: first('alarm-row') },
   { name: 'maintenance', path: '/maintenance', who: 'manager', act: first('window-row') },
   { name: 'maintenance-plan', path: '/maintenance', who: 'manager', act: (page) => page.click(byTest('plan')) },
+  { name: 'incidents', path: '/incidents', who: 'lead', act: first('past-incident') },
+  { name: 'incident', path: '/incidents/:id', who: 'lead' },
   { name: 'history', path: '/history', who: 'lead', act: first('history-row') },
   { name: 'quarantine', path: '/quarantine', who: 'manager', act: first('quarantine-row') },
   { name: 'rules', path: '/rules', who: 'lead', act: async (page) => {
@@ -45,8 +47,14 @@ const screens = [
   { name: 'account', path: '/account', who: 'lead' },
   { name: 'duty', path: '/duty', who: 'lead' },
   { name: 'reports', path: '/reports', who: 'lead' },
+  { name: 'reports-alarms', path: '/reports', who: 'lead', act: async (page) => {
+    await page.click(byTest('tab-alarms'))
+    await page.waitForSelector(byTest('alarm-load'))
+  } },
   { name: 'users', path: '/admin/users', who: 'admin' },
   { name: 'tokens', path: '/admin/tokens', who: 'admin' },
+  { name: 'roster', path: '/roster', who: 'lead', act: first('stint') },
+  { name: 'grid', path: '/grid', who: 'manager', act: first('grid-row') },
   { name: 'registry', path: '/registry', who: 'admin' },
   { name: 'system', path: '/admin/system', who: 'admin' },
   { name: 'audit', path: '/admin/audit', who: 'admin' },
@@ -82,7 +90,7 @@ await story('screens', base, async ({ open, problems }) => {
   }
   const [device] = await (await fetch(`${base}/api/v1/incidents?state=active`, { headers: { Authorization: `Bearer ${by('admin').token}` } })).json()
     .then(({ items }) => items.filter(({ device }) => device !== null))
-  const address = { '/devices/:id': `/devices/${device.device}`, '/:any(.*)*': '/nothing-here' }
+  const address = { '/devices/:id': `/devices/${device.device}`, '/incidents/:id': `/incidents/${device.id}`, '/:any(.*)*': '/nothing-here' }
 
   const pictures = []
   async function look(page, { name, path, who, act, sizes = [small, desk] }, theme, language) {

@@ -1,7 +1,7 @@
 // The wall of the station, in a real browser: a smoke alarm comes into the lane without a touch, and a hub that falls silent is NOT LIVE.
 // Called by tests/stories/wall.rs: `node wall.mjs URL LOGIN PASSWORD`. Says what has been reached line by line; the story lets it
 // smoke and ends the hub.
-import { artefacts, byTest, enter, story } from './kit.mjs'
+import { artefacts, byTest, enter, expect, story } from './kit.mjs'
 import { barriers, clipped, tooWide } from './inspect.mjs'
 
 const [base, login, password] = process.argv.slice(2)
@@ -31,6 +31,12 @@ await story('wall', base, async ({ open, allow, problems }) => {
   await page.keyboard.press('t')
   await page.waitForSelector('html[data-theme="light"]')
   await inspect('alarm-light')
+  // letters for another distance, as the system page works them out
+  await page.goto(`${base}/wall?px=28`)
+  await page.waitForSelector(`${byTest('wall-lane')} ${byTest('wall-row')}[data-severity="P1"]`)
+  const letters = await page.$eval(byTest('wall'), (wall) => parseFloat(getComputedStyle(wall).fontSize) * parseFloat(getComputedStyle(wall).zoom))
+  expect('letters on the wall', Math.round(letters), 28)
+  await inspect('alarm-large')
   allow(/ERR_|status of 5/) // the hub is killed
   console.log('ALARM')
 

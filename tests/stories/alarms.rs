@@ -129,6 +129,20 @@ async fn a_shelved_alarm_stays_silent_over_a_kill_and_rings_when_it_is_taken_bac
     let on_shelf = lead.items("/api/v1/alarms?state=open&flag=shelved").await;
     assert_eq!(on_shelf.expect("a list").len(), 1);
 
+    // the report on the alarm system lists it, with what was said
+    let kpi = lead.get("/api/v1/kpi?from=2020-Q1&to=2100-Q1").await;
+    let kpi = kpi.expect("figures");
+    let listed = kpi["standing"]["listed"].as_array().expect("a list");
+    let found = listed.iter().find(|line| line["alarm"] == silent["id"]);
+    let found = found.expect("listed");
+    assert_eq!(found["why"], "shelved");
+    assert_eq!(found["reason"], "the maker comes at noon");
+    assert_eq!(found["until"], silent["shelved"]["until"]);
+    assert!(
+        found["since"].as_str() <= found["until"].as_str(),
+        "{found}"
+    );
+
     let unshelve = format!(
         "/api/v1/alarms/{}/unshelve",
         silent["id"].as_str().expect("an id")

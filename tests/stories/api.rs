@@ -43,7 +43,7 @@ const DOERS: &[&str] = &[
 ];
 
 /// Method, path, who may, and what they then get.
-const ROUTES: [(&str, &str, &[&str], u16); 64] = [
+const ROUTES: [(&str, &str, &[&str], u16); 69] = [
     ("GET", "/api/v1/session", EVERYBODY, 200),
     ("DELETE", "/api/v1/session", EVERYBODY, 204),
     ("GET", "/api/v1/sessions", EVERYBODY, 200),
@@ -103,6 +103,18 @@ const ROUTES: [(&str, &str, &[&str], u16); 64] = [
         "POST",
         "/api/v1/incidents/inc_00000000000000000000000000000000/claim",
         DOERS,
+        404,
+    ),
+    (
+        "PUT",
+        "/api/v1/incidents/inc_00000000000000000000000000000000/photos/none",
+        DOERS,
+        404,
+    ),
+    (
+        "GET",
+        "/api/v1/incidents/inc_00000000000000000000000000000000/photos/none",
+        EVERYBODY,
         404,
     ),
     ("GET", "/api/v1/events", EVERYBODY, 200),
@@ -178,6 +190,13 @@ const ROUTES: [(&str, &str, &[&str], u16); 64] = [
         404,
     ),
     ("GET", "/api/v1/devices", EVERYBODY, 200),
+    ("GET", "/api/v1/grids", KEEPERS, 200),
+    (
+        "GET",
+        "/api/v1/incidents/inc_00000000000000000000000000000000/evacuation",
+        &["operator", "responder", "station_lead", "property_manager"],
+        404,
+    ),
     (
         "POST",
         "/api/v1/devices/nobody/invitation",
@@ -199,6 +218,7 @@ const ROUTES: [(&str, &str, &[&str], u16); 64] = [
         422,
     ),
     ("GET", "/api/v1/roster", EVERYBODY, 200),
+    ("GET", "/api/v1/roster/week", EVERYBODY, 200),
     ("GET", "/api/v1/resources", EVERYBODY, 200),
     ("POST", "/api/v1/roster/swaps", &["station_lead"], 422),
     ("GET", "/api/v1/duty-log", KEEPERS, 200),

@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 const LIBRARY: &str = "faketime/libfaketime.so.1";
 const PATIENCE: Duration = Duration::from_secs(90);
 
-fn library() -> String {
+pub(crate) fn library() -> String {
     let dirs = [
         "/usr/lib",
         "/usr/lib/x86_64-linux-gnu",
@@ -34,7 +34,7 @@ fn seconds(line: &Value) -> f64 {
 }
 
 /// The settings that show a hub the time that a file says.
-fn shown(library: &str, file: &str) -> [(&'static str, String); 4] {
+pub(crate) fn shown(library: &str, file: &str) -> [(&'static str, String); 4] {
     [
         ("LD_PRELOAD", library.to_owned()),
         ("FAKETIME_TIMESTAMP_FILE", file.to_owned()),
@@ -194,6 +194,12 @@ async fn a_clock_that_is_set_moves_no_deadline_and_is_told_of() {
         .and_then(|ms| ms.parse().ok())
         .expect("milliseconds");
     assert!((step - 3_600_000).abs() < 5_000, "{clock}");
+    let status = api.get("/api/v1/status").await.expect("a status");
+    let told = &status["clock"];
+    assert_eq!(told["is_off"], true, "{told}");
+    assert_eq!(told["last_step"]["step_ms"], step, "{told}");
+    assert!(told["off_ms"].as_i64() > Some(3_000_000), "{told}");
+    assert_eq!(status["hub_alarms"], json!(["HUB7"]));
 
     let rungs = |at_least: usize| {
         let (api, path) = (&api, &path);

@@ -9,7 +9,7 @@ use blackbox::{Hub, bin, eventually};
 use rustls::pki_types::pem::PemObject as _;
 use rustls::pki_types::{CertificateDer, ServerName};
 use rustls::{ClientConfig, RootCertStore};
-use serde_json::json;
+use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 use tokio_rustls::{TlsConnector, rustls};
@@ -116,6 +116,25 @@ async fn the_dashboard_speaks_https_with_a_certificate_of_one_command_and_takes_
         .expect("the certificate fits");
     assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
     assert!(answer.contains("; Secure"), "{answer}");
+
+    // it is told how long the certificate is good
+    let token = &hub.demo.user("administrator").token;
+    let status = format!(
+        "GET /api/v1/status HTTP/1.1\r\nhost: hub.lan\r\nauthorization: Bearer {token}\r\nconnection: close\r\n\r\n"
+    );
+    let answer = ask(&address, &certificate, &status)
+        .await
+        .expect("the certificate fits");
+    let (_, body) = answer.split_once("\r\n\r\n").expect("a body");
+    let status: Value = serde_json::from_str(body).expect("JSON");
+    let told = &status["certificates"][0];
+    assert_eq!(
+        (&told["of"], &told["state"], &told["subject"]),
+        (&json!("https"), &json!("good"), &json!("CN=hub.lan")),
+        "{status}"
+    );
+    let days_left = told["days_left"].as_i64();
+    assert!(matches!(days_left, Some(395..=397)), "{told}");
 
     // plain HTTP is no way in, and a socket that says nothing holds up nobody
     let silent = TcpStream::connect(&address).await.expect("connects");

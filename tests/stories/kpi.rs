@@ -80,6 +80,33 @@ async fn the_ranking_is_the_same_bytes_whenever_and_wherever_it_is_computed() {
     assert!(missing.iter().any(|n| n["kpi"] == "delivery_by_channel"));
     assert!(kpi["duty"]["changes"].is_u64(), "{}", kpi["duty"]);
 
+    // the load of the seats: up to now and not to the end of the span, in parts, beside what is asked
+    let load = &kpi["load"];
+    assert!(load["until"].as_str() < Some("2100"), "{load}");
+    let figures = load["figures"].as_array().expect("figures");
+    let p1 = figures.iter().find(|f| f["figure"] == "p1_permille");
+    assert_eq!(p1.expect("there")["value"], 1000);
+    assert!(figures.iter().all(|f| f["source"].as_str() > Some("")));
+    let rung = |step: &Value| step["rung"].as_u64().expect("a count");
+    let steps = load["steps"].as_array().expect("steps");
+    assert_eq!(steps.iter().map(rung).sum::<u64>(), 1);
+    for (table, head) in [
+        ("figures", "figure,value,good,at_most,source"),
+        ("steps", "from,rung,peak_10_min,flood_periods"),
+        ("sources", "rule,subject,n"),
+        (
+            "listed",
+            "why,rule,subject,site,severity,since,until,reason",
+        ),
+    ] {
+        let sheet = bytes(&hub, &format!("format=csv&table={table}")).await;
+        let sheet = String::from_utf8(sheet).expect("UTF-8");
+        let start = format!("\u{feff}{head}\r\n");
+        assert!(sheet.starts_with(&start), "{table}: {sheet}");
+    }
+    let book = bytes(&hub, "format=xlsx&table=figures").await;
+    assert!(book.starts_with(b"PK"));
+
     let as_of = &ranking["as_of"];
     let row = as_of.to_string();
     let as_of = format!("by=department&as_of={row}&format=canonical");
@@ -148,6 +175,10 @@ async fn what_is_asked_wrongly_is_refused_with_a_hint() {
         (
             "from=2026-Q1&to=2026-Q2&format=pdf",
             "json, csv, xlsx and canonical",
+        ),
+        (
+            "from=2026-Q1&to=2026-Q2&format=csv&table=people",
+            "figures, steps, sources and listed",
         ),
         ("to=2026-Q2", "from"),
     ] {

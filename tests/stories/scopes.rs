@@ -57,6 +57,24 @@ const ROUTES: &[(&str, &str, &str, Gets)] = &[
         "/incidents/{incident}/note",
         Thing,
     ),
+    (
+        "GET",
+        "/incidents/{id}/evacuation",
+        "/incidents/{incident}/evacuation",
+        Thing,
+    ),
+    (
+        "PUT",
+        "/incidents/{id}/photos/{sha256}",
+        "/incidents/{incident}/photos/none",
+        Thing,
+    ),
+    (
+        "GET",
+        "/incidents/{id}/photos/{sha256}",
+        "/incidents/{incident}/photos/none",
+        Same,
+    ),
     ("GET", "/events", "", Items),
     ("GET", "/unmaskings", "", Same),
     // without a body that names an incident; with one see below
@@ -96,6 +114,7 @@ const ROUTES: &[(&str, &str, &str, Gets)] = &[
         Thing,
     ),
     ("GET", "/devices", "", Items),
+    ("GET", "/grids", "", Items),
     (
         "POST",
         "/devices/{id}/invitation",
@@ -118,6 +137,7 @@ const ROUTES: &[(&str, &str, &str, Gets)] = &[
     ("PUT", "/rules/{id}", "/rules/S1", Nothing),
     ("POST", "/rules/trial", "", Nothing),
     ("GET", "/roster", "", Same),
+    ("GET", "/roster/week", "", Same),
     ("GET", "/resources", "", Same),
     ("POST", "/roster/swaps", "", Nothing),
     ("GET", "/duty-log", "", Nothing),
@@ -364,6 +384,7 @@ fn is_in(path: &str, item: &Value, fires: &BTreeSet<String>) -> bool {
         "/quarantine" => item["principal"]
             .as_str()
             .is_some_and(|p| p.contains("-q1-")),
+        "/grids" => item["sites"] == json!(["q1"]),
         _ => item["site"] == "q1",
     };
     let is_theirs = match path {
@@ -465,6 +486,7 @@ async fn every_route_answers_each_role_and_scope_as_the_table_says() {
                     let got = other.1["items"].as_array().expect("items");
                     let is_there = |item: &Value| {
                         item["site"] == "q3"
+                            || item["sites"] == json!(["q3"])
                             || item["principal"]
                                 .as_str()
                                 .is_some_and(|p| p.contains("-q3-"))

@@ -5,7 +5,7 @@ use axum::extract::{Path, Query, State};
 use axum::http::HeaderMap;
 use axum::{Extension, Json};
 use domain::incident::{Actor, Command, Evidence, EvidenceKind, Verb};
-use domain::{DepartmentId, IncidentId};
+use domain::{DepartmentId, IncidentId, Severity};
 use serde::Deserialize;
 use serde_json::Value;
 use store::state::{CommandError, IncidentFilter, IncidentView};
@@ -25,10 +25,34 @@ pub(crate) struct Filter {
     state: Option<String>,
     /// A department that takes part.
     department: Option<String>,
+    /// The number that people say aloud, as in 1042.
+    number: Option<String>,
+    /// As in `P1`.
+    severity: Option<String>,
+    /// In this site.
+    site: Option<String>,
+    /// Of this rule.
+    rule: Option<String>,
+    /// Opened at or after this time.
+    from: Option<String>,
+    /// Opened before this time.
+    to: Option<String>,
     /// `next` of the page before.
     cursor: Option<String>,
     /// Items of a page: 100 when not given, at most 500.
     limit: Option<u32>,
+}
+
+/// `P1` to `P4`.
+fn severity(text: Option<&str>) -> Result<Option<Severity>, Problem> {
+    let Some(text) = text.filter(|text| !text.is_empty()) else {
+        return Ok(None);
+    };
+    let number = text.strip_prefix('P').and_then(|n| n.parse().ok());
+    let severity = number.and_then(Severity::from_number);
+    severity
+        .map(Some)
+        .ok_or_else(|| Problem::bad_request("`severity` is one of P1, P2, P3 and P4"))
 }
 
 /// Incidents, the newest first.
@@ -43,6 +67,12 @@ pub(crate) async fn list(
     let filter = IncidentFilter {
         stage: parse("state", query.state.as_deref())?,
         department: parse("department", query.department.as_deref())?,
+        number: parse("number", query.number.as_deref())?,
+        severity: severity(query.severity.as_deref())?,
+        site: parse("site", query.site.as_deref())?,
+        rule: parse("rule", query.rule.as_deref())?,
+        from: parse("from", query.from.as_deref())?,
+        to: parse("to", query.to.as_deref())?,
         reach: caller.reach(&api),
     };
     let limit = query.limit.unwrap_or(100);
@@ -97,11 +127,13 @@ async fn whole(api: &Api, caller: &Caller, view: &IncidentView) -> Result<Json<V
     let sight = sight.show(api, &view.item, parts).await?;
     let sight = serde_json::to_value(sight).map_err(broken)?;
     let reports = super::reports::of_incident(api, caller, view).await?;
+    let photos = super::evidence::shown(api, caller, view, &mut body).await?;
     let may = may(api, caller, view).await?;
     if let Some(members) = body.as_object_mut() {
         members.remove("event_ids");
         members.insert("events".to_owned(), events);
         members.insert("reports".to_owned(), reports);
+        members.insert("photos".to_owned(), photos);
         members.insert("may".to_owned(), may);
         members.insert("sight".to_owned(), sight);
     }
@@ -131,7 +163,7 @@ fn actor(caller: &Caller) -> Actor {
     }
 }
 
-fn asked<'a>(
+pub(super) fn asked<'a>(
     verb: Verb,
     department: Option<&'a DepartmentId>,
     view: &'a IncidentView,
@@ -164,7 +196,7 @@ pub(crate) struct Request {
     department: Option<String>,
     /// For verbs of tasks: the token of the claim.
     fence: Option<i64>,
-    /// What shows it.
+    /// What shows it. The `reference` of a photo is the SHA-256 of one that was sent before; at most 8 photos.
     #[serde(default)]
     evidence: Vec<schema::Evidence>,
     /// For `merge`: the id of the incident that goes on.
@@ -183,7 +215,8 @@ pub(crate) struct Request {
 #[utoipa::path(post, path = "/api/v1/incidents/{id}/{verb}", operation_id = "command_incident", tag = "incidents", request_body = Request,
     params(("id" = String, Path), ("verb" = words::Verb, Path), ("Idempotency-Key" = String, Header)),
     responses((status = 200, body = schema::Incident), (status = 400, body = schema::Problem),
-        (status = 403, body = schema::Problem), (status = 404, body = schema::Problem), (status = 409, body = schema::Problem)))]
+        (status = 403, body = schema::Problem), (status = 404, body = schema::Problem), (status = 409, body = schema::Problem),
+        (status = 422, body = schema::Problem)))]
 pub(crate) async fn command(
     State(api): State<Api>,
     Extension(caller): Extension<Caller>,
@@ -227,6 +260,7 @@ pub(crate) async fn command(
     if let Some(why) = access::refuses(&caller.user, whose, &api.deps.registry()) {
         return Err(Problem::forbidden(why));
     }
+    let photos = super::evidence::pin(&api, &evidence).await?;
     let command = Command {
         verb,
         actor: actor(&caller),
@@ -245,7 +279,7 @@ pub(crate) async fn command(
     let done = api
         .deps
         .state
-        .command(id, request.expected_version, key, command)
+        .command_with_photos(id, request.expected_version, key, command, photos)
         .await;
     match done {
         Ok(view) => whole(&api, &caller, &view).await,

@@ -1,14 +1,17 @@
 //! What a screen needs once: names, places, rules; and how the hub is doing.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use axum::extract::State;
 use axum::{Extension, Json};
 use domain::incident::{CAUSE_UNSPECIFIED, CAUSES, Verdict};
 use serde_json::{Value, json};
+use tokio::sync::Semaphore;
 
 use crate::auth::Caller;
-use crate::{Api, schema};
+use crate::schema::status::{Channel, Queue, Status};
+use crate::{Api, HISTORIES_MAX, Problem, STREAMS_MAX, UPLOADS_MAX, schema};
 
 /// Names, places of the caller's scope, rules, and the hub's clock.
 #[utoipa::path(get, path = "/api/v1/meta", tag = "hub", responses((status = 200, body = schema::Meta)))]
@@ -86,8 +89,34 @@ fn causes() -> Vec<Value> {
         .collect()
 }
 
-/// Counters of the hub since it started.
-#[utoipa::path(get, path = "/api/v1/status", tag = "hub", responses((status = 200, body = Object)))]
-pub(crate) async fn status(State(api): State<Api>) -> Json<Value> {
-    Json(api.deps.ops.status())
+/// How the hub itself is doing: storage, queues, cursors, clock, certificates, counters since the start.
+#[utoipa::path(get, path = "/api/v1/status", tag = "hub", responses((status = 200, body = Status)))]
+pub(crate) async fn status(State(api): State<Api>) -> Result<Json<Status>, Problem> {
+    let ops = Arc::clone(&api.deps.ops);
+    let hub = tokio::task::spawn_blocking(move || ops.status());
+    let hub = hub.await.map_err(|e| Problem::broken(&e.to_string()))?;
+    let counted = api.deps.state.counted((api.deps.clock)()).await?;
+    let place = |name: &str, places: &Semaphore, bound: usize| Queue {
+        name: name.to_owned(),
+        used: bound.saturating_sub(places.available_permits()) as u64,
+        bound: bound as u64,
+        unit: "items".to_owned(),
+    };
+    Ok(Json(Status {
+        version: env!("CARGO_PKG_VERSION").to_owned(),
+        ui_hash: (api.deps.ui.is_available()).then(|| api.deps.ui.hash().to_owned()),
+        channels: vec![Channel {
+            name: "live".to_owned(),
+        }],
+        sessions: counted.sessions,
+        quarantine: counted.quarantined,
+        registry_version: counted.registry_version,
+        hub_alarms: counted.hub_alarms,
+        places: vec![
+            place("streams", &api.streams, STREAMS_MAX),
+            place("histories", &api.histories, HISTORIES_MAX),
+            place("uploads", &api.uploads, UPLOADS_MAX),
+        ],
+        hub,
+    }))
 }

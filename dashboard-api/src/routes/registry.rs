@@ -33,6 +33,8 @@ const VERSIONS_SHOWN: u32 = 50;
 /// Items of a page.
 const PAGE: usize = 100;
 const PAGE_MAX: usize = 500;
+/// The column of households that says who needs help out of a building.
+const EVACUATION: &str = "evacuation";
 /// Longest reason of a change, in characters.
 const NOTE_CHARS_MAX: usize = 500;
 
@@ -116,36 +118,40 @@ pub(crate) async fn table(
 ) -> Result<Response, Problem> {
     let Query(query) = query?;
     let kind = readable(&table, &caller)?;
+    let is_csv = match query.format.as_deref().unwrap_or("json") {
+        "csv" => true,
+        "json" => false,
+        _ => return Err(Problem::bad_request("`format` is none of json and csv")),
+    };
     let registry = api.deps.registry();
     let reach = caller.user.scope.within(&registry);
     let mut rows = rows(&registry, kind, &reach);
     for (key, cells) in &mut rows {
         hide(kind, key, cells, &caller);
     }
-    match query.format.as_deref().unwrap_or("json") {
-        "csv" => {
-            let lines: Vec<Cells> = rows.into_iter().map(|(_, cells)| cells).collect();
-            let text = format!("\u{feff}{}", Registry::table(kind, &lines));
-            let name = format!("attachment; filename=\"{kind}.csv\"");
-            let headers = [
-                (header::CONTENT_TYPE, "text/csv; charset=utf-8".to_owned()),
-                (header::CONTENT_DISPOSITION, name),
-            ];
-            return Ok((headers, text).into_response());
-        }
-        "json" => {}
-        _ => return Err(Problem::bad_request("`format` is none of json and csv")),
+    let mut has_more = false;
+    if !is_csv {
+        rows = select(rows, &query);
+        let limit = query.limit.unwrap_or(PAGE).clamp(1, PAGE_MAX);
+        has_more = rows.len() > limit;
+        rows.truncate(limit);
     }
-    if let Some(q) = query.q.as_deref().map(str::trim).filter(|q| !q.is_empty()) {
-        let q = q.to_lowercase();
-        rows.retain(|(_, cells)| cells.values().any(|c| c.to_lowercase().contains(&q)));
+    let is_note = |cells: &Cells| {
+        let note = cells.get(EVACUATION);
+        note.is_some_and(|note| !note.is_empty() && note != HIDDEN)
+    };
+    let notes = rows.iter().filter(|(_, cells)| is_note(cells)).count();
+    note_evacuation(&api, &caller, notes).await?;
+    if is_csv {
+        let lines: Vec<Cells> = rows.into_iter().map(|(_, cells)| cells).collect();
+        let text = format!("\u{feff}{}", Registry::table(kind, &lines));
+        let name = format!("attachment; filename=\"{kind}.csv\"");
+        let headers = [
+            (header::CONTENT_TYPE, "text/csv; charset=utf-8".to_owned()),
+            (header::CONTENT_DISPOSITION, name),
+        ];
+        return Ok((headers, text).into_response());
     }
-    if let Some(cursor) = &query.cursor {
-        rows.retain(|(key, _)| key > cursor);
-    }
-    let limit = query.limit.unwrap_or(PAGE).clamp(1, PAGE_MAX);
-    let has_more = rows.len() > limit;
-    rows.truncate(limit);
     let page = shape::TablePage {
         table: kind.as_str().to_owned(),
         version: api.deps.keeper.version().await,
@@ -245,6 +251,12 @@ pub(crate) async fn import(
     };
     let outcome = match api.deps.keeper.change(wanted, then).await {
         Ok(changed) => {
+            let shown = changed.import.changed.iter().take(LISTED_MAX);
+            let cells = shown.flat_map(|line| &line.columns);
+            let is_note = |(column, before, _): &&(&str, String, String)| {
+                *column == EVACUATION && !before.is_empty()
+            };
+            note_evacuation(&api, &caller, cells.filter(is_note).count()).await?;
             let mut outcome = outcome_of(kind, &changed.import, &caller);
             outcome.version = changed.version;
             outcome.applied = then == Then::Apply;
@@ -269,6 +281,28 @@ fn readable(table: &str, caller: &Caller) -> Result<TableKind, Problem> {
 
 fn columns(kind: TableKind) -> Vec<String> {
     kind.columns().into_iter().map(str::to_owned).collect()
+}
+
+/// The lines that are asked for, from where the page begins.
+fn select(mut rows: Vec<(String, Cells)>, query: &TableOf) -> Vec<(String, Cells)> {
+    if let Some(q) = query.q.as_deref().map(str::trim).filter(|q| !q.is_empty()) {
+        let q = q.to_lowercase();
+        rows.retain(|(_, cells)| cells.values().any(|c| c.to_lowercase().contains(&q)));
+    }
+    if let Some(cursor) = &query.cursor {
+        rows.retain(|(key, _)| key > cursor);
+    }
+    rows
+}
+
+/// Evacuation notes are about people's health: that somebody is shown them is on record before it is done.
+async fn note_evacuation(api: &Api, caller: &Caller, notes: usize) -> Result<(), Problem> {
+    if notes > 0 {
+        let now = (api.deps.clock)();
+        let (state, login) = (&api.deps.state, &caller.user.login);
+        state.note_shown_households(login, notes, now).await?;
+    }
+    Ok(())
 }
 
 /// The lines that lie where the caller sees.
@@ -298,6 +332,11 @@ fn hide(kind: TableKind, key: &mut String, cells: &mut Cells, caller: &Caller) {
         && let Some(contact) = cells.get_mut("contact").filter(|c| !c.is_empty())
     {
         HIDDEN.clone_into(contact);
+    }
+    if !access::keeps_households(&caller.user)
+        && let Some(note) = cells.get_mut(EVACUATION).filter(|note| !note.is_empty())
+    {
+        HIDDEN.clone_into(note);
     }
     if kind == TableKind::Watch && !access::keeps_watch(&caller.user) {
         *key = masked(key);

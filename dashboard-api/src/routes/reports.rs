@@ -27,7 +27,7 @@ use crate::auth::{self, Caller};
 use crate::schema::report as schema;
 use crate::schema::{Problem as ProblemSchema, ReportPage};
 use crate::throttle::ByAddress;
-use crate::{Api, Problem, access, mask};
+use crate::{Api, Problem, access, mask, sight};
 
 /// Header with the secret of somebody who reported without a log-in.
 const SECRET: &str = "report-secret";
@@ -412,7 +412,14 @@ pub(crate) async fn one(
     if !is_seen {
         return Err(Problem::not_found("report"));
     }
-    let body = serde_json::to_value(&asked.found.item);
+    let mut item = asked.found.item;
+    if let Some(user) = asked.user.filter(|_| !asked.is_theirs) {
+        let incident = api.deps.state.incident(asked.found.incident).await?;
+        if !incident.is_some_and(|view| sight::sees_photos(&user, &view.item, registry)) {
+            item.photos.clear();
+        }
+    }
+    let body = serde_json::to_value(&item);
     Ok(Json(body.map_err(|e| Problem::broken(&e.to_string()))?))
 }
 
@@ -512,6 +519,7 @@ pub(super) async fn of_incident(
         .iter()
         .any(|task| task.holder.as_ref() == Some(&user.login));
     let sees_contact = access::sees_contacts(user) || holds;
+    let sees_photos = sight::sees_photos(user, &view.item, registry);
     let mut reports = Vec::new();
     for report in api.deps.state.reports_of(view.item.id).await? {
         let is_theirs = report.reporter.as_ref() == Some(&user.login);
@@ -526,7 +534,11 @@ pub(super) async fn of_incident(
             zone: report.zone.map(String::from),
             place: report.place,
             text: report.text,
-            photos: report.photos,
+            photos: if is_theirs || sees_photos {
+                report.photos
+            } else {
+                Vec::new()
+            },
             created_at: report.created_at.to_string(),
             occurred_at: report.occurred_at.to_string(),
             is_late: report.is_late,

@@ -181,11 +181,21 @@ pub struct Thresholds {
 #[serde(deny_unknown_fields)]
 #[schema(as = KpiLoad)]
 pub struct Load {
+    /// Counted up to then: the end of the span, or now while it lasts.
+    pub until: String,
     pub rung: u64,
     pub seats: u64,
     /// Thousandths of an alarm.
     pub per_hour_and_seat_milli: u64,
+    pub per_day_and_seat_milli: u64,
+    pub per_10_min_and_seat_milli: u64,
     pub peak_10_min: u64,
+    /// When the first of those rang.
+    pub peak_10_min_at: Option<String>,
+    pub hours: u64,
+    /// With more than 30 alarms a seat.
+    pub busy_hours: u64,
+    pub busy_hours_permille: Option<u64>,
     pub periods: u64,
     pub flood_periods: u64,
     pub flood_permille: Option<u64>,
@@ -194,6 +204,36 @@ pub struct Load {
     pub top: Vec<Source>,
     pub top_10_permille: Option<u64>,
     pub by_severity: BTreeMap<String, u64>,
+    /// Hour by hour up to two days, else day by day.
+    pub steps: Vec<Step>,
+    /// Figures beside what ISA-18.2, IEC 62682 and EEMUA 191 ask.
+    pub figures: Vec<Figure>,
+}
+
+#[derive(Debug, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[schema(as = KpiStep)]
+pub struct Step {
+    pub from: String,
+    pub rung: u64,
+    pub peak_10_min: u64,
+    /// Tens of minutes with more than 10 alarms a seat.
+    pub flood_periods: u64,
+}
+
+#[derive(Debug, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[schema(as = KpiFigure)]
+pub struct Figure {
+    /// A name that ends in `_milli` or `_permille` is in thousandths.
+    pub figure: String,
+    pub value: Option<u64>,
+    /// Very likely to be acceptable.
+    pub good: Option<u64>,
+    /// The most that can be managed.
+    pub at_most: Option<u64>,
+    /// Standard and clause.
+    pub source: String,
 }
 
 #[derive(Debug, Serialize, Deserialize, ToSchema)]
@@ -258,7 +298,32 @@ pub struct Standing {
     pub chattering: u64,
     /// Of the span.
     pub chatter_work_orders: u64,
+    /// On for more than 24 hours.
+    pub stale: u64,
+    /// Put aside, chattering or stale, the oldest first.
+    pub listed: Vec<Listed>,
+    /// There are more than are listed.
+    pub is_cut: bool,
     pub coverage: Vec<Coverage>,
+}
+
+/// An alarm that does not ring as it should.
+#[derive(Debug, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[schema(as = KpiListed)]
+pub struct Listed {
+    /// `shelved`, `suppressed`, `out_of_service`, `chattering` or `stale`.
+    pub why: String,
+    pub alarm: String,
+    pub rule: String,
+    pub subject: String,
+    pub site: String,
+    #[schema(value_type = super::words::Severity)]
+    pub severity: String,
+    pub since: String,
+    pub until: Option<String>,
+    /// The reason that was given, or the rule of the cause.
+    pub reason: Option<String>,
 }
 
 #[derive(Debug, Serialize, Deserialize, ToSchema)]

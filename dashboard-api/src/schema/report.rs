@@ -134,6 +134,7 @@ pub struct IncidentReport {
     pub zone: Option<String>,
     pub place: Option<String>,
     pub text: String,
+    /// Names of its photos; none for whoever is not shown them.
     pub photos: Vec<String>,
     pub created_at: String,
     pub occurred_at: String,

@@ -1,5 +1,5 @@
 import { createRouter, createWebHistory } from "vue-router";
-import { mayCall, owes, restore, user } from "./session";
+import { mayCall, owes, restore, user, worksByPhone } from "./session";
 import LiveView from "./views/LiveView.vue";
 import LoginView from "./views/LoginView.vue";
 import MissingView from "./views/MissingView.vue";
@@ -15,7 +15,11 @@ export const router = createRouter({
     { path: "/devices/:id", component: () => import("./views/DeviceView.vue") },
     { path: "/alarms", component: () => import("./views/AlarmListView.vue") },
     { path: "/maintenance", component: () => import("./views/MaintenanceView.vue") },
+    { path: "/incidents", component: () => import("./views/IncidentsView.vue") },
+    { path: "/incidents/:id", component: () => import("./views/IncidentView.vue") },
     { path: "/history", component: () => import("./views/HistoryView.vue") },
+    { path: "/roster", component: () => import("./views/RosterView.vue") },
+    { path: "/grid", component: () => import("./views/GridView.vue") },
     { path: "/registry", component: () => import("./views/RegistryView.vue") },
     { path: "/rules", component: () => import("./views/RulesView.vue") },
     { path: "/quarantine", component: () => import("./views/QuarantineView.vue") },
@@ -34,9 +38,14 @@ export const router = createRouter({
 
 router.beforeEach(async (to) => {
   if (user.value === null) await restore();
-  if (user.value === null && to.meta["open"] !== true) return { path: "/login", query: { to: to.fullPath } };
+  if (user.value === null && to.meta["open"] !== true) return { path: "/login", query: { to: (to.redirectedFrom ?? to).fullPath } };
   // somebody else has set the password: nothing goes before another one
   if (user.value !== null && owes.value !== null && to.path !== "/account") return "/account";
-  if (user.value !== null && to.path === "/login") return "/live";
+  if (user.value !== null && to.path === "/login") return "/";
+  // only whoever came without a wish: a link to the board is one
+  if (to.redirectedFrom?.path === "/" && worksByPhone()) {
+    location.replace("/work");
+    return false;
+  }
   return true;
 });

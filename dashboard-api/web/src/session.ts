@@ -82,6 +82,12 @@ export function refusalOf(e: unknown): string {
   return e instanceof ApiError && status !== 0 ? e.message : t("notice.unreachable");
 }
 
+/** On a phone, whoever is sent out works on the page that is made for it. */
+export function worksByPhone(): boolean {
+  const role = user.value?.role;
+  return (role === "responder" || role === "grid_captain") && matchMedia("(max-width: 700px)").matches;
+}
+
 /** Whether the role may call a route, as in `POST /api/v1/alarms/{id}/shelve`. */
 export function mayCall(route: string): boolean {
   return calls.value.has(route);

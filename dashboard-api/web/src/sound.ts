@@ -82,6 +82,11 @@ export function ring(what: Ringing, isLoud: boolean, isLost: boolean): void {
   alarm.what = due;
 }
 
+/** For the volume test: once as a P1 rings, then as a P2 does, in whichever tab. */
+export function testTones(): void {
+  play([...P1, ...P2.map((tone) => ({ ...tone, at: tone.at + 1.4 }))], 0.35);
+}
+
 export function chimeBack(): void {
   if (soundIn.value === "here") play(BACK, 0.3);
 }

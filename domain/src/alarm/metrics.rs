@@ -81,14 +81,22 @@ impl AlarmMetrics {
 
 /// Most in any stretch of `within`, of times in order.
 pub(crate) fn peak(times: &[Timestamp], within: SignedDuration) -> u64 {
-    let (mut peak, mut first) = (0, 0);
+    busiest(times, within).map_or(0, |(count, _)| count)
+}
+
+/// The same, and when the first of those was; none of nothing.
+pub(crate) fn busiest(times: &[Timestamp], within: SignedDuration) -> Option<(u64, Timestamp)> {
+    let (mut found, mut first) = (None, 0);
     for (position, now) in times.iter().enumerate() {
         while now.duration_since(times[first]) >= within {
             first += 1;
         }
-        peak = peak.max((position - first + 1) as u64);
+        let count = (position - first + 1) as u64;
+        if found.is_none_or(|(most, _)| count > most) {
+            found = Some((count, times[first]));
+        }
     }
-    peak
+    found
 }
 
 #[cfg(test)]

@@ -13,8 +13,8 @@ mod tally;
 
 pub use flags::{Flag, Flags, REASON_CHARS_MAX, Refused, SHELF_MAX, Shelf};
 pub use maintenance::{BadWindow, Scope, WINDOW_AHEAD_MAX, WINDOW_MAX, Window, WindowState};
-pub(crate) use metrics::peak;
 pub use metrics::{AlarmMetrics, Rang};
+pub(crate) use metrics::{busiest, peak};
 pub use tally::{CHATTER_QUIET, CHATTER_WITHIN, FLEETING, Tally};
 
 use crate::incident::{Incident, words};

@@ -25,11 +25,11 @@ mod tests;
 pub use canonical::canonical;
 pub use duty::{Duty, DutyRecord, LogLine};
 pub use held::{Held, HeldRecord, Shelving};
-pub use load::{Load, PERIOD_MIN, Rung};
+pub use load::{Figure, Load, PERIOD_MIN, Rung, Step};
 pub use missing::{NOT_ANSWERED, NotAnswered};
 pub use period::{BadMoment, moment};
 pub use score::{Component, FULL_SAMPLE, Rating, Score, Thresholds, Weights};
-pub use sheet::{cells, harmless, sheet};
+pub use sheet::{cells, harmless, sheet, sheet_of};
 pub use survival::{Curve, Observed, Percentile};
 pub use table::{Group, Measured, Missed, Quality, Ranking, Stage, rank};
 

@@ -60,10 +60,15 @@ pub fn cells(ranking: &Ranking) -> Vec<Vec<String>> {
 
 /// The [`cells`] as CSV. It begins with the byte order mark by which Excel knows UTF-8.
 pub fn sheet(ranking: &Ranking) -> String {
+    sheet_of(&cells(ranking))
+}
+
+/// Any table as CSV, its lines of one length; as [`sheet`].
+pub fn sheet_of(lines: &[Vec<String>]) -> String {
     let mut writer = csv::WriterBuilder::new()
         .terminator(csv::Terminator::CRLF)
         .from_writer(Vec::new());
-    for line in cells(ranking) {
+    for line in lines {
         writer
             .write_record(line.iter().map(|cell| harmless(cell)))
             .expect("a table in memory takes every line: all have the same number of cells");

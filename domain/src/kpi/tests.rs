@@ -369,9 +369,83 @@ fn the_load_of_a_seat_is_counted_in_tens_of_minutes() {
     assert_eq!((load.stale, load.stale_permille), (1, Some(83)));
     assert_eq!(load.top[0].n, 11);
     assert_eq!(load.top_10_permille, Some(1000));
+    assert_eq!(
+        (load.per_10_min_and_seat_milli, load.per_day_and_seat_milli),
+        (2000, 288_000)
+    );
+    assert_eq!(load.peak_10_min_at, Some(at(590)));
+    assert_eq!((load.hours, load.busy_hours), (1, 0));
     let burst = (0..11).map(|n| rung(n, "device:a", 1)).collect();
     let load = Load::of(burst, at(0), at(3600), 1);
     assert_eq!((load.flood_periods, load.flood_permille), (1, Some(167)));
+    assert_eq!(load.steps.len(), 1);
+    assert_eq!((load.steps[0].rung, load.steps[0].flood_periods), (11, 1));
+}
+
+#[test]
+fn a_span_is_told_by_hours_or_days_and_every_alarm_once() {
+    let rung = |second: i64| Rung {
+        at: at(second),
+        rule: "S1".parse().expect("a rule"),
+        subject: "device:a".to_owned(),
+        severity: Severity::P2,
+        active_at: at(second),
+        cleared_at: None,
+    };
+    let (hour, day) = (3600, 24 * 3600);
+    // 31 within an hour are busy at one seat and not at two; the last hour is cut off
+    let all: Vec<Rung> = (0..31)
+        .map(|n| rung(hour + n * 100))
+        .chain([rung(2 * hour)])
+        .collect();
+    let by_hour = Load::of(all.clone(), at(0), at(2 * hour + 1), 1);
+    let counts = |load: &Load| load.steps.iter().map(|s| s.rung).collect::<Vec<_>>();
+    assert_eq!(counts(&by_hour), [0, 31, 1]);
+    assert_eq!(
+        (by_hour.busy_hours, by_hour.busy_hours_permille),
+        (1, Some(333))
+    );
+    assert_eq!(by_hour.steps[1].from, at(hour));
+    assert_eq!(by_hour.steps[1].peak_10_min, 6);
+    let two_seats = Load::of(all.clone(), at(0), at(2 * hour + 1), 2);
+    assert_eq!(two_seats.busy_hours, 0);
+    let by_day = Load::of(all.clone(), at(-2 * day), at(day), 1);
+    assert_eq!(counts(&by_day), [0, 0, 32]);
+    // a span without end stays a list that a screen can show
+    let endless = Load::of(all, at(0), Timestamp::MAX, 1);
+    assert!(endless.steps.len() <= 400, "{}", endless.steps.len());
+    assert_eq!(counts(&endless).iter().sum::<u64>(), 32);
+    let nothing = Load::of(Vec::new(), at(0), at(0), 1);
+    assert!(nothing.steps.is_empty());
+}
+
+#[test]
+fn figures_stand_beside_what_is_asked_of_them() {
+    let rung = |n: i64, severity| Rung {
+        at: at(n * 60),
+        rule: "S1".parse().expect("a rule"),
+        subject: format!("device:{n}"),
+        severity,
+        active_at: at(n * 60),
+        cleared_at: None,
+    };
+    let all = (0..20).map(|n| rung(n, if n == 0 { Severity::P1 } else { Severity::P3 }));
+    let load = Load::of(all.collect(), at(0), at(3600), 2);
+    let of = |name: &str| {
+        let mut figures = load.figures.iter();
+        let found = figures.find(|f| f.figure == name).expect("there");
+        (found.value, found.good, found.at_most)
+    };
+    assert_eq!(
+        of("per_hour_and_seat_milli"),
+        (Some(10_000), Some(6000), Some(12_000))
+    );
+    assert_eq!(of("peak_10_min_and_seat"), (Some(5), None, Some(10)));
+    assert_eq!(of("p1_permille"), (Some(50), Some(50), None));
+    assert_eq!(of("p3_p4_permille"), (Some(950), Some(800), None));
+    let nothing = Load::of(Vec::new(), at(0), at(3600), 1);
+    let share = nothing.figures.iter().find(|f| f.figure == "p1_permille");
+    assert_eq!(share.expect("there").value, None);
 }
 
 #[test]

@@ -62,7 +62,9 @@ impl Registry {
         for grid in self.grids.values() {
             let of = ("grid", grid.id.as_str());
             must_be(report, of, ("committee", &grid.committee), &self.committees);
-            must_be(report, of, ("captain", &grid.captain), &self.people);
+            if let Some(captain) = &grid.captain {
+                must_be(report, of, ("captain", captain), &self.people);
+            }
         }
         let mut logins = BTreeMap::new();
         for person in self.people.values() {
@@ -88,6 +90,14 @@ impl Registry {
             let of = ("zone", zone.id.as_str());
             must_be(report, of, ("site", &zone.site), &self.sites);
             must_be(report, of, ("grid", &zone.grid), &self.grids);
+            if zone.floor_to.is_some() && zone.floor_to <= zone.floor {
+                let hint = "`floor` is the lowest, `floor_to` the highest".to_owned();
+                report.note(of, "floor_to", "goes over no floors", Some(hint));
+            }
+            if zone.floor_to.is_some() && zone.floor.is_none() {
+                let hint = "`floor` is the lowest".to_owned();
+                report.note(of, "floor_to", "has `floor_to` and no `floor`", Some(hint));
+            }
             let Some(building) = &zone.building else {
                 continue;
             };

@@ -3,7 +3,7 @@
 use jiff::civil::Date;
 use serde::{Deserialize, Serialize};
 
-use super::Contact;
+use super::{Contact, EvacuationNote};
 use crate::ZoneId;
 use crate::id::HouseholdId;
 
@@ -31,12 +31,20 @@ pub struct Household {
     /// How to reach them, or where that is kept.
     #[serde(default)]
     pub contact: Option<Contact>,
+    /// What whoever empties the building has to know of them.
+    #[serde(default)]
+    pub evacuation: Option<EvacuationNote>,
 }
 
 impl Household {
     /// Whether its door may be watched for an elder who lives alone: both have to be true, the need and the consent.
     pub fn is_in_elder_care(&self) -> bool {
         self.elder_alone && self.consent_care
+    }
+
+    /// Whether somebody has to come for them when the building is emptied.
+    pub fn needs_help_out(&self) -> bool {
+        self.evacuation.is_some() || self.elder_alone
     }
 }
 

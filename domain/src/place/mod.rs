@@ -8,6 +8,7 @@
 mod check;
 mod contact;
 mod device;
+mod evacuation;
 mod household;
 mod import;
 mod load;
@@ -23,6 +24,7 @@ mod watch;
 pub(crate) use check::must_be;
 pub use contact::Contact;
 pub use device::Device;
+pub use evacuation::EvacuationNote;
 pub use household::{Household, Rental};
 pub use import::{Changed, Import};
 pub use mistake::RegistryError;

@@ -56,8 +56,9 @@ pub struct Grid {
     pub name: String,
     /// The committee it belongs to.
     pub committee: CommitteeId,
-    /// Its captain (网格长).
-    pub captain: PersonId,
+    /// Its captain (网格长); none while nobody has been found.
+    #[serde(default)]
+    pub captain: Option<PersonId>,
 }
 
 /// Somebody who has a part in the work.

@@ -118,6 +118,11 @@ impl ZoneKind {
         }
     }
 
+    /// Whether a fire detector belongs there: floors, where e-bikes are charged, shops. Flats are their households' choice.
+    pub fn wants_fire_sensor(self) -> bool {
+        matches!(self, Self::FireCompartment | Self::BikeShed | Self::Shop)
+    }
+
     /// The word as it stands in files.
     pub fn as_str(self) -> &'static str {
         let word = Self::WORDS.iter().find(|(_, kind)| *kind == self);
@@ -136,13 +141,23 @@ pub struct Zone {
     /// Its building, if it is in one.
     #[serde(default)]
     pub building: Option<BuildingId>,
-    /// Its floor, if it is on one.
+    /// Its floor, if it is on one; the lowest when it goes over several.
     #[serde(default)]
     pub floor: Option<i16>,
+    /// The highest, when it goes over several.
+    #[serde(default)]
+    pub floor_to: Option<i16>,
     /// What it is.
     pub kind: ZoneKind,
     /// Its name, such as `6层`.
     pub name: String,
     /// The micro-grid that it belongs to.
     pub grid: GridId,
+}
+
+impl Zone {
+    /// The one floor that it is on; none when it goes over several, or over none that is known.
+    pub fn only_floor(&self) -> Option<i16> {
+        self.floor.filter(|_| self.floor_to.is_none())
+    }
 }

@@ -56,7 +56,7 @@ impl Registry {
 
     /// The captain of the micro-grid that a zone belongs to.
     pub fn captain_of(&self, zone: &ZoneId) -> Option<&Person> {
-        self.people.get(&self.grid_of(zone)?.captain)
+        self.people.get(self.grid_of(zone)?.captain.as_ref()?)
     }
 
     /// The self-governance committee that a zone belongs to.

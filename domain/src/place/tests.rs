@@ -324,22 +324,50 @@ fn an_import_lists_every_mistake_by_line_and_column() {
 
 #[test]
 fn what_a_toml_file_holds_stays_there_and_is_not_contradicted() {
-    let zones = "id,site,building,floor,kind,name,grid\n";
-    let new = format!("{zones}z1,q1,,,stair,一单元,g1\nz3,q1,,-1,unit,地下室,g1\n");
+    let zones = "id,site,building,floor,floor_to,kind,name,grid\n";
+    let new = format!("{zones}z1,q1,,,,stair,一单元,g1\nz3,q1,,-1,,unit,地下室,g1\n");
     let import = plan(TableKind::Zones, &new, &[]).expect("good");
     assert_eq!(import.file, None);
     assert_eq!(
         (import.added, import.kept),
         (vec!["z3".to_owned()], vec!["z2".to_owned()])
     );
-    assert_eq!(import.text, format!("{zones}z3,q1,,-1,unit,地下室,g1\n"));
-    let new = format!("{zones}z1,q1,,,lift,一单元,g1\n");
+    assert_eq!(import.text, format!("{zones}z3,q1,,-1,,unit,地下室,g1\n"));
+    let new = format!("{zones}z1,q1,,,,lift,一单元,g1\n");
     assert_eq!(
         plan(TableKind::Zones, &new, &[]).expect_err("refused"),
         [
             "new.csv:2: column `kind`: zone `z1` says something else than a.toml:21 (hint: change it there, or take it out of there)"
         ]
     );
+}
+
+#[test]
+fn a_zone_over_several_floors_says_the_lowest_and_the_highest() {
+    let zones = "id,site,building,floor,floor_to,kind,name,grid\n";
+    let new = |floors: &str| format!("{zones}z3,q1,,{floors},stair,4–6层,g1\n");
+    let import = plan(TableKind::Zones, &new("4,6"), &[]).expect("good");
+    assert_eq!(import.text, new("4,6"));
+    for (floors, what) in [
+        (
+            "6,4",
+            "goes over no floors (hint: `floor` is the lowest, `floor_to` the highest)",
+        ),
+        (
+            "6,6",
+            "goes over no floors (hint: `floor` is the lowest, `floor_to` the highest)",
+        ),
+        (
+            ",6",
+            "has `floor_to` and no `floor` (hint: `floor` is the lowest)",
+        ),
+    ] {
+        let told = plan(TableKind::Zones, &new(floors), &[]).expect_err("refused");
+        assert!(
+            told[0].contains("column `floor_to`") && told[0].ends_with(what),
+            "{told:?}"
+        );
+    }
 }
 
 #[test]

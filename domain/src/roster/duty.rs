@@ -33,6 +33,8 @@ pub struct Duty {
     pub until: DateTime,
     /// Whose shift it was before a swap or an absence.
     pub instead_of: Option<PersonId>,
+    /// Whose shift it is after all swaps, whoever stands in for them: who would give it in another one.
+    pub agreed: PersonId,
 }
 
 impl Shift {
@@ -186,6 +188,7 @@ impl Roster {
                         since,
                         until,
                         instead_of: (person != planned).then(|| planned.clone()),
+                        agreed: agreed.clone(),
                     });
                 }
             }

@@ -12,6 +12,7 @@ mod ladder;
 mod model;
 #[cfg(test)]
 mod tests;
+mod week;
 
 pub use calendar::{Calendar, HalfDay, Holiday, OfficeHours};
 pub use duty::{Duty, DutyOf, SHIFT_LOOK_AHEAD_DAYS};
@@ -20,6 +21,7 @@ pub use ladder::{Level, Rung};
 pub use model::{
     Absence, Cover, Day, Days, Post, PostKind, Resource, ResourceKind, Shift, Swap, Turn,
 };
+pub use week::Stint;
 
 use std::collections::{BTreeMap, BTreeSet};
 

@@ -182,6 +182,7 @@ impl Stage {
                         site: site.clone(),
                         building,
                         floor: floor.and_then(|n| i16::try_from(n).ok()),
+                        floor_to: None,
                         kind,
                         name: zone.to_string(),
                         grid,
@@ -243,6 +244,7 @@ impl Stage {
                     consent_contact: false,
                     language: "zh".to_owned(),
                     contact: None,
+                    evacuation: None,
                 };
                 registry.households.insert(id, household);
             }

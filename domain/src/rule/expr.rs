@@ -338,7 +338,7 @@ impl Facts<'_> {
             ("kind", zone_word(zone.kind).into()),
             ("grid", zone.grid.as_str().into()),
         ];
-        if let Some(floor) = zone.floor {
+        if let Some(floor) = zone.only_floor() {
             fields.push(("floor", Cel::Int(floor.into())));
         }
         if let Some(building) = &zone.building {

@@ -134,6 +134,40 @@ mod tests {
         }
     }
 
+    const PLACES: &str = r#"
+        committee = [{ id = "c1", name = "一委" }]
+        person = [{ id = "p1", name = "周", login = "zhou" }]
+        grid = [{ id = "g1", name = "一格", committee = "c1", captain = "p1" }]
+        site = [{ id = "q1", name = "一区", name_en = "Q1", width_m = 9.0, height_m = 9.0, x_m = 0.0, y_m = 0.0 }]
+        zone = [{ id = "z1", site = "q1", kind = "gate_lane", name = "东门", grid = "g1" }]
+        device = [{ id = "smoke-1", site = "q1", zone = "z1", class = "fire_sensor", name = "烟感", model = "m", heartbeat_s = 60, x_m = 0.0, y_m = 0.0 }]
+    "#;
+
+    fn mended() -> Registry {
+        let registry = Registry::from_files([("places.toml", PLACES)]);
+        registry.unwrap_or_else(|mistakes| panic!("{}", mistakes[0]))
+    }
+
+    #[test]
+    fn what_is_mended_reads_as_if_it_had_been_then() {
+        let registry = mended();
+        let context = Context {
+            registry: &registry,
+        };
+        let row = row(r#"{"temperature_c": 20.5}"#);
+        let later: Timestamp = "2026-11-23T12:10:00Z".parse().expect("a time");
+        let note = note(later, &row, 900);
+        for seq in [Seq(70), Seq(71)] {
+            let parsed = super::super::parse(seq, &note, &context);
+            assert_eq!(parsed.reject, None);
+            let event = &parsed.events[0];
+            assert_eq!((event.seq, event.received_at), (seq, later));
+            assert_eq!(event.occurred_at, row.received_at);
+            // twice is once
+            assert_eq!(event.dedupe_key, "tele#7");
+        }
+    }
+
     #[test]
     fn what_is_not_mended_rings_no_second_time() {
         let registry = Registry::default();

@@ -17,6 +17,7 @@ use tokio_util::sync::CancellationToken;
 use crate::config;
 use crate::hub::{self, Catalogue, Running, Stores};
 use crate::lifecycle::{self, Lifecycle};
+use crate::registry;
 use report::Report;
 use secrets::Secrets;
 
@@ -73,6 +74,13 @@ pub async fn run(options: Options) -> anyhow::Result<()> {
     config.mqtt.listen = options.mqtt;
     config.http.listen = options.http;
     crate::logging::init(&config.log)?;
+    if config.registry.dir.as_os_str().is_empty() {
+        // files of its own, so that whoever tries the demo can change it; once there they stay
+        hub::make_private(&options.data)?;
+        let compound = options.data.join("compound");
+        registry::unpack_once(&compound)?;
+        config.registry.dir = compound;
+    }
     let scenario = Scenario::load(&options.scenario).map_err(|e| hub::Misconfigured::new(&e))?;
     let catalogue = Catalogue::load_to_run(&config)?;
     let told = options.data.join("demo.json");

@@ -301,6 +301,12 @@ impl Exchange {
         self.shared.routed.subscribe()
     }
 
+    /// Commands that wait for the worker, and how many may.
+    pub fn queue(&self) -> (usize, usize) {
+        let bound = self.shared.commands.max_capacity();
+        (bound.saturating_sub(self.shared.commands.capacity()), bound)
+    }
+
     /// Figures.
     pub fn stats(&self) -> &ExchangeStats {
         &self.shared.stats

@@ -34,7 +34,7 @@ use tracing::{debug, error, warn};
 
 pub use acl::{BadPattern, Directory, Pattern, PeerCertificate, Principal, PrincipalKind};
 pub use transport::{
-    BadFile, BadOrigin, ClientCertificates, Endpoint, Kind, Origins, Tls, TlsFiles,
+    BadFile, BadOrigin, CertificateLife, ClientCertificates, Endpoint, Kind, Origins, Tls, TlsFiles,
 };
 
 use crate::exchange::Exchange;

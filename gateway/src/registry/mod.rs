@@ -112,6 +112,25 @@ pub fn unpack(dir: &Path) -> anyhow::Result<()> {
     Ok(())
 }
 
+/// The same into a folder that is not there yet; one that is there is left as it is. It is whole or not there, whenever this ends.
+///
+/// # Errors
+/// A folder that cannot be written.
+pub fn unpack_once(dir: &Path) -> anyhow::Result<()> {
+    if dir.exists() {
+        return Ok(());
+    }
+    let name = dir.file_name().unwrap_or_default().to_string_lossy();
+    let new = dir.with_file_name(format!(".{name}.new"));
+    if new.exists() {
+        // the last try ended half way
+        std::fs::remove_dir_all(&new)
+            .with_context(|| format!("cannot remove {}", new.display()))?;
+    }
+    unpack(&new)?;
+    std::fs::rename(&new, dir).with_context(|| format!("cannot make {}", dir.display()))
+}
+
 fn mistakes(what: &str, errors: &[RegistryError]) -> anyhow::Error {
     let list: Vec<_> = errors.iter().map(|e| format!("  {e}")).collect();
     anyhow::anyhow!("{what}, {} mistakes:\n{}", errors.len(), list.join("\n"))
@@ -127,8 +146,8 @@ fn summary(kind: TableKind, import: &Import) -> String {
     );
     let changed = import.changed.iter().map(|changed| {
         let columns = changed.columns.iter().map(|(column, old, new)| {
-            if *column == "contact" {
-                // telephone numbers do not go to the terminal
+            if matches!(*column, "contact" | "evacuation") {
+                // telephone numbers and what is about health do not go to the terminal
                 return format!("{column} is another");
             }
             format!("{column} `{old}` → `{new}`")

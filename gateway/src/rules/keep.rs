@@ -584,8 +584,7 @@ mod tests {
     async fn a_trial_reads_what_concerns_it_and_is_cut_when_it_costs_too_much() {
         let dir = tempfile::tempdir().expect("a directory");
         let registry = Arc::new(Registry::default());
-        let path = dir.path().join("state.db");
-        let state = State::open_with(&path, registry, Seats::new(1)).await;
+        let state = State::open_with(&dir.path().join("state.db"), registry, Seats::new(1));
         let events = SqliteEvents::open(&dir.path().join("events"), None).expect("opens");
         let mut all = Vec::new();
         // kinds take turns, so that what is merged shows its order
@@ -603,7 +602,7 @@ mod tests {
         let (_rules, at_work) = watch::channel(Arc::clone(&set));
         let keeper = Keeper::new(
             PathBuf::new(),
-            state.expect("opens"),
+            state.await.expect("opens"),
             Arc::new(events),
             Clock::new(Timestamp::UNIX_EPOCH),
             at_work,
@@ -623,7 +622,7 @@ mod tests {
         };
         let id: RuleId = "L1".parse().expect("an id");
         let rules = BTreeSet::from([id]);
-        let at = |second: i64| Timestamp::from_second(1_800_000_000 + second).expect("a time");
+        let at = |second| Timestamp::from_second(1_800_000_000 + second).expect("a time");
         let span = Span {
             from: at(1000),
             to: at(5000),

@@ -174,6 +174,12 @@ pub struct Stats {
     pub records: u64,
     /// Syncs in this run.
     pub syncs: u64,
+    /// Lowest position that is kept.
+    pub oldest_seq: Seq,
+    /// Bytes that wait in the lane of alarms, and how many may.
+    pub alarm_queue: (usize, usize),
+    /// The same of the lane of telemetry.
+    pub telemetry_queue: (usize, usize),
     /// Segment files.
     pub segments: usize,
     /// Bytes of all segment files.
@@ -383,11 +389,16 @@ impl Journal {
 
     /// Figures for metrics.
     pub fn stats(&self) -> Stats {
-        let (segments, bytes) = {
+        let (segments, bytes, oldest_seq) = {
             let segments = self.shared.segments.lock();
-            (segments.len(), segments.iter().map(|s| s.bytes).sum())
+            let oldest = segments.first().map_or(Seq(0), |s| s.first);
+            let bytes = segments.iter().map(|s| s.bytes).sum();
+            (segments.len(), bytes, oldest)
         };
         Stats {
+            oldest_seq,
+            alarm_queue: self.shared.queue.fill(Lane::Alarm),
+            telemetry_queue: self.shared.queue.fill(Lane::Telemetry),
             last_seq: Seq(self.shared.last_seq.load(Ordering::Relaxed)),
             records: self.shared.records.load(Ordering::Relaxed),
             syncs: self.shared.syncs.load(Ordering::Relaxed),

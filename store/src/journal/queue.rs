@@ -77,6 +77,13 @@ impl Queue {
         }
     }
 
+    /// Bytes that wait in a lane, and how many may.
+    pub(super) fn fill(&self, lane: Lane) -> (usize, usize) {
+        let budget = self.budget(lane);
+        let total = budget.total as usize;
+        (total.saturating_sub(budget.free.available_permits()), total)
+    }
+
     pub(super) fn try_put(&self, lane: Lane, uplink: Uplink) -> Result<Ticket, AppendError> {
         let budget = self.budget(lane);
         match budget.free.try_acquire_many(budget.cost(&uplink)) {

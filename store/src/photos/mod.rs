@@ -1,4 +1,4 @@
-//! Photos that reports name: files below a directory of their own, each under the hash by which it was asked for, private, without what cameras
+//! Photos that reports and incidents name: files below a directory of their own, each under the hash by which it was asked for, private, without what cameras
 //! write beside the picture ([`strip`]).
 //!
 //! ```text
@@ -6,7 +6,7 @@
 //! photos/aa/aa01…         whole, synced, then renamed to its name
 //! ```
 //!
-//! Which report names which photo stands in the state; here is only remembered which ones no report names yet. Those have a bound in bytes and a
+//! Who names which photo stands in the state; here is only remembered which ones nobody names yet. Those have a bound in bytes and a
 //! day to be named. **Invariant:** a photo is thrown away only while nobody is about to name it ([`Room::pin`]).
 
 mod strip;
@@ -28,9 +28,9 @@ pub use strip::{BadPicture, Kind, PIXELS_MAX, Picture, strip};
 
 /// Largest photo, in bytes as sent.
 pub const PHOTO_BYTES_MAX: u64 = 5 << 20;
-/// Bytes of all photos that no report names yet.
+/// Bytes of all photos that nothing names yet, of what people report and of what responders show each.
 pub const LOOSE_BYTES_MAX: u64 = 200 << 20;
-/// How long a photo may wait for its report.
+/// How long a photo may wait for what names it.
 pub const LOOSE_KEPT: Duration = Duration::from_hours(24);
 /// A photo that came so recently is not thrown away for another: its report is on its way.
 const FRESH: Duration = Duration::from_mins(10);
@@ -54,7 +54,7 @@ pub enum PhotoError {
     Bad(BadPicture),
     /// Too many wait for their reports.
     #[error(
-        "too many photos wait for their reports (hint: send the report without it, or again in ten minutes)"
+        "too many photos wait to be named (hint: leave it out, or send it again in ten minutes)"
     )]
     NoRoom,
     /// The disk.
@@ -108,7 +108,7 @@ struct Shared {
 
 #[derive(Debug, Default)]
 struct Inner {
-    /// Those that no report names yet.
+    /// Those that nothing names yet.
     loose: HashMap<String, Loose>,
     /// Those that somebody is about to name, and how many are.
     pinned: HashMap<String, usize>,
@@ -116,10 +116,20 @@ struct Inner {
     uploads: u64,
 }
 
+/// What a photo was sent for: neither takes the other's room. After a restart all that wait count as people's.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum SentFor {
+    /// A report, by anybody.
+    Report,
+    /// An incident, by whoever handles it.
+    Incident,
+}
+
 #[derive(Debug, Clone, Copy)]
 struct Loose {
     bytes: u64,
     since: Timestamp,
+    sent_for: SentFor,
 }
 
 /// Whether a text is the name of a photo: a SHA-256 in lower-case hex.
@@ -131,7 +141,7 @@ pub fn is_name(text: &str) -> bool {
 }
 
 impl Room {
-    /// Opens the directory, makes it if it is not there, and takes what was on its way away. `named` are the photos that reports name.
+    /// Opens the directory, makes it if it is not there, and takes what was on its way away. `named` are the photos that reports and incidents name.
     ///
     /// # Errors
     /// A directory that cannot be made or read.
@@ -156,7 +166,15 @@ impl Room {
                     let since =
                         Timestamp::try_from(metadata.modified()?).unwrap_or(Timestamp::UNIX_EPOCH);
                     let bytes = metadata.len();
-                    loose.insert(name, Loose { bytes, since });
+                    let sent_for = SentFor::Report;
+                    loose.insert(
+                        name,
+                        Loose {
+                            bytes,
+                            since,
+                            sent_for,
+                        },
+                    );
                 }
             }
         }
@@ -185,8 +203,8 @@ impl Room {
     ///
     /// # Errors
     /// [`PhotoError::NoRoom`], [`PhotoError::Disk`].
-    pub async fn begin(&self, now: Timestamp) -> Result<Upload, PhotoError> {
-        self.make_room(now)?;
+    pub async fn begin(&self, sent_for: SentFor, now: Timestamp) -> Result<Upload, PhotoError> {
+        self.make_room(sent_for, now)?;
         let number = {
             let mut inner = self.shared.inner.lock();
             inner.uploads += 1;
@@ -201,17 +219,25 @@ impl Room {
             path: Temporary(path),
             hash: Sha256::new(),
             bytes: 0,
+            sent_for,
         })
     }
 
-    /// Takes the oldest that wait for a report away until one more fits.
-    fn make_room(&self, now: Timestamp) -> Result<(), PhotoError> {
+    /// Takes the oldest that wait away until one more fits.
+    fn make_room(&self, sent_for: SentFor, now: Timestamp) -> Result<(), PhotoError> {
         let mut inner = self.shared.inner.lock();
-        let mut bytes: u64 = inner.loose.values().map(|loose| loose.bytes).sum();
+        let of_these = inner.loose.values().filter(|l| l.sent_for == sent_for);
+        let mut bytes: u64 = of_these.map(|loose| loose.bytes).sum();
         if bytes + PHOTO_BYTES_MAX <= LOOSE_BYTES_MAX {
             return Ok(());
         }
-        let oldest = inner.old(now, FRESH);
+        let mut oldest = inner.old(now, FRESH);
+        oldest.retain(|name| {
+            inner
+                .loose
+                .get(name)
+                .is_some_and(|l| l.sent_for == sent_for)
+        });
         for name in oldest {
             if bytes + PHOTO_BYTES_MAX <= LOOSE_BYTES_MAX {
                 break;
@@ -248,6 +274,7 @@ impl Room {
             mut file,
             path,
             hash,
+            sent_for,
             ..
         } = upload;
         file.flush().await?;
@@ -257,12 +284,19 @@ impl Room {
             return Err(PhotoError::WrongHash { is });
         }
         let (room, name) = (self.clone(), name.to_owned());
-        let kept = tokio::task::spawn_blocking(move || room.keep_whole(&path, &name, now));
+        let kept =
+            tokio::task::spawn_blocking(move || room.keep_whole(&path, &name, sent_for, now));
         kept.await
             .map_err(|e| PhotoError::Disk(io::Error::other(e)))?
     }
 
-    fn keep_whole(&self, sent: &Temporary, name: &str, now: Timestamp) -> Result<Kept, PhotoError> {
+    fn keep_whole(
+        &self,
+        sent: &Temporary,
+        name: &str,
+        sent_for: SentFor,
+        now: Timestamp,
+    ) -> Result<Kept, PhotoError> {
         let picture = strip(&std::fs::read(&sent.0)?).map_err(PhotoError::Bad)?;
         let stored = hex::encode(Sha256::digest(&picture.bytes));
         let bytes = picture.bytes.len() as u64;
@@ -281,11 +315,15 @@ impl Room {
             let mut inner = self.shared.inner.lock();
             let is_new = !path.is_file();
             std::fs::rename(&clean.0, &path)?;
-            // one that a report names already stays named
-            if is_new || inner.loose.contains_key(name) {
-                inner
-                    .loose
-                    .insert(name.to_owned(), Loose { bytes, since: now });
+            // one that is named already stays named, and what a responder waits with stays theirs
+            let before = inner.loose.get(name).map(|loose| loose.sent_for);
+            if is_new || before.is_some() {
+                let loose = Loose {
+                    bytes,
+                    since: now,
+                    sent_for: before.map_or(sent_for, |before| before.max(sent_for)),
+                };
+                inner.loose.insert(name.to_owned(), loose);
             }
             sync(folder)?;
             Ok(Kept {
@@ -312,7 +350,7 @@ impl Room {
         }
     }
 
-    /// Holds photos that a report is about to name; gives the hash of what is kept of each.
+    /// Holds photos that a report or a command is about to name; gives the hash of what is kept of each.
     ///
     /// # Errors
     /// The names of those that are not there.
@@ -346,24 +384,32 @@ impl Room {
         })
     }
 
-    /// Photos that no report names any more: they have their day, then go.
+    /// Photos that nothing names any more: their day is over.
     pub fn loosen(&self, names: &[String], now: Timestamp) {
         let mut inner = self.shared.inner.lock();
         for name in names {
             let bytes = std::fs::metadata(self.path(name)).map(|m| m.len());
             if let (true, Ok(bytes)) = (is_name(name), bytes) {
                 let since = now.saturating_sub(LOOSE_KEPT).unwrap_or(Timestamp::MIN);
-                inner.loose.insert(name.clone(), Loose { bytes, since });
+                let sent_for = SentFor::Report;
+                inner.loose.insert(
+                    name.clone(),
+                    Loose {
+                        bytes,
+                        since,
+                        sent_for,
+                    },
+                );
             }
         }
     }
 
-    /// Those whose day is over, the oldest first. Ask the state whether a report names one after all before [`discard`](Self::discard).
+    /// Those whose day is over, the oldest first. Ask the state whether one is named after all before [`discard`](Self::discard).
     pub fn overdue(&self, now: Timestamp) -> Vec<String> {
         self.shared.inner.lock().old(now, LOOSE_KEPT)
     }
 
-    /// Throws away those of `names` that still nobody names; `named` are those that a report names.
+    /// Throws away those of `names` that still nobody names; `named` are those that a report or an incident names.
     ///
     /// # Errors
     /// A file that cannot be removed.
@@ -395,7 +441,7 @@ impl Inner {
     }
 }
 
-/// Photos that a report is about to name; let go when dropped.
+/// Photos that a report or a command is about to name; let go when dropped.
 #[derive(Debug)]
 pub struct Pinned {
     room: Room,
@@ -408,7 +454,14 @@ impl Pinned {
     pub fn stored(&self, name: &str) -> Option<&str> {
         self.stored.get(name).map(String::as_str)
     }
-    /// A report names them from now on.
+    /// Each with the hash of what is kept of it, both in hex.
+    pub fn all(&self) -> Vec<(String, String)> {
+        self.stored
+            .iter()
+            .map(|(name, stored)| (name.clone(), stored.clone()))
+            .collect()
+    }
+    /// They are named from now on.
     pub fn named(self) {
         let mut inner = self.room.shared.inner.lock();
         for name in &self.names {
@@ -438,6 +491,7 @@ pub struct Upload {
     path: Temporary,
     hash: Sha256,
     bytes: u64,
+    sent_for: SentFor,
 }
 
 impl Upload {

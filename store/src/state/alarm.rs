@@ -18,6 +18,7 @@ use super::device::Touched;
 use super::error::StateError;
 use super::finding::Annunciator;
 use super::incidents::{json, list};
+use super::query::cut;
 use super::view::AlarmItem;
 use super::{PAGE_MAX, Page, State, feed, reach};
 
@@ -160,17 +161,12 @@ impl State {
         let limit = limit.clamp(1, PAGE_MAX);
         let mut snapshot = self.snapshot().await?;
         let revision = feed::revision(&mut snapshot).await?;
-        let mut rows: Vec<AlarmRow> = select(filter, before, limit)
+        let rows: Vec<AlarmRow> = select(filter, before, limit)
             .build_query_as()
             .fetch_all(&mut *snapshot)
             .await?;
-        let has_more = rows.len() > limit as usize;
-        rows.truncate(limit as usize);
-        let alarms = alarms::many(rows)?;
-        let next = alarms
-            .last()
-            .filter(|_| has_more)
-            .map(|alarm| alarm.id.to_string());
+        let mut alarms = alarms::many(rows)?;
+        let next = cut(&mut alarms, limit, |alarm| alarm.id.to_string());
         let registry = &self.shared.registry();
         let items = alarms.iter().map(|alarm| AlarmItem::new(alarm, registry));
         Ok(Page {

@@ -8,7 +8,7 @@ use super::State;
 use super::error::StateError;
 use super::feed;
 use super::incidents::time;
-use super::query::{PAGE_MAX, Page, parse_cursor};
+use super::query::{PAGE_MAX, Page, cut, parse_cursor};
 use super::view::Moment;
 
 /// Longest word of a filter, in bytes.
@@ -98,12 +98,7 @@ impl State {
             .build_query_as()
             .fetch_all(&mut *snapshot)
             .await?;
-        let has_more = rows.len() > limit as usize;
-        rows.truncate(limit as usize);
-        let next = rows
-            .last()
-            .filter(|_| has_more)
-            .map(|row| row.id.to_string());
+        let next = cut(&mut rows, limit, |row| row.id.to_string());
         let items = rows.into_iter().map(item).collect::<Result<_, _>>()?;
         Ok(Page {
             items,

@@ -11,6 +11,7 @@ use sqlx::SqliteConnection;
 use super::State;
 use super::commit::News;
 use super::error::StateError;
+use super::evidence;
 use super::incidents::{self, json, list};
 use super::merge;
 use super::outbox;
@@ -78,15 +79,21 @@ impl State {
     ) -> Result<IncidentView, CommandError> {
         self.check(idempotency_key, &command)?;
         let (state, key) = (self.clone(), idempotency_key.to_owned());
-        finish(async move { state.carry_out(id, expected_version, &key, &command).await }).await
+        finish(async move {
+            state
+                .carry_out(id, expected_version, &key, &command, &[])
+                .await
+        })
+        .await
     }
 
-    async fn carry_out(
+    pub(super) async fn carry_out(
         &self,
         id: IncidentId,
         expected_version: i64,
         idempotency_key: &str,
         command: &Command,
+        photos: &[(String, String)],
     ) -> Result<IncidentView, CommandError> {
         let request = fingerprint(id, expected_version, command);
         let registry = &self.shared.registry();
@@ -121,6 +128,7 @@ impl State {
         }
         let is_seen = step.1.contains(&Effect::AcknowledgeAlarms);
         let after = incidents::keep(&mut tx, registry, &now, step).await?;
+        evidence::name(&mut tx, id, command, photos).await?;
         let mut changed = if is_seen {
             self.alarm_news_of(&mut tx, id).await?
         } else {
@@ -184,7 +192,7 @@ impl State {
         Ok(())
     }
 
-    fn check(&self, key: &str, command: &Command) -> Result<(), CommandError> {
+    pub(super) fn check(&self, key: &str, command: &Command) -> Result<(), CommandError> {
         let invalid = |what: String| Err(CommandError::Invalid { what });
         let chars = |text: &Option<String>| text.as_ref().map_or(0, |text| text.chars().count());
         if let Some(what) = bad_key(key) {

@@ -6,7 +6,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use domain::place::{Device, Registry};
+use domain::place::{Device, Registry, Zone};
 use domain::{DeviceId, Seq, Severity, Timestamp};
 use jiff::SignedDuration;
 use parking_lot::Mutex;
@@ -221,7 +221,7 @@ fn item(
         zone_name: zone.map(|zone| zone.name.clone()),
         building: building.map(|building| building.id.clone()),
         building_name: building.map(|building| building.name.clone()),
-        floor: zone.and_then(|zone| zone.floor),
+        floor: zone.and_then(Zone::only_floor),
         class: device.class,
         model: device.model.clone(),
         x_m: device.x_m,

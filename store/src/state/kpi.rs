@@ -7,7 +7,7 @@ use domain::kpi::{
     By, Duty, Held, Load, NOT_ANSWERED, NotAnswered, Query, Ranking, Rung, Scoring, canonical,
     permille, rank,
 };
-use domain::{DeviceClass, Timestamp, ZoneId};
+use domain::{DeviceClass, Severity, Timestamp, ZoneId};
 use jiff::SignedDuration;
 use serde::Serialize;
 use sha2::{Digest as _, Sha256};
@@ -17,10 +17,15 @@ use super::error::StateError;
 use super::incidents::{opt_time, severity, time, word};
 use super::kpi_books::{duty, held};
 use super::kpi_record::record;
-use super::{DeviceState, State};
+use super::{DeviceState, Moment, State};
 
 /// The rule whose alarm is the work order for a device that chatters.
 const CHATTER_RULE: &str = "HUB5";
+
+/// An alarm that goes on for so long is stale (ISA-18.2).
+const STALE_AFTER: SignedDuration = SignedDuration::from_hours(24);
+/// Alarms that are listed because they do not ring as they should.
+const LISTED_MAX: usize = 500;
 
 /// How figures are weighed, from the settings.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -85,8 +90,37 @@ pub struct Standing {
     pub chattering: u64,
     /// Work orders for what chattered that began in the span.
     pub chatter_work_orders: u64,
+    /// Open alarms that have been on for more than 24 hours and rang.
+    pub stale: u64,
+    /// Each of those that are put aside, chatter or are stale, the oldest first; an alarm for which two things hold stands here twice.
+    pub listed: Vec<Listed>,
+    /// There are more than are listed.
+    pub is_cut: bool,
     /// Devices by class and building.
     pub coverage: Vec<Coverage>,
+}
+
+/// An alarm that does not ring as it should, and since when.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Listed {
+    /// `shelved`, `suppressed`, `out_of_service`, `chattering` or `stale`.
+    pub why: &'static str,
+    /// The alarm.
+    pub alarm: String,
+    /// Its rule.
+    pub rule: String,
+    /// What it is about.
+    pub subject: String,
+    /// Where.
+    pub site: String,
+    /// How urgent.
+    pub severity: Severity,
+    /// That holds since then.
+    pub since: Moment,
+    /// And until then, where an end is set.
+    pub until: Option<Moment>,
+    /// The reason that was given, or the rule of the cause.
+    pub reason: Option<String>,
 }
 
 /// How many devices of a class watch over a building.
@@ -127,6 +161,8 @@ impl State {
         drop(snapshot);
         standing.coverage = self.coverage(now).await?;
         let registry = self.shared.registry();
+        // rates of a span that goes on are of the time that has passed
+        let until = query.to.min(now).max(query.from);
         let work = move || {
             let grid_of = |zone: &ZoneId| registry.grid_of(zone).map(|grid| grid.id.to_string());
             let mut ranking = rank(&record, query, settings.scoring, grid_of);
@@ -142,7 +178,7 @@ impl State {
             let bytes = canonical(&value);
             KpiReport {
                 sha256: hex::encode(Sha256::digest(&bytes)),
-                load: Load::of(rung, query.from, query.to, settings.seats),
+                load: Load::of(rung, query.from, until, settings.seats),
                 duty: Duty::of(&duty, query, now, settings.log_every),
                 held: Held::of(&held, now),
                 ranking,
@@ -210,6 +246,117 @@ async fn rung(connection: &mut SqliteConnection, query: Query) -> Result<Vec<Run
     rows.into_iter().map(rung).collect()
 }
 
+#[derive(sqlx::FromRow)]
+struct ListedRow {
+    id: String,
+    rule: String,
+    subject: String,
+    site: String,
+    severity: i64,
+    active_at: i64,
+    is_stale: i64,
+    shelved_at: Option<i64>,
+    shelved_until: Option<i64>,
+    shelved_reason: Option<String>,
+    suppressed_at: Option<i64>,
+    suppressed_rule: Option<String>,
+    window_from: Option<i64>,
+    window_until: Option<i64>,
+    window_reason: Option<String>,
+    chattering_since: Option<i64>,
+}
+
+impl ListedRow {
+    /// One line for each thing that holds.
+    fn lines(self) -> Result<Vec<Listed>, StateError> {
+        let line = |why, since: i64, until: Option<i64>, reason: Option<String>| {
+            Ok::<_, StateError>(Listed {
+                why,
+                alarm: self.id.clone(),
+                rule: self.rule.clone(),
+                subject: self.subject.clone(),
+                site: self.site.clone(),
+                severity: severity(self.severity)?,
+                since: Moment(time(since)?),
+                until: opt_time(until)?.map(Moment),
+                reason,
+            })
+        };
+        let mut lines = Vec::new();
+        if let Some(until) = self.shelved_until {
+            let since = self.shelved_at.unwrap_or(self.active_at);
+            lines.push(line(
+                "shelved",
+                since,
+                Some(until),
+                self.shelved_reason.clone(),
+            )?);
+        }
+        // held back no longer than it has been on, and no longer than what holds it back
+        let later = |at: i64| at.max(self.active_at);
+        if let Some(at) = self.suppressed_at {
+            lines.push(line(
+                "suppressed",
+                later(at),
+                None,
+                self.suppressed_rule.clone(),
+            )?);
+        }
+        if let Some(at) = self.window_from {
+            let (until, reason) = (self.window_until, self.window_reason.clone());
+            lines.push(line("out_of_service", later(at), until, reason)?);
+        }
+        if let Some(since) = self.chattering_since {
+            lines.push(line("chattering", since, None, None)?);
+        }
+        if self.is_stale != 0 {
+            lines.push(line("stale", self.active_at, None, None)?);
+        }
+        Ok(lines)
+    }
+}
+
+/// What is put aside, chatters or is stale; how many are stale, and whether there are more than are listed.
+async fn listed(
+    connection: &mut SqliteConnection,
+    now: Timestamp,
+) -> Result<(u64, Vec<Listed>, bool), StateError> {
+    let before = now.checked_sub(STALE_AFTER).unwrap_or(Timestamp::MIN);
+    let stale: i64 = sqlx::query_scalar(
+        "SELECT COUNT(*) FROM alarm WHERE state <> 'normal' AND state IN ('active_unacked', 'active_acked')
+           AND annunciated_at IS NOT NULL AND active_at < $1 AND mode = 'annunciate'",
+    )
+    .bind(before.as_microsecond())
+    .fetch_one(&mut *connection)
+    .await?;
+    let rows: Vec<ListedRow> = sqlx::query_as(
+        "SELECT * FROM (
+           SELECT a.id, a.rule, a.subject, a.site, a.severity, a.active_at,
+             a.state IN ('active_unacked', 'active_acked') AND a.annunciated_at IS NOT NULL AND a.active_at < $1 AND a.mode = 'annunciate' AS is_stale,
+             CASE WHEN a.shelved_until IS NOT NULL THEN (SELECT MAX(d.at) FROM audit d WHERE d.object = a.id AND d.act = 'shelve') END AS shelved_at,
+             a.shelved_until, a.shelved_reason, CASE WHEN a.suppressed_by IS NOT NULL THEN COALESCE(c.active_at, a.active_at) END AS suppressed_at,
+             c.rule AS suppressed_rule, CASE WHEN a.out_of_service IS NOT NULL THEN COALESCE(w.started_at, a.active_at) END AS window_from,
+             w.ends_at AS window_until, w.reason AS window_reason, a.chattering_since
+           FROM alarm a LEFT JOIN alarm c ON c.id = a.suppressed_by LEFT JOIN maintenance w ON w.id = a.out_of_service
+           WHERE a.state <> 'normal')
+         WHERE is_stale OR shelved_until IS NOT NULL OR suppressed_at IS NOT NULL OR window_from IS NOT NULL OR chattering_since IS NOT NULL
+         ORDER BY active_at, id LIMIT $2",
+    )
+    .bind(before.as_microsecond())
+    .bind(LISTED_MAX as i64 + 1)
+    .fetch_all(connection)
+    .await?;
+    let is_cut = rows.len() > LISTED_MAX;
+    let lines: Result<Vec<Vec<Listed>>, StateError> = rows
+        .into_iter()
+        .take(LISTED_MAX)
+        .map(ListedRow::lines)
+        .collect();
+    let mut lines = lines?.concat();
+    lines.sort_by(|a, b| (a.since.0, &a.alarm).cmp(&(b.since.0, &b.alarm)));
+    Ok((stale.cast_unsigned(), lines, is_cut))
+}
+
 async fn standing(
     connection: &mut SqliteConnection,
     query: Query,
@@ -235,8 +382,9 @@ async fn standing(
     .bind(query.from.as_microsecond())
     .bind(query.to.as_microsecond())
     .bind(CHATTER_RULE)
-    .fetch_one(connection)
+    .fetch_one(&mut *connection)
     .await?;
+    let (stale, listed, is_cut) = listed(connection, now).await?;
     Ok(Standing {
         shelved: shelved.cast_unsigned(),
         shelved_overdue: overdue.cast_unsigned(),
@@ -246,6 +394,9 @@ async fn standing(
         unknown: unknown.cast_unsigned(),
         chattering: chattering.cast_unsigned(),
         chatter_work_orders: work_orders.cast_unsigned(),
+        stale,
+        listed,
+        is_cut,
         coverage: Vec::new(),
     })
 }

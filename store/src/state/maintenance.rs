@@ -17,6 +17,7 @@ use super::device::Touched;
 use super::error::StateError;
 use super::finding::{Annunciator, made};
 use super::incidents::{json, list, opt_time, opt_word, time, word};
+use super::query::cut;
 use super::view::MaintenanceItem;
 use super::{PAGE_MAX, Page, State, feed, reach};
 
@@ -154,16 +155,11 @@ impl State {
             .push(" ORDER BY id DESC LIMIT ")
             .push_bind(i64::from(limit) + 1);
         let mut rows: Vec<WindowRow> = query.build_query_as().fetch_all(&mut *snapshot).await?;
-        let has_more = rows.len() > limit as usize;
-        rows.truncate(limit as usize);
+        let next = cut(&mut rows, limit, |row| row.id.clone());
         let mut items = Vec::with_capacity(rows.len());
         for row in rows {
             items.push(MaintenanceItem::from(&row.into_window()?));
         }
-        let next = items
-            .last()
-            .filter(|_| has_more)
-            .map(|item| item.id.to_string());
         Ok(Page {
             items,
             next,

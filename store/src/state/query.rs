@@ -5,7 +5,9 @@ use std::str::FromStr;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use domain::incident::IncidentState;
-use domain::{DepartmentId, EventId, IncidentId, Reach, Revision, Severity};
+use domain::{
+    DepartmentId, EventId, IncidentId, Reach, Revision, RuleId, Severity, SiteId, Timestamp, ZoneId,
+};
 use serde::Serialize;
 use sqlx::{QueryBuilder, Sqlite, SqliteConnection};
 
@@ -34,6 +36,13 @@ pub struct Page<T> {
     pub revision: Revision,
 }
 
+/// Takes off the row that was asked for beyond the page, and says where the next page begins: `at` gives a row's cursor.
+pub(super) fn cut<R>(rows: &mut Vec<R>, limit: u32, at: impl Fn(&R) -> String) -> Option<String> {
+    let has_more = rows.len() > limit as usize;
+    rows.truncate(limit as usize);
+    rows.last().filter(|_| has_more).map(at)
+}
+
 /// Which incidents by how far they are.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Stage {
@@ -60,6 +69,18 @@ pub struct IncidentFilter {
     pub stage: Option<Stage>,
     /// A department that takes part, or will by plan.
     pub department: Option<DepartmentId>,
+    /// The number that people say aloud.
+    pub number: Option<u64>,
+    /// How urgent.
+    pub severity: Option<Severity>,
+    /// In this quarter.
+    pub site: Option<SiteId>,
+    /// Of this rule.
+    pub rule: Option<RuleId>,
+    /// Opened at or after this time.
+    pub from: Option<Timestamp>,
+    /// Opened before this time.
+    pub to: Option<Timestamp>,
     /// The scope of whoever asks.
     pub reach: Reach,
 }
@@ -76,6 +97,27 @@ pub struct Counts {
 }
 
 impl State {
+    /// How many open incidents stand in a zone, by severity, of those that lie in a scope.
+    ///
+    /// # Errors
+    /// A database that cannot be read.
+    pub async fn open_by_zone(
+        &self,
+        reach: &Reach,
+    ) -> Result<Vec<(ZoneId, Severity, u32)>, StateError> {
+        let mut query = QueryBuilder::new(
+            "SELECT zone, severity, count(*) FROM incident WHERE state NOT IN ('closed', 'merged', 'cancelled')
+             AND resolved_at IS NULL AND zone IS NOT NULL",
+        );
+        reach::incidents(&mut query, reach);
+        query.push(" GROUP BY zone, severity");
+        let rows: Vec<(String, i64, u32)> =
+            query.build_query_as().fetch_all(&self.shared.read).await?;
+        rows.into_iter()
+            .map(|(zone, number, count)| Ok((word(&zone)?, severity(number)?, count)))
+            .collect()
+    }
+
     /// Incidents, the newest first. `cursor` is the `next` of the page before.
     ///
     /// # Errors
@@ -94,12 +136,7 @@ impl State {
             .build_query_as()
             .fetch_all(&mut *snapshot)
             .await?;
-        let has_more = rows.len() > limit as usize;
-        rows.truncate(limit as usize);
-        let next = rows
-            .last()
-            .filter(|_| has_more)
-            .map(|row| row.number.to_string());
+        let next = cut(&mut rows, limit, |row| row.number.to_string());
         let registry = &self.shared.registry();
         let items = incidents::assemble(&mut snapshot, rows)
             .await?
@@ -188,6 +225,29 @@ fn select(filter: &IncidentFilter, before: i64, limit: u32) -> QueryBuilder<Sqli
             .push_bind(format!("%\"{department}\"%"))
             .push(")))");
     }
+    if let Some(number) = filter.number {
+        let number = i64::try_from(number).unwrap_or(i64::MAX);
+        query.push(" AND number = ").push_bind(number);
+    }
+    if let Some(severity) = filter.severity {
+        query.push(" AND severity = ").push_bind(severity.number());
+    }
+    if let Some(site) = &filter.site {
+        query.push(" AND site = ").push_bind(site.to_string());
+    }
+    if let Some(rule) = &filter.rule {
+        query.push(" AND rule = ").push_bind(rule.to_string());
+    }
+    if let Some(from) = filter.from {
+        query
+            .push(" AND opened_at >= ")
+            .push_bind(from.as_microsecond());
+    }
+    if let Some(to) = filter.to {
+        query
+            .push(" AND opened_at < ")
+            .push_bind(to.as_microsecond());
+    }
     reach::incidents(&mut query, &filter.reach);
     query
         .push(" ORDER BY number DESC LIMIT ")
@@ -273,8 +333,6 @@ async fn event_ids(
 
 #[cfg(test)]
 mod tests {
-    use domain::Reach;
-
     use super::{IncidentFilter, Stage, select};
     use crate::state::State;
     use std::sync::Arc;
@@ -287,8 +345,7 @@ mod tests {
             .expect("opens");
         let filter = IncidentFilter {
             stage: Some(Stage::Active),
-            department: None,
-            reach: Reach::default(),
+            ..IncidentFilter::default()
         };
         let sql = format!(
             "EXPLAIN QUERY PLAN {}",

@@ -182,7 +182,7 @@ impl State {
     }
 
     /// Takes contact and photos of reports away whose incident was closed before `closed_before`, at most `limit` reports at a time. Gives
-    /// the names of photos that no report names any more: their files are nobody's.
+    /// the names of photos that nothing names any more: their files are nobody's.
     ///
     /// # Errors
     /// A database that cannot be written: nothing of it has happened.
@@ -234,17 +234,7 @@ impl State {
                 super::audit::Entry::admin(now, "forget", format!("report:{id}"), String::new());
             super::audit::append(&mut tx, vec![entry]).await?;
         }
-        let mut nobodys = Vec::new();
-        for name in names {
-            let named: i64 =
-                sqlx::query_scalar("SELECT COUNT(*) FROM report_photo WHERE name = $1")
-                    .bind(&name)
-                    .fetch_one(&mut *tx)
-                    .await?;
-            if named == 0 && !nobodys.contains(&name) {
-                nobodys.push(name);
-            }
-        }
+        let nobodys = super::evidence::unnamed(&mut tx, names).await?;
         tx.commit().await?;
         Ok(nobodys)
     }

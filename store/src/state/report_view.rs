@@ -10,7 +10,7 @@ use super::command::{NOTE_CHARS_MAX, answered, bad_key, finish, remember};
 use super::commit::News;
 use super::error::StateError;
 use super::incidents::{self, opt_word, time, word};
-use super::query::{PAGE_MAX, Page, parse_cursor, timeline};
+use super::query::{PAGE_MAX, Page, cut, parse_cursor, timeline};
 use super::view::{Moment, TimelineItem};
 use super::{CommandError, ReportContact, State, feed};
 
@@ -218,10 +218,7 @@ impl State {
         .bind(i64::from(limit) + 1)
         .fetch_all(&mut *snapshot)
         .await?;
-        let has_more = rows.len() > limit as usize;
-        rows.truncate(limit as usize);
-        let last = rows.last().filter(|_| has_more);
-        let next = last.map(|row| row.ordinal.to_string());
+        let next = cut(&mut rows, limit, |row| row.ordinal.to_string());
         let mut items = Vec::with_capacity(rows.len());
         for row in rows {
             items.push(Box::pin(whole(&mut snapshot, row, now)).await?.item);
@@ -292,15 +289,6 @@ impl State {
             ))
         };
         rows.into_iter().map(read).collect()
-    }
-
-    /// Names of all photos that reports name.
-    ///
-    /// # Errors
-    /// A database that cannot be read.
-    pub async fn photo_names(&self) -> Result<Vec<String>, StateError> {
-        let names = sqlx::query_scalar("SELECT DISTINCT name FROM report_photo");
-        Ok(names.fetch_all(&self.shared.read).await?)
     }
 
     /// Whoever reported says whether it is settled; see [`Incident::answer`]. Whether they are who they say is decided before. The same key

@@ -64,6 +64,8 @@ pub(super) const MOVED: &[(&str, &[&str])] = &[
     ("device", &["last_seen", "epoch"]),
     ("seen", &["at"]),
     ("answered", &["at"]),
+    // photos are kept so long after it
+    ("evidence_photo", &["sent_at"]),
     ("enrolment", &["expires_at"]),
     // one that came to nothing may be asked for again after a while
     ("quarantine", &["rerun_at"]),

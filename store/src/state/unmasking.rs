@@ -14,6 +14,7 @@ use super::audit::{self, Entry};
 use super::error::StateError;
 use super::finding::made;
 use super::incidents::{opt_time, time, word};
+use super::query::cut;
 use super::token::random;
 use super::view::Moment;
 
@@ -253,23 +254,15 @@ impl State {
         };
         let limit = limit.clamp(1, PAGE_MAX);
         // ids are made in the order of time
-        let rows: Vec<Row> = sqlx::query_as(select!(
+        let mut rows: Vec<Row> = sqlx::query_as(select!(
             "$1 IS NULL OR u.id < $1 ORDER BY u.id DESC LIMIT $2"
         ))
         .bind(before.map(|id| id.to_string()))
         .bind(i64::from(limit) + 1)
         .fetch_all(&self.shared.read)
         .await?;
-        let mut items = rows
-            .into_iter()
-            .map(Row::item)
-            .collect::<Result<Vec<_>, _>>()?;
-        let has_more = items.len() > limit as usize;
-        items.truncate(limit as usize);
-        let next = items
-            .last()
-            .filter(|_| has_more)
-            .map(|item| item.id.to_string());
+        let next = cut(&mut rows, limit, |row| row.id.clone());
+        let items = rows.into_iter().map(Row::item).collect::<Result<_, _>>()?;
         Ok((items, next))
     }
 
@@ -354,6 +347,22 @@ impl State {
             .await
     }
 
+    /// Writes down that somebody is shown evacuation notes in the list of households.
+    ///
+    /// # Errors
+    /// It could not be written: then they must not be shown.
+    pub async fn note_shown_households(
+        &self,
+        login: &UserId,
+        notes: usize,
+        now: Timestamp,
+    ) -> Result<(), StateError> {
+        let object = "registry:households".to_owned();
+        let to = format!("{notes} evacuation notes");
+        self.note(line(now, login, "show_households", object, to))
+            .await
+    }
+
     /// Writes down that somebody searches history for a plate, a card or a person.
     ///
     /// # Errors
@@ -390,6 +399,10 @@ pub enum Ground {
     Leave(UnmaskingId),
     /// The department whose duty it is takes part.
     Duty,
+    /// The building is to be emptied, and the list of households says who needs help.
+    Evacuation,
+    /// They handle it, and are shown its photos.
+    Photos,
 }
 
 impl Ground {
@@ -397,6 +410,8 @@ impl Ground {
         match self {
             Self::Leave(id) => id.to_string(),
             Self::Duty => "duty".to_owned(),
+            Self::Evacuation => "evacuation".to_owned(),
+            Self::Photos => "photos".to_owned(),
         }
     }
 }

@@ -9,7 +9,7 @@ use domain::incident::{
     Act, Condition, Evidence, Incident, IncidentState, Reporter, Satisfaction, Stage, Task,
     TaskState, UNMERGE_S,
 };
-use domain::place::Registry;
+use domain::place::{Registry, Zone};
 use domain::rule::Mode;
 use domain::{
     AlarmId, DepartmentId, DeviceClass, DeviceId, EventId, IncidentId, Revision, RuleId, Seq,
@@ -164,7 +164,7 @@ impl IncidentItem {
             zone_name: zone.map(|zone| zone.name.clone()),
             building: building.map(|building| building.id.clone()),
             building_name: building.map(|building| building.name.clone()),
-            floor: zone.and_then(|zone| zone.floor),
+            floor: zone.and_then(Zone::only_floor),
             device: incident.device.clone(),
             device_name: device.map(|device| device.name.clone()),
             lead: incident.lead().clone(),
@@ -386,7 +386,7 @@ impl AlarmItem {
             zone_name: zone.map(|zone| zone.name.clone()),
             building: building.map(|building| building.id.clone()),
             building_name: building.map(|building| building.name.clone()),
-            floor: zone.and_then(|zone| zone.floor),
+            floor: zone.and_then(Zone::only_floor),
             device: alarm.device.clone(),
             device_name: device.map(|device| device.name.clone()),
             raised_at: alarm.raised_at.into(),

@@ -1,7 +1,8 @@
-/** What findings say of an incident (`detail`), in words. A key or value that this version does not know is shown as it is. */
-import { dateTimeOf, duration } from "../format";
-import { pick, word } from "../i18n";
-import { ruleTitle } from "../station";
+/** What is known of an incident, and what findings say of it (`detail`), in words. A key or value that this version does not know is shown as it is. */
+import type { IncidentItem } from "../api/types";
+import { dateTimeOf, duration, placeOf } from "../format";
+import { pick, t, word } from "../i18n";
+import { departmentName, personName, ruleTitle, siteName } from "../station";
 import { devices } from "./board";
 import { said } from "./facts/words";
 
@@ -52,4 +53,24 @@ export function facts(detail: Readonly<Record<string, string>>): Fact[] {
       // a reading and its unit are one fact
       text: key === "level" && unit !== undefined ? `${text} ${unit}` : value(key, text),
     }));
+}
+
+export function factsOf(item: IncidentItem): Fact[] {
+  const named = (login: string | null) => (login === null ? null : personName(login));
+  const known: [string, string | null][] = [
+    [t("fact.rule"), `${ruleTitle(item.rule)} (${item.rule})`],
+    [t("fact.place"), placeOf(item, siteName(item.site))],
+    [t("fact.device"), `${item.device_name ?? item.device ?? item.subject} · ${word("class", item.class)}`],
+    [t("fact.condition"), word("condition", item.condition)],
+    [t("fact.occurred"), dateTimeOf(item.occurred_at)],
+    [t("fact.last"), dateTimeOf(item.last_event_at)],
+    [t("task.lead"), departmentName(item.lead)],
+    [t("drawer.acknowledged"), named(item.acknowledged_by)],
+    [t("drawer.verifying"), named(item.verifying_by)],
+    [t("fact.holder"), named(item.holder)],
+    [t("fact.cause"), item.cause === null ? null : word("cause", item.cause)],
+    [t("drawer.satisfaction"), item.satisfaction === "not_asked" ? null : word("satisfaction", item.satisfaction)],
+    [t("step.open"), item.round > 1 ? t("drawer.round", { round: item.round }) : null],
+  ];
+  return [...known.flatMap(([name, text]) => (text === null ? [] : [{ name, text }])), ...facts(item.detail)];
 }

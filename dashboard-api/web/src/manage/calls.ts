@@ -1,6 +1,6 @@
 /** Calls of the managers' pages, typed by the API's document. They are not part of the board's first load. */
 import { ApiError, answered, client } from "../api/client";
-import type { Alarm, QuarantineItem } from "../api/types";
+import type { Alarm, IncidentItem, QuarantineItem } from "../api/types";
 import type { components } from "../api/schema";
 import { user } from "../session";
 import type { Page } from "./merged";
@@ -31,6 +31,8 @@ const keyed = (id: string, key: string) => ({ path: { id }, header: { "Idempoten
 export const calls = {
   events: (query: HistoryQuery, cursor: string | null = null): Promise<Page<HistoryEvent>> =>
     answered(client.GET("/api/v1/events", { params: { query: { ...query, ...at(cursor) } } })),
+  incidents: (query: Record<string, string>, cursor: string | null = null): Promise<Page<IncidentItem>> =>
+    answered(client.GET("/api/v1/incidents", { params: { query: { limit: 200, ...query, ...at(cursor) } } })),
   alarms: (query: { state?: string; flag?: string; site?: string }, cursor: string | null = null): Promise<Page<Alarm>> =>
     answered(client.GET("/api/v1/alarms", { params: { query: { limit: 500, ...query, ...at(cursor) } } })),
   shelve: (alarm: Alarm, minutes: number, reason: string, key: string): Promise<Alarm> =>

@@ -1,5 +1,5 @@
 /** Calls of the registry's tables, and a text from a file as spreadsheets in China write it. */
-import { answered, client } from "../api/client";
+import { ApiError, answered, client } from "../api/client";
 import type { components } from "../api/schema";
 
 type Schemas = components["schemas"];
@@ -23,6 +23,11 @@ export const tables = {
   change: (body: Change): Promise<Outcome> => answered(client.POST("/api/v1/registry/import", { body })),
   address: (table: string): string => `/api/v1/registry/${table}?format=csv`,
 };
+
+/** The version at work, when a change came too late: somebody was faster. */
+export function staleBy(e: unknown): string | null {
+  return e instanceof ApiError && e.problem.code === "version_conflict" ? (e.problem.version ?? null) : null;
+}
 
 /** UTF-8 where it is that, otherwise GB 18030, in which Excel in China writes. */
 export function decoded(bytes: ArrayBuffer): string {

@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import type { Device, IncidentItem } from "../api/types";
-import { clusterOf, isInLayers, roomsOf, worstByDevice, zoomed } from "./plan";
+import { clusterOf, floorsOf, isInLayers, isOnFloor, roomsOf, worstByDevice, zoomed } from "./plan";
 
 const row = (id: string, severity: string, change: Partial<IncidentItem> = {}): IncidentItem => ({ id, severity, state: "open", acknowledged_at: null, device: id, ...change }) as IncidentItem;
 const seen = { state: "acknowledged", acknowledged_at: "2026-11-26T00:00:00Z" } as const;
@@ -21,6 +21,15 @@ test("a device is shown with its most urgent incident", () => {
 test("a layer that is off hides its devices; what has no layer stays", () => {
   const layers = new Set(["fire"] as const);
   expect([isInLayers({ class: "fire_sensor" } as Device, layers), isInLayers({ class: "camera" } as Device, layers), isInLayers({ class: "gateway" } as Device, layers)]).toEqual([true, false, true]);
+});
+
+test("a zone over several floors is on each of them, and one over none is on none", () => {
+  const span = { floor: 4, floor_to: 6 };
+  expect(floorsOf(span)).toEqual([4, 5, 6]);
+  expect([3, 4, 5, 6, 7, "none" as const].map((floor) => isOnFloor(span, floor))).toEqual([false, true, true, true, false, false]);
+  expect(floorsOf({ floor: -1, floor_to: null })).toEqual([-1]);
+  expect(floorsOf({ floor: null, floor_to: null })).toEqual([]);
+  expect([isOnFloor({ floor: null, floor_to: null }, "none"), isOnFloor({ floor: null, floor_to: null }, 1)]).toEqual([true, false]);
 });
 
 test("devices of a zone are a room, in the middle of where they stand", () => {

@@ -1,5 +1,5 @@
 /** What a plan shows of a quarter: which devices, gathered by what, and how urgent. Pure. */
-import type { Device, IncidentItem, Severity } from "../api/types";
+import type { Device, IncidentItem, Severity, Zone } from "../api/types";
 import { isOpen, isUnacknowledged } from "../live/order";
 
 export const LAYERS = ["fire", "video", "access", "parking"] as const;
@@ -41,6 +41,22 @@ export function worstByDevice(rows: readonly IncidentItem[]): Map<string, Incide
     if (row.device !== null && isOpen(row.state) && (known === undefined || row.severity < known.severity)) worst.set(row.device, row);
   }
   return worst;
+}
+
+/** What a device in a zone that is not known stands on. */
+export const NOWHERE = { floor: null, floor_to: null };
+type Storeys = Pick<Zone, "floor" | "floor_to">;
+
+/** Floors that a zone is on: one, several, or none by itself. */
+export function floorsOf({ floor, floor_to }: Storeys): number[] {
+  if (floor === null) return [];
+  return Array.from({ length: Math.max(0, (floor_to ?? floor) - floor) + 1 }, (_, index) => floor + index);
+}
+
+/** Whether a zone is on a floor; `"none"`: on none by itself. */
+export function isOnFloor({ floor, floor_to }: Storeys, at: number | "none"): boolean {
+  if (at === "none") return floor === null;
+  return floor !== null && floor <= at && at <= (floor_to ?? floor);
 }
 
 export interface Room<T> {

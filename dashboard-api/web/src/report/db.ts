@@ -1,56 +1,13 @@
 /** The phone's own storage: IndexedDB, shared by page and service worker. */
+import { storage } from "../phone/storage";
 import type { Store } from "./queue";
 import type { Kept } from "./types";
 
-const NAME = "jiming-report";
-
-let opened: Promise<IDBDatabase> | undefined;
-
-function open(): Promise<IDBDatabase> {
-  opened ??= new Promise<IDBDatabase>((resolve, reject) => {
-    const request = indexedDB.open(NAME, 1);
-    request.onupgradeneeded = () => {
-      request.result.createObjectStore("reports", { keyPath: "key" });
-      request.result.createObjectStore("photos");
-      request.result.createObjectStore("values");
-    };
-    request.onsuccess = () => {
-      // another tab brings a newer version
-      request.result.onversionchange = () => request.result.close();
-      request.result.onclose = () => (opened = undefined);
-      resolve(request.result);
-    };
-    request.onerror = () => reject(request.error ?? new Error("IndexedDB cannot be opened"));
-  }).catch((error: unknown) => {
-    opened = undefined;
-    throw error;
-  });
-  return opened;
-}
-
-type Name = "reports" | "photos" | "values";
-
-function done<T>(request: IDBRequest<T>): Promise<T> {
-  return new Promise((resolve, reject) => {
-    request.onsuccess = () => resolve(request.result);
-    request.onerror = () => reject(request.error ?? new Error("IndexedDB refused"));
-  });
-}
-
-async function read<T>(name: Name, ask: (store: IDBObjectStore) => IDBRequest<T>): Promise<T> {
-  return done(ask((await open()).transaction(name).objectStore(name)));
-}
-
-/** Resolves when it is on the disk, as far as the browser says so. */
-async function change(names: Name[], act: (store: (name: Name) => IDBObjectStore) => void): Promise<void> {
-  const transaction = (await open()).transaction(names, "readwrite", { durability: "strict" });
-  const finished = new Promise<void>((resolve, reject) => {
-    transaction.oncomplete = () => resolve();
-    transaction.onerror = transaction.onabort = () => reject(transaction.error ?? new Error("IndexedDB gave up"));
-  });
-  act((name) => transaction.objectStore(name));
-  return finished;
-}
+const { read, change } = storage<"reports" | "photos" | "values">("jiming-report", (made) => {
+  made.createObjectStore("reports", { keyPath: "key" });
+  made.createObjectStore("photos");
+  made.createObjectStore("values");
+});
 
 /** Photos of `report` that no other unsent report has. */
 async function lonePhotos(report: Kept): Promise<string[]> {

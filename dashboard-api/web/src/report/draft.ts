@@ -1,7 +1,8 @@
 /** What somebody is writing. It outlives a reload: phones put a page away while the camera is open. */
 import { reactive, shallowRef, toRaw, watch } from "vue";
 import { database, values } from "./db";
-import type { Kept, Photo } from "./types";
+import type { Picture } from "../phone/picture";
+import type { Kept } from "./types";
 
 export interface Draft {
   type: string;
@@ -14,10 +15,7 @@ export interface Draft {
   name: string;
   phone: string;
 }
-export interface DraftPhoto {
-  photo: Photo;
-  bytes: Blob;
-}
+export type DraftPhoto = Picture;
 
 const EMPTY: Draft = { type: "", site: "", zone: "", place: "", text: "", occurred_at: "", name: "", phone: "" };
 

@@ -1,8 +1,8 @@
 /** The page's state: what lies on the phone, what the server says of it, whether there is a line. */
 import { ref, shallowRef } from "vue";
+import { alone } from "../phone/alone";
 import { serveOffline } from "../phone/offline";
 import { read } from "../prefs";
-import { alone } from "./alone";
 import { values } from "./db";
 import { type Sent, answer, keep, nextAt, refresh, send, tidy } from "./queue";
 import * as api from "./server";
@@ -40,7 +40,7 @@ async function showAll(): Promise<void> {
 /** Sends and asks. A storage that fails is told, not thrown. */
 async function work(hurry: boolean, asks: boolean): Promise<void> {
   try {
-    await alone("skip", async () => {
+    await alone("jiming-report", "skip", async () => {
       isSending.value = true;
       try {
         await send(world, hurry);

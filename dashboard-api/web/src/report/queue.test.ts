@@ -1,6 +1,7 @@
 import { describe, expect, test } from "vitest";
 import { type Reply, type Sent, WAITING_MAX, type World, answer, isSettled, keep, nextAt, refresh, send, tidy, waiting } from "./queue";
-import type { Kept, NewReport, Photo, Status, Taken } from "./types";
+import type { Photo } from "../phone/picture";
+import type { Kept, NewReport, Status, Taken } from "./types";
 
 const DAY_MS = 24 * 3600_000;
 const body: Sent = { type: "person.fire", site: "d1", text: "烟", occurred_at: "2026-11-24T10:00:00Z" };

@@ -4,7 +4,8 @@
  * A report is never dropped unsent, unless its writer removes it. It leaves twice when an answer was lost, under the same key, and is one
  * report on the server. Storage, network, time and chance are arguments; page and service worker run the same code, one at a time.
  */
-import type { Answer, Kept, NewReport, Photo, Refusal, Status, Taken } from "./types";
+import type { Photo } from "../phone/picture";
+import type { Answer, Kept, NewReport, Refusal, Status, Taken } from "./types";
 
 /** Reports that have not arrived yet. */
 export const WAITING_MAX = 20;

@@ -1,5 +1,6 @@
 /** What the phone page and the API say to each other (generated from the API's document), and what the phone keeps. */
 import type { components } from "../api/schema";
+import type { Photo } from "../phone/picture";
 
 type Schemas = components["schemas"];
 
@@ -11,14 +12,6 @@ export type Satisfaction = "satisfied" | "dissatisfied";
 export interface Answer {
   satisfaction: Satisfaction;
   note?: string;
-}
-
-export interface Photo {
-  /** SHA-256 of its bytes, hex. */
-  hash: string;
-  bytes: number;
-  /** A small picture as a data URL, for this screen only. */
-  thumb: string;
 }
 
 /** Why the server did not take something, and what may be done about it. */

@@ -7,8 +7,10 @@
 import { computed, ref, shallowRef } from "vue";
 import type { Heartbeat, IncidentItem, User } from "../api/types";
 import { TailWatch, judge } from "../live/gap";
+import type { Picture } from "../phone/picture";
 import { newKey } from "../phone/random";
 import { type Asked, type Words, ask, asking, holderOf, settled } from "./ask";
+import * as camera from "./camera";
 import { type Kept, type Names, forgetKept, readKept, writeKept } from "./kept";
 import * as server from "./server";
 import { type Held, type Job, type WorkVerb, hold, isTheirs, jobsOf } from "./tasks";
@@ -154,10 +156,17 @@ async function readOne(id: string): Promise<boolean> {
   }
 }
 
+/** Notes and photos are no step of the work: they come with a revision and leave the version. */
+function isOlder(known: Held, item: IncidentItem): boolean {
+  return known.version < item.version || (known.version === item.version && known.revision < item.revision);
+}
+
 async function changed(item: IncidentItem): Promise<void> {
   const known = held.value.get(item.id);
   if (known === undefined && (item.state !== "dispatched" || !isMine(item))) return;
-  if (known !== undefined && known.version >= item.version) return;
+  if (known !== undefined && !isOlder(known, item)) return;
+  // one more event of the detector is no news of the work
+  if (known?.version === item.version && known.count !== item.count) return put({ ...known, ...item });
   if (item.state !== "dispatched" && known !== undefined) return put({ ...known, ...item });
   if (!(await readOne(item.id))) return load();
   // it went on while it was read
@@ -187,6 +196,7 @@ function end(): void {
   names.value = null;
   uiHash = null;
   forgetKept();
+  void camera.forget();
 }
 
 /** Everything again: names once, the list, and of the list what is not known in this version. */
@@ -222,7 +232,7 @@ async function load(): Promise<void> {
     const missing: string[] = [];
     for (const item of items) {
       const known = held.value.get(item.id);
-      if (known !== undefined && known.version >= item.version) found.set(item.id, known);
+      if (known !== undefined && !isOlder(known, item)) found.set(item.id, known);
       else missing.push(item.id);
     }
     let isWhole = true;
@@ -298,6 +308,7 @@ function open(): void {
 function tick(): void {
   now.value = at();
   if (user.value === null) return;
+  if (line.value !== "off" && camera.isDue(user.value.login)) void camera.sendNow(user.value.login, false);
   const silent = Date.now() - heardAt;
   const isHeard = source !== null && silent <= SILENT_MS;
   const isFresh = Date.now() - loadedAt <= POLL_MS + SILENT_MS;
@@ -317,6 +328,7 @@ async function enter(found: User): Promise<void> {
   if (whose !== null && whose !== found.login) end();
   whose = found.login;
   user.value = found;
+  void camera.sendNow(found.login);
   if (found.department !== null && found.department !== department.value) {
     department.value = found.department;
     held.value = new Map();
@@ -327,6 +339,7 @@ async function enter(found: User): Promise<void> {
 
 export async function start(): Promise<void> {
   const kept = readKept();
+  await camera.begin(() => [...unsent.value.values()].flatMap(({ body }) => (body.evidence ?? []).map(({ reference }) => reference)));
   if (kept !== null) {
     user.value = kept.user;
     whose = kept.user.login;
@@ -339,7 +352,10 @@ export async function start(): Promise<void> {
   }
   setInterval(tick, TICK_MS);
   addEventListener("pagehide", keepNow);
-  addEventListener("online", () => void load());
+  addEventListener("online", () => {
+    void load();
+    if (user.value !== null) void camera.sendNow(user.value.login);
+  });
   // a stream may look open for long when there is no network any more
   addEventListener("offline", () => {
     source?.close();
@@ -389,7 +405,7 @@ async function send(asked: Asked): Promise<boolean> {
   setUnsent(asked.id, asked);
   const mine = generation;
   try {
-    const done = await ask(asked, server.post, newKey);
+    const done = await ask(asked, (said) => server.postWithPhotos(said, camera.bytesOf), newKey);
     if (mine !== generation) return false;
     const { reply } = done;
     if (reply.is === "unsent") {
@@ -421,8 +437,9 @@ async function send(asked: Asked): Promise<boolean> {
   }
 }
 
-/** True: the server has done it. */
-export function act(job: Job, verb: WorkVerb, words: Words = {}): Promise<boolean> {
+/** True: the server has done it. Photos that the words name are on the phone before it goes out. */
+export async function act(job: Job, verb: WorkVerb, words: Words = {}, pictures: readonly Picture[] = []): Promise<boolean> {
+  await camera.keepForVerb(pictures);
   return send(asking(job, verb, words, newKey(), at()));
 }
 

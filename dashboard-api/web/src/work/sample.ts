@@ -73,6 +73,7 @@ export function incident(id: string, tasks: Task[], change: Partial<Incident> = 
     timeline: [],
     alarms: [],
     evidence: [],
+    photos: [],
     notified: [],
     events: [],
     reports: [],

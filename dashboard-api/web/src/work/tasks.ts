@@ -1,8 +1,8 @@
 /** What a department has to do: its tasks in order, how long there is, and what may be asked of each. */
-import type { Incident, IncidentItem, May, Severity, Task, TaskState, TimelineEntry, Verb } from "../api/types";
+import type { Incident, IncidentItem, IncidentPhoto, May, Severity, Task, TaskState, TimelineEntry, Verb } from "../api/types";
 
 /** What the phone keeps of an incident. */
-export type Held = IncidentItem & { tasks: Task[]; timeline: TimelineEntry[]; may: May[] };
+export type Held = IncidentItem & { tasks: Task[]; timeline: TimelineEntry[]; may: May[]; photos: IncidentPhoto[] };
 
 /** Of the timeline the latest. */
 const TIMELINE_ROWS = 12;

@@ -3,7 +3,8 @@
 use super::{Column, Record, Row};
 use crate::DeviceClass;
 use crate::place::{
-    Contact, Device, Grid, Household, Person, Rental, WatchEntry, Zone, ZoneKind, normal_plate,
+    Contact, Device, EvacuationNote, Grid, Household, Person, Rental, WatchEntry, Zone, ZoneKind,
+    normal_plate,
 };
 
 const fn needed(name: &'static str) -> Column {
@@ -107,6 +108,7 @@ impl Record for Zone {
         needed("site"),
         optional("building"),
         optional("floor"),
+        optional("floor_to"),
         needed("kind"),
         needed("name"),
         needed("grid"),
@@ -121,6 +123,7 @@ impl Record for Zone {
         let site = row.parsed("site");
         let building = row.parsed_if("building");
         let floor = row.number_if("floor", "a whole number, such as 3 or -1");
+        let floor_to = row.number_if("floor_to", "a whole number, such as 6");
         let kind = row.word("kind", ZoneKind::WORDS);
         let name = row.text("name");
         let grid = row.parsed("grid");
@@ -129,6 +132,7 @@ impl Record for Zone {
             site: site?,
             building: building?,
             floor: floor?,
+            floor_to: floor_to?,
             kind: kind?,
             name: name?,
             grid: grid?,
@@ -141,6 +145,7 @@ impl Record for Zone {
             self.site.to_string(),
             or_empty(self.building.as_ref()),
             or_empty(self.floor),
+            or_empty(self.floor_to),
             self.kind.as_str().to_owned(),
             self.name.clone(),
             self.grid.to_string(),
@@ -159,6 +164,7 @@ impl Record for Household {
         needed("consent_contact"),
         needed("language"),
         optional("contact"),
+        optional("evacuation"),
     ];
 
     fn key(&self) -> String {
@@ -174,6 +180,7 @@ impl Record for Household {
         let consent_contact = row.truth("consent_contact");
         let language = row.text("language");
         let contact = row.parsed_if("contact");
+        let evacuation = row.parsed_if("evacuation");
         Some(Self {
             id: id?,
             zone: zone?,
@@ -183,6 +190,7 @@ impl Record for Household {
             consent_contact: consent_contact?,
             language: language?,
             contact: contact?,
+            evacuation: evacuation?,
         })
     }
 
@@ -196,6 +204,7 @@ impl Record for Household {
             self.consent_contact.to_string(),
             self.language.clone(),
             or_empty(self.contact.as_ref().map(Contact::reveal)),
+            or_empty(self.evacuation.as_ref().map(EvacuationNote::reveal)),
         ]
     }
 }
@@ -246,7 +255,7 @@ impl Record for Grid {
         needed("id"),
         needed("name"),
         needed("committee"),
-        needed("captain"),
+        optional("captain"),
     ];
 
     fn key(&self) -> String {
@@ -257,7 +266,7 @@ impl Record for Grid {
         let id = row.parsed("id");
         let name = row.text("name");
         let committee = row.parsed("committee");
-        let captain = row.parsed("captain");
+        let captain = row.parsed_if("captain");
         Some(Self {
             id: id?,
             name: name?,
@@ -271,7 +280,7 @@ impl Record for Grid {
             self.id.to_string(),
             self.name.clone(),
             self.committee.to_string(),
-            self.captain.to_string(),
+            or_empty(self.captain.as_ref()),
         ]
     }
 }

@@ -31,6 +31,7 @@ fn ask(text: &str, attrs: &Value, zone: bool) -> Option<bool> {
         site: "q1".parse().expect("a slug"),
         building: Some("e2".parse().expect("a slug")),
         floor: Some(6),
+        floor_to: None,
         kind: ZoneKind::Stair,
         name: "6层".to_owned(),
         grid: "g1".parse().expect("a slug"),

@@ -6,6 +6,7 @@ use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use domain::Timestamp;
 use sha2::{Digest as _, Sha256};
 use tokio_rustls::rustls::crypto::ring;
 use tokio_rustls::rustls::pki_types::pem::PemObject;
@@ -81,10 +82,38 @@ impl CertificateId {
     }
 }
 
+/// How long a certificate is good.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CertificateLife {
+    /// An authority of clients, and not the hub's own.
+    pub is_authority: bool,
+    /// Whose it is.
+    pub subject: String,
+    /// Its first second.
+    pub not_before: Timestamp,
+    /// Its last second.
+    pub not_after: Timestamp,
+}
+
+impl CertificateLife {
+    fn of(der: &CertificateDer<'_>, is_authority: bool) -> Option<Self> {
+        let (_, certificate) = X509Certificate::from_der(der).ok()?;
+        let validity = certificate.validity();
+        Some(Self {
+            is_authority,
+            subject: certificate.subject().to_string(),
+            not_before: Timestamp::from_second(validity.not_before.timestamp()).ok()?,
+            not_after: Timestamp::from_second(validity.not_after.timestamp()).ok()?,
+        })
+    }
+}
+
 /// A set of files that fit together.
 pub(super) struct Loaded {
     pub(super) config: Arc<ServerConfig>,
     pub(super) revoked: HashSet<CertificateId>,
+    /// The hub's own certificate, then the authorities of clients.
+    pub(super) lives: Vec<CertificateLife>,
     /// SHA-256 over everything that was read.
     pub(super) digest: [u8; 32],
 }
@@ -147,6 +176,11 @@ impl TlsFiles {
             .with_safe_default_protocol_versions()
             .map_err(|e| bad("certificate_file", &self.certificate, &e.to_string()))?;
 
+        let mut lives: Vec<CertificateLife> = chain
+            .first()
+            .and_then(|own| CertificateLife::of(own, false))
+            .into_iter()
+            .collect();
         let mut revoked = HashSet::new();
         let builder = match (self.client_certificates, &self.client_ca) {
             (ClientCertificates::Off, _) => builder.with_no_client_auth(),
@@ -159,6 +193,7 @@ impl TlsFiles {
                     certificates("client_ca_file", path, &read("client_ca_file", path)?)?;
                 let mut roots = RootCertStore::empty();
                 for authority in &authorities {
+                    lives.extend(CertificateLife::of(authority, true));
                     roots
                         .add(authority.clone())
                         .map_err(|e| bad("client_ca_file", path, &e.to_string()))?;
@@ -200,6 +235,7 @@ impl TlsFiles {
         Ok(Loaded {
             config: Arc::new(config),
             revoked,
+            lives,
             digest: digest.finalize().into(),
         })
     }

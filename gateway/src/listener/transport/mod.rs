@@ -14,7 +14,7 @@ use tokio::net::{TcpListener, TcpStream};
 
 use super::PeerCertificate;
 
-pub use certificates::{BadFile, ClientCertificates, TlsFiles};
+pub use certificates::{BadFile, CertificateLife, ClientCertificates, TlsFiles};
 pub use tls::Tls;
 pub use websocket::{BadOrigin, Origins};
 

@@ -23,7 +23,7 @@ use x509_parser::prelude::{FromDer as _, X509Certificate};
 
 use super::super::PeerCertificate;
 use super::Refused;
-use super::certificates::{BadFile, CertificateId, Stamp, TlsFiles};
+use super::certificates::{BadFile, CertificateId, CertificateLife, Stamp, TlsFiles};
 
 /// A TLS configuration that follows its files.
 pub struct Tls {
@@ -38,6 +38,7 @@ pub struct Tls {
 struct Seen {
     stamps: Vec<Stamp>,
     digest: [u8; 32],
+    lives: Vec<CertificateLife>,
 }
 
 /// Sessions with a client certificate, and what is revoked: under one lock, so that no session slips in between.
@@ -62,6 +63,7 @@ impl Tls {
             seen: Mutex::new(Seen {
                 stamps,
                 digest: loaded.digest,
+                lives: loaded.lives,
             }),
             live: Mutex::new(Live {
                 revoked: loaded.revoked,
@@ -71,6 +73,11 @@ impl Tls {
             reload_failures: AtomicU64::new(0),
             files,
         })
+    }
+
+    /// How long the certificates that serve now are good: the hub's own, then the authorities of clients.
+    pub fn lives(&self) -> Vec<CertificateLife> {
+        self.seen.lock().lives.clone()
     }
 
     /// Changes of the files that could not be used, since the start.
@@ -118,6 +125,7 @@ impl Tls {
             }
         };
         seen.digest = loaded.digest;
+        seen.lives = loaded.lives;
         self.config.store(loaded.config);
         let mut live = self.live.lock();
         live.revoked = loaded.revoked;

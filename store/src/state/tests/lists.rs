@@ -1,7 +1,7 @@
 //! Lists: what they hold and how they come.
 
 use domain::incident::Verb;
-use domain::{Reach, Seq, Severity, Uplink, UplinkFlags};
+use domain::{Seq, Severity, Uplink, UplinkFlags};
 
 use super::fixture::{Hub, at, batch, command, finding, numbers, smoke};
 use crate::state::{Batch, IncidentFilter, QuarantineRow, Reran, RerunAsked, Stage};
@@ -203,7 +203,7 @@ async fn lists_come_page_by_page_and_by_department_and_state() {
         let filter = IncidentFilter {
             stage: stage.map(|text| text.parse().expect("stage")),
             department: department.map(|text| text.parse().expect("department")),
-            reach: Reach::default(),
+            ..IncidentFilter::default()
         };
         numbers(
             &hub.state
@@ -226,7 +226,39 @@ async fn lists_come_page_by_page_and_by_department_and_state() {
     );
     assert!("nonsense".parse::<Stage>().is_err());
 
-    let all = IncidentFilter::default();
+    let with = async |filter: IncidentFilter| {
+        let page = hub.state.incidents(&filter, None, 100).await;
+        numbers(&page.expect("reads").items)
+    };
+    let all = IncidentFilter::default;
+    let one = IncidentFilter {
+        number: Some(1003),
+        ..all()
+    };
+    assert_eq!(with(one).await, [1003]);
+    let urgent = IncidentFilter {
+        severity: Some(Severity::P1),
+        ..all()
+    };
+    assert_eq!(with(urgent).await, [1006]);
+    let of_rule = IncidentFilter {
+        rule: Some("B1".parse().expect("rule")),
+        from: Some(at(2)),
+        to: Some(at(4)),
+        ..all()
+    };
+    assert_eq!(
+        with(of_rule).await,
+        [1003, 1002],
+        "the end of a span is outside, its beginning inside"
+    );
+    let elsewhere = IncidentFilter {
+        site: Some("q9".parse().expect("site")),
+        ..all()
+    };
+    assert_eq!(with(elsewhere).await, Vec::<u64>::new());
+
+    let all = all();
     let first = hub.state.incidents(&all, None, 4).await.expect("reads");
     let rest = hub
         .state

@@ -7,6 +7,7 @@ mod batches;
 mod commands;
 mod devices;
 mod duty_book;
+mod evidence;
 mod feed;
 mod fixture;
 mod flags;

@@ -1,5 +1,5 @@
 /** The report page's service worker: serves the page without a line, and sends what waits when the browser calls. */
-import { alone } from "../../report/alone";
+import { alone } from "../alone";
 import { send, waiting } from "../../report/queue";
 import { world } from "../../report/world";
 import { serveFiles } from "./files";
@@ -13,7 +13,7 @@ interface SyncEvent extends ExtendableEvent {
 
 /** An error makes the browser call again later. */
 async function sendWaiting(): Promise<void> {
-  await alone("wait", () => send(world, true));
+  await alone("jiming-report", "wait", () => send(world, true));
   const channel = new BroadcastChannel("jiming-report");
   channel.postMessage("changed");
   channel.close();

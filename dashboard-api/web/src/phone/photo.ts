@@ -1,6 +1,6 @@
 /** Makes a photo small before it is kept: little data for a poor line, and none of what cameras write into files (place, owner). */
 import { sha256 } from "./sha256";
-import type { Photo } from "./types";
+import type { Picture } from "./picture";
 
 const EDGE_MAX = 1600;
 const THUMB_EDGE = 112;
@@ -32,7 +32,7 @@ function pack(canvas: HTMLCanvasElement, quality: number): Promise<Blob> {
   });
 }
 
-export async function shrink(file: Blob, bytes_max: number): Promise<{ photo: Photo; bytes: Blob }> {
+export async function shrink(file: Blob, bytes_max: number): Promise<Picture> {
   const image = await createImageBitmap(file, { imageOrientation: "from-image" }).catch(() => {
     throw new PhotoError("bad");
   });
