@@ -157,6 +157,20 @@ pub const ROUTES: &[(&str, &str, Callers, Scoped)] = &[
         Scoped::Work,
     ),
     ("DELETE", "/api/v1/unmaskings/{id}", EVERYBODY, Scoped::Own),
+    // who leads the station answers for what is kept longer than its time; who looks into what was done sees it
+    ("GET", "/api/v1/holds", INSPECTORS, Scoped::Work),
+    (
+        "POST",
+        "/api/v1/holds",
+        Callers::Roles(&[StationLead]),
+        Scoped::Work,
+    ),
+    (
+        "DELETE",
+        "/api/v1/holds/{id}",
+        Callers::Roles(&[StationLead]),
+        Scoped::Work,
+    ),
     ("GET", "/api/v1/counts", EVERYBODY, Scoped::Place),
     ("GET", "/api/v1/alarms", EVERYBODY, Scoped::Work),
     (

@@ -218,7 +218,7 @@ struct Api {
 
 fn api() -> OpenApiRouter<Api> {
     use routes::{
-        alarms, audit, devices, duty_book, enrolment, evacuation, events, evidence, grids,
+        alarms, audit, devices, duty_book, enrolment, evacuation, events, evidence, grids, holds,
         incidents, kpi, live, load, maintenance, meta, photos, privacy, quarantine, registry,
         reports, roster, roster_week, rules, second_factor, session, tokens, users,
     };
@@ -245,6 +245,8 @@ fn api() -> OpenApiRouter<Api> {
         .routes(routes!(events::counts))
         .routes(routes!(privacy::list, privacy::unmask))
         .routes(routes!(privacy::end))
+        .routes(routes!(holds::list, holds::place))
+        .routes(routes!(holds::end))
         .routes(routes!(devices::list))
         .routes(routes!(grids::list))
         .routes(routes!(quarantine::list))

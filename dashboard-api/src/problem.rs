@@ -12,8 +12,8 @@ use serde_json::{Value, json};
 use store::events::EventsError;
 use store::photos::PhotoError;
 use store::state::{
-    AccountError, AlarmError, CommandError, HandoverError, MaintenanceError, Owes, ReportError,
-    SecondFactorError, StateError,
+    AccountError, AlarmError, CommandError, HandoverError, HoldError, MaintenanceError, Owes,
+    ReportError, SecondFactorError, StateError,
 };
 use tracing::error;
 
@@ -286,6 +286,17 @@ impl From<SecondFactorError> for Problem {
 impl From<EventsError> for Problem {
     fn from(error: EventsError) -> Self {
         Self::internal(&error)
+    }
+}
+
+impl From<HoldError> for Problem {
+    fn from(error: HoldError) -> Self {
+        match error {
+            HoldError::NotFound => Self::not_found("hold"),
+            HoldError::Over => Self::conflict("hold_over", error.to_string()),
+            HoldError::Invalid { field, what } => Self::unprocessable(field, what),
+            HoldError::State(error) => error.into(),
+        }
     }
 }
 

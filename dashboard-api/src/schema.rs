@@ -27,7 +27,7 @@ use serde_json::{Map, Value};
 use store::state::Possible;
 use utoipa::ToSchema;
 
-pub use privacy::{Sight, Unmasking, UnmaskingPage};
+pub use privacy::{Hold, HoldPage, Sight, Unmasking, UnmaskingPage};
 use report::{IncidentReport, Report};
 
 /// An error (RFC 9457). `code` is stable.

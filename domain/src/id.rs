@@ -247,6 +247,10 @@ made!(
     UnmaskingId, "unm_"
 );
 made!(
+    /// Somebody's word that what is about people around an incident stays until a day.
+    HoldId, "hld_"
+);
+made!(
     /// What one person reported once.
     ReportId, "rep_"
 );

@@ -18,8 +18,8 @@ pub mod uplink;
 
 pub use event::{Attrs, ClockSource, DeviceClass, Event, Kind, Phase, Severity};
 pub use id::{
-    AlarmId, DepartmentId, DeviceId, EventId, IncidentId, ReportId, Revision, RuleId, Seq, SiteId,
-    StormId, TaskId, UnmaskingId, UserId, ZoneId,
+    AlarmId, DepartmentId, DeviceId, EventId, HoldId, IncidentId, ReportId, Revision, RuleId, Seq,
+    SiteId, StormId, TaskId, UnmaskingId, UserId, ZoneId,
 };
 pub use jiff::Timestamp;
 pub use scope::{Reach, Scope};

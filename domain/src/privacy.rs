@@ -8,6 +8,7 @@ use std::str::FromStr;
 
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 use crate::SiteId;
 use crate::event::{Kind, UnknownWord};
@@ -94,9 +95,76 @@ impl FromStr for Personal {
     }
 }
 
-/// `浙G12345` → `浙G12***`
+/// What stands in place of a value whose time is over; in a subject it is followed by what keeps subjects apart.
+pub const DELETED: &str = "deleted-by-retention";
+
+/// Whether a value was taken away when its time was over.
+pub fn is_deleted(text: &str) -> bool {
+    text.starts_with(DELETED)
+}
+
+/// Takes away values of these classes wherever they stand in an event's attributes, an incident or a list of them: what a mask would cover.
+/// Says whether there were any. Subjects are kept apart by `apart`.
+pub fn destroy(value: &mut Value, classes: &[Personal], apart: &str) -> bool {
+    match value {
+        Value::Array(items) => {
+            let destroyed = items.iter_mut().map(|item| destroy(item, classes, apart));
+            destroyed.fold(false, |any, one| any | one)
+        }
+        Value::Object(members) => {
+            let mut any = false;
+            for (name, member) in members {
+                let is_named = Personal::of_attr(name).is_some_and(|of| classes.contains(&of));
+                any |= match member {
+                    Value::Null | Value::Bool(_) => false,
+                    Value::String(text) if is_named && is_deleted(text) => false,
+                    given if is_named => {
+                        *given = DELETED.into();
+                        true
+                    }
+                    Value::String(text) if name == "subject" => {
+                        let destroyed = destroyed_subject(text, classes, apart);
+                        let is_new = destroyed.is_some();
+                        if let Some(destroyed) = destroyed {
+                            *text = destroyed;
+                        }
+                        is_new
+                    }
+                    other => destroy(other, classes, apart),
+                };
+            }
+            any
+        }
+        _ => false,
+    }
+}
+
+/// A subject that names nobody: `plate:浙G12345@q1` → `plate:deleted-by-retention-1a2b@q1`. None when there is nothing to take away.
+#[must_use]
+pub fn destroyed_subject(subject: &str, classes: &[Personal], apart: &str) -> Option<String> {
+    let mut now = subject.to_owned();
+    for class in classes {
+        let word = format!("{class}:");
+        let Some(at) = now.find(&word) else {
+            continue;
+        };
+        let (before, rest) = now.split_at(at + word.len());
+        let end = rest.find(['@', ',']).unwrap_or(rest.len());
+        if is_deleted(rest) {
+            continue;
+        }
+        let dash = if apart.is_empty() { "" } else { "-" };
+        now = format!("{before}{DELETED}{dash}{apart}{}", &rest[end..]);
+    }
+    (now != subject).then_some(now)
+}
+
+/// `浙G12345` → `浙G12***`. What was taken away says so.
 #[must_use]
 pub fn masked(text: &str) -> String {
+    if is_deleted(text) {
+        return text.to_owned();
+    }
     let start: String = text.chars().take(SHOWN_CHARS).collect();
     format!("{start}***")
 }
@@ -188,13 +256,20 @@ pub struct Surroundings {
 }
 
 impl Surroundings {
-    /// Whether an event of a site, received at a time, belongs to it.
-    pub fn covers(&self, site: &SiteId, received_at: Timestamp) -> bool {
+    /// From when to when; without an end as long as it goes on.
+    pub fn span(&self) -> (Timestamp, Option<Timestamp>) {
         let from = self.opened_at.saturating_sub(REACH);
         let until = self.ended_at.map(|ended| ended.saturating_add(REACH));
-        self.site == *site
-            && from.is_ok_and(|from| received_at >= from)
-            && until.is_none_or(|until| until.is_ok_and(|until| received_at <= until))
+        (
+            from.unwrap_or(Timestamp::MIN),
+            until.map(|until| until.unwrap_or(Timestamp::MAX)),
+        )
+    }
+
+    /// Whether an event of a site, received at a time, belongs to it.
+    pub fn covers(&self, site: &SiteId, received_at: Timestamp) -> bool {
+        let (from, until) = self.span();
+        self.site == *site && received_at >= from && until.is_none_or(|until| received_at <= until)
     }
 }
 
@@ -218,6 +293,40 @@ mod tests {
         ] {
             assert_eq!(masked_subject(subject).as_deref(), shown, "{subject}");
         }
+    }
+
+    #[test]
+    fn what_is_destroyed_is_gone_wherever_it_stands_and_names_nobody() {
+        let given = serde_json::json!({"items": [
+            {"subject": "plate:浙G12345@q1", "detail": {"plate": "浙G12345", "count": "2"}},
+            {"subject": "B1/plate:浙G12345@q1,zone:lane"},
+            {"attrs": {"plate": "浙GD12345", "vehicle": {"plate_raw": ["浙G12345"]}, "plate_color": "blue"}},
+            {"attrs": {"credential_ref": "c-0012345", "person_name": "王12345", "person_ref": 12345, "plate": null}},
+        ]});
+        let mut value = given.clone();
+        assert!(destroy(&mut value, &[Personal::Plate], "7"));
+        let text = value.to_string();
+        assert!(!text.contains("浙G"), "{text}");
+        for kept in [
+            "c-0012345",
+            "王12345",
+            r#""plate":null"#,
+            r#""count":"2""#,
+            "blue",
+            "plate:deleted-by-retention-7@q1\"",
+            "B1/plate:deleted-by-retention-7@q1,zone:lane",
+        ] {
+            assert!(text.contains(kept), "{kept} in {text}");
+        }
+        assert!(!destroy(&mut value, &[Personal::Plate], "8"), "once");
+        assert!(destroy(&mut value, Personal::ALL, ""));
+        assert!(!value.to_string().contains("12345"), "{value}");
+        // and no mask hides what it is
+        assert_eq!(masked(DELETED), DELETED);
+        let subject = "plate:deleted-by-retention-7@q1";
+        assert_eq!(masked_subject(subject).as_deref(), Some(subject));
+        let card = destroyed_subject("credential:c-1@q1", &[Personal::Plate], "7");
+        assert_eq!(card, None);
     }
 
     #[test]

@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context as _, bail};
 use dashboard_api::Proxies;
 use domain::kpi::{Scoring, Thresholds, Weights};
+use domain::privacy::Personal;
 use serde::de::Error as _;
 use serde::{Deserialize, Deserializer};
 use store::state::{KpiSettings, Role};
@@ -35,6 +36,7 @@ pub struct Config {
     pub journal: Journal,
     pub events: Events,
     pub reports: Reports,
+    pub privacy: Privacy,
     pub influx: Influx,
     pub station: Station,
     pub kpi: Kpi,
@@ -155,6 +157,27 @@ pub struct Events {
 #[expect(missing_docs, reason = "as above")]
 pub struct Reports {
     pub keep_days: u32,
+}
+
+/// `[privacy]`
+#[derive(Debug, Clone, Copy, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[expect(missing_docs, reason = "as above")]
+pub struct Privacy {
+    pub plate_days: u32,
+    pub credential_days: u32,
+    pub person_days: u32,
+}
+
+impl Privacy {
+    /// Days for which each class is kept.
+    pub fn days(self) -> [(Personal, u32); 3] {
+        [
+            (Personal::Plate, self.plate_days),
+            (Personal::Credential, self.credential_days),
+            (Personal::Person, self.person_days),
+        ]
+    }
 }
 
 /// `[influx]`
@@ -464,6 +487,9 @@ fn check(config: &Config) -> anyhow::Result<()> {
         1,
         3650,
     )?;
+    for (class, days) in config.privacy.days() {
+        in_range(&format!("privacy.{class}_days"), days.into(), 1, 36_500)?;
+    }
     in_range("probe.every_s", config.probe.every_s, 0, 3600)?;
     in_range("shutdown.deadline_s", config.shutdown.deadline_s, 1, 600)?;
     in_range(

@@ -1,11 +1,14 @@
-//! What reports and incidents hold of people has an end: contact and photos some days after the incident is closed, photos that nothing names
-//! after a day.
+//! What is about people has an end: contact and photos of reports and photos of incidents some days after the incident is closed, photos that nothing names after a day,
+//! plates, cards and persons in events, incidents and alarms after the days of their class. What is held stays until the hold is over.
 //!
 //! Nothing is kept here: what is due stands in the state and on the disk, so that a hub that was away goes on where it stood.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use domain::Timestamp;
+use domain::privacy::Personal;
+use store::events::EventStore;
 use store::photos::Room;
 use store::state::{State, StateError};
 use tokio::time::MissedTickBehavior;
@@ -13,11 +16,15 @@ use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
 use crate::clock::Clock;
+use crate::config::Privacy;
 
 /// How often it is looked; days are counted.
 const TICK: Duration = Duration::from_mins(1);
-/// Reports, or incidents with photos, of one transaction.
+/// Reports of one transaction, and incidents, with photos or without, and alarms.
 const REPORTS: u32 = 100;
+const INCIDENTS: u32 = 100;
+/// Transactions and steps of one round: a history of years is gone through in hours, and nobody waits for it.
+const STEPS: usize = 200;
 
 /// Takes away what is due until the hub stops.
 ///
@@ -26,7 +33,8 @@ const REPORTS: u32 = 100;
 pub(crate) async fn run(
     state: State,
     photos: Room,
-    keep_days: u32,
+    events: Arc<dyn EventStore>,
+    (keep_days, privacy): (u32, Privacy),
     clock: Clock,
     stop: CancellationToken,
 ) -> anyhow::Result<()> {
@@ -43,7 +51,52 @@ pub(crate) async fn run(
         if let Err(e) = round(&state, &photos, closed_before, now).await {
             warn!(error = %e, "what reports and incidents hold of people cannot be taken away now, it is tried again");
         }
+        if let Err(e) = people(&state, &*events, privacy, now).await {
+            warn!(
+                error = %format!("{e:#}"),
+                "what is about people cannot be taken away now, it is tried again"
+            );
+        }
     }
+}
+
+/// Plates, cards and persons whose time is over.
+async fn people(
+    state: &State,
+    events: &dyn EventStore,
+    privacy: Privacy,
+    now: Timestamp,
+) -> anyhow::Result<()> {
+    // some holds are over by now
+    state.tell_held(now, |held| events.hold(held)).await?;
+    let before = |(class, days): (Personal, u32)| {
+        let kept = jiff::SignedDuration::from_hours(24 * i64::from(days));
+        (class, now.saturating_sub(kept).unwrap_or(Timestamp::MIN))
+    };
+    let due = privacy.days().map(before);
+    for (class, before) in due {
+        for _ in 0..STEPS {
+            if state.forget_people(class, before, now, INCIDENTS).await? < INCIDENTS {
+                break;
+            }
+        }
+    }
+    let mut destroyed = 0;
+    for _ in 0..STEPS {
+        let step = events.destroy(due.to_vec()).await?;
+        destroyed += step.events;
+        if step.is_done {
+            break;
+        }
+    }
+    if destroyed > 0 {
+        state.note_destroyed(destroyed, now).await?;
+        info!(
+            events = destroyed,
+            "what is about people was taken out of old events"
+        );
+    }
+    Ok(())
 }
 
 async fn round(

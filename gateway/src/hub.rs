@@ -242,15 +242,17 @@ impl Stores {
             .context("opening the state")?;
         let photos = Room::open(&dir.join("photos"), &state.photo_names().await?)
             .context("opening the photos")?;
+        let last = recovery.last_received_at.map(|at| (recovery.last_seq, at));
+        let clock = Clock::new(set_back::floor(dir, last));
+        let held = state.held(clock.now()).await;
         let events: Arc<dyn EventStore> = Arc::new(
-            SqliteEvents::open(
+            SqliteEvents::open_holding(
                 &dir.join("events"),
                 std::num::NonZero::new(config.events.retention_days),
+                held.context("reading what is held")?,
             )
             .context("opening the event store")?,
         );
-        let last = recovery.last_received_at.map(|at| (recovery.last_seq, at));
-        let clock = Clock::new(set_back::floor(dir, last));
         let (marker, left) =
             Marker::put(dir, clock.now()).context("leaving a mark that the hub runs")?;
         Ok(Self {
@@ -523,11 +525,12 @@ pub async fn serve(
     let keeping = forget::run(
         state.clone(),
         photos.clone(),
-        config.reports.keep_days,
+        Arc::clone(events),
+        (config.reports.keep_days, config.privacy),
         clock.clone(),
         life.stop(),
     );
-    life.spawn("what reports hold", keeping);
+    life.spawn("what is about people", keeping);
     let source = Source::new(journal, projected, state.registry_changes());
     let projector = project::run(
         source,

@@ -43,7 +43,7 @@ const DOERS: &[&str] = &[
 ];
 
 /// Method, path, who may, and what they then get.
-const ROUTES: [(&str, &str, &[&str], u16); 69] = [
+const ROUTES: [(&str, &str, &[&str], u16); 72] = [
     ("GET", "/api/v1/session", EVERYBODY, 200),
     ("DELETE", "/api/v1/session", EVERYBODY, 204),
     ("GET", "/api/v1/sessions", EVERYBODY, 200),
@@ -118,6 +118,20 @@ const ROUTES: [(&str, &str, &[&str], u16); 69] = [
         404,
     ),
     ("GET", "/api/v1/events", EVERYBODY, 200),
+    (
+        "GET",
+        "/api/v1/holds",
+        &["station_lead", "auditor", "administrator"],
+        200,
+    ),
+    // the incident is missing
+    ("POST", "/api/v1/holds", &["station_lead"], 422),
+    (
+        "DELETE",
+        "/api/v1/holds/hld_00000000000000000000000000000000",
+        &["station_lead"],
+        404,
+    ),
     ("GET", "/api/v1/unmaskings", EVERYBODY, 200),
     // the incident is missing
     (

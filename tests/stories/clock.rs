@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 const LIBRARY: &str = "faketime/libfaketime.so.1";
 const PATIENCE: Duration = Duration::from_secs(90);
 
-pub(crate) fn library() -> String {
+fn library() -> String {
     let dirs = [
         "/usr/lib",
         "/usr/lib/x86_64-linux-gnu",
@@ -34,9 +34,9 @@ fn seconds(line: &Value) -> f64 {
 }
 
 /// The settings that show a hub the time that a file says.
-pub(crate) fn shown(library: &str, file: &str) -> [(&'static str, String); 4] {
+pub(crate) fn shown(file: &str) -> [(&'static str, String); 4] {
     [
-        ("LD_PRELOAD", library.to_owned()),
+        ("LD_PRELOAD", library()),
         ("FAKETIME_TIMESTAMP_FILE", file.to_owned()),
         ("FAKETIME_NO_CACHE", "1".to_owned()),
         ("FAKETIME_DONT_FAKE_MONOTONIC", "1".to_owned()),
@@ -48,7 +48,7 @@ async fn a_clock_that_stood_years_ahead_is_repaired_and_what_waits_goes_on() {
     let dir = tempfile::tempdir().expect("a directory");
     let shift = dir.path().join("shift");
     std::fs::write(&shift, "+20y").expect("written");
-    let ahead = shown(&library(), &shift.display().to_string());
+    let ahead = shown(&shift.display().to_string());
     let ahead: Vec<(&str, &str)> = ahead
         .iter()
         .map(|(name, to)| (*name, to.as_str()))
@@ -171,7 +171,7 @@ async fn a_clock_that_is_set_moves_no_deadline_and_is_told_of() {
         std::fs::rename(new, &shift).expect("renamed");
     };
     set("+0");
-    let settings = shown(&library(), &shift.display().to_string());
+    let settings = shown(&shift.display().to_string());
     let settings: Vec<(&str, &str)> = settings
         .iter()
         .map(|(name, to)| (*name, to.as_str()))

@@ -7,7 +7,7 @@ use reqwest::{Method, Response};
 use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
 
-use super::clock::{library, shown};
+use super::clock::shown;
 
 /// A JPEG with what a camera writes beside the picture, and its name.
 fn photo(seed: u8) -> (String, Vec<u8>) {
@@ -225,7 +225,7 @@ async fn photos_are_gone_some_weeks_after_the_end() {
     let later = async |shift: &str| {
         let told = dir.path().join("shift");
         std::fs::write(&told, shift).expect("written");
-        let settings = shown(&library(), &told.display().to_string());
+        let settings = shown(&told.display().to_string());
         let settings: Vec<(&str, &str)> =
             settings.iter().map(|(n, to)| (*n, to.as_str())).collect();
         Hub::start_set(dir.path(), &settings).await

@@ -221,3 +221,120 @@ async fn trail(hub: Hub, dir: &std::path::Path) -> Vec<(String, Option<String>)>
         .map(|row| row.expect("a row"))
         .collect()
 }
+
+/// Runs the hub over a directory days later. Plates are kept for a day.
+async fn days_later(dir: &std::path::Path, days: u32) -> Hub {
+    let shift = dir.join("shift");
+    std::fs::write(&shift, format!("+{days}d")).expect("written");
+    let mut settings = crate::clock::shown(&shift.display().to_string()).to_vec();
+    settings.push(("JIMING__PRIVACY__PLATE_DAYS", "1".to_owned()));
+    let settings: Vec<(&str, &str)> = settings
+        .iter()
+        .map(|(name, to)| (*name, to.as_str()))
+        .collect();
+    Hub::start_set(dir, &settings).await
+}
+
+#[tokio::test]
+async fn plates_go_when_their_days_are_over_and_what_is_held_goes_when_the_hold_is() {
+    const FAR: &str = "浙G10X55";
+    let dir = tempfile::tempdir().expect("a directory");
+    let hub = compound(dir.path()).await;
+    let gate = hub.demo.device("barrier").clone();
+    let far = hub.demo.devices.iter();
+    let mut far = far.filter(|d| d.class == "barrier" && d.site != gate.site);
+    let far = far.next().expect("a gate of another quarter").clone();
+    let read = json!({"plate": FAR, "confidence": 0.99, "direction": "in"});
+    send(&hub.demo, &far, "vehicle.plate_read", &read);
+    let operator = hub.api("operator");
+    let found = async |api: &Api, plate: &str| {
+        let path = format!("/api/v1/events?plate={}", plate.replace('浙', "%E6%B5%99"));
+        api.items(&path).await.expect("items").len()
+    };
+    eventually(
+        "the other gate's is in history",
+        Duration::from_secs(20),
+        || async {
+            let all = operator.items("/api/v1/events").await.ok()?;
+            all.iter()
+                .any(|e| e["device"] == far.id.as_str())
+                .then_some(())
+        },
+    )
+    .await;
+    assert_eq!(
+        (found(&operator, OTHER).await, found(&operator, FAR).await),
+        (1, 1)
+    );
+    let incident = operator.incident_of("B1").await;
+    let id = incident["id"].as_str().expect("an id").to_owned();
+    let lead = hub.api("station_lead");
+    let cancelled = lead
+        .advance(&id, "cancel", json!({"cause": "drill", "note": "演练"}))
+        .await;
+    assert_eq!(cancelled["state"], "cancelled", "{cancelled}");
+    let now = get(&lead, "/api/v1/meta").await["server_time"].clone();
+    let now: jiff::Timestamp = now.as_str().expect("text").parse().expect("a time");
+    let until = (now + jiff::SignedDuration::from_hours(24 * 30)).to_string();
+    let body = json!({"incident": id, "reason": "诉讼", "until": until});
+    let (status, hold) = lead
+        .post("/api/v1/holds", "", &body)
+        .await
+        .expect("answers");
+    assert_eq!(status, 200, "{hold}");
+    assert!(hub.stop().await.success());
+
+    // the other quarter's plate goes, the event stays; the gate's are held
+    let hub = days_later(dir.path(), 3).await;
+    let operator = hub.api("operator");
+    let at_far = format!("/api/v1/events?kind=vehicle.plate_read&device={}", far.id);
+    eventually("its days are over", Duration::from_secs(20), || async {
+        let items = operator.items(&at_far).await.ok()?;
+        (items[0]["attrs"]["plate"] == "deleted-by-retention").then_some(())
+    })
+    .await;
+    assert_eq!(found(&operator, FAR).await, 0);
+    assert_eq!(found(&operator, OTHER).await, 1);
+    assert_eq!(found(&operator, LISTED).await, 1);
+    let listed = get(&hub.api("auditor"), "/api/v1/holds").await;
+    assert_eq!(listed["items"][0]["id"], hold["id"], "{listed}");
+    let path = format!("/api/v1/incidents/{id}");
+    let detail = get(&hub.api("station_lead"), &path).await["detail"]["plate"].clone();
+    assert_eq!(detail, "浙G8K***");
+
+    // somebody ends the hold
+    let end = format!("/api/v1/holds/{}", hold["id"].as_str().expect("an id"));
+    let lead = hub.api("station_lead");
+    assert_eq!(lead.delete(&end).await.expect("answers"), 204);
+    assert_eq!(lead.delete(&end).await.expect("answers"), 409);
+    assert!(hub.stop().await.success());
+    let hub = days_later(dir.path(), 3).await;
+    let operator = hub.api("operator");
+    eventually("it goes with the hold", Duration::from_secs(20), || async {
+        let of_gate = found(&operator, OTHER).await + found(&operator, LISTED).await;
+        (of_gate == 0).then_some(())
+    })
+    .await;
+    let whole = get(&operator, &path).await;
+    assert_eq!(whole["detail"]["plate"], "deleted-by-retention", "{whole}");
+    assert_eq!(
+        whole["sight"]["may_unmask"], false,
+        "there is nothing to see"
+    );
+    assert_eq!(found(&operator, FAR).await, 0);
+    let audit = hub
+        .api("auditor")
+        .items("/api/v1/audit?act=forget_people")
+        .await;
+    assert!(audit.expect("rows").len() >= 3);
+    assert!(hub.stop().await.success());
+    // and the files do not have them either
+    for entry in std::fs::read_dir(dir.path().join("events")).expect("files") {
+        let path = entry.expect("a file").path();
+        let bytes = std::fs::read(&path).expect("reads");
+        for plate in [LISTED, OTHER, FAR] {
+            let has = bytes.windows(plate.len()).any(|w| w == plate.as_bytes());
+            assert!(!has, "{plate} in {}", path.display());
+        }
+    }
+}

@@ -76,6 +76,10 @@ const ROUTES: &[(&str, &str, &str, Gets)] = &[
         Same,
     ),
     ("GET", "/events", "", Items),
+    ("GET", "/holds", "", Items),
+    // without a body that names an incident; with one see below
+    ("POST", "/holds", "", Same),
+    ("DELETE", "/holds/{id}", "/holds/{hold}", Thing),
     ("GET", "/unmaskings", "", Same),
     // without a body that names an incident; with one see below
     ("POST", "/unmaskings", "", Same),
@@ -200,7 +204,8 @@ const ROUTES: &[(&str, &str, &str, Gets)] = &[
 /// Routes at which nobody is logged in yet, or need not be.
 const PUBLIC: [(&str, &str); 2] = [("POST", "/session"), ("POST", "/enrol")];
 
-const NOBODYS: [(&str, &str); 5] = [
+const NOBODYS: [(&str, &str); 6] = [
+    ("{hold}", "hld_00000000000000000000000000000000"),
     ("{incident}", "inc_00000000000000000000000000000000"),
     ("{alarm}", "alm_00000000000000000000000000000000"),
     ("{window}", "mnt_00000000000000000000000000000000"),
@@ -338,6 +343,21 @@ impl Things {
             Some((of_q1(incidents, "S1")?, of_q1(alarms, "S1")?))
         })
         .await;
+        let mut hold = Value::Null;
+        for one in lead.items("/api/v1/incidents").await.expect("incidents") {
+            let now = lead.get("/api/v1/meta").await.expect("meta")["server_time"].clone();
+            let now: jiff::Timestamp = now.as_str().expect("text").parse().expect("a time");
+            let until = (now + jiff::SignedDuration::from_hours(48)).to_string();
+            let body = json!({"incident": one["id"], "reason": "test", "until": until});
+            let (status, placed) = lead
+                .post("/api/v1/holds", "", &body)
+                .await
+                .expect("answers");
+            assert_eq!(status, 200, "{placed}");
+            if one["id"] == incident["id"] {
+                hold = placed;
+            }
+        }
         let windows = lead.items("/api/v1/maintenance").await.expect("windows");
         let window = of_q1(windows, "").expect("of q1");
         let text = |value: &Value| value.as_str().expect("an id").to_owned();
@@ -347,6 +367,7 @@ impl Things {
                 ("{alarm}", text(&alarm["id"])),
                 ("{window}", text(&window["id"])),
                 ("{report}", text(&report["id"])),
+                ("{hold}", text(&hold["id"])),
                 ("{device}", detectors(hub)[0].id.clone()),
             ],
         }
@@ -389,7 +410,7 @@ fn is_in(path: &str, item: &Value, fires: &BTreeSet<String>) -> bool {
     };
     let is_theirs = match path {
         "/incidents" => fires.contains(item["id"].as_str().unwrap_or_default()),
-        "/alarms" => fires.contains(item["incident"].as_str().unwrap_or_default()),
+        "/alarms" | "/holds" => fires.contains(item["incident"].as_str().unwrap_or_default()),
         _ => true,
     };
     is_there && is_theirs
@@ -815,4 +836,14 @@ async fn nobody_asks_to_see_in_full_what_is_hidden_from_them() {
     let hidden = ask(&there, &incident).await;
     assert_eq!(hidden.0, 404, "{}", hidden.1);
     assert_eq!(hidden, ask(&there, &nobodys("{incident}")).await);
+    // nor is held what is hidden
+    let words = ["--role", "station_lead", "--scope-quarter", "q3"];
+    let lead = person(&hub, dir.path(), "lead-there", &words).await;
+    let hold = async |incident: &str| {
+        let body = json!({"incident": incident, "reason": "test", "until": "2099-01-01T00:00:00Z"});
+        lead.call("POST", "/holds", &body).await
+    };
+    let hidden = hold(&incident).await;
+    assert_eq!(hidden.0, 404, "{}", hidden.1);
+    assert_eq!(hidden, hold(&nobodys("{incident}")).await);
 }

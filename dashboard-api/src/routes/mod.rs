@@ -9,6 +9,7 @@ pub(crate) mod evacuation;
 pub(crate) mod events;
 pub(crate) mod evidence;
 pub(crate) mod grids;
+pub(crate) mod holds;
 pub(crate) mod incidents;
 pub(crate) mod kpi;
 pub(crate) mod live;

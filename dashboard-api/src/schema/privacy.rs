@@ -45,3 +45,31 @@ pub struct UnmaskingPage {
     pub items: Vec<Unmasking>,
     pub next: Option<String>,
 }
+
+/// Somebody's word that what is about people around an incident stays until a day.
+#[derive(Debug, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Hold {
+    pub id: String,
+    pub incident: String,
+    /// The incident's short number.
+    pub number: u64,
+    /// The incident's quarter.
+    pub site: String,
+    /// What for.
+    pub reason: String,
+    /// Who answers for it: whoever placed or renewed it last.
+    pub placed_by: String,
+    pub placed_at: String,
+    pub expires_at: String,
+    /// Who ended it before that.
+    pub ended_by: Option<String>,
+    pub ended_at: Option<String>,
+}
+
+#[derive(Debug, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct HoldPage {
+    pub items: Vec<Hold>,
+    pub next: Option<String>,
+}

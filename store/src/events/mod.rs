@@ -13,10 +13,11 @@ mod conformance;
 mod model;
 
 use async_trait::async_trait;
+use domain::privacy::{Personal, Surroundings};
 use domain::{Event, EventId, Seq, Timestamp};
 
 pub use model::{
-    About, Appended, Bucket, CountBy, CountRow, Cursor, EventsError, HISTORY_LIMIT_MAX,
+    About, Appended, Bucket, CountBy, CountRow, Cursor, Destroyed, EventsError, HISTORY_LIMIT_MAX,
     HistoryQuery, Order, Page, StoredEvent, Within,
 };
 
@@ -56,6 +57,15 @@ pub trait EventStore: Send + Sync {
         by: CountBy,
         within: Option<&Within>,
     ) -> Result<Vec<CountRow>, EventsError>;
+
+    /// What is around these incidents is kept from now on: what is about people there, and whole days from retention. Nothing else is, nor
+    /// what was held before.
+    fn hold(&self, held: Vec<Surroundings>);
+
+    /// One step of taking what is about people out of old days: of each class what was received before its time, by whole days, but for
+    /// what is held. The events stay, with [`DELETED`](domain::privacy::DELETED) in place of the values, and nobody finds them by those.
+    /// What is due stands in the files themselves: it is asked as often as one likes.
+    async fn destroy(&self, due: Vec<(Personal, Timestamp)>) -> Result<Destroyed, EventsError>;
 
     /// One event by its id.
     async fn get(&self, id: EventId) -> Result<Option<StoredEvent>, EventsError>;

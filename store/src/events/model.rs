@@ -8,7 +8,7 @@ use std::str::FromStr;
 
 use domain::event::UnknownWord;
 use domain::place::Registry;
-use domain::privacy::Personal;
+use domain::privacy::{self, Personal};
 use domain::scope::Places;
 use domain::{DeviceId, Event, EventId, Kind, Seq, SiteId, Timestamp};
 
@@ -36,6 +36,15 @@ pub struct Appended {
     pub stored: u64,
     /// Redeliveries that were counted on an event that was there.
     pub duplicates: u64,
+}
+
+/// What one step of [`destroy`](super::EventStore::destroy) did.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Destroyed {
+    /// Events that lost something.
+    pub events: u64,
+    /// Nothing more is due now.
+    pub is_done: bool,
 }
 
 /// In which order a history comes.
@@ -129,9 +138,9 @@ impl About {
         }
         let attrs = event.attrs.to_value();
         self.class.attrs().iter().any(|attr| {
-            attrs[*attr]
-                .as_str()
-                .is_some_and(|text| self.class.normal(text) == self.text)
+            attrs[*attr].as_str().is_some_and(|text| {
+                !privacy::is_deleted(text) && self.class.normal(text) == self.text
+            })
         })
     }
 }

@@ -3,12 +3,13 @@
 
 use domain::incident::Command;
 use domain::{IncidentId, Timestamp, UserId};
-use sqlx::SqliteConnection;
+use sqlx::{AssertSqlSafe, SqliteConnection};
 
 use super::audit::{self, Entry};
 use super::command::{CommandError, finish};
 use super::error::StateError;
 use super::incidents::{time, word};
+use super::legal_hold::unheld;
 use super::view::{IncidentView, Moment};
 use super::{PHOTOS_MAX, State};
 use crate::photos::Pinned;
@@ -29,15 +30,19 @@ pub struct PhotoItem {
     pub sent_at: Moment,
 }
 
-/// Incidents whose photos are due: closed before `$1`, also under another number, and nothing sent since. Whatever holds an incident back from
-/// forgetting is one more condition here.
-const DUE: &str = "WITH RECURSIVE up (origin, incident) AS (
-       SELECT incident, incident FROM evidence_photo
-       UNION SELECT up.origin, i.parent FROM up JOIN incident i ON i.id = up.incident WHERE i.state = 'merged')
-     SELECT up.origin FROM up JOIN incident i ON i.id = up.incident
-     WHERE i.state IN ('closed', 'cancelled') AND i.closed_at < $1
-       AND NOT EXISTS (SELECT 1 FROM evidence_photo p WHERE p.incident = up.origin AND p.sent_at >= $1)
-     ORDER BY up.origin LIMIT $2";
+/// Incidents whose photos are due: closed before `$1`, also under another number, nothing sent since, and held by nobody at `$3`.
+fn due() -> String {
+    let is_unheld = unheld("i.id", "i.site", "i.opened_at", "i.closed_at", "$3");
+    format!(
+        "WITH RECURSIVE up (origin, incident) AS (
+           SELECT incident, incident FROM evidence_photo
+           UNION SELECT up.origin, i.parent FROM up JOIN incident i ON i.id = up.incident WHERE i.state = 'merged')
+         SELECT up.origin FROM up JOIN incident i ON i.id = up.incident
+         WHERE i.state IN ('closed', 'cancelled') AND i.closed_at < $1 AND {is_unheld}
+           AND NOT EXISTS (SELECT 1 FROM evidence_photo p WHERE p.incident = up.origin AND p.sent_at >= $1)
+         ORDER BY up.origin LIMIT $2"
+    )
+}
 
 impl State {
     /// As [`command`](Self::command); what the command shows as photos is `photos`. They are held until it is decided, also when whoever
@@ -123,10 +128,12 @@ impl State {
         limit: u32,
     ) -> Result<Vec<String>, StateError> {
         let before = closed_before.as_microsecond();
+        let due = due();
         let find = || {
-            sqlx::query_scalar::<_, String>(DUE)
+            sqlx::query_scalar::<_, String>(AssertSqlSafe(due.clone()))
                 .bind(before)
                 .bind(i64::from(limit))
+                .bind(now.as_microsecond())
         };
         // mostly there is nothing to do, and nobody has to wait for that
         if find().fetch_all(&self.shared.read).await?.is_empty() {

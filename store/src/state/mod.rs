@@ -27,12 +27,14 @@ mod evidence;
 mod feed;
 mod finding;
 mod flood;
+mod forgotten;
 mod handover;
 mod hold;
 mod incidents;
 mod kpi;
 mod kpi_books;
 mod kpi_record;
+mod legal_hold;
 mod maintenance;
 mod merge;
 mod notified;
@@ -77,6 +79,7 @@ pub use feed::{FEED_ROWS_MAX, FeedRow};
 pub use flood::{LoadReport, METRICS_SPAN_MAX, Rate, STORMS_MAX, StormAcknowledged, StormItem};
 pub use handover::{HandoverError, HandoverItem};
 pub use kpi::{Coverage, KpiQuery, KpiReport, KpiSettings, Listed, Standing};
+pub use legal_hold::{HOLD_DAYS_MAX, HoldError, HoldItem, NewHold};
 pub use maintenance::{MaintenanceError, NewWindow};
 pub use notified::{NOTIFIED_MAX, NotifiedItem, ToldItem};
 pub use outbox::{ATTEMPTS_MAX, BOARD, Delivery, NotificationItem, PEOPLE_MAX, PersonItem};
@@ -114,7 +117,7 @@ use domain::Revision;
 use domain::alarm::flood::Seats;
 use domain::place::Registry;
 use sqlx::SqlitePool;
-use tokio::sync::{Semaphore, watch};
+use tokio::sync::{Mutex, Semaphore, watch};
 
 /// A handle on the state; clones share it.
 #[derive(Clone)]
@@ -141,6 +144,8 @@ struct Shared {
     revision: watch::Sender<Revision>,
     /// Password hashing takes 19 MiB and a core each: so many at a time.
     hashing: Semaphore,
+    /// Whoever tells what is held, one after the other.
+    holding: Mutex<()>,
 }
 
 impl Shared {

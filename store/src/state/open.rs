@@ -10,7 +10,7 @@ use domain::rule::WindowRow;
 use domain::{Revision, Seq};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
 use sqlx::{Sqlite, SqlitePool, Transaction};
-use tokio::sync::{Semaphore, watch};
+use tokio::sync::{Mutex, Semaphore, watch};
 
 use super::device::Presence;
 use super::error::StateError;
@@ -78,6 +78,7 @@ impl State {
                 seen_rows: seen_rows.into(),
                 revision: watch::Sender::new(revision),
                 hashing: Semaphore::new(HASHING_MAX),
+                holding: Mutex::new(()),
             }),
         })
     }

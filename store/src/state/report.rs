@@ -12,12 +12,13 @@ use domain::place::Registry;
 use domain::rule::{Finding, FindingKind, LATE_S, ReportType, RuleBook, RuleMeta, rule_for_report};
 use domain::{DeviceClass, IncidentId, ReportId, SiteId, Timestamp, UserId, ZoneId};
 use sha2::{Digest as _, Sha256};
-use sqlx::SqliteConnection;
+use sqlx::{AssertSqlSafe, SqliteConnection};
 
 use super::command::{bad_key, finish};
 use super::commit::News;
 use super::error::StateError;
 use super::finding::made;
+use super::legal_hold::unheld;
 use super::{State, incidents};
 
 /// Longest text of a report.
@@ -193,16 +194,20 @@ impl State {
         limit: u32,
     ) -> Result<Vec<String>, StateError> {
         // what was merged counts as closed with what it was merged into
-        let due = "WITH RECURSIVE up (report, ordinal, incident) AS (
+        let is_unheld = unheld("i.id", "i.site", "i.opened_at", "i.closed_at", "$3");
+        let due = format!(
+            "WITH RECURSIVE up (report, ordinal, incident) AS (
                SELECT id, ordinal, incident FROM report WHERE forgotten_at IS NULL
                UNION SELECT up.report, up.ordinal, i.parent FROM up JOIN incident i ON i.id = up.incident WHERE i.state = 'merged')
              SELECT up.report FROM up JOIN incident i ON i.id = up.incident
-             WHERE i.state IN ('closed', 'cancelled') AND i.closed_at < $1 ORDER BY up.ordinal LIMIT $2";
+             WHERE i.state IN ('closed', 'cancelled') AND i.closed_at < $1 AND {is_unheld} ORDER BY up.ordinal LIMIT $2"
+        );
         let before = closed_before.as_microsecond();
         let find = |pool| {
-            sqlx::query_scalar::<_, String>(due)
+            sqlx::query_scalar::<_, String>(AssertSqlSafe(due.clone()))
                 .bind(before)
                 .bind(i64::from(limit))
+                .bind(now.as_microsecond())
                 .fetch_all(pool)
         };
         // mostly there is nothing to do, and nobody has to wait for that
@@ -210,9 +215,10 @@ impl State {
             return Ok(Vec::new());
         }
         let mut tx = self.begin().await?;
-        let ids: Vec<String> = sqlx::query_scalar(due)
+        let ids: Vec<String> = sqlx::query_scalar(AssertSqlSafe(due))
             .bind(before)
             .bind(i64::from(limit))
+            .bind(now.as_microsecond())
             .fetch_all(&mut *tx)
             .await?;
         let mut names = Vec::new();

@@ -70,8 +70,9 @@ pub(super) const MOVED: &[(&str, &[&str])] = &[
     // one that came to nothing may be asked for again after a while
     ("quarantine", &["rerun_at"]),
     ("credential", &["previous_until"]),
-    // leave to see in full, and tokens, end as long after the mend as they would have
+    // leave to see in full, holds and tokens end as long after the mend as they would have
     ("unmasking", &["expires_at"]),
+    ("legal_hold", &["expires_at"]),
     ("api_token", &["expires_at"]),
     ("roster_swap", &["agreed_at"]),
     ("duty_log_begin", &["at"]),

@@ -4,7 +4,8 @@
 //! that it will not take, [`files`] keeps how far we are, [`flux`] and [`read`] ask, [`forward`] is the loop that follows another
 //! event store. The crate `influxdb2` is the transport and nothing more: its encoder does not escape and its reader panics.
 //!
-//! What differs from SQLite: a redelivery is another point (feed it from a store that has them counted already, as
+//! What differs from SQLite: what is about people ends with the bucket's own retention and not before, holds do not
+//! reach it; a redelivery is another point (feed it from a store that has them counted already, as
 //! [`forward`] does), an empty component is none, conditions on time are cut to the millisecond, and somebody who is limited to
 //! micro-grids of more than [`flux::DEVICES_MAX`] devices is refused.
 
@@ -26,6 +27,7 @@ use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use async_trait::async_trait;
+use domain::privacy::{Personal, Surroundings};
 use domain::{Event, EventId, Seq, Timestamp};
 use tokio::sync::Mutex;
 
@@ -37,8 +39,8 @@ use self::read::Reader;
 use self::write::Writer;
 use super::model::Cursor;
 use super::{
-    Appended, Bucket, CountBy, CountRow, EventStore, EventsError, HistoryQuery, Page, StoredEvent,
-    Within,
+    Appended, Bucket, CountBy, CountRow, Destroyed, EventStore, EventsError, HistoryQuery, Page,
+    StoredEvent, Within,
 };
 
 /// Where the InfluxDB is.
@@ -135,6 +137,17 @@ impl EventStore for InfluxEvents {
         within: Option<&Within>,
     ) -> Result<Vec<CountRow>, EventsError> {
         Ok(self.reader.counts(from, to, bucket, by, within).await?)
+    }
+
+    /// Nothing is kept here: what goes when is the bucket's retention.
+    fn hold(&self, _held: Vec<Surroundings>) {}
+
+    /// Nothing is destroyed here: points end with the bucket's retention, whole.
+    async fn destroy(&self, _due: Vec<(Personal, Timestamp)>) -> Result<Destroyed, EventsError> {
+        Ok(Destroyed {
+            events: 0,
+            is_done: true,
+        })
     }
 
     async fn get(&self, id: EventId) -> Result<Option<StoredEvent>, EventsError> {

@@ -3,6 +3,7 @@
 use std::fmt;
 
 use domain::Timestamp;
+use domain::privacy::Surroundings;
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
 
@@ -24,6 +25,11 @@ impl Day {
     }
     pub(super) fn after(self) -> Self {
         Self(self.0 + 1)
+    }
+    /// Whether something of this day is around an incident.
+    pub(super) fn touches(self, around: &Surroundings) -> bool {
+        let (from, until) = around.span();
+        self >= Self::of(from) && until.is_none_or(|until| self <= Self::of(until))
     }
     pub(super) fn first_hour(self) -> i64 {
         self.0 * 24

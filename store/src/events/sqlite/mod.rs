@@ -7,6 +7,7 @@
 mod catalogue;
 mod day;
 mod day_file;
+mod destroy;
 mod reader;
 mod schema;
 #[cfg(test)]
@@ -19,15 +20,17 @@ use std::sync::Arc;
 use std::thread::JoinHandle;
 
 use async_trait::async_trait;
+use domain::privacy::{Personal, Surroundings};
 use domain::{Event, EventId, Seq, Timestamp};
+use parking_lot::RwLock;
 use tokio::sync::{mpsc, oneshot};
 
 use self::catalogue::Catalogue;
 use self::reader::Readers;
-use self::writer::{Append, Writer};
+use self::writer::{Append, Destroy, Order, Writer};
 use super::{
-    Appended, Bucket, CountBy, CountRow, EventStore, EventsError, HistoryQuery, Page, StoredEvent,
-    Within,
+    Appended, Bucket, CountBy, CountRow, Destroyed, EventStore, EventsError, HistoryQuery, Page,
+    StoredEvent, Within,
 };
 
 /// Batches that may wait for the writer; the pipeline has one under way at a time.
@@ -36,10 +39,11 @@ const WAITING_MAX: usize = 4;
 /// The event store in SQLite. Dropping it waits for the batch under way.
 #[derive(Debug)]
 pub struct SqliteEvents {
-    commands: Option<mpsc::Sender<Append>>,
+    orders: Option<mpsc::Sender<Order>>,
     thread: Option<JoinHandle<()>>,
     catalogue: Arc<Catalogue>,
     readers: Arc<Readers>,
+    held: Arc<RwLock<Vec<Surroundings>>>,
 }
 
 impl SqliteEvents {
@@ -51,11 +55,25 @@ impl SqliteEvents {
     /// # Errors
     /// The directory or a file in it cannot be used, or SQLite is older than 3.51.3.
     pub fn open(dir: &Path, retention_days: Option<NonZeroU32>) -> Result<Self, EventsError> {
+        Self::open_holding(dir, retention_days, Vec::new())
+    }
+
+    /// The same; days around the incidents that are held stay.
+    ///
+    /// # Errors
+    /// As [`open`](Self::open).
+    pub fn open_holding(
+        dir: &Path,
+        retention_days: Option<NonZeroU32>,
+        held: Vec<Surroundings>,
+    ) -> Result<Self, EventsError> {
         schema::assert_version()?;
         let catalogue = Arc::new(Catalogue::load(dir)?);
         let readers = Arc::new(Readers::new(catalogue.clone()));
-        let (commands, waiting) = mpsc::channel(WAITING_MAX);
-        let mut writer = Writer::new(catalogue.clone(), readers.clone(), retention_days);
+        let held = Arc::new(RwLock::new(held));
+        let (orders, waiting) = mpsc::channel(WAITING_MAX);
+        let shared = (catalogue.clone(), readers.clone(), held.clone());
+        let mut writer = Writer::new(shared, retention_days);
         writer.prune();
         let thread = std::thread::Builder::new()
             .name("events-writer".to_owned())
@@ -65,17 +83,26 @@ impl SqliteEvents {
                 source,
             })?;
         Ok(Self {
-            commands: Some(commands),
+            orders: Some(orders),
             thread: Some(thread),
             catalogue,
             readers,
+            held,
         })
+    }
+}
+
+impl SqliteEvents {
+    /// Gives the writer something to do.
+    async fn order(&self, order: Order) -> Result<(), EventsError> {
+        let orders = self.orders.as_ref().ok_or(EventsError::Closed)?;
+        orders.send(order).await.map_err(|_| EventsError::Closed)
     }
 }
 
 impl Drop for SqliteEvents {
     fn drop(&mut self) {
-        drop(self.commands.take());
+        drop(self.orders.take());
         if let Some(thread) = self.thread.take()
             && thread.join().is_err()
         {
@@ -92,16 +119,12 @@ impl EventStore for SqliteEvents {
 
     async fn append(&self, upto: Seq, events: Vec<Event>) -> Result<Appended, EventsError> {
         let (answer, answered) = oneshot::channel();
-        let command = Append {
+        let append = Append {
             upto,
             events,
             answer,
         };
-        let commands = self.commands.as_ref().ok_or(EventsError::Closed)?;
-        commands
-            .send(command)
-            .await
-            .map_err(|_| EventsError::Closed)?;
+        self.order(Order::Append(append)).await?;
         answered.await.map_err(|_| EventsError::Closed)?
     }
 
@@ -123,6 +146,16 @@ impl EventStore for SqliteEvents {
         self.readers
             .run(move |readers| readers.counts(from, to, bucket, by, within.as_ref()))
             .await
+    }
+
+    fn hold(&self, held: Vec<Surroundings>) {
+        *self.held.write() = held;
+    }
+
+    async fn destroy(&self, due: Vec<(Personal, Timestamp)>) -> Result<Destroyed, EventsError> {
+        let (answer, answered) = oneshot::channel();
+        self.order(Order::Destroy(Destroy { due, answer })).await?;
+        answered.await.map_err(|_| EventsError::Closed)?
     }
 
     async fn get(&self, id: EventId) -> Result<Option<StoredEvent>, EventsError> {

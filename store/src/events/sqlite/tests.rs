@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use async_trait::async_trait;
+use domain::privacy::{Personal, Surroundings};
 use domain::{Event, Seq};
 use rusqlite::Connection;
 use tempfile::TempDir;
@@ -13,7 +14,7 @@ use super::SqliteEvents;
 use super::day::Day;
 use super::reader::Readers;
 use crate::events::conformance::{Bench, at, conformance, event};
-use crate::events::{Bucket, CountBy, EventStore, EventsError, HistoryQuery};
+use crate::events::{Bucket, CountBy, EventStore, EventsError, HistoryQuery, Order};
 
 struct Dir(TempDir);
 
@@ -282,4 +283,229 @@ async fn the_files_read_well_with_other_programs() {
         .query_row("PRAGMA integrity_check", [], |row| row.get(0))
         .expect("a check");
     assert_eq!(check, "ok");
+}
+
+/// A passage of a car in a quarter.
+fn car(seq: u64, time: &str, site: &str, plate: &str) -> Event {
+    Event {
+        site: site.parse().expect("site"),
+        kind: domain::Kind::VehiclePassage,
+        attrs: domain::Attrs::from_value(
+            &serde_json::json!({"plate": plate, "direction": "in", "credential_ref": "c-774"}),
+        ),
+        ..event(seq, time.parse().expect("time"))
+    }
+}
+
+fn around(site: &str, opened_at: &str, ended_at: Option<&str>) -> Surroundings {
+    Surroundings {
+        site: site.parse().expect("site"),
+        opened_at: opened_at.parse().expect("time"),
+        ended_at: ended_at.map(|text| text.parse().expect("time")),
+    }
+}
+
+async fn destroy(store: &SqliteEvents, before: &[(Personal, &str)]) -> u64 {
+    let due = before
+        .iter()
+        .map(|(class, time)| (*class, time.parse().expect("time")));
+    let due: Vec<_> = due.collect();
+    let mut events = 0;
+    for _ in 0..100 {
+        let step = store.destroy(due.clone()).await.expect("destroys");
+        events += step.events;
+        if step.is_done {
+            return events;
+        }
+    }
+    panic!("it does not come to an end");
+}
+
+/// Every plate that is found by searching for it, and every attribute as it stands.
+async fn plates(store: &SqliteEvents, all: &[&str]) -> (Vec<String>, Vec<serde_json::Value>) {
+    let mut found = Vec::new();
+    for plate in all {
+        let query = HistoryQuery {
+            about: Some(crate::events::About::new(Personal::Plate, plate)),
+            ..HistoryQuery::default()
+        };
+        if !store.history(query).await.expect("page").items.is_empty() {
+            found.push((*plate).to_owned());
+        }
+    }
+    let query = HistoryQuery {
+        order: Order::OldestFirst,
+        ..HistoryQuery::default()
+    };
+    let page = store.history(query).await.expect("page");
+    let values = page
+        .items
+        .iter()
+        .map(|s| s.event.attrs.to_value()["plate"].clone());
+    (found, values.collect())
+}
+
+#[tokio::test]
+async fn what_is_about_people_is_destroyed_by_whole_days_and_what_is_held_stays() {
+    let dir = Dir::new();
+    let store = dir.store();
+    let all = ["浙G11111", "浙G22222", "浙G33333", "浙G44444"];
+    for (seq, (time, site)) in [
+        ("2026-11-20T10:00:00Z", "q1"),
+        ("2026-11-20T23:59:59Z", "q2"),
+        ("2026-11-21T00:00:00Z", "q1"),
+        ("2026-11-22T10:00:00Z", "q1"),
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        let one = car(seq as u64 + 1, time, site, all[seq]);
+        store.append(one.seq, vec![one]).await.expect("append");
+    }
+    let gone = || serde_json::json!(domain::privacy::DELETED);
+    // held: what is around an incident of q1 on the 20th
+    store.hold(vec![around(
+        "q1",
+        "2026-11-20T11:59:59Z",
+        Some("2026-11-20T12:00:00Z"),
+    )]);
+    assert_eq!(
+        destroy(&store, &[(Personal::Plate, "2026-11-21T23:59:59Z")]).await,
+        1
+    );
+    let (found, values) = plates(&store, &all).await;
+    assert_eq!(found, [all[0], all[2], all[3]]);
+    assert_eq!(
+        values,
+        [all[0].into(), gone(), all[2].into(), all[3].into()]
+    );
+    // a crash, and a day later: nothing is done twice, and what is due is found
+    drop(store);
+    let store = SqliteEvents::open_holding(
+        dir.0.path(),
+        None,
+        vec![around(
+            "q1",
+            "2026-11-20T12:00:00Z",
+            Some("2026-11-20T12:00:00Z"),
+        )],
+    )
+    .expect("opens");
+    assert_eq!(
+        destroy(&store, &[(Personal::Plate, "2026-11-21T23:59:59Z")]).await,
+        0
+    );
+    assert_eq!(
+        destroy(&store, &[(Personal::Plate, "2026-11-22T00:00:00Z")]).await,
+        1
+    );
+    let (found, _) = plates(&store, &all).await;
+    assert_eq!(found, [all[0], all[3]]);
+    // the hold reaches two hours: not to what was received a moment before
+    store.hold(vec![around("q1", "2026-11-20T12:00:00.000001Z", None)]);
+    assert_eq!(
+        destroy(&store, &[(Personal::Plate, "2026-11-22T00:00:00Z")]).await,
+        1
+    );
+    let (found, values) = plates(&store, &all).await;
+    assert_eq!(found, [all[3]]);
+    assert_eq!(values, [gone(), gone(), gone(), all[3].into()]);
+    // what is of another class is as it was
+    let cards = HistoryQuery {
+        about: Some(crate::events::About::new(Personal::Credential, "c-774")),
+        ..HistoryQuery::default()
+    };
+    assert_eq!(
+        store.history(cards).await.expect("page").items.len(),
+        0,
+        "no door's"
+    );
+    // nor are they in the bytes of the files, and nobody finds what is gone by its name
+    for day in ["20", "21"] {
+        for suffix in ["", "-wal"] {
+            let path = dir.path(&format!("events-2026-11-{day}.db{suffix}"));
+            let bytes = std::fs::read(&path).unwrap_or_default();
+            let has = |text: &str| bytes.windows(text.len()).any(|w| w == text.as_bytes());
+            assert!(!all.iter().any(|plate| has(plate)), "{}", path.display());
+        }
+    }
+    let named = plates(&store, &[domain::privacy::DELETED]).await;
+    assert_eq!(named.0, Vec::<String>::new());
+    // the other class has its own time
+    store.hold(Vec::new());
+    let due = [
+        (Personal::Plate, "2026-11-22T00:00:00Z"),
+        (Personal::Credential, "2026-11-21T00:00:00Z"),
+    ];
+    assert_eq!(destroy(&store, &due).await, 2);
+    assert_eq!(destroy(&store, &due).await, 0);
+}
+
+#[tokio::test]
+async fn a_day_of_many_events_is_gone_through_step_by_step_and_others_are_stored_between() {
+    let dir = Dir::new();
+    let store = dir.store();
+    let batch: Vec<Event> = (1..=4_100)
+        .map(|seq| car(seq, "2026-11-20T10:00:00Z", "q1", &format!("浙G{seq:05}")))
+        .collect();
+    store.append(Seq(4_100), batch).await.expect("append");
+    let due = vec![(
+        Personal::Plate,
+        "2026-11-22T00:00:00Z".parse().expect("time"),
+    )];
+    let mut seq = 4_100;
+    let mut steps = Vec::new();
+    loop {
+        let step = store.destroy(due.clone()).await.expect("destroys");
+        seq += 1;
+        let next = car(seq, "2026-11-23T10:00:00Z", "q1", "浙G00001");
+        store.append(Seq(seq), vec![next]).await.expect("append");
+        if step.is_done {
+            break;
+        }
+        steps.push(step.events);
+    }
+    assert_eq!(steps, [2_000, 2_000, 100]);
+    assert_eq!(
+        total(&store).await,
+        4,
+        "those of the last day, one between each step"
+    );
+    let (found, _) = plates(&store, &["浙G00001", "浙G04100"]).await;
+    assert_eq!(found, ["浙G00001"], "the one of today");
+}
+
+#[tokio::test]
+async fn a_day_that_is_held_outlives_retention() {
+    let dir = Dir::new();
+    let keep = NonZeroU32::new(2);
+    let held = vec![around(
+        "q9",
+        "2026-11-20T23:00:00Z",
+        Some("2026-11-20T23:00:00Z"),
+    )];
+    let store = SqliteEvents::open_holding(dir.0.path(), keep, held.clone()).expect("opens");
+    for (seq, day) in [(1, 19), (2, 20), (3, 21), (4, 22), (5, 23), (6, 24)] {
+        let time = format!("2026-11-{day}T10:00:00Z").parse().expect("time");
+        store
+            .append(Seq(seq), vec![event(seq, time)])
+            .await
+            .expect("append");
+    }
+    let days = |days: &[u8]| -> Vec<String> {
+        days.iter()
+            .map(|day| format!("events-2026-11-{day}.db"))
+            .collect()
+    };
+    assert_eq!(
+        dir.files(),
+        days(&[20, 21, 23, 24]),
+        "two hours go over midnight"
+    );
+    drop(store);
+    let store = SqliteEvents::open_holding(dir.0.path(), keep, held).expect("opens");
+    assert_eq!(dir.files(), days(&[20, 21, 23, 24]));
+    store.hold(Vec::new());
+    destroy(&store, &[]).await;
+    assert_eq!(dir.files(), days(&[23, 24]));
 }

@@ -10,22 +10,37 @@ use std::num::NonZeroU32;
 use std::sync::Arc;
 use std::time::Duration;
 
-use domain::{Event, Seq};
+use domain::privacy::{Personal, Surroundings};
+use domain::{Event, Seq, Timestamp};
+use parking_lot::RwLock;
 use tokio::sync::{mpsc, oneshot};
 use tracing::error;
 
 use super::catalogue::Catalogue;
 use super::day::Day;
 use super::day_file::{DayFile, Verdict};
+use super::destroy::Under;
 use super::reader::Readers;
 use crate::events::model::Cursor;
-use crate::events::{Appended, EventsError};
+use crate::events::{Appended, Destroyed, EventsError};
 
 /// Days whose files stay open for writing: today, and yesterday for what is delivered again across midnight.
 const OPEN_MAX: usize = 2;
 
 /// How often a full disk is tried again.
 const LOOK_AGAIN: Duration = Duration::from_millis(500);
+
+/// What the writer is asked to do.
+pub(super) enum Order {
+    Append(Append),
+    Destroy(Destroy),
+}
+
+/// What is due to go and where the answer goes; see [`destroy`](super::destroy).
+pub(super) struct Destroy {
+    pub(super) due: Vec<(Personal, Timestamp)>,
+    pub(super) answer: oneshot::Sender<Result<Destroyed, EventsError>>,
+}
 
 /// A batch and where its answer goes.
 pub(super) struct Append {
@@ -35,39 +50,57 @@ pub(super) struct Append {
 }
 
 pub(super) struct Writer {
-    catalogue: Arc<Catalogue>,
+    pub(super) catalogue: Arc<Catalogue>,
     readers: Arc<Readers>,
+    /// What stays, whatever is due.
+    pub(super) held: Arc<RwLock<Vec<Surroundings>>>,
     retention_days: Option<NonZeroU32>,
     open: BTreeMap<Day, DayFile>,
+    /// What old files say was destroyed in them, as far as they were looked into.
+    pub(super) destroyed: BTreeMap<Day, String>,
+    /// The one that is being gone through.
+    pub(super) under: Option<Under>,
 }
+
+type Shared = (Arc<Catalogue>, Arc<Readers>, Arc<RwLock<Vec<Surroundings>>>);
 
 type Batch = BTreeMap<Day, Vec<(Cursor, Event)>>;
 
 impl Writer {
     pub(super) fn new(
-        catalogue: Arc<Catalogue>,
-        readers: Arc<Readers>,
+        (catalogue, readers, held): Shared,
         retention_days: Option<NonZeroU32>,
     ) -> Self {
         Self {
             catalogue,
             readers,
+            held,
             retention_days,
             open: BTreeMap::new(),
+            destroyed: BTreeMap::new(),
+            under: None,
         }
     }
 
     /// Works until every sender is gone.
-    pub(super) fn run(mut self, mut waiting: mpsc::Receiver<Append>) {
-        while let Some(Append {
-            upto,
-            events,
-            answer,
-        }) = waiting.blocking_recv()
-        {
-            let result = self.append(upto, events, || waiting.is_closed());
-            // A caller that has gone away finds out by the cursor.
-            let _ = answer.send(result);
+    pub(super) fn run(mut self, mut waiting: mpsc::Receiver<Order>) {
+        while let Some(order) = waiting.blocking_recv() {
+            match order {
+                Order::Append(Append {
+                    upto,
+                    events,
+                    answer,
+                }) => {
+                    let result = self.append(upto, events, || waiting.is_closed());
+                    // A caller that has gone away finds out by the cursor.
+                    let _ = answer.send(result);
+                }
+                Order::Destroy(Destroy { due, answer }) => {
+                    // days that were held and are not any more
+                    self.prune();
+                    let _ = answer.send(self.destroy(&due));
+                }
+            }
         }
     }
 
@@ -224,7 +257,11 @@ impl Writer {
             return;
         };
         let mut out = self.catalogue.days();
-        out.retain(|(day, _)| day.0 + i64::from(keep.get()) <= today.0);
+        // whoever holds something meanwhile waits until it is done, and holds what is there
+        let shared = self.held.clone();
+        let held = shared.read();
+        let is_held = |day: Day| held.iter().any(|one| day.touches(one));
+        out.retain(|(day, _)| day.0 + i64::from(keep.get()) <= today.0 && !is_held(*day));
         if out.is_empty() {
             return;
         }
@@ -236,6 +273,7 @@ impl Writer {
         for (day, _) in out {
             self.open.remove(&day);
             self.catalogue.forget(day);
+            self.destroyed.remove(&day);
             self.readers.forget(day);
             let path = self.catalogue.path(day);
             for suffix in ["-wal", "-shm", ""] {

@@ -14,6 +14,7 @@ mod flags;
 mod flood;
 mod kpi;
 mod ladder;
+mod legal_hold;
 mod lists;
 mod machine;
 mod reach;

@@ -32,6 +32,8 @@ const KEPT: &[&str] = &[
     "incident.opened_at",
     "incident_fact.acknowledge_due",
     "incident_fact.resolve_due",
+    "legal_hold.ended_at",
+    "legal_hold.placed_at",
     "maintenance.ended_at",
     "maintenance.planned_at",
     "notification.created_at",

@@ -58,6 +58,7 @@ export const en: Record<keyof typeof zh, string> = {
   "detail.what": "What",
   "value.true": "yes",
   "value.false": "no",
+  "value.deleted-by-retention": "deleted, its days are over",
   "value.in": "in",
   "value.out": "out",
   "value.mains": "mains",

@@ -56,6 +56,7 @@ export const zh = {
   "detail.what": "事项",
   "value.true": "是",
   "value.false": "否",
+  "value.deleted-by-retention": "已到期删除",
   "value.in": "进",
   "value.out": "出",
   "value.mains": "市电",
