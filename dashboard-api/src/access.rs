@@ -921,6 +921,52 @@ mod tests {
     }
 
     #[test]
+    fn each_table_of_the_registry_has_its_keepers_and_none_of_a_limited_account() {
+        use TableKind::{Devices, Grids, Households, People, Rentals, Watch, Zones};
+        let user = |role, department: Option<&str>| User {
+            login: "somebody".parse().expect("a login"),
+            name: String::new(),
+            role,
+            department: department.map(|id| id.parse().expect("an id")),
+            scope: Scope::default(),
+        };
+        let places = [Devices, Zones, Households, Rentals];
+        for (role, department, keeps) in [
+            (Operator, None, &[][..]),
+            (Responder, Some("fire"), &[]),
+            (Responder, Some("police"), &[Watch]),
+            (StationLead, None, TableKind::ALL.as_slice()),
+            (PropertyManager, None, &places),
+            (GridCaptain, None, &[]),
+            (Auditor, None, &[]),
+            // also where somebody put them into the police
+            (Auditor, Some("police"), &[]),
+            (Administrator, None, TableKind::ALL.as_slice()),
+        ] {
+            let whole = user(role, department);
+            let limited = User {
+                scope: Scope {
+                    quarters: ["q1".parse().expect("an id")].into(),
+                    ..Scope::default()
+                },
+                ..whole.clone()
+            };
+            for table in [Devices, Grids, Households, People, Rentals, Watch, Zones] {
+                let may = refuses_table(&whole, table).is_none();
+                assert_eq!(
+                    may,
+                    keeps.contains(&table),
+                    "{role:?} {department:?} {table:?}"
+                );
+                assert!(
+                    refuses_table(&limited, table).is_some(),
+                    "{role:?} {table:?}"
+                );
+            }
+        }
+    }
+
+    #[test]
     fn whoever_reported_it_answers_and_a_second_person_agrees() {
         let user = |login: &str, role| User {
             login: login.parse().expect("a login"),

@@ -4,7 +4,7 @@
 
 use domain::incident::IncidentState;
 use domain::place::Registry;
-use domain::{Event, IncidentId, Severity};
+use domain::{DepartmentId, Event, IncidentId, Severity};
 use serde_json::Value;
 use store::state::{Ground, IncidentItem, Role, UnmaskingItem, User};
 
@@ -33,7 +33,7 @@ impl<'a> Sight<'a> {
     fn ground(&self, item: &IncidentItem) -> Option<Ground> {
         match self.leave_for(item.id) {
             Some(leave) => Some(Ground::Leave(leave.id)),
-            None => is_duty(self.user, item).then_some(Ground::Duty),
+            None => is_duty(self.user, &item.departments, item.state).then_some(Ground::Duty),
         }
     }
 
@@ -80,15 +80,15 @@ impl<'a> Sight<'a> {
 }
 
 /// Whether the department that the caller serves in is there for what the incident names.
-fn is_duty(user: &User, item: &IncidentItem) -> bool {
+fn is_duty(user: &User, departments: &[DepartmentId], state: IncidentState) -> bool {
     user.role == Role::Responder
         && access::is_police(user)
         && user
             .department
             .as_ref()
-            .is_some_and(|department| item.departments.contains(department))
+            .is_some_and(|department| departments.contains(department))
         && !matches!(
-            item.state,
+            state,
             IncidentState::Closed | IncidentState::Merged | IncidentState::Cancelled
         )
 }
@@ -125,5 +125,44 @@ pub(crate) fn may_search(user: &User) -> bool {
         Role::Operator | Role::StationLead | Role::PropertyManager => true,
         Role::Responder => access::is_police(user),
         Role::GridCaptain | Role::Auditor | Role::Administrator => false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use domain::Scope;
+
+    use super::*;
+
+    #[test]
+    fn duty_is_that_of_police_officers_in_what_they_have_a_part_in_while_it_goes_on() {
+        use IncidentState::{Acknowledged, Cancelled, Closed, Dispatched, Merged, Open, Resolved};
+        let department = |id: &str| -> DepartmentId { id.parse().expect("an id") };
+        let check = |role, of: Option<&str>, parts: &[&str], state, expect: bool| {
+            let user = User {
+                login: "somebody".parse().expect("a login"),
+                name: String::new(),
+                role,
+                department: of.map(department),
+                scope: Scope::default(),
+            };
+            let parts: Vec<DepartmentId> = parts.iter().map(|id| department(id)).collect();
+            let is = is_duty(&user, &parts, state);
+            assert_eq!(is, expect, "{role:?} of {of:?} in {parts:?}, {state:?}");
+        };
+        let both = ["police", "traffic"];
+        for state in [Open, Acknowledged, Dispatched, Resolved] {
+            check(Role::Responder, Some("police"), &both, state, true);
+        }
+        for state in [Closed, Merged, Cancelled] {
+            check(Role::Responder, Some("police"), &both, state, false);
+        }
+        check(Role::Responder, Some("traffic"), &both, Open, false);
+        check(Role::Responder, None, &both, Open, false);
+        check(Role::Responder, Some("police"), &["fire"], Open, false);
+        check(Role::Responder, Some("police"), &[], Open, false);
+        for role in Role::ALL.iter().filter(|role| **role != Role::Responder) {
+            check(*role, Some("police"), &both, Open, false);
+        }
     }
 }

@@ -8,7 +8,7 @@ use sha2::{Digest as _, Sha256};
 
 use super::fixture::{Hub, at, command};
 use crate::photos::{Room, SentFor};
-use crate::state::{CommandError, EVIDENCE_PHOTOS_MAX, IncidentView};
+use crate::state::{CommandError, EVIDENCE_PHOTOS_MAX, IncidentView, NewHold};
 
 const DAY_S: i64 = 86_400;
 
@@ -162,10 +162,19 @@ async fn photos_go_some_days_after_the_end_also_of_what_was_merged_and_not_while
     hub.act(second, close).await.expect("closed");
     assert_eq!(hub.view(second).await.item.state, IncidentState::Closed);
     assert!(forget(31).await.is_empty(), "30 days are not over");
-    assert_eq!(forget(33).await, [own], "the other is named elsewhere");
+    let held = NewHold {
+        login: "zhou".parse().expect("a login"),
+        incident: second,
+        reason: "诉讼".to_owned(),
+        until: at(35 * DAY_S),
+    };
+    let held = hub.state.place_hold(held, at(32 * DAY_S)).await;
+    held.expect("held");
+    assert!(forget(33).await.is_empty(), "somebody holds it");
+    assert_eq!(forget(36).await, [own], "the other is named elsewhere");
     assert!(names(&hub, second).await.is_empty());
     assert_eq!(names(&hub, open).await, [shared]);
-    assert!(forget(34).await.is_empty(), "once");
+    assert!(forget(37).await.is_empty(), "once");
     assert_eq!(hub.state.verify_audit().await.expect("reads").broken, None);
     // what is said of a closed incident later has its days too
     let late = send(&photos, 3).await;

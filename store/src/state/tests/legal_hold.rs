@@ -208,7 +208,11 @@ async fn a_hold_is_renewed_and_ended_by_name() {
     };
     let hidden = end(&elsewhere, at(200)).await;
     assert!(matches!(hidden, Err(HoldError::NotFound)), "{hidden:?}");
+    forget(&hub, 299 * DAY_S, now + 300 * DAY_S).await;
+    assert_eq!(left(&hub, incident).await.1, "浙G11111");
     end(&whole, at(now + 301 * DAY_S)).await.expect("ended");
+    forget(&hub, 299 * DAY_S, now + 301 * DAY_S).await;
+    assert_eq!(left(&hub, incident).await.1, DELETED);
     assert_eq!(held(at(now + 301 * DAY_S)).await, 0);
     let over = end(&whole, at(now + 302 * DAY_S)).await;
     assert!(matches!(over, Err(HoldError::Over)), "{over:?}");
@@ -227,5 +231,14 @@ async fn a_hold_is_renewed_and_ended_by_name() {
     assert_eq!(page[0].ended_by.as_ref().map(UserId::as_str), Some("sun"));
     assert_eq!(list(None, &elsewhere).await, (Vec::new(), None));
     let acts: Vec<String> = trail(&hub).await.into_iter().map(|row| row.1).collect();
-    assert_eq!(acts, ["place_hold", "renew_hold", "end_hold", "place_hold"]);
+    assert_eq!(
+        acts,
+        [
+            "place_hold",
+            "renew_hold",
+            "end_hold",
+            "forget_people",
+            "place_hold"
+        ]
+    );
 }

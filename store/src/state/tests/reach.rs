@@ -10,7 +10,7 @@ use domain::rule::Finding;
 use domain::{DepartmentId, Reach, Revision, Scope, Severity};
 
 use super::fixture::{Hub, actor, at, batch, book, finding};
-use crate::state::{AlarmFilter, HIDDEN, IncidentFilter, IncidentItem, NewWindow, State};
+use crate::state::{AlarmFilter, FeedRow, HIDDEN, IncidentFilter, IncidentItem, NewWindow, State};
 
 const PLACES: &str = r#"
     department = [
@@ -80,7 +80,15 @@ fn findings() -> Vec<Finding> {
 fn scopes() -> Vec<Scope> {
     let quarters: [&[&str]; 5] = [&[], &["q1"], &["q2"], &["q1", "q2"], &["q9"]];
     let grids: [&[&str]; 4] = [&[], &["g1"], &["g2"], &["g9"]];
-    let departments: [&[&str]; 5] = [&[], &["fire"], &["traffic"], &["fire", "traffic"], &["x"]];
+    // who leads what nobody has been sent to yet is one of them
+    let departments: [&[&str]; 6] = [
+        &[],
+        &["fire"],
+        &["police"],
+        &["traffic"],
+        &["fire", "traffic"],
+        &["x"],
+    ];
     let mut all = Vec::new();
     for quarters in quarters {
         for grids in grids {
@@ -191,6 +199,10 @@ async fn a_list_in_a_scope_is_the_whole_list_without_what_lies_outside() {
                 && (reach.departments.is_none() || is_theirs())
         });
         assert_eq!(got, expected.collect::<Vec<_>>(), "{scope}");
+        let alarms: BTreeSet<String> = got.iter().map(|alarm| alarm.id.to_string()).collect();
+        let page = state.maintenance(None, None, 500, &reach).await;
+        let windows = page.expect("reads").items;
+        let windows: BTreeSet<String> = windows.iter().map(|w| w.id.to_string()).collect();
 
         let told = state.told(rows.clone(), &reach).await.expect("reads");
         let revisions = |rows: &[crate::state::FeedRow]| {
@@ -203,10 +215,76 @@ async fn a_list_in_a_scope_is_the_whole_list_without_what_lies_outside() {
             // a card counts what of it lies in the scope
             let is_card = row.kind == "storm";
             assert!(is_hidden || is_card || row == given, "{scope}");
-            if given.kind == "incident" {
-                assert_eq!(!is_hidden, seen.contains(&given.id), "{scope}");
+            let value: serde_json::Value = serde_json::from_str(&given.json).expect("json");
+            let expected = match given.kind.as_str() {
+                "incident" => Some(seen.contains(&given.id)),
+                "alarm" => Some(alarms.contains(&given.id)),
+                "maintenance" => Some(windows.contains(&given.id)),
+                "notification" => Some(seen.contains(value["incident"].as_str().expect("an id"))),
+                _ => None,
+            };
+            if let Some(is_seen) = expected {
+                assert_eq!(!is_hidden, is_seen, "{scope}: {given:?}");
+            }
+            if is_card && !is_hidden {
+                let card: serde_json::Value = serde_json::from_str(&row.json).expect("json");
+                let of_card = |item: &&IncidentItem| {
+                    let is_of = item.storm.is_some_and(|id| id.to_string() == given.id);
+                    is_of && seen.contains(&item.id.to_string())
+                };
+                let count = everything.iter().filter(of_card).count();
+                assert_eq!(card["incidents"], count, "{scope}: others' are not counted");
             }
         }
+    }
+}
+
+#[tokio::test]
+async fn the_feed_tells_of_devices_and_quarantine_in_the_places_and_of_nothing_undecided() {
+    let hub = Hub::start_with(registry()).await;
+    let rows: Vec<FeedRow> = [
+        ("device", "d-1", "{}"),
+        ("device", "d-2", "{}"),
+        ("device", "d-3", "{}"),
+        ("device", "nobody", "{}"),
+        ("quarantine", "1", r#"{"principal": "d-2"}"#),
+        ("quarantine", "2", r#"{"principal": "nobody"}"#),
+        ("registry", "v", "{}"),
+        ("secret", "d-1", "{}"),
+    ]
+    .into_iter()
+    .zip(1..)
+    .map(|((kind, id, json), revision)| FeedRow {
+        revision: Revision(revision),
+        kind: kind.to_owned(),
+        id: id.to_owned(),
+        json: json.to_owned(),
+    })
+    .collect();
+    for (scope, seen) in [
+        ("{}", [true; 8]),
+        (
+            r#"{"departments": ["fire"]}"#,
+            [true, true, true, true, true, true, true, false],
+        ),
+        (
+            r#"{"quarters": ["q1"]}"#,
+            [true, true, false, false, true, false, true, false],
+        ),
+        (
+            r#"{"grids": ["g2"]}"#,
+            [false, true, true, false, true, false, true, false],
+        ),
+        (
+            r#"{"quarters": ["q9"]}"#,
+            [false, false, false, false, false, false, true, false],
+        ),
+    ] {
+        let given: Scope = serde_json::from_str(scope).expect("a scope");
+        let reach = given.within(&registry());
+        let told = hub.state.told(rows.clone(), &reach).await.expect("reads");
+        let told: Vec<bool> = told.iter().map(|row| row.kind != HIDDEN).collect();
+        assert_eq!(told, seen, "{scope}");
     }
 }
 

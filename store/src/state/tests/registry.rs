@@ -50,6 +50,39 @@ async fn it_is_there_at_once_and_written_with_who_did_it() -> Result<(), StateEr
     Ok(())
 }
 
+/// What makes the database refuse: a line of the trail, or the whole at its end.
+const REFUSALS: [&[&str]; 2] = [
+    &["CREATE TRIGGER no_line BEFORE INSERT ON audit BEGIN SELECT RAISE(ABORT, 'no'); END"],
+    &[
+        "CREATE TABLE broken (incident TEXT REFERENCES incident (id) DEFERRABLE INITIALLY DEFERRED)",
+        "CREATE TRIGGER no_end AFTER INSERT ON feed BEGIN INSERT INTO broken VALUES ('nobody'); END",
+    ],
+];
+
+#[tokio::test]
+async fn what_cannot_be_written_whole_leaves_the_one_before_at_work() -> Result<(), StateError> {
+    for refusal in REFUSALS {
+        let hub = Hub::start().await;
+        let state = &hub.state;
+        state.begin_registry("v1", at(0)).await?;
+        for sql in refusal {
+            sqlx::query(sql).execute(&state.shared.write).await?;
+        }
+        let (before, revision) = (state.registry(), state.revision());
+        let refused = state
+            .replace_registry(registry(), change("v2", Some("t")), at(1))
+            .await;
+        assert!(refused.is_err(), "{refusal:?}");
+        assert!(Arc::ptr_eq(&before, &state.registry()), "{refusal:?}");
+        assert_eq!(state.registry_version().await?.as_deref(), Some("v1"));
+        assert_eq!(state.registry_versions(10).await?.len(), 1);
+        assert_eq!(state.revision(), revision);
+        assert_eq!(state.feed_after(revision, 10).await?, []);
+        assert_eq!(state.verify_audit().await?.rows, 0);
+    }
+    Ok(())
+}
+
 #[tokio::test]
 async fn what_is_kept_of_it_has_a_bound() -> Result<(), StateError> {
     let hub = Hub::start().await;
