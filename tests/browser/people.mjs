@@ -49,7 +49,8 @@ await story('people', base, async ({ open, problems }) => {
   await page.selectOption(byTest('swap-takes'), takes)
   await page.click(byTest('swap-send'))
   await page.waitForSelector(byTest('roster-done'))
-  expect('who has it now', await page.getAttribute(own, 'data-person'), takes)
+  // the week is read anew
+  await page.waitForFunction(([s, takes]) => [...document.querySelectorAll(s)].at(-1)?.dataset.person === takes, [`tr[data-post="fire-duty"] ${byTest('stint')}`, takes])
   must(gave !== takes, 'nothing was swapped')
   // on paper: the table whole, no buttons of the page
   await page.emulateMedia({ media: 'print' })

@@ -271,9 +271,8 @@ fn an_import_says_what_it_would_change() {
     assert_eq!(columns, ["residents", "consent_contact", "contact"]);
     assert_eq!(
         import.text,
-        format!(
-            "# a remark\n{HOUSEHOLDS}h1,z2,1,true,true,false,zh,\nh2,z2,4,false,false,true,en,'+8613800000000\nh4,z2,1,false,false,false,ar,\n"
-        )
+        "# a remark\nid,zone,residents,elder_alone,consent_care,consent_contact,language,contact,evacuation\n\
+         h1,z2,1,true,true,false,zh,,\nh2,z2,4,false,false,true,en,'+8613800000000,\nh4,z2,1,false,false,false,ar,,\n"
     );
     let again = plan(
         TableKind::Households,
@@ -391,7 +390,7 @@ fn a_removal_that_leaves_something_without_its_place_is_refused() {
 #[test]
 fn what_is_exported_reads_back_the_same() {
     let csv = format!("{HEAD}smoke-1,q1,z1,fire_sensor,\"=烟感,1\",,60,1.0,2.5\n");
-    let zones = "id,site,building,floor,kind,name,grid\nz4,q1,,-1,unit,301,g1\n";
+    let zones = "id,site,building,floor,floor_to,kind,name,grid\nz4,q1,,-1,,unit,301,g1\n";
     let watch = "plate,reason,violent,owner,expires_on\n浙G·12345,找人,是,p1,2030/1/2\n";
     let files = [
         ("a.toml", SMALL),
@@ -405,7 +404,7 @@ fn what_is_exported_reads_back_the_same() {
             TableKind::Devices,
             "smoke-1,q1,z1,fire_sensor,\"'=烟感,1\",,60,1.0,2.5",
         ),
-        (TableKind::Zones, "z4,q1,,-1,unit,301,g1"),
+        (TableKind::Zones, "z4,q1,,-1,,unit,301,g1"),
         (TableKind::Watch, "浙G·12345,找人,true,p1,2030-01-02"),
         (TableKind::People, "p1,王磊,,,"),
         (TableKind::Grids, "g1,一格,c1,p1"),

@@ -140,11 +140,11 @@ mod tests {
         grid = [{ id = "g1", name = "一格", committee = "c1", captain = "p1" }]
         site = [{ id = "q1", name = "一区", name_en = "Q1", width_m = 9.0, height_m = 9.0, x_m = 0.0, y_m = 0.0 }]
         zone = [{ id = "z1", site = "q1", kind = "gate_lane", name = "东门", grid = "g1" }]
-        device = [{ id = "smoke-1", site = "q1", zone = "z1", class = "fire_sensor", name = "烟感", model = "m", heartbeat_s = 60, x_m = 0.0, y_m = 0.0 }]
     "#;
+    const DEVICES: &str = "id,site,zone,class,name,model,heartbeat_s,x_m,y_m\nsmoke-1,q1,z1,fire_sensor,烟感,m,60,0.0,0.0\n";
 
     fn mended() -> Registry {
-        let registry = Registry::from_files([("places.toml", PLACES)]);
+        let registry = Registry::from_files([("places.toml", PLACES), ("devices.csv", DEVICES)]);
         registry.unwrap_or_else(|mistakes| panic!("{}", mistakes[0]))
     }
 

@@ -584,7 +584,8 @@ mod tests {
     async fn a_trial_reads_what_concerns_it_and_is_cut_when_it_costs_too_much() {
         let dir = tempfile::tempdir().expect("a directory");
         let registry = Arc::new(Registry::default());
-        let state = State::open_with(&dir.path().join("state.db"), registry, Seats::new(1));
+        let path = dir.path().join("state.db");
+        let state = State::open_with(&path, registry, Seats::new(1)).await;
         let events = SqliteEvents::open(&dir.path().join("events"), None).expect("opens");
         let mut all = Vec::new();
         // kinds take turns, so that what is merged shows its order
@@ -602,7 +603,7 @@ mod tests {
         let (_rules, at_work) = watch::channel(Arc::clone(&set));
         let keeper = Keeper::new(
             PathBuf::new(),
-            state.await.expect("opens"),
+            state.expect("opens"),
             Arc::new(events),
             Clock::new(Timestamp::UNIX_EPOCH),
             at_work,
@@ -622,7 +623,7 @@ mod tests {
         };
         let id: RuleId = "L1".parse().expect("an id");
         let rules = BTreeSet::from([id]);
-        let at = |second| Timestamp::from_second(1_800_000_000 + second).expect("a time");
+        let at = |second: i64| Timestamp::from_second(1_800_000_000 + second).expect("a time");
         let span = Span {
             from: at(1000),
             to: at(5000),

@@ -12,7 +12,7 @@ test("what changed is told line by line", () => {
 test("alarms are counted by day for both versions", () => {
   const hour = (at: string, n: number) => ({ at, n });
   const side = (hours: { at: string; n: number }[]) => ({ raised: 0, by_severity: [], hours, leads: [], first: [] });
-  const run = { was: side([hour("2026-03-02T01:00:00Z", 2)]), would: side([hour("2026-03-01T23:00:00Z", 1), hour("2026-03-02T05:00:00Z", 3)]) };
+  const run = { was: side([hour("2026-03-02T01:00:00Z", 2)]), would: side([hour("2026-03-01T23:00:00Z", 1), hour("2026-03-02T05:00:00Z", 1), hour("2026-03-02T06:00:00Z", 2)]) };
   expect(byDay(run, (at) => at.slice(0, 10))).toEqual([
     { day: "2026-03-01", was: 0, would: 1 },
     { day: "2026-03-02", was: 2, would: 3 },

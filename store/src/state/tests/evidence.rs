@@ -93,7 +93,10 @@ async fn what_an_incident_names_is_held_and_outlives_a_crash() {
     // whatever waits for nothing goes after its day, whatever is named stays
     let later = domain::Timestamp::now();
     let later = later.saturating_add(jiff::SignedDuration::from_hours(48));
-    assert_eq!(photos.overdue(later.expect("in range")), [loose.clone()]);
+    assert_eq!(
+        photos.overdue(later.expect("in range")),
+        std::slice::from_ref(&loose)
+    );
     assert!(hub.state.is_photo_named(&one).await.expect("reads"));
     assert!(!hub.state.is_photo_named(&loose).await.expect("reads"));
 }

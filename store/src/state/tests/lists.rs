@@ -1,7 +1,7 @@
 //! Lists: what they hold and how they come.
 
 use domain::incident::Verb;
-use domain::{Seq, Severity, Uplink, UplinkFlags};
+use domain::{Reach, Seq, Severity, Uplink, UplinkFlags};
 
 use super::fixture::{Hub, at, batch, command, finding, numbers, smoke};
 use crate::state::{Batch, IncidentFilter, QuarantineRow, Reran, RerunAsked, Stage};

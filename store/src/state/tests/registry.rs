@@ -66,7 +66,7 @@ async fn what_cannot_be_written_whole_leaves_the_one_before_at_work() -> Result<
         let state = &hub.state;
         state.begin_registry("v1", at(0)).await?;
         for sql in refusal {
-            sqlx::query(sql).execute(&state.shared.write).await?;
+            sqlx::query(*sql).execute(&state.shared.write).await?;
         }
         let (before, revision) = (state.registry(), state.revision());
         let refused = state
