@@ -155,6 +155,24 @@ async fn leave_is_asked_for_with_a_purpose_and_shows_one_incident_and_its_quarte
     })
     .await;
     assert_eq!(seen["attrs"]["plate"], "浙G10***");
+    // nor is another incident shown, though it is the same car
+    let again = json!({"plate": LISTED, "confidence": 0.99, "direction": "in"});
+    send(&hub.demo, &far, "vehicle.plate_read", &again);
+    let other = eventually(
+        "it opens an incident there",
+        Duration::from_secs(20),
+        || async {
+            let active = "/api/v1/incidents?state=active&limit=200";
+            let items = operator.items(active).await.ok()?.into_iter();
+            let mut there = items.filter(|i| i["rule"] == "B1" && i["site"] == far.site.as_str());
+            there.next()
+        },
+    )
+    .await;
+    let other = other["id"].as_str().expect("an id");
+    let other = get(&operator, &format!("/api/v1/incidents/{other}")).await;
+    assert!(!holds(&other), "{other}");
+    assert_eq!(other["sight"]["is_masked"], true, "{other}");
 
     let own = get(&operator, "/api/v1/unmaskings").await;
     assert_eq!(own["items"][0]["id"], leave["id"]);
