@@ -79,7 +79,7 @@ await story('hostile', base, async ({ open, problems }) => {
   await inspect(keeper, 'quarantine')
 
   const hand = await open({ ...phone, viewport: { width: 360, height: 740 } })
-  await enter(hand, `${base}/login`, by('captain'))
+  await enter(hand, `${base}/live`, by('captain'))
   await hand.goto(`${base}/report`)
   await hand.click(byTest('tab-mine'))
   await hand.waitForSelector(byTest('report'))

@@ -215,11 +215,11 @@ async fn a_disk_that_is_nearly_full_makes_an_incident_before_it_costs_anything()
         ("JIMING__JOURNAL__SEGMENT_BYTES", "1048576"),
         ("JIMING__JOURNAL__RESERVE_BYTES", "1048576"),
         ("JIMING__DATA__RESERVE_BYTES", "0"),
-        ("JIMING__DATA__BUDGET_BYTES", "20000000"),
+        ("JIMING__DATA__BUDGET_BYTES", "100000000"),
     ];
     let hub = Hub::start_set(dir.path(), &budget).await;
     let api = hub.api("administrator");
-    std::fs::write(dir.path().join("somebody-elses"), vec![1; 12_000_000]).expect("written");
+    std::fs::write(dir.path().join("somebody-elses"), vec![1; 79_000_000]).expect("written");
     let incident = api.incident_of("HUB2").await;
     let text = incident.to_string();
     assert!(text.contains("filling"), "{text}");

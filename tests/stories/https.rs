@@ -130,7 +130,7 @@ async fn the_dashboard_speaks_https_with_a_certificate_of_one_command_and_takes_
     let told = &status["certificates"][0];
     assert_eq!(
         (&told["of"], &told["state"], &told["subject"]),
-        (&json!("https"), &json!("good"), &json!("CN=hub.lan")),
+        (&json!("https"), &json!("good"), &json!("CN=127.0.0.1")),
         "{status}"
     );
     let days_left = told["days_left"].as_i64();
