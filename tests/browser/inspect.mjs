@@ -64,7 +64,10 @@ export function clipped(page) {
           if (style.position === 'fixed') break
           if (style.overflowX === 'visible' && style.overflowY === 'visible') continue
           const edge = box.getBoundingClientRect()
-          const inner = { left: edge.left + box.clientLeft, top: edge.top + box.clientTop, right: edge.left + box.clientLeft + box.clientWidth, bottom: edge.top + box.clientTop + box.clientHeight }
+          // what an element says of itself does not know how large it is drawn
+          const zoom = box.currentCSSZoom ?? 1
+          const [left, top] = [edge.left + box.clientLeft * zoom, edge.top + box.clientTop * zoom]
+          const inner = { left, top, right: left + box.clientWidth * zoom, bottom: top + box.clientHeight * zoom }
           const hides = (overflow) => overflow === 'hidden' || overflow === 'clip'
           // 1 px: letters overhang; a third of a line: ascent and descent that the font claims and does not use
           const across = hides(style.overflowX) && (seen.right > inner.right + 1 || seen.left < inner.left - 1)
