@@ -254,6 +254,13 @@ async fn who_needs_help_out_is_shown_while_it_burns_there_and_on_record() {
     let told = of_login(&hub, "fire").get(&path).await.expect("answers");
     assert_eq!(told["households"][0]["note"], NOTE);
     assert_eq!(told["households"][0]["contact"], Value::Null);
+    // a department that has no part in it sends nobody in
+    let told = of_login(&hub, "property").get(&path).await;
+    let told = told.expect("answers");
+    assert_eq!(
+        (&told["ground"], &told["households"]),
+        (&Value::Null, &json!([]))
+    );
     for role in ["grid_captain", "auditor", "administrator"] {
         let answer = hub.api(role).get_raw(&path).await.expect("answers");
         assert_eq!(answer.0, 403, "{role}");
