@@ -411,8 +411,7 @@ pub fn scoped(method: &str, path: &str) -> Option<Scoped> {
     found.map(|(.., scoped)| *scoped)
 }
 
-/// Routes that change something and that somebody of this role and scope may call, as `POST /api/v1/handover`: for screens, so that they
-/// offer no more.
+/// Routes that somebody of this role and scope may call, as `POST /api/v1/handover`: for screens, so that they offer no more.
 pub fn calls(role: Role, scope: &Scope) -> Vec<String> {
     let is_theirs = |callers: Callers| match callers {
         Callers::Anybody => true,
@@ -421,7 +420,7 @@ pub fn calls(role: Role, scope: &Scope) -> Vec<String> {
     ROUTES
         .iter()
         .filter(|(_, _, _, scoped)| *scoped != Scoped::Whole || scope.is_whole())
-        .filter(|(method, _, callers, _)| *method != "GET" && is_theirs(*callers))
+        .filter(|(_, _, callers, _)| is_theirs(*callers))
         .map(|(method, path, ..)| format!("{method} {path}"))
         .collect()
 }
@@ -700,13 +699,23 @@ mod tests {
         assert!(
             calls(Auditor, &Scope::default())
                 .iter()
-                .all(|call| !call.contains("incidents"))
+                .all(|call| call.starts_with("GET") || !call.contains("incidents"))
         );
-        assert!(
-            calls(Operator, &Scope::default())
-                .iter()
-                .all(|call| !call.starts_with("GET"))
-        );
+        // pages too: rules go over the whole compound, micro-grids lie somewhere
+        let (rules, grids) = ("GET /api/v1/rules", "GET /api/v1/grids");
+        let limited = Scope {
+            quarters: ["q1".parse().expect("an id")].into(),
+            ..Scope::default()
+        };
+        for (role, scope, expected) in [
+            (Operator, Scope::default(), [true, true]),
+            (Operator, limited, [false, true]),
+            (GridCaptain, Scope::default(), [false, false]),
+        ] {
+            let has = calls(role, &scope);
+            let is = [rules, grids].map(|route| has.iter().any(|call| call == route));
+            assert_eq!(is, expected, "{role:?} {scope:?}");
+        }
     }
 
     #[test]

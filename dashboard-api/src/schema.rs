@@ -93,7 +93,7 @@ pub struct Scope {
 #[serde(deny_unknown_fields)]
 pub struct Session {
     pub user: User,
-    /// Routes that change something and that this role may call, as in `POST /api/v1/alarms/{id}/shelve`.
+    /// Routes that this account may call, as in `POST /api/v1/alarms/{id}/shelve`.
     pub may_call: Vec<String>,
     /// What has to be done before anything else: `password` when somebody else has set it, `second_factor` when the role asks for one.
     pub owes: Option<String>,

@@ -106,8 +106,29 @@ await story('manager', base, async ({ open }) => {
   }
   await look('passages')
 
+  // what is rarer is behind one more key: Escape closes it and gives the focus back, a link goes there
+  const more = byTest('more-pages')
+  await page.setViewportSize(small)
+  await page.focus(`${more} summary`)
+  await page.keyboard.press('Enter')
+  await see(`${more}[open]`)
+  await look('more')
+  await page.keyboard.press('Escape')
+  await page.waitForSelector(`${more}:not([open])`)
+  must(await page.evaluate((s) => document.activeElement === document.querySelector(s), `${more} summary`), 'the focus is lost')
+  for (const path of ['/roster', '/grid', '/rules', '/quarantine']) {
+    await page.focus(`${more} summary`)
+    await page.keyboard.press('Enter')
+    for (let n = 0; (await page.evaluate(() => document.activeElement.getAttribute('href'))) !== path; n += 1) {
+      must(n < 6, `Tab does not lead to ${path}`)
+      await page.keyboard.press('Tab')
+    }
+    await page.keyboard.press('Enter')
+    await page.waitForURL((url) => url.pathname === path)
+    await page.waitForSelector(`${more}:not([open])`)
+  }
+
   // quarantine: why, what to do, every byte
-  await go('/quarantine')
   await see(byTest('quarantine-row'))
   await page.keyboard.press('j')
   await see(byTest('quarantine-hint'))

@@ -19,6 +19,7 @@ await story('quarantine', base, async ({ open }) => {
   }
 
   await enter(page, base, { login, password })
+  await page.click(`${byTest('more-pages')} summary`)
   await page.click('header.top a[href="/quarantine"]')
   await page.fill('main input[type="search"]', device)
   await page.click(byTest('quarantine-row'))

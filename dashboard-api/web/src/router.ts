@@ -2,7 +2,6 @@ import { createRouter, createWebHistory } from "vue-router";
 import { mayCall, owes, restore, user, worksByPhone } from "./session";
 import LiveView from "./views/LiveView.vue";
 import LoginView from "./views/LoginView.vue";
-import MissingView from "./views/MissingView.vue";
 
 export const router = createRouter({
   history: createWebHistory(),
@@ -32,7 +31,7 @@ export const router = createRouter({
     { path: "/admin/system", component: () => import("./admin/SystemView.vue") },
     { path: "/admin/audit", component: () => import("./admin/AuditView.vue") },
     { path: "/wall", component: () => import("./wall/WallView.vue") },
-    { path: "/:any(.*)*", component: MissingView },
+    { path: "/:any(.*)*", component: () => import("./views/MissingView.vue") },
   ],
 });
 

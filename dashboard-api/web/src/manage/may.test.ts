@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import type { Alarm } from "../api/types";
-import { mayAcknowledge, mayShelve, mayUnshelve, plansMaintenance, seesHistory, seesQuarantine } from "./may";
+import { mayAcknowledge, mayShelve, mayUnshelve, plansMaintenance, seesHistory } from "./may";
 
 const alarm = (extra: Partial<Alarm>) => ({ severity: "P3", state: "active_unacked", shelved: null, incident: null, ...extra }) as Alarm;
 const shelf = { until: "2026-11-23T13:00:00Z", reason: "施工", by: "lead" };
@@ -23,7 +23,6 @@ test("what no incident shows is acknowledged here, by managers when it is small"
 });
 
 test("pages are offered to those who may read them", () => {
-  expect([seesQuarantine("responder"), seesQuarantine("property_manager")]).toEqual([false, true]);
   expect([seesHistory("grid_captain"), seesHistory("responder")]).toEqual([true, true]);
   expect([plansMaintenance("operator"), plansMaintenance("property_manager")]).toEqual([false, true]);
 });

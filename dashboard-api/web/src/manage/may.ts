@@ -4,7 +4,6 @@ import type { Alarm, User } from "../api/types";
 type Role = User["role"];
 const KEEPERS: readonly Role[] = ["operator", "station_lead", "property_manager", "auditor", "administrator"];
 
-export const seesQuarantine = (role: Role): boolean => KEEPERS.includes(role);
 /** A grid captain sees the own micro-grid's. */
 export const seesHistory = (role: Role): boolean => role === "responder" || role === "grid_captain" || KEEPERS.includes(role);
 export const plansMaintenance = (role: Role): boolean => role === "station_lead" || role === "property_manager" || role === "administrator";
