@@ -1,6 +1,7 @@
 /** Times and places as people read them, in the community's time zone and by the server's clock. */
 import type { Device, IncidentItem } from "./api/types";
 import { t } from "./i18n";
+import { storeyOf } from "./storey";
 
 let clock = make("Asia/Shanghai");
 
@@ -43,13 +44,13 @@ export function duration(milliseconds: number): string {
 type Placed = Pick<IncidentItem | Device, "floor" | "zone_name" | "building_name">;
 type About = Placed & Pick<IncidentItem, "device" | "device_name" | "subject">;
 
+export function storeyAndZone(floor: number | null, zoneName: string | null): string {
+  const said = storeyOf(floor, zoneName);
+  return [said.floor === "" ? "" : t("place.floor", { floor: said.floor }), said.zone].filter((part) => part !== "").join(" ");
+}
+
 export function placeOf(item: Placed, siteName: string): string {
-  const floor = item.floor === null ? "" : t("place.floor", { floor: item.floor });
-  const zone = item.zone_name ?? "";
-  // a zone that is a whole storey would say the floor twice
-  const isStorey = item.floor !== null && zone === `${item.floor}层`;
-  const parts = [siteName, item.building_name ?? "", floor, isStorey ? "" : zone];
-  return parts.filter((part) => part !== "").join(" ");
+  return [siteName, item.building_name ?? "", storeyAndZone(item.floor, item.zone_name)].filter((part) => part !== "").join(" ");
 }
 
 export function placeAndDevice(item: About, siteName: string): string {

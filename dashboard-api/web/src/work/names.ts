@@ -1,6 +1,7 @@
 /** Names from the registry, as the page shows them. */
 import type { IncidentItem } from "../api/types";
 import { pick, title } from "../phone/look";
+import { storeyOf } from "../storey";
 import { names } from "./live";
 import { t } from "./prefs";
 
@@ -18,10 +19,9 @@ export function sopOf({ rule }: IncidentItem): string[] {
 /** Quarter, building, floor, zone. */
 export function whereOf({ site, building_name, floor, zone_name }: IncidentItem): string {
   const known = names.value?.sites.find(({ id }) => id === site);
-  const storey = floor === null ? "" : t("card.floor", { floor });
-  // a zone that is a whole storey would say the floor twice
-  const zone = floor !== null && zone_name === `${floor}层` ? "" : zone_name;
-  return [known ? pick(known.name, known.name_en) : site, building_name, storey, zone].filter(Boolean).join(" ");
+  const said = storeyOf(floor, zone_name);
+  const storey = said.floor === "" ? "" : t("card.floor", { floor: said.floor });
+  return [known ? pick(known.name, known.name_en) : site, building_name, storey, said.zone].filter(Boolean).join(" ");
 }
 
 export function deviceOf({ device_name, device, subject }: IncidentItem): string {
