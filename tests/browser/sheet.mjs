@@ -79,11 +79,16 @@ await story('sheet', base, async ({ open, problems }) => {
 
   // on no board any more, it is found by its number, whatever the span says
   await lead.goto(`${base}/incidents?span=hour`)
-  await lead.fill(byTest('filter-number'), `#${number}`)
+  await lead.waitForSelector(`${byTest('read-again')}:enabled`)
+  const asked = []
+  lead.on('request', (request) => request.url().includes('/api/v1/incidents?') && asked.push(new URL(request.url()).searchParams.get('number')))
+  await lead.locator(byTest('filter-number')).pressSequentially(`#${number}`)
+  await lead.keyboard.press('Enter')
   await lead.waitForFunction(([row, number]) => {
     const rows = [...document.querySelectorAll(row)]
     return rows.length === 1 && rows[0].innerText.includes(`#${number}`)
   }, [byTest('past-incident'), number])
+  expect('the numbers that are asked for', asked, [number])
   await lead.keyboard.press('Escape')
   await lead.keyboard.press('j')
   await lead.keyboard.press('Enter')

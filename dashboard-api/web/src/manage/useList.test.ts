@@ -16,9 +16,9 @@ let scope: EffectScope;
 /** Answers to reads, in the order in which they were asked; each is given when a test says so. */
 let asked: { cursor: string | null; answer: (page: Page<Item>) => void; fail: (e: Error) => void }[];
 
-function list() {
+function list(follows?: "nothing") {
   return scope.run(() =>
-    useList<Item>(() => (cursor) => new Promise((answer, fail) => asked.push({ cursor, answer, fail }))),
+    useList<Item>(() => (cursor) => new Promise((answer, fail) => asked.push({ cursor, answer, fail })), follows),
   ) as ReturnType<typeof useList<Item>>;
 }
 const settle = async () => {
@@ -53,6 +53,21 @@ test("pages follow one another, and a change reads the first again and keeps the
   asked[2]?.answer({ items: [item("d"), item("c", "new")], next: "1" });
   await settle();
   expect(items.value.map((one) => one.id + one.says)).toEqual(["d", "cnew", "b", "a"]);
+});
+
+test("a list of what is over is read when somebody asks, and not because the board moves", async () => {
+  const { items, reload } = list("nothing");
+  void reload();
+  asked[0]?.answer({ items: [item("a")], next: null });
+  await settle();
+  revision.value += 1;
+  await nextTick();
+  vi.advanceTimersByTime(60_000);
+  expect(asked.length).toBe(1);
+  void reload();
+  asked[1]?.answer({ items: [item("b")], next: null });
+  await settle();
+  expect(items.value).toEqual([item("b")]);
 });
 
 test("what left the list goes away, and a list that is all new begins anew", async () => {

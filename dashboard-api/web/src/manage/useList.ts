@@ -1,4 +1,4 @@
-/** A list of the server that is read page by page and read again when the board says that something changed. */
+/** A list of the server that is read page by page, and read again when the board says that something changed or when somebody asks. */
 import { onScopeDispose, ref, shallowRef, watch } from "vue";
 import { revision } from "../live/feed";
 import { told } from "./calls";
@@ -7,7 +7,8 @@ import type { Page, Read } from "./merged";
 /** So that a flood of changes is not a flood of questions. */
 const AGAIN_MS = 2500;
 
-export function useList<T extends { id: string }>(read: () => Read<T>) {
+/** `follows`: what makes it read its first page again. What is over changes rarely, and costs the server more. */
+export function useList<T extends { id: string }>(read: () => Read<T>, follows: "feed" | "nothing" = "feed") {
   const items = shallowRef<readonly T[]>([]);
   const next = ref<string | null>(null);
   const isLoaded = ref(false);
@@ -86,7 +87,7 @@ export function useList<T extends { id: string }>(read: () => Read<T>) {
     }, AGAIN_MS);
   }
 
-  watch(revision, schedule);
+  if (follows === "feed") watch(revision, schedule);
   onScopeDispose(() => {
     turn += 1;
     clearTimeout(timer);

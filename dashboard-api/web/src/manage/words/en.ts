@@ -190,6 +190,8 @@ export const en: Record<keyof typeof zh, string> = {
   "incidents.department": "Department",
   "incidents.lasted": "Lasted",
   "incidents.active": "Not closed",
+  "incidents.again": "Read again",
+  "incidents.still": "This list does not follow the live feed",
   "incidents.none": "No incident matches",
   "incidents.select": "Choose a row to look at it; Enter opens its sheet",
   "incidents.sheet": "Open the sheet",

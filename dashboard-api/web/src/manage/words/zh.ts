@@ -188,6 +188,8 @@ export const zh = {
   "incidents.department": "部门",
   "incidents.lasted": "持续",
   "incidents.active": "未关闭",
+  "incidents.again": "重新读取",
+  "incidents.still": "本列表不随实时数据更新",
   "incidents.none": "没有符合条件的事件单",
   "incidents.select": "选择一行查看，按 Enter 打开处置单",
   "incidents.sheet": "打开处置单",
