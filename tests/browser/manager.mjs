@@ -105,6 +105,20 @@ await story('manager', base, async ({ open }) => {
     await see(`${byTest(`tab-${tab}`)}[aria-pressed="true"]`)
   }
   await look('passages')
+  // who went through a door: by card or by person, on record, and not in the address
+  await page.click(byTest('tab-doors'))
+  await see(`${byTest('tab-doors')}[aria-pressed="true"]`)
+  await page.fill(byTest('filter-device'), '')
+  for (const [what, text, found] of [['person', 'somebody else', 0], ['person', '王小明', 1], ['credential', 'c-4471903', 1]]) {
+    await page.selectOption(byTest('about-what'), what)
+    await page.fill(byTest('about'), text)
+    const [asked] = await Promise.all([page.waitForRequest((request) => request.url().includes('/api/v1/events?')), page.click(byTest('ask'))])
+    must(new URL(asked.url()).searchParams.get(what) === text, `not asked for the ${what}: ${asked.url()}`)
+    await page.waitForFunction(([row, count]) => document.querySelectorAll(row).length === count, [byTest('history-row'), found])
+    must(!decodeURIComponent(page.url()).includes(text), 'whom somebody searches for is in the address')
+    if (found > 0) must((await page.textContent(byTest('history-row'))).includes('c-44***'), 'a row does not say who, masked')
+  }
+  await look('by-person')
 
   // what is rarer is behind one more key: Escape closes it and gives the focus back, a link goes there
   const more = byTest('more-pages')

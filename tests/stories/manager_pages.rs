@@ -2,6 +2,7 @@
 //! in both themes and languages, with nothing that axe finds.
 
 use blackbox::{Browser, Hub, publish};
+use serde_json::json;
 
 #[tokio::test]
 async fn a_property_manager_goes_through_the_pages() {
@@ -14,6 +15,14 @@ async fn a_property_manager_goes_through_the_pages() {
     let sent = publish(&hub.demo, &detector, &topic, b"not json", 1, "mqttv5");
     assert!(sent.status.success());
     hub.api("administrator").incident_of("HUB1").await;
+    // and somebody goes through a door
+    let door = hub.demo.device("access").clone();
+    let attrs = json!({"method": "card", "credential_ref": "c-4471903", "person_name": "王小明"});
+    let body = json!({"id": "in", "kind": "access.granted", "phase": "instant", "attrs": attrs});
+    let topic = door.event_topic("access.granted");
+    let text = body.to_string();
+    let sent = publish(&hub.demo, &door, &topic, text.as_bytes(), 1, "mqttv5");
+    assert!(sent.status.success());
 
     let (login, password) = (&manager.login, &manager.password);
     Browser::start("manager", &[&hub.demo.http, login, password, &detector.id]).done();

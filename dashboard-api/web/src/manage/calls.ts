@@ -20,6 +20,7 @@ export interface HistoryQuery {
   site?: string;
   plate?: string;
   credential?: string;
+  person?: string;
   from?: string;
   to?: string;
   limit?: number;

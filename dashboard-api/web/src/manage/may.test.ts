@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import type { Alarm } from "../api/types";
-import { mayAcknowledge, mayShelve, mayUnshelve, plansMaintenance, seesHistory } from "./may";
+import { mayAcknowledge, mayShelve, mayUnshelve, plansMaintenance, searchesPeople, seesHistory } from "./may";
 
 const alarm = (extra: Partial<Alarm>) => ({ severity: "P3", state: "active_unacked", shelved: null, incident: null, ...extra }) as Alarm;
 const shelf = { until: "2026-11-23T13:00:00Z", reason: "施工", by: "lead" };
@@ -25,4 +25,9 @@ test("what no incident shows is acknowledged here, by managers when it is small"
 test("pages are offered to those who may read them", () => {
   expect([seesHistory("grid_captain"), seesHistory("responder")]).toEqual([true, true]);
   expect([plansMaintenance("operator"), plansMaintenance("property_manager")]).toEqual([false, true]);
+});
+
+test("plates, cards and persons are searched for by those at the gate and the police", () => {
+  const may = (role: "operator" | "responder" | "administrator", department: string | null) => searchesPeople({ role, department });
+  expect([may("operator", null), may("responder", "police"), may("responder", "fire"), may("administrator", "police")]).toEqual([true, true, false, false]);
 });

@@ -6,6 +6,9 @@ const KEEPERS: readonly Role[] = ["operator", "station_lead", "property_manager"
 
 /** A grid captain sees the own micro-grid's. */
 export const seesHistory = (role: Role): boolean => role === "responder" || role === "grid_captain" || KEEPERS.includes(role);
+/** Whoever answers at the gate, and the police. */
+export const searchesPeople = ({ role, department }: Pick<User, "role" | "department">): boolean =>
+  role === "operator" || role === "station_lead" || role === "property_manager" || (role === "responder" && department === "police");
 export const plansMaintenance = (role: Role): boolean => role === "station_lead" || role === "property_manager" || role === "administrator";
 
 /** A P1 is never shelved, and what is over needs no shelf. */
