@@ -173,7 +173,7 @@ pub fn masked(text: &str) -> String {
 /// None when there is none in it.
 #[must_use]
 pub fn masked_subject(subject: &str) -> Option<String> {
-    for class in [Personal::Plate, Personal::Credential] {
+    for class in Personal::ALL {
         let word = format!("{class}:");
         let Some(at) = subject.find(&word) else {
             continue;
@@ -287,6 +287,7 @@ mod tests {
                 Some("plate:浙G00***@q1,zone:fire-lane"),
             ),
             ("credential:c-00ff12@q1", Some("credential:c-00***@q1")),
+            ("person:王小明的访客@q1", Some("person:王小明的***@q1")),
             ("plate:", Some("plate:***")),
             ("device:smoke-1", None),
             ("zone:q1-e2", None),

@@ -193,7 +193,7 @@ async fn replayed_it_rings_the_same(dir: &Path, rang: &[Value]) {
 fn about(alarm: &Value) -> String {
     let subject = alarm["subject"].as_str().expect("a subject");
     let subject = match subject.split_once(':') {
-        Some((what @ ("plate" | "credential"), text)) => {
+        Some((what @ ("plate" | "credential" | "person"), text)) => {
             let (text, place) = text.split_once('@').expect("a place");
             let start: String = text.chars().take(4).collect();
             format!("{what}:{start}***@{place}")

@@ -5,6 +5,7 @@ use std::fmt::Write as _;
 use super::view::View;
 use crate::Kind;
 use crate::place::{Zone, ZoneKind};
+use crate::privacy::Personal;
 
 /// Longest subject in bytes, as [`Finding::subject`](super::Finding) promises.
 pub const SUBJECT_BYTES_MAX: usize = 200;
@@ -34,7 +35,7 @@ pub enum Key {
     All(Vec<Key>),
     /// `plate:{attrs.plate, normalised}@{site}`.
     Plate,
-    /// `{last word of the path}:{value}@{site}` of an attribute.
+    /// `{last word of the path, or the class of personal data}:{value}@{site}` of an attribute.
     Attr(Vec<String>),
 }
 
@@ -134,11 +135,9 @@ impl Key {
             Self::Plate => format!("plate:{}@{}", foreign(view.plate()?), event.site),
             Self::Attr(path) => {
                 let value = view.attr_text(path)?;
-                let label = match path.last().map(String::as_str) {
-                    Some("credential_ref") => "credential",
-                    Some(other) => other,
-                    None => return None,
-                };
+                let last = path.last()?;
+                // what is about people is known by its class, so that it is masked and destroyed
+                let label = Personal::of_attr(last).map_or(last.as_str(), Personal::as_str);
                 format!("{}:{}@{}", foreign(label), foreign(&value), event.site)
             }
         })
