@@ -240,7 +240,7 @@ pub const ROUTES: &[(&str, &str, Callers, Scoped)] = &[
     ),
     ("GET", "/api/v1/roster", EVERYBODY, Scoped::Open),
     ("GET", "/api/v1/roster/week", EVERYBODY, Scoped::Open),
-    // the police look after the watched plates and see no other table
+    // the police look after the watch list and see no other table
     (
         "GET",
         "/api/v1/registry",
@@ -512,7 +512,7 @@ pub fn refuses(user: &User, asked: Asked<'_>, registry: &Registry) -> Option<&'s
     }
 }
 
-/// Whether somebody keeps the list of watched plates, and so sees it in full: the police, and who leads the station.
+/// Whether somebody keeps the watch list, and so sees it in full: the police, and who leads the station.
 pub fn keeps_watch(user: &User) -> bool {
     matches!(user.role, StationLead | Administrator) || is_police(user)
 }
@@ -541,7 +541,7 @@ pub fn reads_table(user: &User, table: TableKind) -> bool {
 /// Why somebody may not change a table of the registry; none when they may.
 ///
 /// Property managers keep devices and places. Who a person is says what they may do (a log-in, a micro-grid's captain), so that is the
-/// station lead's. Watched plates belong to those who see them in full.
+/// station lead's. What is watched belongs to those who see it in full.
 pub fn refuses_table(user: &User, table: TableKind) -> Option<&'static str> {
     if !user.scope.is_whole() {
         return Some("an account that is limited to places or departments changes no table");
@@ -557,7 +557,7 @@ pub fn refuses_table(user: &User, table: TableKind) -> Option<&'static str> {
         return None;
     }
     Some(match table {
-        TableKind::Watch => "the police and the station lead keep the watched plates",
+        TableKind::Watch => "the police and the station lead keep the watch list",
         TableKind::People | TableKind::Grids => "the station lead keeps people and micro-grids",
         _ => "property managers and the station lead keep this table",
     })

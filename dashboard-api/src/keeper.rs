@@ -86,7 +86,7 @@ pub trait Keeper: Send + Sync {
     async fn version(&self) -> String;
     /// Whether it can be changed at all.
     fn is_built_in(&self) -> bool;
-    /// Longest life of a watched plate from today on, in days.
+    /// Longest life of an entry of the watch list from today on, in days.
     fn watch_days_max(&self) -> u32;
     /// Says what a change would do, and does it when that is wanted: all of it or nothing.
     ///

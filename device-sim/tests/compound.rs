@@ -47,8 +47,8 @@ fn it_has_the_size_that_is_promised() {
             DeviceClass::Gateway
         ]
     );
-    assert_eq!(registry.watch.len(), 2);
-    assert_eq!(registry.watch.values().filter(|w| w.violent).count(), 1);
+    assert_eq!(registry.watch.len(), 4);
+    assert_eq!(registry.watch.values().filter(|w| w.violent).count(), 2);
 }
 
 #[test]

@@ -62,7 +62,7 @@ pub struct Data {
 pub struct Places {
     /// Its directory; empty for what is built in.
     pub dir: PathBuf,
-    /// Longest life of a watched plate that is listed in the dashboard, in days.
+    /// Longest life of an entry of the watch list that is made in the dashboard, in days.
     pub watch_days_max: u32,
 }
 

@@ -112,6 +112,13 @@ await story('registry', base, async ({ open, allow }) => {
   await page.click(byTest('row-remove'))
   await page.click(byTest('row-remove-sure'))
   await says('registry-done', '移除 1')
+  await page.waitForSelector(`${byTest('registry-row')}:has-text("浙GT3S7A")`, { state: 'detached' })
+  // and a card
+  await page.click(byTest('registry-new'))
+  for (const [cell, text] of [['credential', 'c-9f3a71'], ['reason', '失窃'], ['owner', 'police-1'], ['expires_on', day]]) await page.fill(byTest(`cell-${cell}`), text)
+  await page.click(byTest('row-save'))
+  await says('registry-done', '新增 1')
+  await see(`${byTest('registry-row')}:has-text("c-9f3a71")`)
 
   await page.click('header.top button[lang="en"]')
   await page.waitForFunction(() => document.querySelector('main h1')?.textContent === 'Registry', null)

@@ -374,6 +374,44 @@ async fn a_plate_is_watched_by_who_may_for_as_long_as_the_station_may() {
         .expect("the trail");
     assert!(!json!(rows).to_string().contains("T3S7A"), "{rows:?}");
 
+    // a card, by its reference, in the same way
+    let card = json!({"table": "watch", "put": [
+        {"credential": "c-9f3a71", "reason": "失窃", "owner": "police-1", "expires_on": days(9)}]});
+    let both = json!({"table": "watch", "put": [
+        {"credential": "c-9f3a71", "person": "王小明明", "reason": "失窃", "owner": "police-1", "expires_on": days(9)}]});
+    assert_eq!(import(&hub, "station_lead", &both).await.0, 422);
+    let (status, said) = import(&hub, "station_lead", &card).await;
+    assert_eq!(status, 200, "{said}");
+    assert_eq!(said["added"][0]["key"], "credential:c-9f3a71", "{said}");
+    let door = hub.demo.device("access");
+    let attrs = json!({"method": "card", "credential_ref": "c-9f3a71"});
+    let payload =
+        json!({"id": "c-1", "kind": "access.granted", "phase": "instant", "attrs": attrs})
+            .to_string();
+    let topic = door.event_topic("access.granted");
+    let sent = publish(&hub.demo, door, &topic, payload.as_bytes(), 1, "mqttv5");
+    assert!(sent.status.success());
+    let hit = lead.incident_of("A12").await;
+    assert!(
+        hit["subject"].to_string().contains("credential:c-9f***"),
+        "{hit}"
+    );
+    assert_eq!(hit["lead"], "police", "{hit}");
+    let manager = hub.api("property_manager");
+    let seen = manager.get("/api/v1/registry/watch").await;
+    let seen = seen.expect("a list").to_string();
+    assert!(
+        seen.contains("credential:c-9f***") && !seen.contains("9f3a71"),
+        "{seen}"
+    );
+    let auditor = hub.api("auditor");
+    let trail = auditor.items("/api/v1/audit?act=edit_registry").await;
+    let trail = json!(trail.expect("the trail")).to_string();
+    assert!(
+        trail.contains("credential:c-9f***") && !trail.contains("9f3a71"),
+        "{trail}"
+    );
+
     // ended by a person
     let (status, said) = import(
         &hub,

@@ -10,8 +10,8 @@ use axum::extract::{DefaultBodyLimit, Path, Query, State};
 use axum::http::header;
 use axum::response::{IntoResponse as _, Response};
 use axum::{Extension, Json};
-use domain::place::{Cells, Import, Registry, TableKind};
-use domain::privacy::masked;
+use domain::place::{Cells, Import, Registry, TableKind, masked_watch_key};
+use domain::privacy::{Personal, masked};
 use domain::{Reach, SiteId, ZoneId};
 use serde::Deserialize;
 use serde_json::Value;
@@ -339,9 +339,11 @@ fn hide(kind: TableKind, key: &mut String, cells: &mut Cells, caller: &Caller) {
         HIDDEN.clone_into(note);
     }
     if kind == TableKind::Watch && !access::keeps_watch(&caller.user) {
-        *key = masked(key);
-        if let Some(plate) = cells.get_mut("plate") {
-            plate.clone_from(key);
+        *key = masked_watch_key(key);
+        for class in Personal::ALL {
+            if let Some(name) = cells.get_mut(class.as_str()).filter(|n| !n.is_empty()) {
+                *name = masked(name);
+            }
         }
     }
 }

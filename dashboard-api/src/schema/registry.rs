@@ -43,7 +43,7 @@ pub struct RegistryOverview {
     pub version: String,
     /// It is the compound that is built in and cannot be changed.
     pub is_built_in: bool,
-    /// Longest life of a watched plate from today on, in days.
+    /// Longest life of an entry of the watch list from today on, in days.
     pub watch_days_max: u32,
     /// Those that the caller may read.
     pub tables: Vec<TableInfo>,

@@ -114,6 +114,7 @@ const EMBEDDED: &[(&str, &str)] = &[
     embed!("vendor-stays"),
     embed!("visitor-stays"),
     embed!("wanted-man"),
+    embed!("watched-card"),
     embed!("wrong-clocks"),
 ];
 

@@ -35,8 +35,8 @@ impl Registry {
         self.check_plan(report);
         self.check_flats(report);
         self.roster.check(self, report);
-        for (plate, entry) in &self.watch {
-            let of = ("watched plate", plate.as_str());
+        for (key, entry) in &self.watch {
+            let of = ("watched item", key.as_str());
             must_be(report, of, ("owner", &entry.owner), &self.people);
         }
     }

@@ -53,10 +53,10 @@ pub(super) fn is_csv(file: &str) -> bool {
         .is_some_and(|(_, ext)| ext.eq_ignore_ascii_case("csv"))
 }
 
-/// A thing as messages name it; a plate is nobody's business there.
+/// A thing as messages name it; whom somebody looks for is nobody's business there.
 pub(super) fn named(noun: &str, key: &str) -> String {
-    if noun == "watched plate" {
-        "a watched plate".to_owned()
+    if noun == "watched item" {
+        "a watched item".to_owned()
     } else {
         format!("{noun} `{key}`")
     }

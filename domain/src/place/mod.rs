@@ -33,4 +33,4 @@ pub use organisation::{Committee, Community, Department, Grid, Person};
 pub use plan::{Building, Rect, Site, Zone, ZoneKind};
 pub use registry::Registry;
 pub use table::{Cells, TableKind};
-pub use watch::{WatchEntry, normal_plate};
+pub use watch::{WatchEntry, masked_watch_key, normal_plate, watch_key};

@@ -37,7 +37,7 @@ pub struct Registry {
     pub households: BTreeMap<HouseholdId, Household>,
     /// Declarations by flat, oldest declaration first.
     pub rentals: BTreeMap<ZoneId, Vec<Rental>>,
-    /// Watched plates by normalised plate.
+    /// What is watched, by [`watch_key`](super::watch_key).
     pub watch: BTreeMap<String, WatchEntry>,
     /// Who is on duty when.
     pub roster: Roster,

@@ -316,7 +316,7 @@ fn an_import_lists_every_mistake_by_line_and_column() {
     assert_eq!(
         plan(TableKind::Watch, "", &[]).expect_err("refused"),
         [
-            "new.csv:1: the table has no line of column names (hint: the first line is plate,reason,violent,owner,expires_on)"
+            "new.csv:1: the table has no line of column names (hint: the first line is plate,credential,person,reason,violent,owner,expires_on)"
         ]
     );
 }
@@ -392,11 +392,14 @@ fn what_is_exported_reads_back_the_same() {
     let csv = format!("{HEAD}smoke-1,q1,z1,fire_sensor,\"=烟感,1\",,60,1.0,2.5\n");
     let zones = "id,site,building,floor,floor_to,kind,name,grid\nz4,q1,,-1,,unit,301,g1\n";
     let watch = "plate,reason,violent,owner,expires_on\n浙G·12345,找人,是,p1,2030/1/2\n";
+    // a table without the columns that nothing stands in
+    let cards = "credential,reason,owner,expires_on\nc-12,失窃,p1,2030-01-02\n";
     let files = [
         ("a.toml", SMALL),
         ("d.csv", csv.as_str()),
         ("zones.csv", zones),
         ("watch.csv", watch),
+        ("watch-cards.csv", cards),
     ];
     let registry = Registry::from_files(files).expect("loads");
     for (kind, line) in [
@@ -405,7 +408,8 @@ fn what_is_exported_reads_back_the_same() {
             "smoke-1,q1,z1,fire_sensor,\"'=烟感,1\",,60,1.0,2.5",
         ),
         (TableKind::Zones, "z4,q1,,-1,,unit,301,g1"),
-        (TableKind::Watch, "浙G·12345,找人,true,p1,2030-01-02"),
+        (TableKind::Watch, "浙G·12345,,,找人,true,p1,2030-01-02"),
+        (TableKind::Watch, ",c-12,,失窃,false,p1,2030-01-02"),
         (TableKind::People, "p1,王磊,,,"),
         (TableKind::Grids, "g1,一格,c1,p1"),
     ] {
@@ -416,6 +420,28 @@ fn what_is_exported_reads_back_the_same() {
         read.add(&name, &text);
         assert_eq!(read.errors, [], "{kind}");
         assert_eq!(read.registry.export(kind), text, "{kind}");
+    }
+}
+
+#[test]
+fn a_line_of_the_watch_list_is_about_one_thing_and_no_message_says_whom() {
+    let head = "plate,credential,person,reason,violent,owner,expires_on\n";
+    let new = format!("{head},,,找人,,p1,2030-01-02\n浙G1,c-12,,找人,,p1,2030-01-02\n");
+    assert_eq!(
+        plan(TableKind::Watch, &new, &[]).expect_err("refused"),
+        [
+            "new.csv:2: column `plate`: a watched item names one of `plate`, `credential` and `person` (hint: fill in one of the three)",
+            "new.csv:3: column `plate`: a watched item names one of `plate`, `credential` and `person` (hint: fill in one of the three)",
+        ]
+    );
+    let line = |owner: &str| format!(",,王小明,找人,,{owner},2030-01-02\n");
+    for (lines, what) in [
+        (line("p1") + &line("p1"), "a watched item is there twice"),
+        (line("p9"), "a watched item names owner `p9`"),
+    ] {
+        let told = plan(TableKind::Watch, &format!("{head}{lines}"), &[]).expect_err("refused");
+        assert!(told[0].contains(what), "{told:?}");
+        assert!(!told[0].contains("王小明"), "{told:?}");
     }
 }
 

@@ -18,9 +18,8 @@ use super::parse::matcher::{CLASSES, PHASES, ZONE_KINDS};
 use super::set::RuleSet;
 use super::{Finding, FindingKind};
 use crate::id::{BuildingId, GridId, HouseholdId};
-use crate::place::{
-    Community, Device, Household, Registry, Rental, WatchEntry, Zone, ZoneKind, normal_plate,
-};
+use crate::place::{Community, Device, Household, Registry, Rental, WatchEntry, Zone, ZoneKind};
+use crate::privacy::Personal;
 use crate::{
     Attrs, ClockSource, DeviceClass, DeviceId, Event, EventId, Kind, Phase, RuleId, Seq, Severity,
     SiteId,
@@ -74,7 +73,7 @@ impl From<CaseFailure> for RuleError {
     }
 }
 
-/// The devices and watched plates of a file's cases.
+/// The devices of a file's cases, and what is watched in them.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Stage {
     registry: Arc<Registry>,
@@ -205,24 +204,32 @@ impl Stage {
             }
         }
         for fields in top.tables("test_watch") {
-            let plate = fields.text("plate", 20, "\"浙G12345\"");
+            let named: Vec<_> = Personal::ALL
+                .iter()
+                .filter_map(|class| Some((*class, fields.text_if(class.as_str(), 64)?)))
+                .collect();
+            if named.len() != 1 {
+                fields.fail(
+                    "plate",
+                    "what is watched is one thing",
+                    "one of `plate`, `credential` and `person`",
+                );
+            }
             let violent = fields.yes_if("violent").unwrap_or(false);
             let expires_on = fields
                 .text("expires_on", 10, "\"2026-12-31\"")
                 .and_then(|at| at.parse::<civil::Date>(file));
             fields.done();
-            if let (Some(plate), Some(expires_on)) = (plate, expires_on) {
-                let plate = normal_plate(plate.value);
-                registry.watch.insert(
-                    plate.clone(),
-                    WatchEntry {
-                        plate,
-                        reason: "test".into(),
-                        violent,
-                        owner: "p1".parse().expect("a slug"),
-                        expires_on,
-                    },
-                );
+            if let ([(class, name)], Some(expires_on)) = (named.as_slice(), expires_on) {
+                let entry = WatchEntry {
+                    class: *class,
+                    name: name.value.to_owned(),
+                    reason: "test".into(),
+                    violent,
+                    owner: "p1".parse().expect("a slug"),
+                    expires_on,
+                };
+                registry.watch.insert(entry.key(), entry);
             }
         }
         for fields in top.tables("test_household") {

@@ -26,7 +26,7 @@ pub struct Matcher {
     pub zone_kinds: Vec<ZoneKind>,
     /// Tests on the event's attributes.
     pub attrs: Vec<AttrTest>,
-    /// The plate in `attrs.plate` must be on the registry's watch list, its entry not expired.
+    /// The plate, the card or the person of the event must be on the registry's watch list, the entry not expired.
     pub watch_list: bool,
     /// What must hold besides; asked last.
     pub expr: Option<Expr>,
@@ -291,7 +291,7 @@ impl Condition {
         })
     }
 
-    /// Whether a plate is looked up on the watch list.
+    /// Whether something is looked up on the watch list.
     pub(super) fn watches(&self) -> bool {
         self.matchers().iter().any(|m| m.watch_list)
     }
@@ -308,7 +308,7 @@ pub struct Urgency {
     pub zones: Vec<(ZoneKind, Severity)>,
     /// From this many on, if that is more urgent.
     pub counts: Vec<(u64, Severity)>,
-    /// When the watched plate is flagged violent, if that is more urgent.
+    /// When what is watched is flagged violent, if that is more urgent.
     pub violent: Option<Severity>,
 }
 

@@ -35,6 +35,8 @@ pub enum Key {
     All(Vec<Key>),
     /// `plate:{attrs.plate, normalised}@{site}`.
     Plate,
+    /// What is on the watch list, by its class: `plate:…@{site}`, `credential:…@{site}`, `person:…@{site}`.
+    Watched,
     /// `{last word of the path, or the class of personal data}:{value}@{site}` of an attribute.
     Attr(Vec<String>),
 }
@@ -51,6 +53,7 @@ impl Key {
         ("household", Key::Household),
         ("rule@grid", Key::RuleGrid),
         ("plate@site", Key::Plate),
+        ("watched@site", Key::Watched),
     ];
 
     /// From its word in a rule file.
@@ -132,17 +135,29 @@ impl Key {
                 let parts: Option<Vec<String>> = keys.iter().map(|key| key.of(view)).collect();
                 parts?.join(",")
             }
-            Self::Plate => format!("plate:{}@{}", foreign(view.plate()?), event.site),
+            Self::Plate => format!("plate:{}@{}", personal(view.plate()?), event.site),
+            Self::Watched => {
+                let entry = view.watched()?;
+                let name = personal(&entry.class.normal(&entry.name));
+                format!("{}:{name}@{}", entry.class, event.site)
+            }
             Self::Attr(path) => {
                 let value = view.attr_text(path)?;
                 let last = path.last()?;
                 // what is about people is known by its class, so that it is masked and destroyed
-                let label = Personal::of_attr(last).map_or(last.as_str(), Personal::as_str);
-                format!("{}:{}@{}", foreign(label), foreign(&value), event.site)
+                match Personal::of_attr(last) {
+                    Some(class) => format!("{class}:{}@{}", personal(&value), event.site),
+                    None => format!("{}:{}@{}", foreign(last), foreign(&value), event.site),
+                }
             }
         })
         .filter(|subject| subject.len() <= SUBJECT_BYTES_MAX)
     }
+}
+
+/// What is about people, without what ends it in a subject: a mask would stop there.
+fn personal(text: &str) -> String {
+    foreign(text).replace(['@', ','], "_")
 }
 
 /// Text from a payload, fit for a key: without control characters, short; what is cut off goes into a check sum, so that two
@@ -182,6 +197,7 @@ mod tests {
         );
         assert!(a.len() <= FOREIGN_BYTES_MAX && b.len() <= FOREIGN_BYTES_MAX);
         assert_ne!(a, b);
+        assert_eq!(personal("浙G,12345@x"), "浙G_12345_x");
     }
 
     #[test]

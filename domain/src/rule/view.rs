@@ -9,7 +9,8 @@ use serde_json::Value;
 
 use super::condition::{AttrTest, Matcher, Scalar, Test, Urgency};
 use super::expr::{Expr, Facts, Made};
-use crate::place::{Registry, WatchEntry, Zone, normal_plate};
+use crate::place::{Registry, WatchEntry, Zone, normal_plate, watch_key};
+use crate::privacy::Personal;
 use crate::{Event, RuleId, Severity};
 
 /// The finding of another rule that stands behind an event which a rule hears.
@@ -100,11 +101,21 @@ impl<'a> View<'a> {
             .as_deref()
     }
 
-    /// The plate's entry on the watch list, if it has not expired on the community's calendar.
+    /// The watch list's entry for the plate, else the card, else the person of the event, if it has not expired on the community's calendar.
     pub(super) fn watched(&self) -> Option<&'a WatchEntry> {
         *self.watched.get_or_init(|| {
-            let entry = self.registry.watch.get(self.plate()?)?;
-            (self.local().date() <= entry.expires_on).then_some(entry)
+            let counts = |entry: &&WatchEntry| self.local().date() <= entry.expires_on;
+            let named = |class: Personal, attr: &str| {
+                let key = watch_key(class, &self.attr_text(&[attr])?);
+                self.registry.watch.get(&key).filter(counts)
+            };
+            // a plate as the reader has it at last, not as it was read at first
+            let plate = self.plate().and_then(|key| self.registry.watch.get(key));
+            let of = |class: Personal| class.attrs().iter().find_map(|attr| named(class, attr));
+            plate
+                .filter(counts)
+                .or_else(|| of(Personal::Credential))
+                .or_else(|| of(Personal::Person))
         })
     }
 

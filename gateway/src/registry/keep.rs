@@ -11,7 +11,7 @@ use std::time::Duration;
 use anyhow::Context as _;
 use dashboard_api::keeper::{Content, HIDDEN, KeepError, TableChange, TableChanged, Then};
 use domain::Lane;
-use domain::place::{Import, Registry, RegistryError, TableKind};
+use domain::place::{Import, Registry, RegistryError, TableKind, masked_watch_key};
 use domain::rule::{RuleError, RuleSet};
 use jiff::ToSpan as _;
 use serde_json::json;
@@ -276,7 +276,7 @@ impl Keeper {
         })
     }
 
-    /// Plates that somebody wants to watch for longer than the station may.
+    /// What somebody wants to watch for longer than the station may.
     fn too_long(&self, registry: &Registry, import: &Import) -> Vec<RegistryError> {
         let today = registry.roster.calendar.day(self.clock.now());
         let last = today.checked_add(i64::from(self.watch_days_max).days());
@@ -386,12 +386,12 @@ impl dashboard_api::keeper::Keeper for Keeper {
     }
 }
 
-/// Why it was done, and of watched plates also which, as far as everybody may know them.
+/// Why it was done, and of what is watched also which, as far as everybody may know it.
 fn note(kind: TableKind, note: Option<String>, import: &Import) -> Option<String> {
     if kind != TableKind::Watch {
         return note;
     }
-    let start = |key: &String| format!("{}***", key.chars().take(4).collect::<String>());
+    let start = |key: &String| masked_watch_key(key);
     let list = |keys: &mut dyn Iterator<Item = &String>| {
         keys.take(TOLD_MAX).map(start).collect::<Vec<_>>().join(" ")
     };

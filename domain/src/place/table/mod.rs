@@ -15,8 +15,9 @@ use std::sync::Arc;
 pub(super) use row::{Column, Row, read};
 
 use super::mistake::{RegistryError, Spot};
-use super::{Device, Grid, Household, Person, Registry, Rental, WatchEntry, Zone};
+use super::{Device, Grid, Household, Person, Registry, Rental, WatchEntry, Zone, watch_key};
 use crate::event::UnknownWord;
+use crate::privacy::Personal;
 
 /// What stands one a line in a table, and is known by a key.
 pub(super) trait Record: Sized {
@@ -247,7 +248,9 @@ fn key_of(kind: TableKind, cells: &Cells) -> Option<String> {
             let (zone, on, from) = (cell("zone")?, cell("declared_on")?, cell("from")?);
             Some(format!("{zone} {on} {from}"))
         }
-        TableKind::Watch => Some(super::normal_plate(&cell("plate")?)),
+        TableKind::Watch => Personal::ALL
+            .iter()
+            .find_map(|class| Some(watch_key(*class, &cell(class.as_str())?))),
     }
 }
 

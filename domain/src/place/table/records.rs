@@ -2,10 +2,11 @@
 
 use super::{Column, Record, Row};
 use crate::DeviceClass;
+use crate::place::watch::one_of;
 use crate::place::{
     Contact, Device, EvacuationNote, Grid, Household, Person, Rental, WatchEntry, Zone, ZoneKind,
-    normal_plate,
 };
+use crate::privacy::Personal;
 
 const fn needed(name: &'static str) -> Column {
     Column { name, needed: true }
@@ -327,9 +328,12 @@ impl Record for Rental {
 }
 
 impl Record for WatchEntry {
-    const NOUN: &'static str = "watched plate";
+    const NOUN: &'static str = "watched item";
+    // one of the first three
     const COLUMNS: &'static [Column] = &[
-        needed("plate"),
+        optional("plate"),
+        optional("credential"),
+        optional("person"),
         needed("reason"),
         optional("violent"),
         needed("owner"),
@@ -337,17 +341,26 @@ impl Record for WatchEntry {
     ];
 
     fn key(&self) -> String {
-        normal_plate(&self.plate)
+        WatchEntry::key(self)
     }
 
     fn read(row: &mut Row<'_>) -> Option<Self> {
-        let plate = row.text("plate");
+        let named = one_of(
+            Personal::ALL
+                .iter()
+                .map(|class| (*class, Some(row.text_or_empty(class.as_str())))),
+        );
+        if let Err(e) = named {
+            row.note("plate", e, Some("fill in one of the three"));
+        }
         let reason = row.text("reason");
         let violent = row.truth("violent");
         let owner = row.parsed("owner");
         let expires_on = row.date("expires_on");
+        let (class, name) = named.ok()?;
         Some(Self {
-            plate: plate?,
+            class,
+            name,
             reason: reason?,
             violent: violent?,
             owner: owner?,
@@ -356,8 +369,14 @@ impl Record for WatchEntry {
     }
 
     fn write(&self) -> Vec<String> {
+        let name = |class: Personal| {
+            let is_it = class == self.class;
+            or_empty(is_it.then_some(&self.name))
+        };
         vec![
-            self.plate.clone(),
+            name(Personal::Plate),
+            name(Personal::Credential),
+            name(Personal::Person),
             self.reason.clone(),
             self.violent.to_string(),
             self.owner.to_string(),

@@ -93,7 +93,10 @@ pub(super) fn facts(rule: &Rule, view: &View<'_>) -> BTreeMap<String, String> {
         put(key, foreign(&value));
     }
     if let Some(entry) = view.watched().filter(|_| rule.condition.watches()) {
-        put("plate", entry.plate.clone());
+        // under the name that a mask knows
+        if let Some(attr) = entry.class.attrs().first() {
+            put(attr, foreign(&entry.class.normal(&entry.name)));
+        }
         put("watch_reason", foreign(&entry.reason));
         put("watch_owner", entry.owner.to_string());
     }

@@ -337,6 +337,17 @@ fn check_together(
                 "`rule@grid` needs `rules` in `[rule.when]`",
             );
         }
+        (Some(condition), Some(subject))
+            if subject.parts().contains(&Key::Watched)
+                && (condition.matchers().is_empty()
+                    || condition.matchers().iter().any(|m| !m.watch_list)) =>
+        {
+            fields.fail(
+                "subject",
+                "nothing is looked up on the watch list",
+                "`watched@site` needs `watch_list = true` in `[rule.when]`",
+            );
+        }
         _ => {}
     }
     let is_absence = matches!(

@@ -309,6 +309,11 @@ fn each_mistake_names_file_line_rule_field_and_what_to_write() {
         "t.toml:6: rule T1: field `subject`: no rule is listened to (hint: `rule@grid` needs `rules` in `[rule.when]`)",
     );
     check(
+        "subject = \"device\"",
+        "subject = \"watched@site\"",
+        "t.toml:6: rule T1: field `subject`: nothing is looked up on the watch list (hint: `watched@site` needs `watch_list = true` in `[rule.when]`)",
+    );
+    check(
         "",
         "[rule.suppresses]\nwithin = \"site\"",
         "t.toml:15: rule T1: field `suppresses.rules`: names no rule (hint: as in `rules = [\"S7\"]`)",

@@ -66,7 +66,8 @@ pub(super) fn subject(fields: &Fields<'_, '_>) -> Option<Key> {
         return None;
     }
     // screens mask a plate where it stands first
-    if keys.iter().skip(1).any(|key| *key == Key::Plate) {
+    let is_masked = |key: &Key| matches!(key, Key::Plate | Key::Watched);
+    if keys.iter().skip(1).any(is_masked) {
         fields.fail(
             "subject",
             "has a plate that does not stand first",

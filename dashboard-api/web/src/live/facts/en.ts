@@ -35,6 +35,8 @@ export const en: Record<keyof typeof zh, string> = {
   "detail.off_ms": "Clock off by",
   "detail.percent": "Battery",
   "detail.plate": "Plate",
+  "detail.credential_ref": "Card",
+  "detail.person_ref": "Person",
   "detail.plate_color": "Plate colour",
   "detail.queue": "Queue",
   "detail.reason": "Reason",

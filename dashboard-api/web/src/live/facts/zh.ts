@@ -33,6 +33,8 @@ export const zh = {
   "detail.off_ms": "时钟偏差",
   "detail.percent": "电量",
   "detail.plate": "车牌",
+  "detail.credential_ref": "卡（凭证）",
+  "detail.person_ref": "人员",
   "detail.plate_color": "车牌颜色",
   "detail.queue": "排队车辆",
   "detail.reason": "原因",
