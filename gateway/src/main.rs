@@ -15,7 +15,7 @@ use domain::kpi::By;
 use domain::place::TableKind;
 use domain::{DepartmentId, RuleId, Scope, SiteId, Timestamp};
 use gateway::registry::{Mark, Then};
-use gateway::{accounts, certificate, config, demo, hub, kpi, registry, rules, set_back};
+use gateway::{accounts, certificate, config, demo, embedded, hub, kpi, registry, rules, set_back};
 
 /// `EX_USAGE` of sysexits.h: the command or the configuration is wrong; starting again will not help.
 const EXIT_USAGE: u8 = 64;
@@ -455,7 +455,7 @@ fn tables(command: RegistryCommand) -> anyhow::Result<anyhow::Result<()>> {
             let then = if dry_run { Then::Stop } else { Then::Write };
             registry::import(&load(&file)?, kind, &table, then).map(|said| print!("{said}"))
         }
-        RegistryCommand::Unpack { dir } => registry::unpack(&dir),
+        RegistryCommand::Unpack { dir } => registry::unpack(&dir, embedded::COMPOUND),
     })
 }
 

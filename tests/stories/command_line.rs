@@ -298,6 +298,7 @@ async fn users_and_accounts_are_made_with_secrets_that_work() {
         "property",
     ])
     .await;
+    let lead = secret(&["user", "add", "chief", "--role", "station_lead"]).await;
     let device = secret(&["credential", "add", "smoke-q1-0215"]).await;
     let integration = secret(&["credential", "add", "archive", "--integration"]).await;
     for (words, parts) in [
@@ -368,6 +369,31 @@ async fn users_and_accounts_are_made_with_secrets_that_work() {
         told["user"]["scope"],
         json!({"quarters": ["q1", "q2"], "grids": [], "departments": ["property"]})
     );
+    // rules that are built in are looked at, and not saved
+    let answer = client
+        .post(format!("http://{http}/api/v1/session"))
+        .json(&json!({"login": "chief", "password": lead}))
+        .send()
+        .await
+        .expect("an answer");
+    let cookie = answer.headers()["set-cookie"].to_str().expect("text");
+    let cookie = cookie.split(';').next().expect("a pair").to_owned();
+    let rule = format!("http://{http}/api/v1/rules/S1");
+    let asked = client.get(&rule).header("cookie", &cookie).send().await;
+    let detail: serde_json::Value = asked.expect("an answer").json().await.expect("JSON");
+    assert_eq!(detail["is_built_in"], true, "{detail}");
+    let save = json!({"text": detail["text"], "expected_version": detail["version"], "note": "x"});
+    let answer = client
+        .put(&rule)
+        .header("cookie", &cookie)
+        .header("sec-fetch-site", "same-origin")
+        .json(&save)
+        .send()
+        .await
+        .expect("an answer");
+    assert_eq!(answer.status().as_u16(), 409);
+    let told: serde_json::Value = answer.json().await.expect("JSON");
+    assert_eq!(told["code"], "built_in", "{told}");
     let demo = Demo {
         http: format!("http://{http}"),
         mqtt: format!("mqtt://{mqtt}"),

@@ -262,20 +262,34 @@ async fn a_rule_is_tried_on_the_past_and_saved() {
 }
 
 #[tokio::test]
-async fn rules_that_are_built_in_are_tried_one_at_a_time_and_stay() {
+async fn the_rules_that_the_demo_brings_are_saved_for_good_and_tried_one_at_a_time() {
     let dir = tempfile::tempdir().expect("a directory");
     let hub = Hub::start(dir.path()).await;
     let lead = hub.api("station_lead");
-    let detail = lead.get("/api/v1/rules/S1").await.expect("a rule");
-    assert_eq!(detail["is_built_in"], true);
+    let detail = lead.get("/api/v1/rules/S7").await.expect("a rule");
+    assert_eq!(detail["is_built_in"], false);
     let text = detail["text"].as_str().expect("a text");
-    let told = tried(&hub, "station_lead", "S1", text).await;
+    let text = text.replace("Detector silent", "Detector says nothing");
+    let told = tried(&hub, "station_lead", "S7", &text).await;
     assert_eq!(told["mistakes"], json!([]), "{told:#}");
     assert!(told["run"]["would"]["raised"].is_number(), "{told:#}");
     let version = &detail["version"];
-    let body = json!({"text": text, "expected_version": version, "note": "x"});
-    let (status, told) = put(&hub, "station_lead", "S1", &body).await;
-    assert_eq!((status, &told["code"]), (409, &json!("built_in")), "{told}");
+    let body = json!({"text": text, "expected_version": version, "note": "clearer"});
+    let (status, told) = put(&hub, "station_lead", "S7", &body).await;
+    assert_eq!(status, 200, "{told}");
+    let file = dir.path().join("rules/fire.toml");
+    let saved = std::fs::read_to_string(&file).expect("it is there");
+    assert!(saved.contains("Detector says nothing"), "{saved}");
+    hub.kill9();
+    let hub = Hub::start(dir.path()).await;
+    assert_eq!(std::fs::read_to_string(&file).expect("it is there"), saved);
+    assert_eq!(
+        listed(&hub, "station_lead", "S7").await["title_en"],
+        "Detector says nothing"
+    );
+    let lead = hub.api("station_lead");
+    let detail = lead.get("/api/v1/rules/S1").await.expect("a rule");
+    let text = detail["text"].as_str().expect("a text");
 
     // of many at once some are told to come again, and the others get their answer
     let body = json!({"rule": "S1", "text": text, "days": 30});

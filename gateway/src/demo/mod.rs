@@ -14,10 +14,9 @@ use device_sim::{Fleet, FleetConfig, FleetReport, Scenario, SimDevice, script};
 use tokio::sync::oneshot;
 use tokio_util::sync::CancellationToken;
 
-use crate::config;
 use crate::hub::{self, Catalogue, Running, Stores};
 use crate::lifecycle::{self, Lifecycle};
-use crate::registry;
+use crate::{config, embedded, registry};
 use report::Report;
 use secrets::Secrets;
 
@@ -74,12 +73,16 @@ pub async fn run(options: Options) -> anyhow::Result<()> {
     config.mqtt.listen = options.mqtt;
     config.http.listen = options.http;
     crate::logging::init(&config.log)?;
-    if config.registry.dir.as_os_str().is_empty() {
-        // files of its own, so that whoever tries the demo can change it; once there they stay
-        hub::make_private(&options.data)?;
-        let compound = options.data.join("compound");
-        registry::unpack_once(&compound)?;
-        config.registry.dir = compound;
+    // files of its own, so that whoever tries the demo can change them; once there they stay
+    for (name, files, dir) in [
+        ("compound", embedded::COMPOUND, &mut config.registry.dir),
+        ("rules", embedded::RULES, &mut config.rules.dir),
+    ] {
+        if dir.as_os_str().is_empty() {
+            hub::make_private(&options.data)?;
+            *dir = options.data.join(name);
+            registry::unpack_once(dir, files)?;
+        }
     }
     let scenario = Scenario::load(&options.scenario).map_err(|e| hub::Misconfigured::new(&e))?;
     let catalogue = Catalogue::load_to_run(&config)?;

@@ -91,18 +91,21 @@ pub fn import(config: &Config, kind: TableKind, file: &Path, then: Then) -> anyh
     Ok(said)
 }
 
-/// Writes the compound that is built in into a folder that is empty or not there yet.
+/// Files that are built in: name and text.
+pub type BuiltIn = [(&'static str, &'static str)];
+
+/// Writes files that are built in into a folder that is empty or not there yet.
 ///
 /// # Errors
 /// A folder with something in it, or one that cannot be written.
-pub fn unpack(dir: &Path) -> anyhow::Result<()> {
+pub fn unpack(dir: &Path, files: &BuiltIn) -> anyhow::Result<()> {
     std::fs::create_dir_all(dir).with_context(|| format!("cannot make {}", dir.display()))?;
     let mut there =
         std::fs::read_dir(dir).with_context(|| format!("cannot read {}", dir.display()))?;
     if there.next().is_some() {
         bail!("{} is not empty (hint: name a new folder)", dir.display());
     }
-    for (name, text) in embedded::COMPOUND {
+    for (name, text) in files {
         let path = dir.join(name);
         if let Some(parent) = path.parent() {
             std::fs::create_dir_all(parent)?;
@@ -116,7 +119,7 @@ pub fn unpack(dir: &Path) -> anyhow::Result<()> {
 ///
 /// # Errors
 /// A folder that cannot be written.
-pub fn unpack_once(dir: &Path) -> anyhow::Result<()> {
+pub fn unpack_once(dir: &Path, files: &BuiltIn) -> anyhow::Result<()> {
     if dir.exists() {
         return Ok(());
     }
@@ -127,7 +130,7 @@ pub fn unpack_once(dir: &Path) -> anyhow::Result<()> {
         std::fs::remove_dir_all(&new)
             .with_context(|| format!("cannot remove {}", new.display()))?;
     }
-    unpack(&new)?;
+    unpack(&new, files)?;
     std::fs::rename(&new, dir).with_context(|| format!("cannot make {}", dir.display()))
 }
 
@@ -248,7 +251,7 @@ mod tests {
 
     fn unpacked() -> (tempfile::TempDir, Config) {
         let dir = tempfile::tempdir().expect("a folder");
-        unpack(dir.path()).expect("unpacked");
+        unpack(dir.path(), embedded::COMPOUND).expect("unpacked");
         let config = with_dir(dir.path());
         (dir, config)
     }
@@ -335,7 +338,7 @@ mod tests {
             "{error}"
         );
         assert!(
-            unpack(dir.path())
+            unpack(dir.path(), embedded::COMPOUND)
                 .expect_err("refused")
                 .to_string()
                 .contains("not empty")
