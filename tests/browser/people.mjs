@@ -1,9 +1,10 @@
 // A station lead reads the roster's week, swaps a shift, and looks through the micro-grids; an operator sees who needs help out of a building
-// that burns. Called by tests/stories/people_pages.rs: `node people.mjs URL LEAD PASSWORD OPERATOR PASSWORD DAY`, DAY with a gap at the fire station.
+// that burns. Called by tests/stories/people_pages.rs: `node people.mjs URL LEAD PASSWORD OPERATOR PASSWORD FIRE PASSWORD DAY`, DAY with a gap at the fire station.
 import { artefacts, byTest, desk, enter, expect, must, settled, small, story } from './kit.mjs'
 import { barriers, clipped, foreign, tooWide } from './inspect.mjs'
+import { looker, phone } from './phone.mjs'
 
-const [base, lead, leadPassword, operator, operatorPassword, day] = process.argv.slice(2)
+const [base, lead, leadPassword, operator, operatorPassword, fire, firePassword, day] = process.argv.slice(2)
 
 await story('people', base, async ({ open, problems }) => {
   const page = await open({ theme: 'dark', language: 'zh-CN', permissions: [] })
@@ -105,4 +106,25 @@ await story('people', base, async ({ open, problems }) => {
     const wrong = [...(await clipped(board)), ...(await foreign(board, 'zh-CN')), ...(await barriers(board))]
     wrong.forEach((what) => problems.push(`evacuation ${size.width}: ${what}`))
   }
+
+  // and on the phone of the fire station: by a tap before it is claimed, by itself for whoever has it, and gone with the page
+  const size = { width: 390, height: 844 }
+  const hand = await open({ ...phone, viewport: size })
+  await hand.goto(`${base}/work`)
+  await hand.fill(byTest('login-name'), fire)
+  await hand.fill(byTest('login-password'), firePassword)
+  await hand.click(byTest('login-submit'))
+  const task = hand.locator(`${byTest('task')}[data-device="smoke-q1-0203"]`)
+  await task.locator(byTest('help-ask')).waitFor()
+  must((await task.locator(byTest('evacuation')).count()) === 0, 'who needs help out is shown before anybody asks')
+  await task.locator(byTest('help-ask')).click()
+  await task.locator(`${byTest('evacuation')}[data-count="1"]`).waitFor()
+  const said = await task.locator(byTest('evacuation')).textContent()
+  must(said.includes('行走需扶') && said.includes('独居老人') && !said.includes('community-book'), said)
+  await looker(hand, size, 'people-phone', problems).lookTwice('evacuation')
+  const kept = await hand.evaluate(() => JSON.stringify({ ...localStorage }))
+  must(!kept.includes('行走需扶'), 'what is about health stays on the phone')
+  await hand.reload()
+  await task.locator(byTest('verb-claim')).click()
+  await task.locator(`${byTest('evacuation')}[data-count="1"]`).waitFor()
 })

@@ -345,12 +345,16 @@ async fn people_are_found_in_the_browser() {
     smoke(&hub, "smoke-q1-0203");
     hub.api("operator").incident_of("S1").await;
     let (lead, operator) = (hub.demo.user("station_lead"), hub.demo.user("operator"));
+    let fire = hub.demo.users.iter().find(|user| user.login == "fire");
+    let fire = fire.expect("the fire station's responder");
     let arguments = [
         &hub.demo.http,
         &lead.login,
         &lead.password,
         &operator.login,
         &operator.password,
+        &fire.login,
+        &fire.password,
         &tomorrow.to_string(),
     ];
     Browser::start("people", &arguments.map(String::as_str)).done();

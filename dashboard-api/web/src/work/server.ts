@@ -1,4 +1,5 @@
 /** Calls of the API over a poor line: each ends by itself when nothing comes. */
+import type { components } from "../api/schema";
 import type { Incident, IncidentItem, Meta, Problem, User } from "../api/types";
 import type { Asked, Reply } from "./ask";
 import type { Reply as ShotReply, Shot } from "./shots";
@@ -54,6 +55,7 @@ export const logIn = (login: string, password: string, code: string) =>
   call<{ user: User }>("POST", "session", READ_MS, code === "" ? { login, password } : { login, password, code });
 export const logOut = () => call<void>("DELETE", "session", READ_MS);
 export const meta = () => call<Meta>("GET", "meta", READ_MS);
+export const evacuation = (id: string) => call<components["schemas"]["Evacuation"]>("GET", `incidents/${id}/evacuation`, READ_MS);
 export const incident = (id: string) => call<Incident>("GET", `incidents/${id}`, READ_MS);
 
 export function incidents(department: string, cursor: string | null): Promise<Answer<Page>> {

@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import { incident, task } from "./sample";
-import { clocksOf, hold, isTheirs, jobsOf, mustWait, ringing, verbsFor } from "./tasks";
+import { clocksOf, hold, isTheirs, jobsOf, mayBurn, mustWait, ringing, verbsFor } from "./tasks";
 
 const jobs = (all: ReturnType<typeof incident>[]) => jobsOf(all.map(hold), "fire", "mao");
 const order = (all: ReturnType<typeof incident>[]) => jobs(all).map(({ held }) => held.id);
@@ -69,4 +69,9 @@ test("a grid captain acts where the server lets them: on the lead's part, or on 
   const parts = [task({ department: "fire", lead: true }), task({ id: "tsk_2", department: "police", lead: false })];
   const theirs = (list: ReturnType<typeof may>[], department: string) => isTheirs(jobsOf([hold(incident("i", parts, { may: list }))], department, "zhou")[0]!);
   expect([theirs([may(null)], "fire"), theirs([may(null)], "police"), theirs([may("police")], "police"), theirs([], "fire")]).toEqual([true, false, true, false]);
+});
+
+test("who needs help out is asked for a P1 and for a fire, and for nothing else", () => {
+  const of = (change: object) => mayBurn(hold(incident("a", [task()], change)));
+  expect([{}, { lead: "police" }, { severity: "P2" }, { severity: "P2", lead: "police" }, { severity: "P3" }].map(of)).toEqual([true, true, true, false, false]);
 });

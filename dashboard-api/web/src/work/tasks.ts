@@ -85,6 +85,11 @@ export function isTheirs({ held, task }: Job): boolean {
   return held.may.some((one) => isOf(one) && (VERBS as readonly Verb[]).includes(one.verb));
 }
 
+/** What may have people leave a building; the server knows. */
+export function mayBurn({ severity, lead }: Held): boolean {
+  return severity === "P1" || (severity === "P2" && lead === "fire");
+}
+
 /** The lead's "done" ends the incident: while a device says that it goes on, the server refuses. */
 export function mustWait({ held, task }: Job): boolean {
   return task.lead && held.is_lasting;
