@@ -30,7 +30,7 @@ fn by<'a>(list: &'a Value, key: &str, value: &str) -> &'a Value {
     found.unwrap_or_else(|| panic!("no {key} {value} in {list}"))
 }
 
-/// A hub whose fire station has a gap tomorrow, and one of whose micro-grids has no captain.
+/// A hub whose fire station has a gap tomorrow, one of whose micro-grids has no captain, and one of whose floors has manual call points only.
 async fn hub(dir: &Path) -> (Hub, jiff::civil::Date) {
     let compound = crate::registry::own_compound(dir);
     let tomorrow = nobody_tomorrow(&compound);
@@ -39,6 +39,18 @@ async fn hub(dir: &Path) -> (Hub, jiff::civil::Date) {
     let vacant = grids.replace(",captain-q1-a2", ",");
     assert_ne!(grids, vacant);
     std::fs::write(&file, vacant).expect("written");
+    let file = compound.join("devices.csv");
+    let devices = std::fs::read_to_string(&file).expect("it ships");
+    let pressed = devices.lines().map(|line| {
+        let is_there = line.contains(",q1-a2-f4-6,fire_sensor,");
+        let line = if is_there {
+            line.replace(",smoke", ",manual_call")
+        } else {
+            line.to_owned()
+        };
+        line + "\n"
+    });
+    std::fs::write(&file, pressed.collect::<String>()).expect("written");
     let data = dir.join("data");
     std::fs::create_dir_all(&data).expect("made");
     let folder = compound.display().to_string();
@@ -162,6 +174,9 @@ async fn a_micro_grid_shows_who_looks_after_it_and_where_nothing_watches() {
         "{bare}"
     );
     assert_eq!(by(bare, "id", "q1-a1-f1-3")["kind"], "fire_compartment");
+    // what only a person can press covers nothing
+    let pressed = &by(&grids, "id", "q1-a2")["without_fire_sensor"]["first"];
+    assert_eq!(by(pressed, "id", "q1-a2-f4-6")["kind"], "fire_compartment");
     let empty = first["without_device"]["first"].as_array().expect("zones");
     assert!(empty.iter().all(|zone| zone["kind"] != "unit"), "{empty:?}");
 

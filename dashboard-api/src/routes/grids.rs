@@ -6,8 +6,8 @@ use axum::extract::rejection::QueryRejection;
 use axum::extract::{Query, State};
 use axum::{Extension, Json};
 use domain::id::GridId;
-use domain::place::{Contact, Grid, Registry, Zone, ZoneKind};
-use domain::{DeviceClass, Severity, ZoneId};
+use domain::place::{Contact, Device, Grid, Registry, Zone, ZoneKind};
+use domain::{Severity, ZoneId};
 use serde::Deserialize;
 use store::state::{DeviceItem, DeviceState};
 
@@ -114,15 +114,13 @@ impl Ground<'_> {
             *count += 1;
             *away += u32::from(is_away(&device));
         }
-        let holds = |class: Option<DeviceClass>| -> BTreeSet<&ZoneId> {
-            let of_class = |d: &&&DeviceItem| class.is_none_or(|class| d.class == class);
-            self.devices
-                .iter()
-                .filter(of_class)
-                .map(|d| &d.zone)
-                .collect()
+        let with_any: BTreeSet<&ZoneId> = self.devices.iter().map(|d| &d.zone).collect();
+        let detects = |d: &&&DeviceItem| {
+            let known = registry.devices.get(&d.id);
+            known.is_some_and(Device::detects_fire)
         };
-        let (with_fire, with_any) = (holds(Some(DeviceClass::FireSensor)), holds(None));
+        let with_fire = self.devices.iter().filter(detects).map(|d| &d.zone);
+        let with_fire: BTreeSet<&ZoneId> = with_fire.collect();
         let zones = || self.zones.iter().copied();
         let bare = zones().filter(|z| z.kind.wants_fire_sensor() && !with_fire.contains(&z.id));
         let empty = zones().filter(|z| z.kind != ZoneKind::Unit && !with_any.contains(&z.id));

@@ -7,8 +7,8 @@ use super::household::is_language_tag;
 use super::mistake::Report;
 use super::table::Record as _;
 use super::{Registry, ZoneKind};
-use crate::ZoneId;
 use crate::rule::nearest_hint;
+use crate::{DeviceClass, ZoneId};
 
 /// Notes a name that stands for nothing, with the nearest one that does.
 pub(crate) fn must_be<K: Ord + Display, V>(
@@ -46,6 +46,10 @@ impl Registry {
             let of = ("device", device.id.as_str());
             if !must_be(report, of, ("zone", &device.zone), &self.zones) {
                 continue;
+            }
+            if device.sensor.is_some() && device.class != DeviceClass::FireSensor {
+                let hint = "only a `fire_sensor` has one".to_owned();
+                report.note(of, "sensor", "has a `sensor`", Some(hint));
             }
             let zone = &self.zones[&device.zone];
             if zone.site != device.site {

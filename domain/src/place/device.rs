@@ -1,8 +1,44 @@
 //! What stands there: devices.
 
+use std::fmt;
+
 use serde::{Deserialize, Serialize};
 
 use crate::{DeviceClass, DeviceId, SiteId, ZoneId};
+
+/// What a fire sensor looks for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Sensor {
+    /// Smoke.
+    Smoke,
+    /// Heat.
+    Heat,
+    /// Combustible gas.
+    Gas,
+    /// Carbon monoxide.
+    Co,
+    /// Nothing: a person presses it. It covers no zone.
+    ManualCall,
+}
+
+impl Sensor {
+    /// The words of tables.
+    pub const WORDS: [(&str, Self); 5] = [
+        ("smoke", Self::Smoke),
+        ("heat", Self::Heat),
+        ("gas", Self::Gas),
+        ("co", Self::Co),
+        ("manual_call", Self::ManualCall),
+    ];
+}
+
+impl fmt::Display for Sensor {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let word = Self::WORDS.iter().find(|(_, sensor)| sensor == self);
+        f.write_str(word.map_or("", |(word, _)| word))
+    }
+}
 
 /// A registered device: one line of a device file.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -26,4 +62,27 @@ pub struct Device {
     pub x_m: f64,
     /// See `x_m`.
     pub y_m: f64,
+    /// What a fire sensor looks for, where somebody has said so.
+    #[serde(default)]
+    pub sensor: Option<Sensor>,
+}
+
+impl Device {
+    /// Whether it notices a fire by itself. A fire sensor of which nobody has said what it looks for is taken for one that does.
+    pub fn detects_fire(&self) -> bool {
+        self.class == DeviceClass::FireSensor && self.sensor != Some(Sensor::ManualCall)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_sensor_has_its_word() {
+        for (word, sensor) in Sensor::WORDS {
+            assert_eq!(sensor.to_string(), word);
+            assert_eq!(serde_json::json!(sensor), word);
+        }
+    }
 }

@@ -23,7 +23,7 @@ mod watch;
 
 pub(crate) use check::must_be;
 pub use contact::Contact;
-pub use device::Device;
+pub use device::{Device, Sensor};
 pub use evacuation::EvacuationNote;
 pub use household::{Household, Rental};
 pub use import::{Changed, Import};

@@ -199,6 +199,7 @@ impl Stage {
                         heartbeat_s: u32::try_from(heartbeat_s).unwrap_or(60),
                         x_m: 0.0,
                         y_m: 0.0,
+                        sensor: None,
                     },
                 );
             }

@@ -4,7 +4,8 @@ use super::{Column, Record, Row};
 use crate::DeviceClass;
 use crate::place::watch::one_of;
 use crate::place::{
-    Contact, Device, EvacuationNote, Grid, Household, Person, Rental, WatchEntry, Zone, ZoneKind,
+    Contact, Device, EvacuationNote, Grid, Household, Person, Rental, Sensor, WatchEntry, Zone,
+    ZoneKind,
 };
 use crate::privacy::Personal;
 
@@ -51,6 +52,7 @@ impl Record for Device {
         needed("heartbeat_s"),
         needed("x_m"),
         needed("y_m"),
+        optional("sensor"),
     ];
 
     fn key(&self) -> String {
@@ -74,6 +76,7 @@ impl Record for Device {
             value.filter(|v| v.is_finite())
         };
         let (x_m, y_m) = (metres("x_m"), metres("y_m"));
+        let sensor = row.word_if("sensor", &Sensor::WORDS);
         Some(Self {
             id: id?,
             site: site?,
@@ -84,6 +87,7 @@ impl Record for Device {
             heartbeat_s: heartbeat_s?.get(),
             x_m: x_m?,
             y_m: y_m?,
+            sensor: sensor?,
         })
     }
 
@@ -98,6 +102,7 @@ impl Record for Device {
             self.heartbeat_s.to_string(),
             format!("{:?}", self.x_m),
             format!("{:?}", self.y_m),
+            or_empty(self.sensor),
         ]
     }
 }

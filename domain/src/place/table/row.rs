@@ -139,6 +139,22 @@ impl Row<'_> {
         None
     }
 
+    /// One word of a list, or none where the cell is empty.
+    #[expect(
+        clippy::option_option,
+        reason = "wrong, empty, and there are three things"
+    )]
+    pub(super) fn word_if<T: Copy>(
+        &mut self,
+        column: &str,
+        words: &[(&str, T)],
+    ) -> Option<Option<T>> {
+        if self.cell(column).is_none() {
+            return Some(None);
+        }
+        self.word(column, words).map(Some)
+    }
+
     /// Yes or no, as people and spreadsheets write it; an empty cell is no.
     pub(super) fn truth(&mut self, column: &str) -> Option<bool> {
         let Some(cell) = self.cell(column) else {

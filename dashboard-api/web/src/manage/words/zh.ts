@@ -489,6 +489,7 @@ export const zh = {
   "column.heartbeat_s": "心跳（秒）",
   "column.x_m": "东向（米）",
   "column.y_m": "北向（米）",
+  "column.sensor": "探测物",
   "column.building": "楼栋",
   "column.floor": "楼层",
   "column.floor_to": "至楼层",
