@@ -161,6 +161,16 @@ impl fmt::Display for Severity {
     }
 }
 
+impl FromStr for Severity {
+    type Err = UnknownWord;
+    fn from_str(text: &str) -> Result<Self, UnknownWord> {
+        [Self::P1, Self::P2, Self::P3, Self::P4]
+            .into_iter()
+            .find(|severity| severity.to_string() == text)
+            .ok_or_else(|| UnknownWord::new("severity", text))
+    }
+}
+
 macro_rules! kinds {
     ($($variant:ident = $text:literal),+ $(,)?) => {
         /// What happened: the closed list of canonical kinds. A payload with another kind goes to quarantine.
@@ -375,5 +385,9 @@ mod tests {
         assert!(Severity::P1 < Severity::P2);
         assert_eq!(Severity::from_number(4), Some(Severity::P4));
         assert_eq!(Severity::from_number(5), None);
+        assert_eq!("P2".parse(), Ok(Severity::P2));
+        for text in ["", "2", "p2", "P02", "P5", "P+2"] {
+            assert!(text.parse::<Severity>().is_err(), "{text}");
+        }
     }
 }

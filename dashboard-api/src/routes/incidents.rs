@@ -5,7 +5,7 @@ use axum::extract::{Path, Query, State};
 use axum::http::HeaderMap;
 use axum::{Extension, Json};
 use domain::incident::{Actor, Command, Evidence, EvidenceKind, Verb};
-use domain::{DepartmentId, IncidentId, Severity};
+use domain::{DepartmentId, IncidentId};
 use serde::Deserialize;
 use serde_json::Value;
 use store::state::{CommandError, IncidentFilter, IncidentView};
@@ -43,18 +43,6 @@ pub(crate) struct Filter {
     limit: Option<u32>,
 }
 
-/// `P1` to `P4`.
-fn severity(text: Option<&str>) -> Result<Option<Severity>, Problem> {
-    let Some(text) = text.filter(|text| !text.is_empty()) else {
-        return Ok(None);
-    };
-    let number = text.strip_prefix('P').and_then(|n| n.parse().ok());
-    let severity = number.and_then(Severity::from_number);
-    severity
-        .map(Some)
-        .ok_or_else(|| Problem::bad_request("`severity` is one of P1, P2, P3 and P4"))
-}
-
 /// Incidents, the newest first.
 #[utoipa::path(get, path = "/api/v1/incidents", operation_id = "list_incidents", tag = "incidents", params(Filter),
     responses((status = 200, body = schema::IncidentPage), (status = 400, body = schema::Problem)))]
@@ -68,7 +56,7 @@ pub(crate) async fn list(
         stage: parse("state", query.state.as_deref())?,
         department: parse("department", query.department.as_deref())?,
         number: parse("number", query.number.as_deref())?,
-        severity: severity(query.severity.as_deref())?,
+        severity: parse("severity", query.severity.as_deref())?,
         site: parse("site", query.site.as_deref())?,
         rule: parse("rule", query.rule.as_deref())?,
         from: parse("from", query.from.as_deref())?,
