@@ -85,7 +85,7 @@ pub use notified::{NOTIFIED_MAX, NotifiedItem, ToldItem};
 pub use outbox::{ATTEMPTS_MAX, BOARD, Delivery, NotificationItem, PEOPLE_MAX, PersonItem};
 pub use possible::Possible;
 pub use quarantine::{Quarantined, RERUN_MAX, RerunAsked};
-pub use query::{Counts, IncidentFilter, PAGE_MAX, Page, Stage};
+pub use query::{IncidentFilter, PAGE_MAX, Page, Stage};
 pub use reach::HIDDEN;
 pub use registry::{RegistryChange, RegistryVersion};
 pub use report::{

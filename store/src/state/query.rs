@@ -85,17 +85,6 @@ pub struct IncidentFilter {
     pub reach: Reach,
 }
 
-/// How many incidents there are in a state with a severity.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-pub struct Counts {
-    /// The state.
-    pub state: IncidentState,
-    /// The severity.
-    pub severity: Severity,
-    /// How many.
-    pub n: u64,
-}
-
 impl State {
     /// How many open incidents stand in a zone, by severity, of those that lie in a scope.
     ///
@@ -178,23 +167,6 @@ impl State {
             notified: notified::of(connection, &self.shared.registry(), id).await?,
             event_ids: event_ids(connection, id).await?,
         }))
-    }
-
-    /// How many incidents there are, by state and severity.
-    pub async fn incident_counts(&self) -> Result<Vec<Counts>, StateError> {
-        let rows: Vec<(String, i64, i64)> = sqlx::query_as(
-            "SELECT state, severity, COUNT(*) FROM incident GROUP BY state, severity ORDER BY state, severity",
-        )
-        .fetch_all(&self.shared.read)
-        .await?;
-        let count = |(state, number, n): (String, i64, i64)| {
-            Ok(Counts {
-                state: word(&state)?,
-                severity: severity(number)?,
-                n: n.cast_unsigned(),
-            })
-        };
-        rows.into_iter().map(count).collect()
     }
 }
 

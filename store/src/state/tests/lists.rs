@@ -267,7 +267,5 @@ async fn lists_come_page_by_page_and_by_department_and_state() {
         .expect("reads");
     assert_eq!(numbers(&first.items), [1006, 1005, 1004, 1003]);
     assert_eq!((numbers(&rest.items), rest.next), (vec![1002, 1001], None));
-    let counts = hub.state.incident_counts().await.expect("reads");
-    assert_eq!(counts.iter().map(|count| count.n).sum::<u64>(), 6);
     assert!(hub.view(smoke).await.item.revision <= first.revision);
 }
