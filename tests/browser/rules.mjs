@@ -41,6 +41,7 @@ await story('rules', base, async ({ open }) => {
   await page.fill(byTest('rule-text'), whole.replace('"P2"', '"P9"'))
   await page.click(byTest('rule-try'))
   await says('trial-result', '第 5 行')
+  await says('trial-result', '未知的级别 `P9`（可以写 `P1`')
   must(await page.isDisabled(byTest('rule-save')), 'a text with a mistake can be saved')
   await look('mistake')
 
