@@ -17,6 +17,7 @@ mod ladder;
 mod legal_hold;
 mod lists;
 mod machine;
+mod one_batch;
 mod reach;
 mod registry;
 mod report;
