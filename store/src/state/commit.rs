@@ -168,13 +168,25 @@ impl State {
         if news.is_empty() {
             return Ok(None);
         }
-        let mut revision = feed::reserve(connection, news.len()).await?;
+        let first = feed::reserve(connection, news.len()).await?;
+        let revisions = (0..).map(|n| Revision(first.0 + n));
+        let incidents = news.iter().zip(revisions.clone());
+        let incidents = incidents.filter_map(|(news, revision)| match news {
+            News::Incident(id) => Some((*id, revision)),
+            News::Made { .. } => None,
+        });
+        let incidents: Vec<(IncidentId, Revision)> = incidents.collect();
+        let incidents = incidents::numbered(connection, &incidents).await?;
+        let registry = self.shared.registry();
         let mut rows = Vec::with_capacity(news.len());
-        for news in news {
+        for (news, revision) in news.into_iter().zip(revisions) {
             let (kind, id, json) = match news {
                 News::Made { kind, id, json } => (kind, id, json),
                 News::Incident(id) => {
-                    let json = self.incident_json(connection, id, revision).await?;
+                    let incident = incidents
+                        .get(&id)
+                        .ok_or_else(|| StateError::damaged(format_args!("{id} is not there")))?;
+                    let json = json(&IncidentItem::new(incident, revision, &registry));
                     ("incident", id.to_string(), json)
                 }
             };
@@ -184,31 +196,9 @@ impl State {
                 id,
                 json,
             });
-            revision.0 += 1;
         }
         feed::publish(connection, &rows).await?;
         Ok(rows.last().map(|row| row.revision))
-    }
-
-    async fn incident_json(
-        &self,
-        connection: &mut SqliteConnection,
-        id: IncidentId,
-        revision: Revision,
-    ) -> Result<String, StateError> {
-        sqlx::query("UPDATE incident SET revision = $1 WHERE id = $2")
-            .bind(revision.0.cast_signed())
-            .bind(id.to_string())
-            .execute(&mut *connection)
-            .await?;
-        let (incident, _) = incidents::load(connection, id)
-            .await?
-            .ok_or_else(|| StateError::damaged(format_args!("{id} is not there")))?;
-        Ok(json(&IncidentItem::new(
-            &incident,
-            revision,
-            &self.shared.registry(),
-        )))
     }
 }
 

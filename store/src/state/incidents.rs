@@ -10,6 +10,7 @@ use domain::place::Registry;
 use domain::{DeviceClass, IncidentId, Revision, RuleId, Severity, Timestamp, ZoneId};
 use sqlx::{FromRow, QueryBuilder, Sqlite, SqliteConnection};
 
+use super::chunks::chunks;
 use super::error::StateError;
 use super::{alarms, audit, due, outbox, record};
 
@@ -243,6 +244,44 @@ pub(super) async fn load(
         .await?
         .into_iter()
         .next())
+}
+
+/// Incidents as they are, whose last change has these revisions; what is told twice has the later one.
+pub(super) async fn numbered(
+    connection: &mut SqliteConnection,
+    changed: &[(IncidentId, Revision)],
+) -> Result<BTreeMap<IncidentId, Incident>, StateError> {
+    let changed: BTreeMap<IncidentId, Revision> = changed.iter().copied().collect();
+    let changed: Vec<(IncidentId, Revision)> = changed.into_iter().collect();
+    let mut found = BTreeMap::new();
+    for chunk in chunks(&changed) {
+        let mut query: QueryBuilder<Sqlite> =
+            QueryBuilder::new("WITH told (incident, revision) AS (");
+        query.push_values(chunk, |mut values, (id, revision)| {
+            values
+                .push_bind(id.to_string())
+                .push_bind(revision.0.cast_signed());
+        });
+        query.push(
+            ") UPDATE incident SET revision = told.revision FROM told WHERE incident.id = told.incident",
+        );
+        query.build().execute(&mut *connection).await?;
+        let mut query: QueryBuilder<Sqlite> =
+            QueryBuilder::new("SELECT * FROM incident WHERE id IN (");
+        let mut ids = query.separated(", ");
+        for (id, _) in chunk {
+            ids.push_bind(id.to_string());
+        }
+        query.push(")");
+        let rows: Vec<IncidentRow> = query.build_query_as().fetch_all(&mut *connection).await?;
+        let incidents = assemble(connection, rows).await?;
+        found.extend(
+            incidents
+                .into_iter()
+                .map(|(incident, _)| (incident.id, incident)),
+        );
+    }
+    Ok(found)
 }
 
 /// The open incident of a (rule, subject).
