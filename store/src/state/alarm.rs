@@ -252,11 +252,12 @@ impl State {
             let current = item(&before);
             return Err(AlarmError::VersionConflict { current });
         }
-        let mut annunciator = Annunciator::new(book, &self.shared);
-        annunciator.let_go(&mut tx, &before, after, at).await?;
+        let mut annunciator = Annunciator::new(book, &self.shared, &mut tx);
+        annunciator.let_go(&before, after, at).await?;
+        let outcome = annunciator.finish().await?;
         audit::append(&mut tx, vec![entry(&before, act, by, at)]).await?;
         let news = self
-            .news(&mut tx, &annunciator.outcome, &Touched::default(), at)
+            .news(&mut tx, &outcome, &Touched::default(), at)
             .await?;
         let revision = self.publish(&mut tx, news).await?;
         let now = alarms::load(&mut tx, id).await?;
@@ -349,7 +350,6 @@ fn shelved_until(alarm: &Alarm) -> String {
 
 /// Ends a shelf whose hour has come.
 pub(super) async fn shelf_over(
-    connection: &mut SqliteConnection,
     annunciator: &mut Annunciator<'_>,
     before: Alarm,
     at: Timestamp,
@@ -367,8 +367,8 @@ pub(super) async fn shelf_over(
     let Ok(after) = before.clone().unshelve() else {
         return Ok(());
     };
-    annunciator.let_go(connection, &before, after, at).await?;
-    audit::append(connection, vec![line]).await
+    annunciator.let_go(&before, after, at).await?;
+    audit::append(annunciator.ledger.settled().await?, vec![line]).await
 }
 
 /// What makes two requests the same: everything but the moment.

@@ -10,7 +10,7 @@ use super::batch::Committed;
 use super::device::Touched;
 use super::error::StateError;
 use super::finding::Annunciator;
-use super::{State, alarm, alarms, flood, maintenance, tally};
+use super::{State, alarm, alarms, maintenance, tally};
 
 /// Rows of each sort that are dealt with in one transaction; the others are due again at once.
 const DUE_MAX: i64 = 200;
@@ -32,21 +32,24 @@ impl State {
             });
         }
         let mut tx = self.begin().await?;
-        let mut annunciator = Annunciator::new(book, &self.shared);
-        flood::end_if_calm(&mut tx, self.shared.seats, now).await?;
-        let windows = maintenance::turn_due(&mut tx, &mut annunciator, now, DUE_MAX).await?;
-        for before in alarms::shelf_due(&mut tx, now, DUE_MAX).await? {
-            alarm::shelf_over(&mut tx, &mut annunciator, before, now).await?;
+        let mut annunciator = Annunciator::new(book, &self.shared, &mut tx);
+        annunciator.end_if_calm(now).await?;
+        let windows = maintenance::turn_due(&mut annunciator, now, DUE_MAX).await?;
+        let connection = annunciator.ledger.settled().await?;
+        for before in alarms::shelf_due(connection, now, DUE_MAX).await? {
+            alarm::shelf_over(&mut annunciator, before, now).await?;
         }
-        for (rule, subject) in tally::forget(&mut tx, now, DUE_MAX).await? {
-            annunciator.calm_down(&mut tx, &rule, &subject, now).await?;
+        let connection = annunciator.ledger.settled().await?;
+        for (rule, subject) in tally::forget(connection, now, DUE_MAX).await? {
+            annunciator.calm_down(&rule, &subject, now).await?;
         }
-        for before in alarms::quiet_due(&mut tx, now, DUE_MAX).await? {
+        let connection = annunciator.ledger.settled().await?;
+        for before in alarms::quiet_due(connection, now, DUE_MAX).await? {
             let mut alarm = before.clone();
             alarm.flags.quiet_until = None;
-            annunciator.let_go(&mut tx, &before, alarm, now).await?;
+            annunciator.let_go(&before, alarm, now).await?;
         }
-        let outcome = annunciator.outcome;
+        let outcome = annunciator.finish().await?;
         let mut news = self
             .news(&mut tx, &outcome, &Touched::default(), now)
             .await?;

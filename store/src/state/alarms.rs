@@ -7,6 +7,7 @@ use domain::rule::Mode;
 use domain::{AlarmId, DeviceId, IncidentId, RuleId, SiteId, Timestamp};
 use sqlx::{FromRow, QueryBuilder, Sqlite, SqliteConnection};
 
+use super::chunks::chunks;
 use super::error::StateError;
 use super::incidents::{json, list, opt_time, opt_word, severity, time, word};
 
@@ -178,61 +179,65 @@ pub(super) async fn standing(
 
 pub(super) async fn save(
     connection: &mut SqliteConnection,
-    alarm: &Alarm,
+    alarms: &[Alarm],
 ) -> Result<(), StateError> {
     let us = |at: Timestamp| at.as_microsecond();
-    let (flags, shelf) = (&alarm.flags, alarm.flags.shelved.as_ref());
-    let held_back = alarm.hold().filter(|_| alarm.state.is_open());
-    let pending = alarm.pending.as_ref().filter(|_| alarm.state.is_open());
-    sqlx::query(
-        "INSERT INTO alarm (id, version, incident, rule, subject, mode, state, latched, severity, site, zone, device, raised_at,
-           active_at, last_event_at, cleared_at, annunciated_at, count, fleeting, held_back, shelved_until, shelved_severity,
-           shelved_reason, shelved_by, suppressed_by, out_of_service, unknown_since, chattering_since, quiet_until, pending, lasting)
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, $23, $24, $25,
-           $26, $27, $28, $29, $30, $31)
-         ON CONFLICT (id) DO UPDATE SET version = excluded.version, incident = excluded.incident, mode = excluded.mode,
-           state = excluded.state, latched = excluded.latched, severity = excluded.severity, zone = excluded.zone,
-           device = excluded.device, active_at = excluded.active_at, last_event_at = excluded.last_event_at,
-           cleared_at = excluded.cleared_at, annunciated_at = excluded.annunciated_at, count = excluded.count,
-           fleeting = excluded.fleeting, held_back = excluded.held_back, shelved_until = excluded.shelved_until,
-           shelved_severity = excluded.shelved_severity, shelved_reason = excluded.shelved_reason,
-           shelved_by = excluded.shelved_by, suppressed_by = excluded.suppressed_by, out_of_service = excluded.out_of_service,
-           unknown_since = excluded.unknown_since, chattering_since = excluded.chattering_since,
-           quiet_until = excluded.quiet_until, pending = excluded.pending, lasting = excluded.lasting",
-    )
-    .bind(alarm.id.to_string())
-    .bind(alarm.version)
-    .bind(alarm.incident.map(|id| id.to_string()))
-    .bind(alarm.rule.as_str())
-    .bind(&alarm.subject)
-    .bind(mode_word(alarm.mode))
-    .bind(alarm.state.as_str())
-    .bind(i64::from(alarm.latch == Latch::Latched))
-    .bind(alarm.severity.number())
-    .bind(alarm.site.as_str())
-    .bind(alarm.zone.as_ref().map(ToString::to_string))
-    .bind(alarm.device.as_ref().map(ToString::to_string))
-    .bind(us(alarm.raised_at))
-    .bind(us(alarm.active_at))
-    .bind(us(alarm.last_event_at))
-    .bind(alarm.cleared_at.map(us))
-    .bind(alarm.annunciated_at.map(us))
-    .bind(alarm.count.cast_signed())
-    .bind(alarm.fleeting.cast_signed())
-    .bind(held_back.map(domain::alarm::Flag::as_str))
-    .bind(shelf.map(|shelf| us(shelf.until)))
-    .bind(shelf.map(|shelf| shelf.severity.number()))
-    .bind(shelf.map(|shelf| shelf.reason.as_str()))
-    .bind(shelf.map(|shelf| shelf.by.as_str()))
-    .bind(flags.suppressed_by.map(|id| id.to_string()))
-    .bind(flags.out_of_service.map(|id| id.to_string()))
-    .bind(flags.unknown_since.map(us))
-    .bind(flags.chattering_since.map(us))
-    .bind(flags.quiet_until.map(us))
-    .bind(pending.map(json))
-    .bind(i64::from(alarm.lasting))
-    .execute(connection)
-    .await?;
+    for chunk in chunks(alarms) {
+        let mut query: QueryBuilder<Sqlite> = QueryBuilder::new(
+            "INSERT INTO alarm (id, version, incident, rule, subject, mode, state, latched, severity, site, zone, device, raised_at,
+               active_at, last_event_at, cleared_at, annunciated_at, count, fleeting, held_back, shelved_until, shelved_severity,
+               shelved_reason, shelved_by, suppressed_by, out_of_service, unknown_since, chattering_since, quiet_until, pending, lasting) ",
+        );
+        query.push_values(chunk, |mut values, alarm| {
+            let (flags, shelf) = (&alarm.flags, alarm.flags.shelved.as_ref());
+            let held_back = alarm.hold().filter(|_| alarm.state.is_open());
+            let pending = alarm.pending.as_ref().filter(|_| alarm.state.is_open());
+            values
+                .push_bind(alarm.id.to_string())
+                .push_bind(alarm.version)
+                .push_bind(alarm.incident.map(|id| id.to_string()))
+                .push_bind(alarm.rule.as_str())
+                .push_bind(&alarm.subject)
+                .push_bind(mode_word(alarm.mode))
+                .push_bind(alarm.state.as_str())
+                .push_bind(i64::from(alarm.latch == Latch::Latched))
+                .push_bind(alarm.severity.number())
+                .push_bind(alarm.site.as_str())
+                .push_bind(alarm.zone.as_ref().map(ToString::to_string))
+                .push_bind(alarm.device.as_ref().map(ToString::to_string))
+                .push_bind(us(alarm.raised_at))
+                .push_bind(us(alarm.active_at))
+                .push_bind(us(alarm.last_event_at))
+                .push_bind(alarm.cleared_at.map(us))
+                .push_bind(alarm.annunciated_at.map(us))
+                .push_bind(alarm.count.cast_signed())
+                .push_bind(alarm.fleeting.cast_signed())
+                .push_bind(held_back.map(domain::alarm::Flag::as_str))
+                .push_bind(shelf.map(|shelf| us(shelf.until)))
+                .push_bind(shelf.map(|shelf| shelf.severity.number()))
+                .push_bind(shelf.map(|shelf| shelf.reason.as_str()))
+                .push_bind(shelf.map(|shelf| shelf.by.as_str()))
+                .push_bind(flags.suppressed_by.map(|id| id.to_string()))
+                .push_bind(flags.out_of_service.map(|id| id.to_string()))
+                .push_bind(flags.unknown_since.map(us))
+                .push_bind(flags.chattering_since.map(us))
+                .push_bind(flags.quiet_until.map(us))
+                .push_bind(pending.map(json))
+                .push_bind(i64::from(alarm.lasting));
+        });
+        query.push(
+            " ON CONFLICT (id) DO UPDATE SET version = excluded.version, incident = excluded.incident, mode = excluded.mode,
+               state = excluded.state, latched = excluded.latched, severity = excluded.severity, zone = excluded.zone,
+               device = excluded.device, active_at = excluded.active_at, last_event_at = excluded.last_event_at,
+               cleared_at = excluded.cleared_at, annunciated_at = excluded.annunciated_at, count = excluded.count,
+               fleeting = excluded.fleeting, held_back = excluded.held_back, shelved_until = excluded.shelved_until,
+               shelved_severity = excluded.shelved_severity, shelved_reason = excluded.shelved_reason,
+               shelved_by = excluded.shelved_by, suppressed_by = excluded.suppressed_by, out_of_service = excluded.out_of_service,
+               unknown_since = excluded.unknown_since, chattering_since = excluded.chattering_since,
+               quiet_until = excluded.quiet_until, pending = excluded.pending, lasting = excluded.lasting",
+        );
+        query.build().execute(&mut *connection).await?;
+    }
     Ok(())
 }
 
@@ -243,7 +248,7 @@ pub(super) async fn acknowledge_all(
 ) -> Result<(), StateError> {
     for alarm in of_incident(connection, incident).await? {
         if alarm.state.is_open() {
-            save(connection, &alarm.acknowledge()).await?;
+            save(connection, &[alarm.acknowledge()]).await?;
         }
     }
     Ok(())

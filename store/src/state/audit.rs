@@ -6,9 +6,10 @@
 use domain::incident::Step;
 use domain::{Timestamp, UserId};
 use sha2::{Digest as _, Sha256};
-use sqlx::{FromRow, SqliteConnection};
+use sqlx::{FromRow, QueryBuilder, Sqlite, SqliteConnection};
 
 use super::State;
+use super::chunks::chunks;
 use super::error::StateError;
 
 /// Rows that are verified at a time.
@@ -116,6 +117,7 @@ pub(super) async fn append(
         return Ok(());
     }
     let (mut id, mut prev_hash) = head(connection).await?;
+    let mut rows = Vec::with_capacity(entries.len());
     for entry in entries {
         id += 1;
         let note_salt = entry
@@ -140,29 +142,33 @@ pub(super) async fn append(
             note_salt,
             note_digest,
             hash: String::new(),
-            prev_hash,
+            prev_hash: std::mem::take(&mut prev_hash),
         };
         row.hash = row.hash_after(&row.prev_hash);
-        sqlx::query(
-            "INSERT INTO audit (id, at, actor, act, object, department, from_word, to_word, note, note_salt, note_digest, prev_hash, hash)
-             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)",
-        )
-        .bind(row.id)
-        .bind(row.at)
-        .bind(&row.actor)
-        .bind(&row.act)
-        .bind(&row.object)
-        .bind(&row.department)
-        .bind(&row.from_word)
-        .bind(&row.to_word)
-        .bind(&row.note)
-        .bind(&row.note_salt)
-        .bind(&row.note_digest)
-        .bind(&row.prev_hash)
-        .bind(&row.hash)
-        .execute(&mut *connection)
-        .await?;
-        prev_hash = row.hash;
+        prev_hash.clone_from(&row.hash);
+        rows.push(row);
+    }
+    for chunk in chunks(&rows) {
+        let mut query: QueryBuilder<Sqlite> = QueryBuilder::new(
+            "INSERT INTO audit (id, at, actor, act, object, department, from_word, to_word, note, note_salt, note_digest, prev_hash, hash) ",
+        );
+        query.push_values(chunk, |mut values, row| {
+            values
+                .push_bind(row.id)
+                .push_bind(row.at)
+                .push_bind(&row.actor)
+                .push_bind(&row.act)
+                .push_bind(&row.object)
+                .push_bind(&row.department)
+                .push_bind(&row.from_word)
+                .push_bind(&row.to_word)
+                .push_bind(&row.note)
+                .push_bind(&row.note_salt)
+                .push_bind(&row.note_digest)
+                .push_bind(&row.prev_hash)
+                .push_bind(&row.hash);
+        });
+        query.build().execute(&mut *connection).await?;
     }
     sqlx::query("UPDATE audit_head SET id = $1, hash = $2 WHERE one = 1")
         .bind(id)
@@ -170,6 +176,11 @@ pub(super) async fn append(
         .execute(connection)
         .await?;
     Ok(())
+}
+
+/// The number of the last line.
+pub(super) async fn last(connection: &mut SqliteConnection) -> Result<i64, StateError> {
+    Ok(head(connection).await?.0)
 }
 
 async fn head(connection: &mut SqliteConnection) -> Result<(i64, String), StateError> {

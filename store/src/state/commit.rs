@@ -4,8 +4,7 @@ use std::collections::BTreeSet;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use domain::rule::RuleBook;
-use domain::rule::WindowChange;
+use domain::rule::{Finding, RuleBook, WindowChange};
 use domain::{DeviceId, IncidentId, Revision, Seq, Timestamp};
 use sqlx::{QueryBuilder, Sqlite, SqliteConnection};
 use tracing::error;
@@ -81,23 +80,26 @@ impl State {
             .shared
             .devices
             .plan(batch.devices.clone(), &self.shared.registry());
-        let mut annunciator = Annunciator::new(book, &self.shared);
+        let is_fresh = |finding: &&Finding| finding.seq.is_none_or(|seq| seq > committed_upto);
+        let fresh: Vec<&Finding> = batch.findings.iter().filter(is_fresh).collect();
+        let mut annunciator = Annunciator::new(book, &self.shared, &mut tx);
+        annunciator.expect(&fresh).await?;
         let mut turned = touched.turned.iter().peekable();
         for finding in &batch.findings {
             // what a device said before it went away it said itself; what is found of its going, or by time, is known
             while let Some((_, device, since)) =
                 turned.next_if(|(at, ..)| finding.seq.is_none_or(|seq| *at <= seq))
             {
-                annunciator.turn_unknown(&mut tx, device, *since).await?;
+                annunciator.turn_unknown(device, *since).await?;
             }
-            if finding.seq.is_none_or(|seq| seq > committed_upto) {
-                annunciator.apply(&mut tx, finding).await?;
+            if is_fresh(&finding) {
+                annunciator.apply(finding).await?;
             }
         }
         for (_, device, since) in turned {
-            annunciator.turn_unknown(&mut tx, device, *since).await?;
+            annunciator.turn_unknown(device, *since).await?;
         }
-        let outcome = annunciator.outcome;
+        let outcome = annunciator.finish().await?;
         touched.write(&mut tx).await?;
         let mut news = self
             .news(&mut tx, &outcome, &touched, latest(batch))

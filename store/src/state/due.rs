@@ -97,18 +97,19 @@ impl State {
         .bind(INCIDENTS_MAX)
         .fetch_all(&mut *tx)
         .await?;
-        let mut annunciator = Annunciator::new(book, &self.shared);
+        let mut annunciator = Annunciator::new(book, &self.shared, &mut tx);
         for id in ids {
             let id: IncidentId = incidents::word(&id)?;
-            let (incident, _) = incidents::load(&mut tx, id)
+            let connection = annunciator.ledger.settled().await?;
+            let (incident, _) = incidents::load(connection, id)
                 .await?
                 .ok_or_else(|| StateError::damaged(format_args!("{id} is not there")))?;
             let step = incident.on_time(now);
-            incidents::keep(&mut tx, &self.shared.registry(), &incident, step).await?;
+            incidents::keep(connection, &self.shared.registry(), &incident, step).await?;
             annunciator.outcome.changed.insert(id);
         }
-        tell_of_ladders(&mut tx, now, &mut annunciator).await?;
-        let outcome = annunciator.outcome;
+        tell_of_ladders(now, &mut annunciator).await?;
+        let outcome = annunciator.finish().await?;
         let news = self
             .news(&mut tx, &outcome, &Touched::default(), now)
             .await?;
@@ -127,16 +128,16 @@ impl State {
 
 /// A ladder that is exhausted is an alarm of its own, under the rule that the catalogue has for it.
 async fn tell_of_ladders(
-    connection: &mut SqliteConnection,
     now: Timestamp,
     annunciator: &mut Annunciator<'_>,
 ) -> Result<(), StateError> {
     let notes: Vec<(i64, String, String, Option<String>)> =
         sqlx::query_as("SELECT id, incident, what, stage FROM station_note ORDER BY id LIMIT 256")
-            .fetch_all(&mut *connection)
+            .fetch_all(annunciator.ledger.settled().await?)
             .await?;
     let rule: RuleId = EXHAUSTED_RULE.parse().expect("a rule id");
     for (note, id, what, stage) in notes {
+        let connection = annunciator.ledger.settled().await?;
         sqlx::query("DELETE FROM station_note WHERE id = $1")
             .bind(note)
             .execute(&mut *connection)
@@ -157,7 +158,7 @@ async fn tell_of_ladders(
         if let Some(stage) = stage {
             told.detail.insert("stage".to_owned(), stage);
         }
-        annunciator.apply(connection, &told).await?;
+        annunciator.apply(&told).await?;
     }
     Ok(())
 }

@@ -20,8 +20,9 @@ use sha2::{Digest as _, Sha256};
 use sqlx::SqliteConnection;
 
 use super::error::StateError;
+use super::ledger::{Kin, Ledger, Past, kin_of};
 use super::view::EVENTS_MAX;
-use super::{Shared, alarms, flood, incidents, tally};
+use super::{Shared, alarms, incidents};
 
 /// What the findings of a batch came to.
 #[derive(Default)]
@@ -54,45 +55,55 @@ pub(super) struct Annunciator<'a> {
     /// As it is while this is at work.
     pub(super) registry: Arc<Registry>,
     pub(super) shared: &'a Shared,
+    /// Nobody else has the connection meanwhile.
+    pub(super) ledger: Ledger<'a>,
+    kin: Kin,
     pub(super) outcome: Outcome,
 }
 
 impl<'a> Annunciator<'a> {
-    pub(super) fn new(book: &'a RuleBook, shared: &'a Shared) -> Self {
+    pub(super) fn new(
+        book: &'a RuleBook,
+        shared: &'a Shared,
+        connection: &'a mut SqliteConnection,
+    ) -> Self {
         Self {
             book,
             registry: shared.registry(),
             shared,
+            ledger: Ledger::new(connection),
+            kin: kin_of(book),
             outcome: Outcome::default(),
         }
     }
 
-    pub(super) async fn apply(
-        &mut self,
-        connection: &mut SqliteConnection,
-        finding: &Finding,
-    ) -> Result<(), StateError> {
-        self.turn(connection, finding).await?;
-        self.follow_up(connection).await
+    /// Everything is written; what it came to.
+    pub(super) async fn finish(mut self) -> Result<Outcome, StateError> {
+        self.ledger.settled().await?;
+        Ok(self.outcome)
+    }
+
+    /// These findings come next.
+    pub(super) async fn expect(&mut self, findings: &[&Finding]) -> Result<(), StateError> {
+        self.ledger.look_ahead(findings, self.book, &self.kin).await
+    }
+
+    pub(super) async fn apply(&mut self, finding: &Finding) -> Result<(), StateError> {
+        self.turn(finding).await?;
+        self.follow_up().await
     }
 
     /// Applies what the hub found itself; that leads to no further findings.
-    pub(super) async fn follow_up(
-        &mut self,
-        connection: &mut SqliteConnection,
-    ) -> Result<(), StateError> {
+    pub(super) async fn follow_up(&mut self) -> Result<(), StateError> {
         for finding in std::mem::take(&mut self.outcome.follow_up) {
-            self.turn(connection, &finding).await?;
+            self.turn(&finding).await?;
         }
         Ok(())
     }
 
-    async fn turn(
-        &mut self,
-        connection: &mut SqliteConnection,
-        finding: &Finding,
-    ) -> Result<(), StateError> {
+    async fn turn(&mut self, finding: &Finding) -> Result<(), StateError> {
         self.outcome.devices.extend(finding.device.clone());
+        let past = self.ledger.past(finding);
         match finding.what {
             FindingKind::Raised => {
                 let meta = self
@@ -102,23 +113,23 @@ impl<'a> Annunciator<'a> {
                         rule: finding.rule.clone(),
                     })?;
                 // boxed: the way of a finding holds many alarms, and would make every future above it as large
-                Box::pin(self.raised(connection, finding, meta)).await
+                Box::pin(self.raised(finding, meta, past)).await
             }
-            FindingKind::Cleared => Box::pin(self.cleared(connection, finding)).await,
+            FindingKind::Cleared => Box::pin(self.cleared(finding, past)).await,
         }
     }
 
     async fn raised(
         &mut self,
-        connection: &mut SqliteConnection,
         finding: &Finding,
         meta: &RuleMeta,
+        past: Past,
     ) -> Result<(), StateError> {
-        let mut before = alarms::open_of(connection, &finding.rule, &finding.subject).await?;
+        let mut before = self.ledger.open_alarm(past, finding).await?;
         let mut episode = None;
         let mut ended = None;
         if let Some((alarm, id)) = before.clone().and_then(|a| a.incident.map(|id| (a, id))) {
-            let incident = owner(connection, id).await?;
+            let incident = owner(self.ledger.settled().await?, id).await?;
             if incidents::takes_more(&incident, finding.severity) {
                 episode = Some(incident);
             } else {
@@ -126,9 +137,9 @@ impl<'a> Annunciator<'a> {
                 before = None;
                 let over = alarm.end(finding.at);
                 // the incident was closed over an alarm that never returned: the alarm stays with it as it was, and ends
-                self.keep(connection, None, &over).await?;
+                self.keep(None, &over).await?;
                 incidents::settle(
-                    connection,
+                    self.ledger.settled().await?,
                     &self.registry,
                     &incident,
                     finding.at,
@@ -145,11 +156,11 @@ impl<'a> Annunciator<'a> {
                 mode: meta.mode,
                 ..alarm.clone().refresh(finding)
             },
-            None => self.open(connection, finding, meta).await?,
+            None => self.open(finding, meta, past).await?,
         };
         let mut finding = finding.clone();
         let alarm = if comes {
-            self.flag(connection, alarm, episode.is_some(), &mut finding)
+            self.flag(alarm, episode.is_some(), &mut finding, past)
                 .await?
         } else {
             alarm
@@ -160,12 +171,12 @@ impl<'a> Annunciator<'a> {
         let known = match episode {
             Some(incident) => Some(incident),
             None if alarm.mode == Mode::Annunciate => {
-                incidents::open_of(connection, &finding.rule, &finding.subject).await?
+                self.ledger.open_incident(past, &finding).await?
             }
             None => None,
         };
         if known.is_none() && !alarm.is_due() {
-            self.keep(connection, before.as_ref(), &alarm).await?;
+            self.keep(before.as_ref(), &alarm).await?;
         } else {
             let held = before.as_ref().filter(|alarm| alarm.incident.is_none());
             if let Some(flag) = held.and_then(Alarm::hold) {
@@ -173,14 +184,13 @@ impl<'a> Annunciator<'a> {
                 finding.detail.insert("held_back".to_owned(), word);
             }
             let (before, alarm) = (before.as_ref(), alarm.clone());
-            Box::pin(self.annunciate(connection, &finding, meta, before, alarm, known)).await?;
+            Box::pin(self.annunciate(&finding, meta, before, alarm, known, past)).await?;
         }
         if comes && alarm.mode == Mode::Annunciate {
-            self.suppress_around(connection, alarm.id, meta, finding.at)
-                .await?;
+            self.suppress_around(alarm.id, meta, finding.at).await?;
         }
         match ended {
-            Some(ended) => self.release_around(connection, ended, finding.at).await,
+            Some(ended) => self.release_around(ended, finding.at).await,
             None => Ok(()),
         }
     }
@@ -188,9 +198,9 @@ impl<'a> Annunciator<'a> {
     /// A new episode; a shelf of its (rule, subject) goes on with it.
     async fn open(
         &mut self,
-        connection: &mut SqliteConnection,
         finding: &Finding,
         meta: &RuleMeta,
+        past: Past,
     ) -> Result<Alarm, StateError> {
         let latch = if meta.latched {
             Latch::Latched
@@ -202,11 +212,11 @@ impl<'a> Annunciator<'a> {
             &format!("{}|{}|{:?}", finding.rule, finding.subject, finding.seq),
         ));
         let mut alarm = Alarm::open(id, finding, latch, meta.mode);
-        let shelved = alarms::shelved(connection, &finding.rule, &finding.subject).await?;
+        let shelved = self.ledger.shelved_alarm(past, finding).await?;
         if let Some(mut former) = shelved {
             alarm.version = former.version;
             alarm.flags.shelved = former.flags.shelved.take();
-            self.keep(connection, None, &former).await?;
+            self.keep(None, &former).await?;
         }
         Ok(alarm)
     }
@@ -214,42 +224,65 @@ impl<'a> Annunciator<'a> {
     /// Tells the station: the finding goes into the incident that is known of it, or into one around it, or opens one.
     pub(super) async fn annunciate(
         &mut self,
-        connection: &mut SqliteConnection,
         finding: &Finding,
         meta: &RuleMeta,
         before: Option<&Alarm>,
         alarm: Alarm,
         known: Option<Incident>,
+        past: Past,
     ) -> Result<(), StateError> {
         let rings = alarm.annunciated_at.is_none();
         if rings {
-            flood::end_if_calm(connection, self.shared.seats, finding.at).await?;
+            self.end_if_calm(finding.at).await?;
         }
-        let mut near = Near::of(connection, finding, meta, self.book).await?;
-        let is_known = known.is_some();
+        let mut near = self.near(finding, meta).await?;
+        let (is_known, mut is_new) = (known.is_some(), false);
         let incident = if let Some(incident) = known.or_else(|| near.absorbing.pop()) {
             let step = incident.refresh(finding, meta);
-            incidents::keep(connection, &self.registry, &incident, step).await?
+            incidents::keep(
+                self.ledger.settled().await?,
+                &self.registry,
+                &incident,
+                step,
+            )
+            .await?
         } else if let Some(incident) = near.absorbed.pop() {
             let step = incident.take_over(finding, meta);
-            incidents::keep(connection, &self.registry, &incident, step).await?
-        } else if let Some(incident) = settled(connection, finding, meta).await? {
+            incidents::keep(
+                self.ledger.settled().await?,
+                &self.registry,
+                &incident,
+                step,
+            )
+            .await?
+        } else if let Some(incident) = self
+            .ledger
+            .settled_incident(past, finding, meta.dedupe_s)
+            .await?
+        {
             let step = incident.recur(finding, meta);
-            incidents::keep(connection, &self.registry, &incident, step).await?
+            incidents::keep(
+                self.ledger.settled().await?,
+                &self.registry,
+                &incident,
+                step,
+            )
+            .await?
         } else {
-            let number = incidents::next_number(connection).await?;
+            let number = self.ledger.next_number().await?;
             let id = IncidentId::new(made(finding.at, &format!("#{number}")));
             let step = Incident::open(id, number, finding, meta);
             let calendar = &self.registry.roster.calendar;
             let (incident, effects) = in_working_time(None, step, calendar);
-            incidents::save(connection, &incident, None).await?;
-            incidents::perform(connection, &self.registry, id, effects).await?;
+            self.ledger.open(&self.registry, &incident, effects).await?;
             self.outcome.opened.push(id);
+            is_new = true;
             incident
         };
+        self.ledger.stands(&incident, self.kin.get(&incident.rule));
         self.outcome.changed.insert(incident.id);
         if !is_known {
-            tally::annunciated(connection, finding).await?;
+            self.ledger.annunciated(finding).await?;
         }
         let alarm = alarm.annunciated(incident.id, finding.at);
         // the station is at work on it already: nobody is asked to acknowledge twice
@@ -258,10 +291,14 @@ impl<'a> Annunciator<'a> {
         } else {
             alarm
         };
-        self.keep(connection, before, &alarm).await?;
-        note_event(connection, incident.id, finding).await?;
+        self.keep(before, &alarm).await?;
+        if is_new {
+            self.ledger.first_event(incident.id, finding);
+        } else {
+            note_event(self.ledger.settled().await?, incident.id, finding).await?;
+        }
         if rings {
-            self.rang(connection, &incident, finding.at).await?;
+            self.rang(&incident, finding.at).await?;
         }
 
         // what is resolved takes no work over
@@ -269,36 +306,33 @@ impl<'a> Annunciator<'a> {
             near.absorbed.retain(|other| other.id != incident.id);
             for other in near.absorbed {
                 let step = other.merge_into(&incident, finding.at, &finding.rule);
+                let connection = self.ledger.settled().await?;
                 for mut moved in alarms::of_incident(connection, other.id).await? {
                     moved.incident = Some(incident.id);
                     self.outcome.told.insert(moved.id, moved);
                 }
                 alarms::move_all(connection, other.id, incident.id).await?;
                 share_events(connection, other.id, incident.id).await?;
-                incidents::keep(connection, &self.registry, &other, step).await?;
+                incidents::keep(self.ledger.settled().await?, &self.registry, &other, step).await?;
                 self.outcome.changed.insert(other.id);
             }
         }
         Ok(())
     }
 
-    async fn cleared(
-        &mut self,
-        connection: &mut SqliteConnection,
-        finding: &Finding,
-    ) -> Result<(), StateError> {
-        let Some(before) = alarms::open_of(connection, &finding.rule, &finding.subject).await?
-        else {
+    async fn cleared(&mut self, finding: &Finding, past: Past) -> Result<(), StateError> {
+        let Some(before) = self.ledger.open_alarm(past, finding).await? else {
             return Ok(());
         };
         self.outcome.devices.extend(before.device.clone());
         let alarm = before.clone().clear(finding.at);
-        self.keep(connection, Some(&before), &alarm).await?;
+        self.keep(Some(&before), &alarm).await?;
         if let Some(id) = alarm.incident {
+            let connection = self.ledger.settled().await?;
             note_event(connection, id, finding).await?;
             let incident = owner(connection, id).await?;
             incidents::settle(
-                connection,
+                self.ledger.settled().await?,
                 &self.registry,
                 &incident,
                 finding.at,
@@ -307,17 +341,16 @@ impl<'a> Annunciator<'a> {
             .await?;
             self.outcome.changed.insert(id);
         }
-        self.release_around(connection, alarm.id, finding.at).await
+        self.release_around(alarm.id, finding.at).await
     }
 
     /// Writes an alarm, and has it told unless it only came again.
     pub(super) async fn keep(
         &mut self,
-        connection: &mut SqliteConnection,
         before: Option<&Alarm>,
         alarm: &Alarm,
     ) -> Result<(), StateError> {
-        alarms::save(connection, alarm).await?;
+        self.ledger.save_alarm(alarm).await?;
         let is_told = self.outcome.told.contains_key(&alarm.id);
         if is_told || before.is_none_or(|before| before.differs(alarm)) {
             self.outcome.told.insert(alarm.id, alarm.clone());
@@ -325,17 +358,27 @@ impl<'a> Annunciator<'a> {
         self.outcome.devices.extend(alarm.device.clone());
         Ok(())
     }
-}
 
-/// The incident that was settled within the rule's window before the finding.
-async fn settled(
-    connection: &mut SqliteConnection,
-    finding: &Finding,
-    meta: &RuleMeta,
-) -> Result<Option<Incident>, StateError> {
-    let window = jiff::SignedDuration::from_secs(meta.dedupe_s.into());
-    let since = finding.at.checked_sub(window).unwrap_or(Timestamp::MIN);
-    incidents::settled_of(connection, &finding.rule, &finding.subject, since).await
+    /// Open incidents of the same zone that belong together with a finding.
+    async fn near(&mut self, finding: &Finding, meta: &RuleMeta) -> Result<Near, StateError> {
+        let mut near = Near {
+            absorbed: Vec::new(),
+            absorbing: Vec::new(),
+        };
+        let Some(kin) = self.kin.get(&finding.rule) else {
+            return Ok(near);
+        };
+        let open = self.ledger.open_in(finding, kin).await?;
+        for incident in open.into_iter().rev() {
+            let takes_it = |other: &RuleMeta| other.absorbs.contains(&finding.rule);
+            if meta.absorbs.contains(&incident.rule) {
+                near.absorbed.push(incident);
+            } else if self.book.get(&incident.rule).is_some_and(takes_it) {
+                near.absorbing.push(incident);
+            }
+        }
+        Ok(near)
+    }
 }
 
 /// The incident that an alarm belongs to.
@@ -357,43 +400,6 @@ struct Near {
     absorbing: Vec<Incident>,
 }
 
-impl Near {
-    async fn of(
-        connection: &mut SqliteConnection,
-        finding: &Finding,
-        meta: &RuleMeta,
-        book: &RuleBook,
-    ) -> Result<Self, StateError> {
-        let mut near = Self {
-            absorbed: Vec::new(),
-            absorbing: Vec::new(),
-        };
-        let is_part = book
-            .values()
-            .any(|other| other.absorbs.contains(&finding.rule));
-        let Some(zone) = finding
-            .zone
-            .as_ref()
-            .filter(|_| is_part || !meta.absorbs.is_empty())
-        else {
-            return Ok(near);
-        };
-        for incident in incidents::open_in(connection, zone)
-            .await?
-            .into_iter()
-            .rev()
-        {
-            let takes_it = |other: &RuleMeta| other.absorbs.contains(&finding.rule);
-            if meta.absorbs.contains(&incident.rule) {
-                near.absorbed.push(incident);
-            } else if book.get(&incident.rule).is_some_and(takes_it) {
-                near.absorbing.push(incident);
-            }
-        }
-        Ok(near)
-    }
-}
-
 /// Keeps the ids of the latest events with the incident.
 async fn note_event(
     connection: &mut SqliteConnection,
@@ -403,12 +409,7 @@ async fn note_event(
     let (Some(event), Some(seq)) = (finding.event, finding.seq) else {
         return Ok(());
     };
-    sqlx::query("INSERT INTO incident_event (incident, seq, event) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING")
-        .bind(incident.to_string())
-        .bind(seq.0.cast_signed())
-        .bind(event.to_string())
-        .execute(&mut *connection)
-        .await?;
+    incidents::note_events(connection, &[(incident, seq, event)]).await?;
     sqlx::query(
         "DELETE FROM incident_event WHERE incident = $1 AND seq <
            (SELECT MIN(seq) FROM (SELECT seq FROM incident_event WHERE incident = $1 ORDER BY seq DESC LIMIT $2) latest)",

@@ -124,12 +124,14 @@ impl StormRow {
 
 /// A flood that goes on.
 #[derive(Clone, Copy)]
-struct Flood {
+pub(super) struct Flood {
     number: i64,
     started_at: Timestamp,
 }
 
-async fn going_on(connection: &mut SqliteConnection) -> Result<Option<Flood>, StateError> {
+pub(super) async fn going_on(
+    connection: &mut SqliteConnection,
+) -> Result<Option<Flood>, StateError> {
     let row: Option<(i64, i64)> =
         sqlx::query_as("SELECT number, started_at FROM flood WHERE ended_at IS NULL")
             .fetch_optional(connection)
@@ -159,29 +161,6 @@ async fn ends_at(
     Ok(calm_at(opt_time(rang)?, flood.started_at).max(flood.started_at))
 }
 
-/// Ends a flood that is over at `at`. Called before an alarm rings: those that rang until then say when it was over.
-pub(super) async fn end_if_calm(
-    connection: &mut SqliteConnection,
-    seats: Seats,
-    at: Timestamp,
-) -> Result<bool, StateError> {
-    let Some(flood) = going_on(connection).await? else {
-        return Ok(false);
-    };
-    let ends_at = ends_at(connection, flood, seats).await?;
-    if ends_at > at {
-        return Ok(false);
-    }
-    sqlx::query("UPDATE flood SET ended_at = $1 WHERE number = $2")
-        .bind(ends_at.as_microsecond())
-        .bind(flood.number)
-        .execute(&mut *connection)
-        .await?;
-    let line = line(ends_at, flood.number, "end_flood");
-    audit::append(connection, vec![line]).await?;
-    Ok(true)
-}
-
 fn line(at: Timestamp, flood: i64, act: &str) -> Entry {
     Entry {
         at,
@@ -196,22 +175,46 @@ fn line(at: Timestamp, flood: i64, act: &str) -> Entry {
 }
 
 impl Annunciator<'_> {
+    /// Ends a flood that is over at `at`. Called before an alarm rings: those that rang until then say when it was over.
+    pub(super) async fn end_if_calm(&mut self, at: Timestamp) -> Result<(), StateError> {
+        let Some(flood) = self.ledger.flood().await? else {
+            return Ok(());
+        };
+        if self.ledger.is_flood_at(at) {
+            return Ok(());
+        }
+        let connection = self.ledger.written().await?;
+        let ends_at = ends_at(connection, flood, self.shared.seats).await?;
+        if ends_at > at {
+            self.ledger.flood_goes_on(ends_at);
+            return Ok(());
+        }
+        let connection = self.ledger.settled().await?;
+        sqlx::query("UPDATE flood SET ended_at = $1 WHERE number = $2")
+            .bind(ends_at.as_microsecond())
+            .bind(flood.number)
+            .execute(&mut *connection)
+            .await?;
+        let line = line(ends_at, flood.number, "end_flood");
+        audit::append(connection, vec![line]).await
+    }
+
     /// An alarm of an incident rang: begins a flood if that was too many, and folds what is not urgent while one goes on.
     pub(super) async fn rang(
         &mut self,
-        connection: &mut SqliteConnection,
         incident: &Incident,
         at: Timestamp,
     ) -> Result<(), StateError> {
-        if let Some(flood) = going_on(connection).await? {
+        if let Some(flood) = self.ledger.flood().await? {
             if is_foldable(incident) {
-                self.fold(connection, flood, incident, at).await?;
+                self.fold(flood, incident, at).await?;
             }
             return Ok(());
         }
         let seats = self.shared.seats;
         let limit = i64::try_from(seats.flood_from()).unwrap_or(i64::MAX);
         let since = window_start(at);
+        let connection = self.ledger.written().await?;
         let rang: i64 = sqlx::query_scalar(
             "SELECT COUNT(*) FROM (SELECT 1 FROM alarm WHERE annunciated_at > $1 AND annunciated_at <= $2 LIMIT $3)",
         )
@@ -223,6 +226,7 @@ impl Annunciator<'_> {
         if rang < limit {
             return Ok(());
         }
+        let connection = self.ledger.settled().await?;
         let number: i64 = sqlx::query_scalar(
             "INSERT INTO flood (number, started_at) SELECT COALESCE(MAX(number), 0) + 1, $1 FROM flood RETURNING number",
         )
@@ -237,8 +241,7 @@ impl Annunciator<'_> {
         // those that made it a flood
         for incident in incidents::open_since(connection, since).await? {
             if is_foldable(&incident) {
-                self.fold(connection, flood, &incident, incident.opened_at)
-                    .await?;
+                self.fold(flood, &incident, incident.opened_at).await?;
             }
         }
         Ok(())
@@ -246,7 +249,6 @@ impl Annunciator<'_> {
 
     async fn fold(
         &mut self,
-        connection: &mut SqliteConnection,
         flood: Flood,
         incident: &Incident,
         at: Timestamp,
@@ -256,6 +258,7 @@ impl Annunciator<'_> {
         let building = zone.and_then(|zone| zone.building.as_ref());
         let building = building.map_or("", |id| id.as_str());
         let (rule, site) = (incident.rule.as_str(), incident.site.as_str());
+        let connection = self.ledger.written().await?;
         let about = format!("storm|{}|{rule}|{site}|{building}", flood.number);
         let id: String = sqlx::query_scalar(
             "INSERT INTO storm (id, flood, rule, site, building, opened_at, last_at, incidents)

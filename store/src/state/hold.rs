@@ -16,7 +16,8 @@ use tracing::warn;
 
 use super::error::StateError;
 use super::finding::{Annunciator, owner, share_events};
-use super::{alarms, incidents, maintenance, tally};
+use super::ledger::Past;
+use super::{alarms, incidents};
 
 /// The rule whose incident is the work order for a device that chatters; see `deploy/config/rules/hub.toml`.
 const CHATTER_RULE: &str = "HUB5";
@@ -27,17 +28,17 @@ impl Annunciator<'_> {
     /// Flags an alarm whose condition has begun to hold. One that has an incident already is not withdrawn from it.
     pub(super) async fn flag(
         &mut self,
-        connection: &mut SqliteConnection,
         mut alarm: Alarm,
         has_incident: bool,
         finding: &mut Finding,
+        past: Past,
     ) -> Result<Alarm, StateError> {
-        alarm = self.count_raise(connection, alarm, finding).await?;
+        alarm = self.count_raise(alarm, finding, past).await?;
         if has_incident {
             return Ok(alarm);
         }
-        alarm.flags.suppressed_by = self.cause_of(connection, &alarm).await?;
-        let window = maintenance::over(connection, finding, &self.registry).await?;
+        alarm.flags.suppressed_by = self.cause_of(&alarm).await?;
+        let window = self.ledger.window_over(finding, &self.registry).await?;
         let is_urgent = alarm.severity <= Severity::P2;
         if let Some(window) = window.as_ref().filter(|w| is_urgent && w.scope.is_narrow()) {
             let id = window.id.to_string();
@@ -51,14 +52,13 @@ impl Annunciator<'_> {
     /// are as they were.
     pub(super) async fn turn_unknown(
         &mut self,
-        connection: &mut SqliteConnection,
         device: &DeviceId,
         since: Option<Timestamp>,
     ) -> Result<(), StateError> {
-        for before in alarms::of_device(connection, device).await? {
+        for before in alarms::of_device(self.ledger.settled().await?, device).await? {
             let mut alarm = before.clone();
             alarm.flags.unknown_since = since;
-            self.keep(connection, Some(&before), &alarm).await?;
+            self.keep(Some(&before), &alarm).await?;
         }
         Ok(())
     }
@@ -66,16 +66,16 @@ impl Annunciator<'_> {
     /// Counts that it came; the third time in a minute it chatters, and somebody has to mend the device.
     async fn count_raise(
         &mut self,
-        connection: &mut SqliteConnection,
         mut alarm: Alarm,
         finding: &Finding,
+        past: Past,
     ) -> Result<Alarm, StateError> {
         if alarm.mode == Mode::Shadow || alarm.rule.as_str() == CHATTER_RULE {
             return Ok(alarm);
         }
-        let before = tally::of(connection, finding).await?;
+        let before = self.ledger.tally(past, finding).await?;
         let tally = before.raise(finding.at);
-        tally::save(connection, finding, &tally).await?;
+        self.ledger.save_tally(finding, tally);
         alarm.flags.chattering_since = tally.chattering_since;
         alarm.flags.quiet_until = tally.quiet_until(finding.at);
         if before.chattering_since.is_none() && tally.chattering_since.is_some() {
@@ -115,20 +115,19 @@ impl Annunciator<'_> {
     /// It has been quiet for a while: it chatters no more, and the work order's condition is over.
     pub(super) async fn calm_down(
         &mut self,
-        connection: &mut SqliteConnection,
         rule: &RuleId,
         subject: &str,
         at: Timestamp,
     ) -> Result<(), StateError> {
-        if let Some(before) = alarms::open_of(connection, rule, subject).await? {
+        if let Some(before) = alarms::open_of(self.ledger.settled().await?, rule, subject).await? {
             let mut alarm = before.clone();
             alarm.flags.chattering_since = None;
             alarm.flags.quiet_until = None;
-            self.let_go(connection, &before, alarm, at).await?;
+            self.let_go(&before, alarm, at).await?;
         }
         let order = chatter_subject(rule, subject);
         if let Ok(id) = CHATTER_RULE.parse::<RuleId>()
-            && let Some(order) = alarms::open_of(connection, &id, &order).await?
+            && let Some(order) = alarms::open_of(self.ledger.settled().await?, &id, &order).await?
         {
             self.outcome.follow_up.push(Finding {
                 rule: id,
@@ -147,15 +146,11 @@ impl Annunciator<'_> {
                 detail: BTreeMap::new(),
             });
         }
-        self.follow_up(connection).await
+        self.follow_up().await
     }
 
     /// The standing alarm that is the cause of this one, if its rule says so.
-    async fn cause_of(
-        &self,
-        connection: &mut SqliteConnection,
-        alarm: &Alarm,
-    ) -> Result<Option<AlarmId>, StateError> {
+    async fn cause_of(&mut self, alarm: &Alarm) -> Result<Option<AlarmId>, StateError> {
         let reaches: BTreeMap<&RuleId, Reach> = self
             .book
             .values()
@@ -168,6 +163,7 @@ impl Annunciator<'_> {
             return Ok(None);
         }
         let rules: Vec<&RuleId> = reaches.keys().copied().collect();
+        let connection = self.ledger.written().await?;
         for cause in alarms::active_of(connection, &alarm.site, &rules).await? {
             let is_near = reaches
                 .get(&cause.rule)
@@ -186,7 +182,6 @@ impl Annunciator<'_> {
     /// under its own.
     pub(super) async fn suppress_around(
         &mut self,
-        connection: &mut SqliteConnection,
         cause: AlarmId,
         meta: &RuleMeta,
         at: Timestamp,
@@ -194,6 +189,7 @@ impl Annunciator<'_> {
         let Some(suppression) = &meta.suppresses else {
             return Ok(());
         };
+        let connection = self.ledger.settled().await?;
         let Some(cause) = alarms::load(connection, cause).await? else {
             return Ok(());
         };
@@ -219,6 +215,7 @@ impl Annunciator<'_> {
             match (alarm.incident, &parent) {
                 (None, _) => {}
                 (Some(id), Some(parent)) if id != parent.id => {
+                    let connection = self.ledger.settled().await?;
                     let incident = owner(connection, id).await?;
                     let of_it = alarms::of_incident(connection, id).await?;
                     let all_follow = of_it
@@ -230,9 +227,10 @@ impl Annunciator<'_> {
                     for other in of_it.iter().filter(|a| a.state.is_open()) {
                         let mut other_after = other.clone().withdrawn(&incident);
                         other_after.flags.suppressed_by = Some(cause.id);
-                        self.keep(connection, Some(other), &other_after).await?;
+                        self.keep(Some(other), &other_after).await?;
                     }
                     let step = incident.merge_into(parent, at, &cause.rule);
+                    let connection = self.ledger.settled().await?;
                     share_events(connection, id, parent.id).await?;
                     incidents::keep(connection, &self.registry, &incident, step).await?;
                     self.outcome.changed.extend([id, parent.id]);
@@ -240,7 +238,7 @@ impl Annunciator<'_> {
                 }
                 (Some(_), _) => continue,
             }
-            self.keep(connection, Some(before), &alarm).await?;
+            self.keep(Some(before), &alarm).await?;
         }
         Ok(())
     }
@@ -248,14 +246,13 @@ impl Annunciator<'_> {
     /// A cause is over: what it held back rings now, unless another cause stands.
     pub(super) async fn release_around(
         &mut self,
-        connection: &mut SqliteConnection,
         cause: AlarmId,
         at: Timestamp,
     ) -> Result<(), StateError> {
-        for before in alarms::suppressed_by(connection, cause).await? {
+        for before in alarms::suppressed_by(self.ledger.settled().await?, cause).await? {
             let mut alarm = before.clone();
-            alarm.flags.suppressed_by = self.cause_of(connection, &alarm).await?;
-            self.let_go(connection, &before, alarm, at).await?;
+            alarm.flags.suppressed_by = self.cause_of(&alarm).await?;
+            self.let_go(&before, alarm, at).await?;
         }
         Ok(())
     }
@@ -263,11 +260,10 @@ impl Annunciator<'_> {
     /// A maintenance window is over: what it held back rings now, unless another goes over it.
     pub(super) async fn release_window(
         &mut self,
-        connection: &mut SqliteConnection,
         window: MaintenanceId,
         at: Timestamp,
     ) -> Result<(), StateError> {
-        for before in alarms::out_of_service(connection, window).await? {
+        for before in alarms::out_of_service(self.ledger.settled().await?, window).await? {
             let mut alarm = before.clone();
             alarm.flags.out_of_service = match &alarm.pending {
                 Some(pending) => {
@@ -275,12 +271,12 @@ impl Annunciator<'_> {
                         at,
                         ..pending.clone()
                     };
-                    let other = maintenance::over(connection, &now, &self.registry).await?;
+                    let other = self.ledger.window_over(&now, &self.registry).await?;
                     other.map(|window| window.id)
                 }
                 None => None,
             };
-            self.let_go(connection, &before, alarm, at).await?;
+            self.let_go(&before, alarm, at).await?;
         }
         Ok(())
     }
@@ -288,7 +284,6 @@ impl Annunciator<'_> {
     /// Flags of an alarm were taken away: if nothing holds it back any more and its condition still holds, it rings now.
     pub(super) async fn let_go(
         &mut self,
-        connection: &mut SqliteConnection,
         before: &Alarm,
         alarm: Alarm,
         at: Timestamp,
@@ -299,7 +294,7 @@ impl Annunciator<'_> {
             if held.is_some() && meta.is_none() {
                 warn!(alarm.id = %alarm.id, rule.id = %alarm.rule, "an alarm is no longer held back but its rule is gone");
             }
-            return self.keep(connection, Some(before), &alarm).await;
+            return self.keep(Some(before), &alarm).await;
         };
         let mut finding = Finding {
             severity: alarm.severity,
@@ -308,8 +303,8 @@ impl Annunciator<'_> {
         };
         let word = flag.as_str().to_owned();
         finding.detail.insert("held_back".to_owned(), word);
-        let known = incidents::open_of(connection, &alarm.rule, &alarm.subject).await?;
-        let told = self.annunciate(connection, &finding, meta, Some(before), alarm, known);
+        let known = self.ledger.open_incident(Past::Unread, &finding).await?;
+        let told = self.annunciate(&finding, meta, Some(before), alarm, known, Past::Unread);
         Box::pin(told).await
     }
 }

@@ -1,13 +1,16 @@
 //! Incidents and their tasks as rows.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::str::FromStr;
 
 use domain::incident::{
     Course, Due, Effect, Incident, IncidentState, Plan, Task, TaskDue, TaskState, in_working_time,
 };
 use domain::place::Registry;
-use domain::{DeviceClass, IncidentId, Revision, RuleId, Severity, Timestamp, ZoneId};
+use domain::{
+    DeviceClass, EventId, IncidentId, Revision, RuleId, Seq, Severity, Timestamp, ZoneId,
+};
+use sqlx::query_builder::Separated;
 use sqlx::{FromRow, QueryBuilder, Sqlite, SqliteConnection};
 
 use super::chunks::chunks;
@@ -320,20 +323,58 @@ pub(super) async fn settled_of(
     one(connection, row).await
 }
 
-/// Open incidents of a zone, the oldest first.
+/// Open incidents of a zone under one of these rules, the oldest first.
 pub(super) async fn open_in(
     connection: &mut SqliteConnection,
     zone: &ZoneId,
+    rules: &BTreeSet<RuleId>,
 ) -> Result<Vec<Incident>, StateError> {
-    let rows: Vec<IncidentRow> = sqlx::query_as(
-        "SELECT * FROM incident WHERE zone = $1
-           AND state IN ('open', 'acknowledged', 'verifying', 'dispatched') ORDER BY number",
-    )
-    .bind(zone.as_str())
-    .fetch_all(&mut *connection)
-    .await?;
+    let mut query: QueryBuilder<Sqlite> = QueryBuilder::new(
+        "SELECT * FROM incident WHERE state IN ('open', 'acknowledged', 'verifying', 'dispatched') AND zone = ",
+    );
+    query.push_bind(zone.as_str());
+    among(&mut query, rules);
+    query.push(" ORDER BY number");
+    let rows: Vec<IncidentRow> = query.build_query_as().fetch_all(&mut *connection).await?;
     let found = assemble(connection, rows).await?;
     Ok(found.into_iter().map(|(incident, _)| incident).collect())
+}
+
+fn among(query: &mut QueryBuilder<Sqlite>, rules: &BTreeSet<RuleId>) {
+    // not by an index: a rule has a long history, and few incidents are open in a zone
+    query.push(" AND rule || '' IN (");
+    let mut ids = query.separated(", ");
+    for rule in rules {
+        ids.push_bind(rule.as_str());
+    }
+    query.push(")");
+}
+
+/// Those of these zones in which an incident under one of these rules is open.
+pub(super) async fn zones_with(
+    connection: &mut SqliteConnection,
+    zones: &[&ZoneId],
+    rules: &BTreeSet<RuleId>,
+) -> Result<BTreeSet<String>, StateError> {
+    let mut found = BTreeSet::new();
+    for chunk in chunks(zones) {
+        let mut query: QueryBuilder<Sqlite> = QueryBuilder::new("WITH asked (zone) AS (");
+        query.push_values(chunk, |mut values, zone| {
+            values.push_bind(zone.as_str());
+        });
+        query.push(
+            ") SELECT zone FROM asked WHERE EXISTS (SELECT 1 FROM incident WHERE incident.zone = asked.zone
+               AND state IN ('open', 'acknowledged', 'verifying', 'dispatched')",
+        );
+        among(&mut query, rules);
+        query.push(")");
+        let zones: Vec<String> = query
+            .build_query_scalar()
+            .fetch_all(&mut *connection)
+            .await?;
+        found.extend(zones);
+    }
+    Ok(found)
 }
 
 /// Open incidents that were opened after `since`, the oldest first.
@@ -352,6 +393,27 @@ pub(super) async fn open_since(
     Ok(found.into_iter().map(|(incident, _)| incident).collect())
 }
 
+/// The short number that was given out last.
+pub(super) async fn last_number(connection: &mut SqliteConnection) -> Result<u64, StateError> {
+    let number: i64 =
+        sqlx::query_scalar("SELECT value FROM counter WHERE name = 'incident_number'")
+            .fetch_one(connection)
+            .await?;
+    Ok(number.cast_unsigned())
+}
+
+/// So many numbers more are given out.
+pub(super) async fn give_out(
+    connection: &mut SqliteConnection,
+    numbers: usize,
+) -> Result<(), StateError> {
+    sqlx::query("UPDATE counter SET value = value + $1 WHERE name = 'incident_number'")
+        .bind(numbers as i64)
+        .execute(connection)
+        .await?;
+    Ok(())
+}
+
 /// The next short number.
 pub(super) async fn next_number(connection: &mut SqliteConnection) -> Result<u64, StateError> {
     let number: i64 = sqlx::query_scalar(
@@ -362,6 +424,66 @@ pub(super) async fn next_number(connection: &mut SqliteConnection) -> Result<u64
     Ok(number.cast_unsigned())
 }
 
+/// Columns that a step may change. Of a revision [`super::commit`] knows.
+const COLUMNS: &str = "number, version, severity, state, condition, rule, subject, class, site, zone, device, lead, co, clocks,
+    opened_at, occurred_at, last_event_at, count, acknowledged_at, acknowledged_by, resolved_at, closed_at, cause, parent,
+    acknowledge_due, resolve_due, detail, verify, reporter, course, due_at, storm";
+
+fn push(values: &mut Separated<'_, Sqlite, &'static str>, incident: &Incident) {
+    let us = |at: Timestamp| at.as_microsecond();
+    let acknowledged = incident.acknowledged.as_ref();
+    values
+        .push_bind(incident.number.cast_signed())
+        .push_bind(incident.version)
+        .push_bind(incident.severity.number())
+        .push_bind(incident.state.as_str())
+        .push_bind(incident.condition.as_str())
+        .push_bind(incident.rule.as_str())
+        .push_bind(&incident.subject)
+        .push_bind(incident.class.as_str())
+        .push_bind(incident.site.as_str())
+        .push_bind(incident.zone.as_ref().map(ToString::to_string))
+        .push_bind(incident.device.as_ref().map(ToString::to_string))
+        .push_bind(incident.plan.lead.as_str())
+        .push_bind(json(&incident.plan.co))
+        .push_bind(json(&incident.plan.clocks))
+        .push_bind(us(incident.opened_at))
+        .push_bind(us(incident.occurred_at))
+        .push_bind(us(incident.last_event_at))
+        .push_bind(incident.count.cast_signed())
+        .push_bind(acknowledged.map(|(at, _)| us(*at)))
+        .push_bind(acknowledged.map(|(_, by)| by.to_string()))
+        .push_bind(incident.resolved_at.map(us))
+        .push_bind(incident.closed_at.map(us))
+        .push_bind(&incident.cause)
+        .push_bind(incident.parent.map(|id| id.to_string()))
+        .push_bind(us(incident.due.acknowledge))
+        .push_bind(us(incident.due.resolve))
+        .push_bind(json(&incident.detail))
+        .push_bind(i64::from(incident.plan.verify))
+        .push_bind(incident.reporter.as_ref().map(json))
+        .push_bind(json(&incident.course))
+        .push_bind(incident.next_due().map(us))
+        .push_bind(incident.storm.map(|id| id.to_string()));
+}
+
+/// Writes incidents that are new, and their tasks.
+pub(super) async fn insert(
+    connection: &mut SqliteConnection,
+    opened: &[&Incident],
+) -> Result<(), StateError> {
+    for chunk in chunks(opened) {
+        let mut query: QueryBuilder<Sqlite> =
+            QueryBuilder::new(format!("INSERT INTO incident ({COLUMNS}, id, revision) "));
+        query.push_values(chunk, |mut values, incident| {
+            push(&mut values, incident);
+            values.push_bind(incident.id.to_string()).push_bind(0);
+        });
+        query.build().execute(&mut *connection).await?;
+    }
+    save_tasks(connection, opened).await
+}
+
 /// Writes an incident that is new (`before` is none) or that was at a version, and its tasks. Its revision is set by
 /// [`super::commit`] once it is known.
 pub(super) async fn save(
@@ -369,113 +491,91 @@ pub(super) async fn save(
     incident: &Incident,
     before: Option<i64>,
 ) -> Result<(), StateError> {
-    let sql = match before {
-        None => {
-            "INSERT INTO incident (number, version, severity, state, condition, rule, subject, class, site, zone, device, lead, co,
-               clocks, opened_at, occurred_at, last_event_at, count, acknowledged_at, acknowledged_by, resolved_at, closed_at,
-               cause, parent, acknowledge_due, resolve_due, detail, verify, reporter, course, due_at, storm, id, revision)
-             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, $23, $24,
-               $25, $26, $27, $28, $29, $30, $31, $32, $33, $34)"
-        }
-        Some(_) => {
-            "UPDATE incident SET number = $1, version = $2, severity = $3, state = $4, condition = $5, rule = $6, subject = $7,
-               class = $8, site = $9, zone = $10, device = $11, lead = $12, co = $13, clocks = $14, opened_at = $15,
-               occurred_at = $16, last_event_at = $17, count = $18, acknowledged_at = $19, acknowledged_by = $20,
-               resolved_at = $21, closed_at = $22, cause = $23, parent = $24, acknowledge_due = $25, resolve_due = $26,
-               detail = $27, verify = $28, reporter = $29, course = $30, due_at = $31, storm = $32
-             WHERE id = $33 AND version = $34"
-        }
+    let Some(before) = before else {
+        insert(connection, &[incident]).await?;
+        return record::keep(connection, None, incident).await;
     };
-    let us = |at: Timestamp| at.as_microsecond();
-    let acknowledged = incident.acknowledged.as_ref();
-    let done = sqlx::query(sql)
-        .bind(incident.number.cast_signed())
-        .bind(incident.version)
-        .bind(incident.severity.number())
-        .bind(incident.state.as_str())
-        .bind(incident.condition.as_str())
-        .bind(incident.rule.as_str())
-        .bind(&incident.subject)
-        .bind(incident.class.as_str())
-        .bind(incident.site.as_str())
-        .bind(incident.zone.as_ref().map(ToString::to_string))
-        .bind(incident.device.as_ref().map(ToString::to_string))
-        .bind(incident.plan.lead.as_str())
-        .bind(json(&incident.plan.co))
-        .bind(json(&incident.plan.clocks))
-        .bind(us(incident.opened_at))
-        .bind(us(incident.occurred_at))
-        .bind(us(incident.last_event_at))
-        .bind(incident.count.cast_signed())
-        .bind(acknowledged.map(|(at, _)| us(*at)))
-        .bind(acknowledged.map(|(_, by)| by.to_string()))
-        .bind(incident.resolved_at.map(us))
-        .bind(incident.closed_at.map(us))
-        .bind(&incident.cause)
-        .bind(incident.parent.map(|id| id.to_string()))
-        .bind(us(incident.due.acknowledge))
-        .bind(us(incident.due.resolve))
-        .bind(json(&incident.detail))
-        .bind(i64::from(incident.plan.verify))
-        .bind(incident.reporter.as_ref().map(json))
-        .bind(json(&incident.course))
-        .bind(incident.next_due().map(us))
-        .bind(incident.storm.map(|id| id.to_string()))
-        .bind(incident.id.to_string())
-        .bind(before.unwrap_or(0))
-        .execute(&mut *connection)
-        .await?;
+    let mut query: QueryBuilder<Sqlite> =
+        QueryBuilder::new(format!("UPDATE incident SET ({COLUMNS}) = ("));
+    push(&mut query.separated(", "), incident);
+    query
+        .push(") WHERE id = ")
+        .push_bind(incident.id.to_string());
+    query.push(" AND version = ").push_bind(before);
+    let done = query.build().execute(&mut *connection).await?;
     if done.rows_affected() != 1 {
         return Err(StateError::damaged(format_args!(
             "incident {} changed under a transaction that holds the only writer",
             incident.id
         )));
     }
-    for (ordinal, task) in incident.tasks.iter().enumerate() {
-        save_task(connection, incident.id, ordinal, task).await?;
-    }
-    if before.is_none() {
-        record::keep(connection, None, incident).await?;
+    save_tasks(connection, &[incident]).await
+}
+
+async fn save_tasks(
+    connection: &mut SqliteConnection,
+    incidents: &[&Incident],
+) -> Result<(), StateError> {
+    let us = |at: Timestamp| at.as_microsecond();
+    let tasks = incidents.iter().flat_map(|incident| {
+        let tasks = incident.tasks.iter().enumerate();
+        tasks.map(|(ordinal, task)| (incident.id, ordinal, task))
+    });
+    let tasks: Vec<(IncidentId, usize, &Task)> = tasks.collect();
+    for chunk in chunks(&tasks) {
+        let mut query: QueryBuilder<Sqlite> = QueryBuilder::new(
+            "INSERT INTO task (id, incident, ordinal, department, lead, state, holder, dispatched_at, claimed_at, arrived_at,
+               resolved_at, claim_due, arrive_due, resolve_due, fence, lease_until, progress_due, overdue) ",
+        );
+        query.push_values(chunk, |mut values, (incident, ordinal, task)| {
+            values
+                .push_bind(task.id.to_string())
+                .push_bind(incident.to_string())
+                .push_bind(*ordinal as i64)
+                .push_bind(task.department.as_str())
+                .push_bind(i64::from(task.lead))
+                .push_bind(task.state.as_str())
+                .push_bind(task.holder.as_ref().map(ToString::to_string))
+                .push_bind(us(task.dispatched_at))
+                .push_bind(task.claimed_at.map(us))
+                .push_bind(task.arrived_at.map(us))
+                .push_bind(task.resolved_at.map(us))
+                .push_bind(us(task.due.claim))
+                .push_bind(us(task.due.arrive))
+                .push_bind(us(task.due.resolve))
+                .push_bind(task.fence)
+                .push_bind(task.lease_until.map(us))
+                .push_bind(task.progress_due.map(us))
+                .push_bind(task.overdue.map(|stage| stage.to_string()));
+        });
+        query.push(
+            " ON CONFLICT (id) DO UPDATE SET lead = excluded.lead, state = excluded.state, holder = excluded.holder,
+               dispatched_at = excluded.dispatched_at, fence = excluded.fence, lease_until = excluded.lease_until,
+               progress_due = excluded.progress_due, overdue = excluded.overdue, claimed_at = excluded.claimed_at, arrived_at = excluded.arrived_at, resolved_at = excluded.resolved_at,
+               claim_due = excluded.claim_due, arrive_due = excluded.arrive_due, resolve_due = excluded.resolve_due",
+        );
+        query.build().execute(&mut *connection).await?;
     }
     Ok(())
 }
 
-async fn save_task(
+/// Keeps the ids of events with their incidents.
+pub(super) async fn note_events(
     connection: &mut SqliteConnection,
-    incident: IncidentId,
-    ordinal: usize,
-    task: &Task,
+    events: &[(IncidentId, Seq, EventId)],
 ) -> Result<(), StateError> {
-    let us = |at: Timestamp| at.as_microsecond();
-    sqlx::query(
-        "INSERT INTO task (id, incident, ordinal, department, lead, state, holder, dispatched_at, claimed_at, arrived_at,
-           resolved_at, claim_due, arrive_due, resolve_due, fence, lease_until, progress_due, overdue)
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18)
-         ON CONFLICT (id) DO UPDATE SET lead = excluded.lead, state = excluded.state, holder = excluded.holder,
-           dispatched_at = excluded.dispatched_at, fence = excluded.fence, lease_until = excluded.lease_until,
-           progress_due = excluded.progress_due, overdue = excluded.overdue, claimed_at = excluded.claimed_at, arrived_at = excluded.arrived_at, resolved_at = excluded.resolved_at,
-           claim_due = excluded.claim_due, arrive_due = excluded.arrive_due, resolve_due = excluded.resolve_due",
-    )
-    .bind(task.id.to_string())
-    .bind(incident.to_string())
-    .bind(ordinal as i64)
-    .bind(task.department.as_str())
-    .bind(i64::from(task.lead))
-    .bind(task.state.as_str())
-    .bind(task.holder.as_ref().map(ToString::to_string))
-    .bind(us(task.dispatched_at))
-    .bind(task.claimed_at.map(us))
-    .bind(task.arrived_at.map(us))
-    .bind(task.resolved_at.map(us))
-    .bind(us(task.due.claim))
-    .bind(us(task.due.arrive))
-    .bind(us(task.due.resolve))
-    .bind(task.fence)
-    .bind(task.lease_until.map(us))
-    .bind(task.progress_due.map(us))
-    .bind(task.overdue.map(|stage| stage.to_string()))
-    .execute(connection)
-    .await?;
+    for chunk in chunks(events) {
+        let mut query: QueryBuilder<Sqlite> =
+            QueryBuilder::new("INSERT INTO incident_event (incident, seq, event) ");
+        query.push_values(chunk, |mut values, (incident, seq, event)| {
+            values
+                .push_bind(incident.to_string())
+                .push_bind(seq.0.cast_signed())
+                .push_bind(event.to_string());
+        });
+        query.push(" ON CONFLICT DO NOTHING");
+        query.build().execute(&mut *connection).await?;
+    }
     Ok(())
 }
 

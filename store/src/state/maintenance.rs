@@ -4,9 +4,8 @@ use std::sync::Arc;
 
 use domain::alarm::{BadWindow, Scope, Window, WindowState};
 use domain::id::MaintenanceId;
-use domain::place::Registry;
-use domain::rule::{Finding, RuleBook};
-use domain::{Reach, Timestamp, UserId};
+use domain::rule::RuleBook;
+use domain::{Reach, SiteId, Timestamp, UserId};
 use sha2::{Digest as _, Sha256};
 use sqlx::{FromRow, QueryBuilder, Sqlite, SqliteConnection};
 
@@ -305,9 +304,9 @@ impl State {
         let Some(window) = before.end(at, Some(by.clone())) else {
             return Err(MaintenanceError::Over { current });
         };
-        let mut annunciator = Annunciator::new(book, &self.shared);
-        over_now(&mut tx, &mut annunciator, &window, by.as_str(), at).await?;
-        let outcome = annunciator.outcome;
+        let mut annunciator = Annunciator::new(book, &self.shared, &mut tx);
+        over_now(&mut annunciator, &window, by.as_str(), at).await?;
+        let outcome = annunciator.finish().await?;
         let mut told = self
             .news(&mut tx, &outcome, &Touched::default(), at)
             .await?;
@@ -329,12 +328,12 @@ fn fingerprint(words: &serde_json::Value) -> String {
 
 /// Begins and ends the windows that are due, and gives them as they are now.
 pub(super) async fn turn_due(
-    connection: &mut SqliteConnection,
     annunciator: &mut Annunciator<'_>,
     now: Timestamp,
     limit: i64,
 ) -> Result<Vec<Window>, StateError> {
     let mut turned = Vec::new();
+    let connection = annunciator.ledger.settled().await?;
     let due: Vec<WindowRow> = sqlx::query_as(
         "SELECT * FROM maintenance WHERE state = 'planned' AND starts_at <= $1 ORDER BY starts_at, id LIMIT $2",
     )
@@ -362,7 +361,7 @@ pub(super) async fn turn_due(
     .await?;
     for row in due {
         if let Some(window) = row.into_window()?.end(now, None) {
-            over_now(connection, annunciator, &window, "hub", now).await?;
+            over_now(annunciator, &window, "hub", now).await?;
             turned.push(window);
         }
     }
@@ -371,15 +370,15 @@ pub(super) async fn turn_due(
 
 /// A window is over: its row, its line in the audit trail, and what it held back.
 async fn over_now(
-    connection: &mut SqliteConnection,
     annunciator: &mut Annunciator<'_>,
     window: &Window,
     by: &str,
     at: Timestamp,
 ) -> Result<(), StateError> {
+    let connection = annunciator.ledger.settled().await?;
     save(connection, window).await?;
     audit::append(connection, vec![line(window, by, "end_maintenance", at)]).await?;
-    annunciator.release_window(connection, window.id, at).await
+    annunciator.release_window(window.id, at).await
 }
 
 /// What the feed tells of windows.
@@ -436,24 +435,16 @@ async fn save(connection: &mut SqliteConnection, window: &Window) -> Result<(), 
     Ok(())
 }
 
-/// The active window that goes over a finding; of several, the one that ends last.
-pub(super) async fn over(
+/// The active windows of a site, the one that ends last first.
+pub(super) async fn active(
     connection: &mut SqliteConnection,
-    finding: &Finding,
-    registry: &Registry,
-) -> Result<Option<Window>, StateError> {
+    site: &SiteId,
+) -> Result<Vec<Window>, StateError> {
     let rows: Vec<WindowRow> = sqlx::query_as(
-        "SELECT * FROM maintenance WHERE state = 'active' AND ends_at > $1 AND site = $2 ORDER BY ends_at DESC, id",
+        "SELECT * FROM maintenance WHERE state = 'active' AND site = $1 ORDER BY ends_at DESC, id",
     )
-    .bind(finding.at.as_microsecond())
-    .bind(finding.site.as_str())
+    .bind(site.as_str())
     .fetch_all(connection)
     .await?;
-    for row in rows {
-        let window = row.into_window()?;
-        if window.scope.covers(finding, registry) {
-            return Ok(Some(window));
-        }
-    }
-    Ok(None)
+    rows.into_iter().map(WindowRow::into_window).collect()
 }

@@ -34,6 +34,7 @@ mod incidents;
 mod kpi;
 mod kpi_books;
 mod kpi_record;
+mod ledger;
 mod legal_hold;
 mod maintenance;
 mod merge;

@@ -4,8 +4,10 @@
 
 use domain::incident::{Incident, Task};
 use domain::{DepartmentId, Severity, Timestamp};
-use sqlx::SqliteConnection;
+use sqlx::{QueryBuilder, Sqlite, SqliteConnection};
 
+use super::audit;
+use super::chunks::chunks;
 use super::error::StateError;
 
 /// Of an incident, what reports look at and what changes.
@@ -55,16 +57,25 @@ pub(super) async fn keep(
     if !is_news && tasks.is_empty() {
         return Ok(());
     }
-    let head: i64 = sqlx::query_scalar("SELECT id FROM audit_head WHERE one = 1")
-        .fetch_one(&mut *connection)
-        .await?;
+    let audit = audit::last(connection).await? + 1;
     if is_news {
-        put(connection, head + 1, after).await?;
+        put(connection, &[(audit, after)]).await?;
     }
-    for task in tasks {
-        put_task(connection, head + 1, after, task).await?;
-    }
-    Ok(())
+    let tasks: Vec<_> = tasks.into_iter().map(|task| (audit, after, task)).collect();
+    put_tasks(connection, &tasks).await
+}
+
+/// Keeps what new incidents are, each from its row of the audit trail on, which is not written yet.
+pub(super) async fn begin(
+    connection: &mut SqliteConnection,
+    opened: &[(i64, &Incident)],
+) -> Result<(), StateError> {
+    put(connection, opened).await?;
+    let tasks = opened.iter().flat_map(|(audit, incident)| {
+        let tasks = incident.tasks.iter();
+        tasks.map(|task| (*audit, *incident, task))
+    });
+    put_tasks(connection, &tasks.collect::<Vec<_>>()).await
 }
 
 fn is_same(old: &Task, new: &Task) -> bool {
@@ -82,63 +93,70 @@ fn is_same(old: &Task, new: &Task) -> bool {
 
 async fn put(
     connection: &mut SqliteConnection,
-    audit: i64,
-    incident: &Incident,
+    facts: &[(i64, &Incident)],
 ) -> Result<(), StateError> {
-    let facts = Facts::of(incident);
-    sqlx::query(
-        "INSERT INTO incident_fact (incident, audit, severity, rule, class, site, zone, lead, acknowledge_due, resolve_due, cause,
-           is_drill, is_asked)
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)
-         ON CONFLICT (incident, audit) DO UPDATE SET severity = excluded.severity, rule = excluded.rule, class = excluded.class,
-           zone = excluded.zone, lead = excluded.lead, acknowledge_due = excluded.acknowledge_due,
-           resolve_due = excluded.resolve_due, cause = excluded.cause, is_drill = excluded.is_drill, is_asked = excluded.is_asked",
-    )
-    .bind(incident.id.to_string())
-    .bind(audit)
-    .bind(facts.severity.number())
-    .bind(facts.rule)
-    .bind(incident.class.as_str())
-    .bind(incident.site.as_str())
-    .bind(facts.zone)
-    .bind(facts.lead.as_str())
-    .bind(facts.acknowledge_due.as_microsecond())
-    .bind(facts.resolve_due.as_microsecond())
-    .bind(facts.cause)
-    .bind(i64::from(facts.is_drill))
-    .bind(i64::from(facts.is_asked))
-    .execute(connection)
-    .await?;
+    for chunk in chunks(facts) {
+        let mut query: QueryBuilder<Sqlite> = QueryBuilder::new(
+            "INSERT INTO incident_fact (incident, audit, severity, rule, class, site, zone, lead, acknowledge_due, resolve_due, cause,
+               is_drill, is_asked) ",
+        );
+        query.push_values(chunk, |mut values, (audit, incident)| {
+            let facts = Facts::of(incident);
+            values
+                .push_bind(incident.id.to_string())
+                .push_bind(*audit)
+                .push_bind(facts.severity.number())
+                .push_bind(facts.rule)
+                .push_bind(incident.class.as_str())
+                .push_bind(incident.site.as_str())
+                .push_bind(facts.zone)
+                .push_bind(facts.lead.as_str())
+                .push_bind(facts.acknowledge_due.as_microsecond())
+                .push_bind(facts.resolve_due.as_microsecond())
+                .push_bind(facts.cause)
+                .push_bind(i64::from(facts.is_drill))
+                .push_bind(i64::from(facts.is_asked));
+        });
+        query.push(
+            " ON CONFLICT (incident, audit) DO UPDATE SET severity = excluded.severity, rule = excluded.rule, class = excluded.class,
+               zone = excluded.zone, lead = excluded.lead, acknowledge_due = excluded.acknowledge_due,
+               resolve_due = excluded.resolve_due, cause = excluded.cause, is_drill = excluded.is_drill, is_asked = excluded.is_asked",
+        );
+        query.build().execute(&mut *connection).await?;
+    }
     Ok(())
 }
 
-async fn put_task(
+async fn put_tasks(
     connection: &mut SqliteConnection,
-    audit: i64,
-    incident: &Incident,
-    task: &Task,
+    tasks: &[(i64, &Incident, &Task)],
 ) -> Result<(), StateError> {
     let us = |at: Timestamp| at.as_microsecond();
-    sqlx::query(
-        "INSERT INTO task_fact (incident, department, audit, state, dispatched_at, claimed_at, arrived_at, resolved_at, claim_due,
-           arrive_due, resolve_due)
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)
-         ON CONFLICT (incident, department, audit) DO UPDATE SET state = excluded.state, dispatched_at = excluded.dispatched_at,
-           claimed_at = excluded.claimed_at, arrived_at = excluded.arrived_at, resolved_at = excluded.resolved_at,
-           claim_due = excluded.claim_due, arrive_due = excluded.arrive_due, resolve_due = excluded.resolve_due",
-    )
-    .bind(incident.id.to_string())
-    .bind(task.department.as_str())
-    .bind(audit)
-    .bind(task.state.as_str())
-    .bind(us(task.dispatched_at))
-    .bind(task.claimed_at.map(us))
-    .bind(task.arrived_at.map(us))
-    .bind(task.resolved_at.map(us))
-    .bind(us(task.due.claim))
-    .bind(us(task.due.arrive))
-    .bind(us(task.due.resolve))
-    .execute(connection)
-    .await?;
+    for chunk in chunks(tasks) {
+        let mut query: QueryBuilder<Sqlite> = QueryBuilder::new(
+            "INSERT INTO task_fact (incident, department, audit, state, dispatched_at, claimed_at, arrived_at, resolved_at, claim_due,
+               arrive_due, resolve_due) ",
+        );
+        query.push_values(chunk, |mut values, (audit, incident, task)| {
+            values
+                .push_bind(incident.id.to_string())
+                .push_bind(task.department.as_str())
+                .push_bind(*audit)
+                .push_bind(task.state.as_str())
+                .push_bind(us(task.dispatched_at))
+                .push_bind(task.claimed_at.map(us))
+                .push_bind(task.arrived_at.map(us))
+                .push_bind(task.resolved_at.map(us))
+                .push_bind(us(task.due.claim))
+                .push_bind(us(task.due.arrive))
+                .push_bind(us(task.due.resolve));
+        });
+        query.push(
+            " ON CONFLICT (incident, department, audit) DO UPDATE SET state = excluded.state, dispatched_at = excluded.dispatched_at,
+               claimed_at = excluded.claimed_at, arrived_at = excluded.arrived_at, resolved_at = excluded.resolved_at,
+               claim_due = excluded.claim_due, arrive_due = excluded.arrive_due, resolve_due = excluded.resolve_due",
+        );
+        query.build().execute(&mut *connection).await?;
+    }
     Ok(())
 }

@@ -3,8 +3,9 @@
 use domain::RuleId;
 use domain::alarm::Tally;
 use domain::rule::Finding;
-use sqlx::SqliteConnection;
+use sqlx::{QueryBuilder, Sqlite, SqliteConnection};
 
+use super::chunks::chunks;
 use super::error::StateError;
 use super::incidents::{opt_time, word};
 
@@ -34,26 +35,30 @@ pub(super) async fn of(
 
 pub(super) async fn save(
     connection: &mut SqliteConnection,
-    finding: &Finding,
-    tally: &Tally,
+    tallies: &[(RuleId, String, Tally)],
 ) -> Result<(), StateError> {
     let us = |at: domain::Timestamp| at.as_microsecond();
-    sqlx::query(
-        "INSERT INTO alarm_tally (rule, subject, last_at, before_last_at, chattering_since, annunciated_at, forgotten_at)
-         VALUES ($1, $2, $3, $4, $5, $6, $7)
-         ON CONFLICT (rule, subject) DO UPDATE SET last_at = excluded.last_at, before_last_at = excluded.before_last_at,
-           chattering_since = excluded.chattering_since, annunciated_at = excluded.annunciated_at,
-           forgotten_at = excluded.forgotten_at",
-    )
-    .bind(finding.rule.as_str())
-    .bind(&finding.subject)
-    .bind(tally.last.map(us))
-    .bind(tally.before_last.map(us))
-    .bind(tally.chattering_since.map(us))
-    .bind(tally.annunciated_at.map(us))
-    .bind(us(tally.forgotten_at()))
-    .execute(connection)
-    .await?;
+    for chunk in chunks(tallies) {
+        let mut query: QueryBuilder<Sqlite> = QueryBuilder::new(
+            "INSERT INTO alarm_tally (rule, subject, last_at, before_last_at, chattering_since, annunciated_at, forgotten_at) ",
+        );
+        query.push_values(chunk, |mut values, (rule, subject, tally)| {
+            values
+                .push_bind(rule.as_str())
+                .push_bind(subject)
+                .push_bind(tally.last.map(us))
+                .push_bind(tally.before_last.map(us))
+                .push_bind(tally.chattering_since.map(us))
+                .push_bind(tally.annunciated_at.map(us))
+                .push_bind(us(tally.forgotten_at()));
+        });
+        query.push(
+            " ON CONFLICT (rule, subject) DO UPDATE SET last_at = excluded.last_at, before_last_at = excluded.before_last_at,
+               chattering_since = excluded.chattering_since, annunciated_at = excluded.annunciated_at,
+               forgotten_at = excluded.forgotten_at",
+        );
+        query.build().execute(&mut *connection).await?;
+    }
     Ok(())
 }
 
