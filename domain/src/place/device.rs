@@ -58,6 +58,10 @@ pub struct Device {
     pub model: String,
     /// How often it speaks at least, in seconds; two missed heartbeats make it silent.
     pub heartbeat_s: u32,
+    /// What it is called where a bridge or a foreign format speaks for it: `0x00158d0000000001`, a serial number, a camera's name; with the
+    /// account of the bridge and a colon before it where two bridges use the same words. None for devices that speak for themselves.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub address: Option<String>,
     /// Position on the site plan in site-local metres.
     pub x_m: f64,
     /// See `x_m`.

@@ -85,7 +85,6 @@ by_id! {
     Building, "building", buildings;
     Zone, "zone", zones;
     Household, "household", households;
-    Device, "device", devices;
     Post, "post", roster.posts;
     Resource, "resource", roster.resources;
 }
@@ -108,6 +107,19 @@ by_number! {
     Holiday, "holiday", roster.calendar.holidays;
     Swap, "swap", roster.swaps;
     Absence, "absence", roster.absences;
+}
+
+impl Item for Device {
+    const NOUN: &'static str = "device";
+    fn key(&self, _: &Registry) -> String {
+        self.id.to_string()
+    }
+    fn put(self, registry: &mut Registry) {
+        if let Some(address) = &self.address {
+            registry.addresses.insert(address.clone(), self.id.clone());
+        }
+        registry.devices.insert(self.id.clone(), self);
+    }
 }
 
 /// There is one table of them; its number says that it is the second.

@@ -33,6 +33,8 @@ pub struct Registry {
     pub zones: BTreeMap<ZoneId, Zone>,
     /// Devices by id.
     pub devices: BTreeMap<DeviceId, Device>,
+    /// Devices by their foreign address.
+    pub addresses: BTreeMap<String, DeviceId>,
     /// Households by id.
     pub households: BTreeMap<HouseholdId, Household>,
     /// Declarations by flat, oldest declaration first.
@@ -47,6 +49,15 @@ impl Registry {
     /// The zone that a device stands in.
     pub fn zone_of(&self, device: &DeviceId) -> Option<&Zone> {
         self.zones.get(&self.devices.get(device)?.zone)
+    }
+
+    /// The device that an account calls so: `account:address` in the registry goes before `address`.
+    pub fn device_at(&self, account: &str, address: &str) -> Option<&Device> {
+        if self.addresses.is_empty() {
+            return None;
+        }
+        let own = self.addresses.get(&format!("{account}:{address}"));
+        self.devices.get(own.or_else(|| self.addresses.get(address))?)
     }
 
     /// The micro-grid that a zone belongs to.

@@ -197,6 +197,7 @@ impl Stage {
                         class,
                         model: "test".into(),
                         heartbeat_s: u32::try_from(heartbeat_s).unwrap_or(60),
+                        address: None,
                         x_m: 0.0,
                         y_m: 0.0,
                         sensor: None,

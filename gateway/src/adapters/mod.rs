@@ -3,9 +3,25 @@
 //! An adapter is a pure function of one uplink: it never blocks, never drops and never panics. What it cannot read it rejects
 //! with a code and a sentence; the pipeline keeps the raw bytes in quarantine and goes on. [`parse`] picks the adapter by topic.
 
+pub mod clock;
+pub mod draft;
+pub mod format;
+pub mod formats;
 pub mod hub;
+pub mod identity;
+pub mod memory;
+pub mod message;
 pub mod native;
+pub mod reject;
 pub mod rerun;
+#[cfg(test)]
+mod samples;
+pub mod text;
+
+// vendors' formats
+
+pub use format::{Format, Recall};
+pub use reject::Reject;
 
 use domain::place::Registry;
 use domain::{
@@ -17,25 +33,6 @@ use domain::{
 pub struct Context<'a> {
     /// Devices and places.
     pub registry: &'a Registry,
-}
-
-/// Why an uplink could not be read.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Reject {
-    /// Stable word for filters and counters, such as `bad_json`.
-    pub code: &'static str,
-    /// One sentence for people: what, where, what to do.
-    pub detail: String,
-}
-
-impl Reject {
-    /// A rejection with its code and its sentence.
-    pub fn new(code: &'static str, detail: impl Into<String>) -> Self {
-        Self {
-            code,
-            detail: detail.into(),
-        }
-    }
 }
 
 /// What came of one uplink. Both may be there: a rejected alarm still rings, as a `gateway.rejected` event.

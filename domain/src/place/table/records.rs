@@ -53,6 +53,7 @@ impl Record for Device {
         needed("x_m"),
         needed("y_m"),
         optional("sensor"),
+        optional("address"),
     ];
 
     fn key(&self) -> String {
@@ -63,6 +64,7 @@ impl Record for Device {
         let id = row.parsed("id");
         let site = row.parsed("site");
         let zone = row.parsed("zone");
+        let address = Some(row.text_or_empty("address")).filter(|address| !address.is_empty());
         let class = row.word("class", &classes());
         let name = row.text("name");
         let model = row.text_or_empty("model");
@@ -88,6 +90,7 @@ impl Record for Device {
             x_m: x_m?,
             y_m: y_m?,
             sensor: sensor?,
+            address,
         })
     }
 
@@ -103,6 +106,7 @@ impl Record for Device {
             format!("{:?}", self.x_m),
             format!("{:?}", self.y_m),
             or_empty(self.sensor),
+            self.address.clone().unwrap_or_default(),
         ]
     }
 }

@@ -1,0 +1,65 @@
+//! What a vendor's format is: it says which messages are its own, and reads them. One folder beside this file for each.
+
+use super::draft::Reading;
+use super::message::Message;
+use super::{Reject, formats};
+
+/// How sure a format is that a message is its own.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Claim {
+    /// It is not.
+    No,
+    /// The payload looks like it; whoever knows the topic or path goes before.
+    Shape,
+    /// Topic, path or protocol say so.
+    Address,
+}
+
+/// A vendor's format. A pure function of a message and of what was remembered; it never blocks and never panics.
+pub trait Format: Sync {
+    /// Its name in quarantine rows, metrics and configuration.
+    fn name(&self) -> &'static str;
+    /// Whether a message is its own.
+    fn claim(&self, message: &Message<'_>) -> Claim;
+    /// Reads a message of its own. No drafts: understood, and nothing happened.
+    ///
+    /// # Errors
+    /// What cannot be read, in a sentence; the message goes to quarantine.
+    fn read(&self, message: &Message<'_>, recall: &dyn Recall) -> Result<Reading, Reject>;
+    /// Whether a message of its own may tell of an alarm. What surely does not (counters, signal strength, heartbeats) waits behind alarms.
+    fn may_alarm(&self, _topic: &str) -> bool {
+        true
+    }
+}
+
+/// What earlier messages of the same sender left behind ([`Reading::learn`]).
+pub trait Recall {
+    /// The value that was learnt under a key.
+    fn recall(&self, key: &str) -> Option<&str>;
+}
+
+/// Nothing was left behind.
+pub struct Nothing;
+
+impl Recall for Nothing {
+    fn recall(&self, _key: &str) -> Option<&str> {
+        None
+    }
+}
+
+/// The format that a message belongs to: the first that is sure of topic or path, else the first that knows the shape. `only` names
+/// the formats that the sender may speak; all where it is empty.
+pub fn of(message: &Message<'_>, only: &[String]) -> Option<&'static dyn Format> {
+    let mut by_shape = None;
+    for format in formats::ALL {
+        if !only.is_empty() && !only.iter().any(|name| name == format.name()) {
+            continue;
+        }
+        match format.claim(message) {
+            Claim::Address => return Some(*format),
+            Claim::Shape if by_shape.is_none() => by_shape = Some(*format),
+            Claim::Shape | Claim::No => {}
+        }
+    }
+    by_shape
+}

@@ -1,0 +1,7 @@
+//! Every format that this executable reads, one line each. Whoever knows the topic or path goes before those that go by shape; among
+//! these the order below decides, so the more particular shape stands first.
+
+use super::format::Format;
+
+/// All of them.
+pub const ALL: &[&dyn Format] = &[];

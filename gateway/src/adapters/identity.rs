@@ -1,0 +1,267 @@
+//! From drafts to canonical events: who the device is, whose clock counts, under which key the fact is known again.
+
+use std::fmt::Write as _;
+
+use domain::event::DEDUPE_KEY_BYTES_MAX;
+use domain::place::Registry;
+use domain::{Attrs, ClockSource, DeviceId, Event, EventId, Phase, Seq, SiteId, Timestamp};
+use hmac::{Hmac, Mac as _};
+use jiff::SignedDuration;
+use serde_json::Value;
+use sha2::{Digest as _, Sha256};
+
+use super::clock::DeviceTime;
+use super::draft::Draft;
+use super::memory::{Memory, News};
+
+/// A device clock that is ahead of ours by more than this is not believed.
+const AHEAD_MAX: SignedDuration = SignedDuration::from_secs(30);
+/// A device time older than this is a clock that was never set, not a late upload.
+const BEHIND_MAX: SignedDuration = SignedDuration::from_hours(24 * 31);
+/// What a device told longer ago than this was uploaded late.
+const LATE_AFTER: SignedDuration = SignedDuration::from_mins(5);
+/// Longest component, in bytes.
+const COMPONENT_BYTES_MAX: usize = 64;
+
+/// Who sent a message, and under whose roof.
+pub struct Sender<'a> {
+    /// The account.
+    pub account: &'a str,
+    /// The quarter that it speaks for.
+    pub site: &'a SiteId,
+    /// The format that read it.
+    pub format: &'static str,
+    /// Devices and places.
+    pub registry: &'a Registry,
+    /// The key of the hashes that stand for card numbers.
+    pub card_key: &'a [u8],
+}
+
+/// The place of a message in the journal.
+#[derive(Debug, Clone, Copy)]
+pub struct Stamp {
+    /// Its position.
+    pub seq: Seq,
+    /// The hub's clock.
+    pub received_at: Timestamp,
+}
+
+impl Sender<'_> {
+    /// The events that are news among the drafts of one message.
+    pub fn events(&self, stamp: Stamp, drafts: Vec<Draft>, memory: &mut Memory) -> Vec<Event> {
+        let mut events = Vec::with_capacity(drafts.len());
+        for draft in drafts {
+            if self.is_news(stamp.seq, &draft, memory) {
+                let index = u16::try_from(events.len()).unwrap_or(u16::MAX);
+                events.push(self.event(stamp, draft, index));
+            }
+        }
+        events
+    }
+
+    fn is_news(&self, seq: Seq, draft: &Draft, memory: &mut Memory) -> bool {
+        let Some(edge) = &draft.edge else {
+            return true;
+        };
+        let component = draft.component.as_deref().unwrap_or_default();
+        let key = format!("{}\u{1f}{component}\u{1f}{}", draft.address, edge.property);
+        match memory.tell(self.account, &key, &edge.value, seq) {
+            News::Same => false,
+            // nothing can be over that nobody has heard of
+            News::First => draft.phase != Phase::Cleared,
+            News::Changed => true,
+        }
+    }
+
+    fn event(&self, stamp: Stamp, draft: Draft, index: u16) -> Event {
+        let known = self.device(&draft.address);
+        let dedupe_key = dedupe_key(self.format, stamp.seq, index, &draft);
+        let (occurred_at, clock, late) = occurred_at(stamp.received_at, draft.at.as_ref());
+        let mut attrs = draft.attrs;
+        if let Some(at) = &draft.at {
+            attrs.insert("device_time".to_owned(), at.at.to_string().into());
+            attrs.insert("device_time_raw".to_owned(), at.raw.as_str().into());
+        }
+        if late {
+            attrs.insert("late".to_owned(), true.into());
+        }
+        if let Some(number) = &draft.credential {
+            attrs.insert(
+                "credential_ref".to_owned(),
+                self.credential_ref(number).into(),
+            );
+        }
+        attrs.insert("adapter".to_owned(), self.format.into());
+        if !draft.address.is_empty() {
+            attrs.insert(
+                "address".to_owned(),
+                super::text::clip(&draft.address, 128).into(),
+            );
+        }
+        let component = draft.component.map(|component| component_word(&component));
+        Event {
+            id: EventId::of_uplink(stamp.received_at, stamp.seq, index),
+            seq: stamp.seq,
+            site: known.map_or(self.site, |device| &device.site).clone(),
+            class: known.map_or(draft.class, |device| device.class),
+            device: known.map_or_else(|| self.unknown(&draft.address), |device| device.id.clone()),
+            component: component.filter(|component| !component.is_empty()),
+            kind: draft.kind,
+            phase: draft.phase,
+            dedupe_key,
+            occurred_at,
+            received_at: stamp.received_at,
+            clock,
+            attrs: Attrs::from_value(&Value::Object(attrs)),
+        }
+    }
+
+    /// The registered device behind an address: its `address` in the registry is this one, either by itself or behind the account.
+    pub fn device(&self, address: &str) -> Option<&domain::place::Device> {
+        let address = if address.is_empty() {
+            self.account
+        } else {
+            address
+        };
+        self.registry.device_at(self.account, address)
+    }
+
+    /// The id of a device that nobody has registered. It is never that of a registered one: a bridge cannot speak in its name.
+    fn unknown(&self, address: &str) -> DeviceId {
+        let own = slug(if address.is_empty() {
+            self.account
+        } else {
+            address
+        });
+        let free = |id: &DeviceId| !self.registry.devices.contains_key(id);
+        let behind = || slug(&format!("{}-{}", self.account, own));
+        [own.clone(), behind()]
+            .iter()
+            .filter_map(|text| text.parse().ok())
+            .find(free)
+            .or_else(|| digest_slug(self.account, address).parse().ok())
+            .unwrap_or_else(|| "unknown".parse().expect("a slug"))
+    }
+
+    /// The keyed hash that stands for a card number: the same card is known again, and nobody can tell its number.
+    fn credential_ref(&self, number: &str) -> String {
+        let mut mac = Hmac::<Sha256>::new_from_slice(self.card_key).expect("HMAC takes any key");
+        mac.update(number.as_bytes());
+        format!("card-{}", hex::encode(&mac.finalize().into_bytes()[..12]))
+    }
+}
+
+/// An address as an id: lower case, `-` for what an id cannot hold; with a digest where that loses more than case, dots, colons and underscores.
+pub fn slug(address: &str) -> String {
+    let mut slug = String::with_capacity(address.len());
+    let mut lossy = false;
+    for c in address.trim().chars() {
+        match c.to_ascii_lowercase() {
+            c @ ('a'..='z' | '0'..='9' | '-') => slug.push(c),
+            '_' | '.' | ':' | ' ' | '/' => slug.push('-'),
+            _ => {
+                slug.push('-');
+                lossy = true;
+            }
+        }
+    }
+    if lossy || slug.len() > domain::id::SLUG_BYTES_MAX {
+        let hash = hex::encode(&Sha256::digest(address.as_bytes())[..4]);
+        slug.truncate(domain::id::SLUG_BYTES_MAX - 9);
+        let _ = write!(slug, "-{hash}");
+    }
+    slug
+}
+
+fn digest_slug(account: &str, address: &str) -> String {
+    let hash = Sha256::digest(format!("{account}\u{1f}{address}").as_bytes());
+    format!("device-{}", hex::encode(&hash[..12]))
+}
+
+/// A component as events carry it: printable and short.
+fn component_word(component: &str) -> String {
+    let mut word: String = component.chars().filter(|c| !c.is_control()).collect();
+    while word.len() > COMPONENT_BYTES_MAX {
+        word.pop();
+    }
+    word
+}
+
+/// The sender's own id where it gave one; else what the device told and when; else where it stands in the journal.
+fn dedupe_key(format: &str, seq: Seq, index: u16, draft: &Draft) -> String {
+    let component = draft.component.as_deref().unwrap_or_default();
+    let what = format!("{}.{}", draft.kind, draft.phase.as_str());
+    let key = match (&draft.id, &draft.at) {
+        (Some(id), _) => format!("{format}:{id}:{component}:{what}"),
+        (None, Some(DeviceTime { at, .. })) => {
+            let told = serde_json::to_vec(&draft.attrs).unwrap_or_default();
+            let digest = hex::encode(&Sha256::digest(&told)[..8]);
+            format!(
+                "{format}@{}:{component}:{what}:{digest}",
+                at.as_millisecond()
+            )
+        }
+        (None, None) => format!("{format}#{seq}.{index}"),
+    };
+    if key.len() <= DEDUPE_KEY_BYTES_MAX && !key.chars().any(char::is_control) {
+        return key;
+    }
+    format!("{format}:{}", hex::encode(Sha256::digest(key.as_bytes())))
+}
+
+/// The device's own time where it can be believed; an old time is a late upload and stays.
+fn occurred_at(
+    received_at: Timestamp,
+    told: Option<&DeviceTime>,
+) -> (Timestamp, ClockSource, bool) {
+    let Some(told) = told else {
+        return (received_at, ClockSource::Gateway, false);
+    };
+    let behind = received_at.duration_since(told.at);
+    if behind < -AHEAD_MAX || behind > BEHIND_MAX {
+        return (received_at, ClockSource::Gateway, false);
+    }
+    (told.at, ClockSource::Device, behind > LATE_AFTER)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn addresses_become_ids() {
+        assert_eq!(slug("0x00158d0000000001"), "0x00158d0000000001");
+        assert_eq!(slug("ACCC8ED3290D"), "accc8ed3290d");
+        assert_eq!(slug("10.9.96.20"), "10-9-96-20");
+        assert!(slug("烟感/01").starts_with("---01-"));
+        assert_ne!(slug("烟感/01"), slug("门磁/01"));
+        for address in ["", "é".repeat(300).as_str(), "a b\u{0}c"] {
+            let slug = slug(address);
+            assert!(slug.len() <= domain::id::SLUG_BYTES_MAX, "{slug}");
+            assert!(
+                address.is_empty() || slug.parse::<DeviceId>().is_ok(),
+                "{slug}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_clock_counts_only_where_it_can_be_right() {
+        let received: Timestamp = "2026-11-24T12:00:00Z".parse().expect("a time");
+        let told = |text: &str| DeviceTime {
+            at: text.parse().expect("a time"),
+            raw: text.to_owned(),
+        };
+        let of = |text: &str| occurred_at(received, Some(&told(text)));
+        assert_eq!(of("2026-11-24T11:59:59Z").1, ClockSource::Device);
+        assert_eq!(
+            of("2026-11-24T12:00:31Z"),
+            (received, ClockSource::Gateway, false)
+        );
+        assert_eq!(
+            of("2021-01-01T00:00:00Z"),
+            (received, ClockSource::Gateway, false)
+        );
+        assert!(of("2026-11-24T08:00:00Z").2, "late");
+    }
+}
