@@ -3,11 +3,13 @@
 //! An unknown key is an error that names the nearest known one. Nothing secret is in it: secrets come from files and from the
 //! state database.
 
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, bail};
 use dashboard_api::Proxies;
+use domain::SiteId;
 use domain::kpi::{Scoring, Thresholds, Weights};
 use domain::privacy::Personal;
 use serde::de::Error as _;
@@ -44,6 +46,9 @@ pub struct Config {
     pub probe: Probe,
     pub quarantine: Quarantine,
     pub shutdown: Shutdown,
+    /// Who speaks for other devices in their makers' formats, by MQTT account.
+    #[serde(default)]
+    pub bridges: BTreeMap<String, Bridge>,
 }
 
 /// `[data]`
@@ -311,6 +316,20 @@ pub struct Shutdown {
     pub deadline_s: u64,
 }
 
+/// `[bridges.{account}]`
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Bridge {
+    /// The quarter that it speaks for.
+    pub site: SiteId,
+    /// The formats that it may speak (docs/formats.md); all of them when none is named.
+    #[serde(default)]
+    pub formats: Vec<String>,
+    /// The wall clock of its devices that send times without an offset; the community's when it is empty.
+    #[serde(default)]
+    pub time_zone: String,
+}
+
 /// Reads defaults, file and environment, in that order of growing weight.
 ///
 /// # Errors
@@ -369,6 +388,10 @@ fn check_keys(text: &str, known: &[String]) -> anyhow::Result<()> {
         let Some(inner) = inner.as_table() else {
             bail!("unknown key `{section}`{}", hint(section, known))
         };
+        // its keys are names of accounts; what stands below them is checked when it is read
+        if section == "bridges" {
+            continue;
+        }
         for key in inner.keys() {
             let dotted = format!("{section}.{key}");
             if !known.contains(&dotted) {

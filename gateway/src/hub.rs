@@ -45,7 +45,7 @@ use crate::registry::keep::Keeper;
 use crate::rerun::Rerunner;
 use crate::rules::{self, Follow};
 use crate::screen::Screen;
-use crate::{dispatch, embedded, feed, forget, https, set_back};
+use crate::{bridges, dispatch, embedded, feed, forget, https, set_back};
 
 /// How often the journal is told what nobody needs any more.
 const RELEASE_EVERY: Duration = Duration::from_secs(5);
@@ -130,7 +130,11 @@ impl Catalogue {
     }
 }
 
-fn registry(config: &Config) -> anyhow::Result<Registry> {
+/// The registry of the configured directory, or the one that is built in.
+///
+/// # Errors
+/// [`Misconfigured`] with every mistake on a line of its own.
+pub(crate) fn registry(config: &Config) -> anyhow::Result<Registry> {
     let places = folder(&config.registry.dir, embedded::COMPOUND)
         .map_err(|e| unreadable("registry.dir", &e))?;
     let registry = crate::registry::keep::read(&places)
@@ -423,6 +427,7 @@ pub async fn serve(
         clock,
         ..
     } = stores;
+    let bridges = Arc::new(bridges::read(config, &catalogue.registry)?);
     let authority = if config.tls.own_authority {
         let opened = Authority::open(&config.data.dir, clock.now());
         let opened = opened.context("opening the hub's own authority")?;
@@ -509,7 +514,14 @@ pub async fn serve(
         clock: clock.clone(),
         stats: Arc::clone(&stats),
     };
-    let source = Source::new(journal, detected, state.registry_changes());
+    let memory = bridges::memory(state).await?;
+    let source = Source::new(
+        journal,
+        detected,
+        state.registry_changes(),
+        Arc::clone(&bridges),
+        memory,
+    );
     life.spawn(
         "detect",
         detector.run(source, journal.watermarks(), detect_done),
@@ -531,7 +543,14 @@ pub async fn serve(
         life.stop(),
     );
     life.spawn("what is about people", keeping);
-    let source = Source::new(journal, projected, state.registry_changes());
+    let memory = bridges::memory(state).await?;
+    let source = Source::new(
+        journal,
+        projected,
+        state.registry_changes(),
+        Arc::clone(&bridges),
+        memory,
+    );
     let projector = project::run(
         source,
         journal.watermarks(),
@@ -628,6 +647,7 @@ pub async fn serve(
             journal: journal.clone(),
             clock: clock.clone(),
             rings_for_s: config.quarantine.rings_for_s,
+            bridges: Arc::clone(&bridges),
         }),
         rules: book_now,
         ops: Arc::new(ops),

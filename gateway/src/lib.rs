@@ -2,7 +2,9 @@
 
 pub mod accounts;
 pub mod adapters;
+pub mod adapt;
 pub mod authority;
+pub mod bridges;
 pub mod certificate;
 pub mod clock;
 pub mod config;

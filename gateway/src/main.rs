@@ -1,4 +1,4 @@
-//! The command line: `run`, `demo`, `check`, `rules check|test|backtest`, `journal verify`, `clock show|repair`, `audit verify`, `kpi`, `user add`, `certificate self-signed`,
+//! The command line: `run`, `demo`, `check`, `adapt`, `rules check|test|backtest`, `journal verify`, `clock show|repair`, `audit verify`, `kpi`, `user add`, `certificate self-signed`,
 //! `credential add|invite|revoke|list`, `registry export|import|unpack`.
 //!
 //! Exit codes: 0 all is well, 1 something failed (with `demo --for`: messages were lost), 64 the configuration is wrong.
@@ -15,7 +15,9 @@ use domain::kpi::By;
 use domain::place::TableKind;
 use domain::{DepartmentId, RuleId, Scope, SiteId, Timestamp};
 use gateway::registry::{Mark, Then};
-use gateway::{accounts, certificate, config, demo, embedded, hub, kpi, registry, rules, set_back};
+use gateway::{
+    accounts, adapt, certificate, config, demo, embedded, hub, kpi, registry, rules, set_back,
+};
 
 /// `EX_USAGE` of sysexits.h: the command or the configuration is wrong; starting again will not help.
 const EXIT_USAGE: u8 = 64;
@@ -49,6 +51,13 @@ enum Command {
     Rules {
         #[command(subcommand)]
         command: RulesCommand,
+    },
+    /// Print what the hub makes of one message, read from standard input, as JSON lines.
+    Adapt {
+        #[command(flatten)]
+        file: ConfigFile,
+        #[command(flatten)]
+        asked: adapt::Asked,
     },
     /// Look into the journal.
     Journal {
@@ -349,6 +358,10 @@ async fn run(command: Command) -> ExitCode {
             Ok(())
         }
         Command::Check { file, .. } => return usage(check(&file)),
+        Command::Adapt { file, asked } => match config::load(file.config.as_deref()) {
+            Ok(config) => adapt::run(&config, asked),
+            Err(e) => return usage(Err(e)),
+        },
         Command::Journal {
             command: JournalCommand::Verify { dir },
         } => verify(&dir),
@@ -527,6 +540,7 @@ fn usage(outcome: anyhow::Result<()>) -> ExitCode {
 fn check(file: &ConfigFile) -> anyhow::Result<()> {
     let config = config::load(file.config.as_deref())?;
     let catalogue = hub::Catalogue::load(&config)?;
+    gateway::bridges::check(&config, &catalogue.registry)?;
     let is_to_be_made = config.tls.own_authority
         && !gateway::authority::certificate_file(&config.data.dir).exists();
     if is_to_be_made {

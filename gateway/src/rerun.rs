@@ -7,7 +7,7 @@ use dashboard_api::rerun::{Reading, RerunError};
 use store::journal::{AppendError, Journal};
 use store::state::{QuarantineRow, State};
 
-use crate::adapters::{self, Context, rerun};
+use crate::adapters::{self, Bridges, Context, rerun};
 use crate::clock::Clock;
 
 /// What it takes.
@@ -20,6 +20,8 @@ pub struct Rerunner {
     pub clock: Clock,
     /// What came longer ago goes to history only.
     pub rings_for_s: u32,
+    /// Who speaks for other devices.
+    pub bridges: Arc<Bridges>,
 }
 
 #[async_trait::async_trait]
@@ -27,9 +29,11 @@ impl dashboard_api::rerun::Rerunner for Rerunner {
     async fn look(&self, rows: Vec<Arc<QuarantineRow>>) -> Result<Vec<Reading>, RerunError> {
         let (registry, now) = (self.state.registry(), self.clock.now());
         let rings_for_s = self.rings_for_s;
+        let bridges = Arc::clone(&self.bridges);
         let look = move || {
             let context = Context {
                 registry: &registry,
+                bridges: &bridges,
             };
             let read = |row: &Arc<QuarantineRow>| {
                 if !rerun::can(row) {

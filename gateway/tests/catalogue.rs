@@ -130,8 +130,10 @@ impl Hub<'_> {
         };
         let context = Context {
             registry: self.registry,
+            bridges: &adapters::Bridges::default(),
         };
-        let parsed = adapters::parse(seq, &uplink, &context);
+        let parsed =
+            adapters::parse(seq, &uplink, &context, &mut adapters::Memory::default());
         if let Some(reject) = parsed.reject
             && reject.code != hub::REFUSED
         {

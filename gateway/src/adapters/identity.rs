@@ -50,9 +50,9 @@ impl Sender<'_> {
     /// The events that are news among the drafts of one message.
     pub fn events(&self, stamp: Stamp, drafts: Vec<Draft>, memory: &mut Memory) -> Vec<Event> {
         let mut events = Vec::with_capacity(drafts.len());
-        for draft in drafts {
+        // its place in the message, whatever else of it is news: the same event has the same id again
+        for (index, draft) in (0_u16..).zip(drafts) {
             if self.is_news(stamp.seq, &draft, memory) {
-                let index = u16::try_from(events.len()).unwrap_or(u16::MAX);
                 events.push(self.event(stamp, draft, index));
             }
         }

@@ -5,6 +5,7 @@
 
 pub mod clock;
 pub mod draft;
+pub mod foreign;
 pub mod format;
 pub mod formats;
 pub mod hub;
@@ -12,6 +13,7 @@ pub mod identity;
 pub mod memory;
 pub mod message;
 pub mod native;
+pub mod properties;
 pub mod reject;
 pub mod rerun;
 #[cfg(test)]
@@ -20,7 +22,9 @@ pub mod text;
 
 // vendors' formats
 
+pub use foreign::{Bridge, Bridges};
 pub use format::{Format, Recall};
+pub use memory::Memory;
 pub use reject::Reject;
 
 use domain::place::Registry;
@@ -33,6 +37,8 @@ use domain::{
 pub struct Context<'a> {
     /// Devices and places.
     pub registry: &'a Registry,
+    /// Who speaks for other devices, in which format.
+    pub bridges: &'a Bridges,
 }
 
 /// What came of one uplink. Both may be there: a rejected alarm still rings, as a `gateway.rejected` event.
@@ -54,17 +60,12 @@ pub trait Adapter {
 
 /// Reads an uplink with the adapter that its topic belongs to. An uplink of the alarm lane that is rejected makes a
 /// `gateway.rejected` event besides, so that a message that might be a fire is never silent.
-pub fn parse(seq: Seq, uplink: &Uplink, context: &Context<'_>) -> Parsed {
+pub fn parse(seq: Seq, uplink: &Uplink, context: &Context<'_>, memory: &mut Memory) -> Parsed {
     // it has rung when it came
     if rerun::is_note(uplink) {
-        return rerun::parse(seq, uplink, context);
+        return rerun::parse(seq, uplink, context, memory);
     }
-    let adapter: &dyn Adapter = if uplink.principal == domain::uplink::HUB {
-        &hub::Hub
-    } else {
-        &native::Native
-    };
-    let mut parsed = adapter.parse(seq, uplink, context);
+    let (adapter, mut parsed) = read(seq, uplink, context, memory);
     if let Some(reject) = &parsed.reject
         && reject.code != hub::REFUSED
         && parsed.events.is_empty()
@@ -72,13 +73,33 @@ pub fn parse(seq: Seq, uplink: &Uplink, context: &Context<'_>) -> Parsed {
     {
         parsed
             .events
-            .extend(rejected_event(seq, uplink, context, adapter.name(), reject));
+            .extend(rejected_event(seq, uplink, context, adapter, reject));
     }
     parsed
 }
 
+/// Reads an uplink that is no note of an earlier one, and nothing more: what is rejected rings not. Says which adapter did.
+pub fn read(
+    seq: Seq,
+    uplink: &Uplink,
+    context: &Context<'_>,
+    memory: &mut Memory,
+) -> (&'static str, Parsed) {
+    if uplink.principal == domain::uplink::HUB {
+        return (hub::Hub.name(), hub::Hub.parse(seq, uplink, context));
+    }
+    if foreign::is_foreign(&uplink.topic) {
+        return foreign::parse(seq, uplink, context, memory);
+    }
+    let native = native::Native;
+    (native.name(), native.parse(seq, uplink, context))
+}
+
 /// The lane that a topic belongs to, decided before anybody looks into the payload.
 pub fn lane_of(topic: &str) -> Lane {
+    if foreign::is_foreign(topic) {
+        return foreign::lane_of(topic);
+    }
     match topic.split('/').nth(4) {
         Some("evt") => Lane::Alarm,
         _ if topic.starts_with("$hub/") => Lane::Alarm,
@@ -96,9 +117,14 @@ fn rejected_event(
 ) -> Option<Event> {
     let device: DeviceId = uplink.principal.parse().ok()?;
     let known = context.registry.devices.get(&device);
-    let site: SiteId = match known {
-        Some(device) => device.site.clone(),
-        None => uplink.topic.split('/').nth(2)?.parse().ok()?,
+    let site: SiteId = match (known, context.bridges.by_account.get(&uplink.principal)) {
+        (Some(device), _) => device.site.clone(),
+        (None, Some(bridge)) => bridge.site.clone(),
+        // it is loud wherever it belongs
+        (None, None) if foreign::is_foreign(&uplink.topic) => {
+            context.registry.sites.keys().next()?.clone()
+        }
+        (None, None) => uplink.topic.split('/').nth(2)?.parse().ok()?,
     };
     let attrs = serde_json::json!({
         "lane": "alarm", "reason": reject.code, "detail": reject.detail, "adapter": adapter,

@@ -6,8 +6,7 @@ use domain::{EventId, Seq, Timestamp, Uplink, UplinkFlags, uplink};
 use serde::{Deserialize, Serialize};
 use store::state::QuarantineRow;
 
-use super::native::Native;
-use super::{Adapter as _, Context, Parsed, Reject, hub};
+use super::{Context, Memory, Parsed, Reject, hub};
 
 /// Where such notes stand.
 const TOPIC: &str = "$hub/rerun/";
@@ -89,12 +88,12 @@ pub fn of(note: &Uplink) -> Option<Rerun> {
 /// What it would be if it were put to the adapters now.
 pub fn look(row: &QuarantineRow, context: &Context<'_>) -> Parsed {
     let note = note(row.received_at, row, 0);
-    parse(row.seq, &note, context)
+    parse(row.seq, &note, context, &mut Memory::default())
 }
 
 /// Reads the bytes within a note as they would have been read when they came: a device's own time is believed or not by the time at which it
 /// was heard, and what has none happened then. Received they are now.
-pub(super) fn parse(seq: Seq, note: &Uplink, context: &Context<'_>) -> Parsed {
+pub(super) fn parse(seq: Seq, note: &Uplink, context: &Context<'_>, memory: &mut Memory) -> Parsed {
     let Some((head, first)) = open(note) else {
         let detail = format!("`{}` holds nothing that came before", note.topic);
         return Parsed {
@@ -102,7 +101,7 @@ pub(super) fn parse(seq: Seq, note: &Uplink, context: &Context<'_>) -> Parsed {
             reject: Some(Reject::new("bad_rerun", detail)),
         };
     };
-    let mut parsed = Native.parse(head.of, &first, context);
+    let (_, mut parsed) = super::read(head.of, &first, context, memory);
     for (index, event) in (0_u16..).zip(&mut parsed.events) {
         event.id = EventId::of_uplink(note.received_at, seq, index);
         event.seq = seq;
@@ -120,6 +119,7 @@ pub(super) fn is_note(uplink: &Uplink) -> bool {
 mod tests {
     use domain::place::Registry;
 
+    use super::super::Bridges;
     use super::*;
 
     fn row(payload: &str) -> QuarantineRow {
@@ -153,12 +153,13 @@ mod tests {
         let registry = mended();
         let context = Context {
             registry: &registry,
+            bridges: &Bridges::default(),
         };
         let row = row(r#"{"temperature_c": 20.5}"#);
         let later: Timestamp = "2026-11-23T12:10:00Z".parse().expect("a time");
         let note = note(later, &row, 900);
         for seq in [Seq(70), Seq(71)] {
-            let parsed = super::super::parse(seq, &note, &context);
+            let parsed = super::super::parse(seq, &note, &context, &mut Memory::default());
             assert_eq!(parsed.reject, None);
             let event = &parsed.events[0];
             assert_eq!((event.seq, event.received_at), (seq, later));
@@ -173,10 +174,16 @@ mod tests {
         let registry = Registry::default();
         let context = Context {
             registry: &registry,
+            bridges: &Bridges::default(),
         };
         let mut row = row("{}");
         row.topic = "ssg/v1/q1/smoke-1/evt/fire-smoke".to_owned();
-        let parsed = super::super::parse(Seq(70), &note(row.received_at, &row, 900), &context);
+        let parsed = super::super::parse(
+            Seq(70),
+            &note(row.received_at, &row, 900),
+            &context,
+            &mut Memory::default(),
+        );
         assert!(parsed.events.is_empty());
         assert_eq!(parsed.reject.map(|r| r.code), Some("unknown_device"));
     }

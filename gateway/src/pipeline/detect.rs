@@ -13,13 +13,14 @@ use domain::place::Registry;
 use domain::rule::{Engine, Finding, FindingKind, RuleBook, RuleSet};
 use domain::{DeviceId, Event, Kind, RuleId, Seq, Timestamp};
 use store::journal::Watermarks;
-use store::state::{Batch, DeviceTouch, QuarantineRow, Reran, State};
+use store::state::{Batch, DeviceTouch, QuarantineRow, Remembered, Reran, State};
 use tokio::sync::watch;
 use tokio::time::MissedTickBehavior;
 use tracing::info;
 
 use super::source::{Item, Source};
 use super::stats::Stats;
+use crate::adapters::memory::MemoryRow;
 use crate::adapters::rerun::Rerun;
 use crate::clock::Clock;
 use crate::exchange::Exchange;
@@ -94,6 +95,7 @@ impl Detector {
             let mut over = self.follow_registry(seen_upto);
             over.extend(self.follow_rules(seen_upto));
             let mut work = self.detect(cursor, items).await?;
+            work.memory = source.take_memory().into_iter().map(remembered).collect();
             work.findings.splice(0..0, over);
             if is_time {
                 work.findings.extend(self.engine.on_tick(seen_upto));
@@ -291,6 +293,7 @@ impl Detector {
             quarantine: work.quarantine,
             reran: work.reran,
             devices: work.devices.into_values().collect(),
+            memory: work.memory,
         };
         let committed = self
             .state
@@ -332,6 +335,7 @@ struct Work {
     quarantine: Vec<QuarantineRow>,
     reran: Vec<Reran>,
     devices: BTreeMap<DeviceId, DeviceTouch>,
+    memory: Vec<Remembered>,
     out: Vec<Event>,
 }
 
@@ -363,6 +367,15 @@ impl Work {
             }
             _ => {}
         }
+    }
+}
+
+/// As the state database keeps it.
+fn remembered(row: MemoryRow) -> Remembered {
+    Remembered {
+        sender: row.sender,
+        key: row.key,
+        value: row.value.map(|known| (known.value, known.since)),
     }
 }
 

@@ -9,7 +9,8 @@ use store::journal::{Journal, Reader};
 use tokio::sync::watch;
 
 use crate::adapters::rerun::{self, Rerun};
-use crate::adapters::{self, Context, Parsed};
+use crate::adapters::memory::MemoryRow;
+use crate::adapters::{self, Bridges, Context, Memory, Parsed};
 
 /// Most uplinks of one batch: big enough to share a transaction, small enough to stay quick.
 const BATCH_RECORDS_MAX: usize = 4096;
@@ -27,8 +28,9 @@ pub(super) struct Item {
 
 /// A reader with the registry as it is for each batch, moved onto a blocking thread for each batch: reading and parsing are file and CPU work.
 pub struct Source {
-    reader: Option<Reader>,
+    reader: Option<(Reader, Memory)>,
     registry: watch::Receiver<Arc<Registry>>,
+    bridges: Arc<Bridges>,
 }
 
 impl Source {
@@ -36,28 +38,41 @@ impl Source {
         journal: &Journal,
         after: Seq,
         registry: watch::Receiver<Arc<Registry>>,
+        bridges: Arc<Bridges>,
+        memory: Memory,
     ) -> Self {
         Self {
-            reader: Some(journal.read_from(after)),
+            reader: Some((journal.read_from(after), memory)),
             registry,
+            bridges,
         }
+    }
+
+    /// What the adapters remember otherwise than before the last call.
+    pub(super) fn take_memory(&mut self) -> Vec<MemoryRow> {
+        self.reader
+            .as_mut()
+            .map(|(_, memory)| memory.take_dirty())
+            .unwrap_or_default()
     }
 
     /// The next batch; empty when everything durable has been read.
     pub(super) async fn next(&mut self) -> anyhow::Result<Vec<Item>> {
-        let mut reader = self
+        let (mut reader, mut memory) = self
             .reader
             .take()
             .context("the reader was lost in an earlier failure")?;
         let registry = Arc::clone(&self.registry.borrow());
+        let bridges = Arc::clone(&self.bridges);
         let (reader, items) = tokio::task::spawn_blocking(move || {
             let records = reader.next_batch(BATCH_RECORDS_MAX, BATCH_BYTES_MAX);
             let context = Context {
                 registry: &registry,
+                bridges: &bridges,
             };
             let items = records.map(|records| {
                 let parse = |(seq, uplink): (Seq, Uplink)| {
-                    let parsed = adapters::parse(seq, &uplink, &context);
+                    let parsed = adapters::parse(seq, &uplink, &context, &mut memory);
                     Item {
                         rerun: rerun::of(&uplink),
                         seq,
@@ -67,7 +82,7 @@ impl Source {
                 };
                 records.into_iter().map(parse).collect::<Vec<_>>()
             });
-            (reader, items)
+            ((reader, memory), items)
         })
         .await
         .context("reading the journal")?;

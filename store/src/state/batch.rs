@@ -4,6 +4,8 @@ use bytes::Bytes;
 use domain::rule::{Finding, WindowChange};
 use domain::{DeviceId, IncidentId, Revision, Seq, Timestamp, Uplink};
 
+use super::adapter_memory::Remembered;
+
 /// Everything that a stretch of the journal, or a tick of the clock, brought about.
 #[derive(Debug, Clone, Default)]
 pub struct Batch {
@@ -23,6 +25,8 @@ pub struct Batch {
     pub reran: Vec<Reran>,
     /// Which devices spoke, at most one entry a device.
     pub devices: Vec<DeviceTouch>,
+    /// What adapters remember from now on.
+    pub memory: Vec<Remembered>,
 }
 
 /// What came of an uplink in quarantine that was read again.

@@ -19,7 +19,7 @@ use super::incidents::{self, json};
 use super::open::cursor;
 use super::query::quarantine_item;
 use super::view::IncidentItem;
-use super::{State, device, flood, quarantine, seen};
+use super::{State, adapter_memory, device, flood, quarantine, seen};
 
 /// How often a full disk is tried again.
 const LOOK_AGAIN: Duration = Duration::from_millis(500);
@@ -71,6 +71,7 @@ impl State {
             move_cursor(&mut tx, batch.consumer, batch.cursor).await?;
         }
         write_windows(&mut tx, &batch.windows).await?;
+        adapter_memory::write(&mut tx, &batch.memory).await?;
         let seen_rows = self.shared.seen_rows.load(Ordering::Relaxed);
         let seen_growth = seen::note(&mut tx, &batch.seen, seen_rows).await?;
         let quarantined = keep(&mut tx, &batch.quarantine, committed_upto).await?;

@@ -7,6 +7,7 @@
 //! **Invariant:** a revision is given out inside the transaction that it numbers: the feed is gap-free and in commit order.
 
 mod accounts;
+mod adapter_memory;
 mod alarm;
 mod alarm_due;
 mod alarms;
@@ -64,6 +65,7 @@ mod user;
 mod view;
 
 pub use accounts::{ACCOUNTS_MAX, AccountAct, AccountError, AccountItem};
+pub use adapter_memory::Remembered;
 pub use alarm::{AlarmAct, AlarmError, AlarmFilter, AlarmStage, ShelfEnd};
 pub use audit::{AuditBreak, AuditReport};
 pub use audit_list::{AuditFilter, AuditItem};

@@ -5,7 +5,7 @@ use std::sync::LazyLock;
 use bytes::BytesMut;
 use domain::place::Registry;
 use domain::{Seq, Timestamp, Uplink, UplinkFlags};
-use gateway::adapters::{self, Context};
+use gateway::adapters::{self, Bridges, Context, Memory};
 use gateway::listener::codec::{self, Outgoing, Packet, Version};
 
 /// Largest packet that the listener takes.
@@ -102,14 +102,15 @@ pub fn native(data: &[u8]) {
     };
     let context = Context {
         registry: &REGISTRY,
+        bridges: &Bridges::default(),
     };
-    let parsed = adapters::parse(Seq(1), &uplink, &context);
+    let parsed = adapters::parse(Seq(1), &uplink, &context, &mut Memory::default());
     assert!(
         uplink.principal == domain::uplink::HUB
             || !parsed.events.is_empty()
             || parsed.reject.is_some(),
         "nothing came of {uplink:?}"
     );
-    let again = adapters::parse(Seq(1), &uplink, &context);
+    let again = adapters::parse(Seq(1), &uplink, &context, &mut Memory::default());
     assert_eq!(parsed.events, again.events, "a replay is the same");
 }

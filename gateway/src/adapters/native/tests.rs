@@ -4,7 +4,7 @@ use bytes::Bytes;
 use domain::place::Registry;
 use domain::{ClockSource, Kind, Phase, Seq, Uplink, UplinkFlags};
 
-use crate::adapters::{Context, Parsed, parse};
+use crate::adapters::{Bridges, Context, Memory, Parsed, parse};
 
 const PLACES: &str = r#"
     committee = [{ id = "c1", name = "一委" }]
@@ -34,7 +34,9 @@ fn run(principal: &str, topic: &str, payload: impl AsRef<[u8]>) -> Parsed {
         &uplink,
         &Context {
             registry: &registry,
+            bridges: &Bridges::default(),
         },
+        &mut Memory::default(),
     )
 }
 

@@ -1,0 +1,247 @@
+//! `gateway adapt`: one message, read as the hub would read it with this configuration, printed as JSON lines.
+
+use std::io::{Read as _, Write as _};
+
+use anyhow::{Context as _, bail};
+use clap::Args;
+use domain::place::Registry;
+use domain::{DeviceId, Event, Seq, Timestamp, Uplink, UplinkExtra, UplinkFlags};
+use serde_json::Value;
+
+use crate::adapters::properties::{self, Carried};
+use crate::adapters::{self, Bridges, Context, Memory, foreign};
+use crate::config::Config;
+use crate::{bridges, hub};
+
+/// Longest message that is read, in bytes: the listener's own limit is lower.
+const BYTES_MAX: u64 = 16 << 20;
+
+/// What the message is; its bytes come from standard input.
+#[derive(Debug, Args)]
+pub struct Asked {
+    /// It came over MQTT on this topic.
+    #[arg(long, group = "door")]
+    pub topic: Option<String>,
+    /// It was retained.
+    #[arg(long, requires = "topic")]
+    pub retain: bool,
+    /// It came as a web hook on this path, with its query.
+    #[arg(long, group = "door", value_name = "PATH")]
+    pub http: Option<String>,
+    /// Its content type.
+    #[arg(long, value_name = "TYPE")]
+    pub content_type: Option<String>,
+    /// A header of the web hook or a user property of MQTT, `name: value`; may be given several times.
+    #[arg(long, value_name = "NAME: VALUE")]
+    pub header: Vec<String>,
+    /// It is a frame of a connection that speaks this protocol (`gbt26875`, `dc09`), in hexadecimal digits or as it is.
+    #[arg(long, group = "door", value_name = "PROTOCOL")]
+    pub tcp: Option<String>,
+    /// The account that sent it; the only bridge of the configuration, or one that may speak every format, when none is named.
+    #[arg(long)]
+    pub account: Option<String>,
+    /// When it came, such as 2026-03-01T08:00:00+08:00; now when nothing is said.
+    #[arg(long, value_name = "TIME")]
+    pub received_at: Option<Timestamp>,
+}
+
+/// Reads standard input and prints an event a line. What the hub would put into quarantine prints none, and says why on standard error.
+///
+/// # Errors
+/// A configuration or an input that cannot be read.
+pub fn run(config: &Config, asked: Asked) -> anyhow::Result<()> {
+    let registry = hub::registry(config)?;
+    let bridges = bridges::check(config, &registry)?;
+    let mut payload = Vec::new();
+    let mut input = std::io::stdin().lock().take(BYTES_MAX + 1);
+    input
+        .read_to_end(&mut payload)
+        .context("reading standard input")?;
+    if payload.len() as u64 > BYTES_MAX {
+        bail!("the message is longer than {BYTES_MAX} bytes");
+    }
+    let told = read(asked, payload, &registry, bridges)?;
+    let mut out = std::io::stdout().lock();
+    for event in &told.events {
+        writeln!(out, "{event}")?;
+    }
+    out.flush()?;
+    if let Some(why) = told.quarantine {
+        eprintln!("quarantine: {why}");
+    }
+    Ok(())
+}
+
+/// What came of it.
+struct Told {
+    events: Vec<Value>,
+    quarantine: Option<String>,
+}
+
+fn read(
+    asked: Asked,
+    mut payload: Vec<u8>,
+    registry: &Registry,
+    mut bridges: Bridges,
+) -> anyhow::Result<Told> {
+    let native = asked
+        .topic
+        .as_deref()
+        .filter(|topic| !foreign::is_foreign(topic));
+    let account = match (asked.account, native) {
+        (Some(account), _) => account,
+        // a native device speaks for itself
+        (None, Some(topic)) => topic.split('/').nth(3).unwrap_or_default().to_owned(),
+        (None, None) => bridges::stand_in(&mut bridges, registry)?,
+    };
+    let topic = match (asked.topic, asked.http, asked.tcp) {
+        (Some(topic), ..) => topic,
+        (None, Some(target), _) => {
+            let slash = if target.starts_with('/') { "" } else { "/" };
+            format!("{}{account}{slash}{target}", foreign::HTTP)
+        }
+        (None, None, Some(protocol)) => {
+            let digits: String = String::from_utf8_lossy(&payload)
+                .split_whitespace()
+                .collect();
+            if let Ok(bytes) = hex::decode(digits) {
+                payload = bytes;
+            }
+            format!("{}{protocol}/{account}", foreign::TCP)
+        }
+        (None, None, None) => bail!("which way did it come? (hint: --topic, --http or --tcp)"),
+    };
+    let carried = Carried {
+        content_type: asked.content_type,
+        user: asked
+            .header
+            .iter()
+            .map(|line| header(line))
+            .collect::<Result<_, _>>()?,
+    };
+    let flags = UplinkFlags::new(1);
+    let uplink = Uplink {
+        received_at: asked.received_at.unwrap_or_else(Timestamp::now),
+        principal: account,
+        epoch: 0,
+        flags: if asked.retain {
+            flags.with_retain()
+        } else {
+            flags
+        },
+        topic,
+        payload: payload.into(),
+        extra: Some(Box::new(UplinkExtra {
+            properties: properties::write(&carried),
+            ..UplinkExtra::default()
+        })),
+    };
+    let context = Context {
+        registry,
+        bridges: &bridges,
+    };
+    let (_, parsed) = adapters::read(Seq(1), &uplink, &context, &mut Memory::default());
+    Ok(Told {
+        events: parsed
+            .events
+            .iter()
+            .map(|event| line(event, registry))
+            .collect(),
+        quarantine: parsed
+            .reject
+            .map(|reject| format!("{}: {}", reject.code, reject.detail)),
+    })
+}
+
+/// `name: value`
+fn header(line: &str) -> anyhow::Result<(String, String)> {
+    let (name, value) = line
+        .split_once(':')
+        .with_context(|| format!("`{line}` is no header (hint: 'ce-type: x')"))?;
+    Ok((name.trim().to_ascii_lowercase(), value.trim().to_owned()))
+}
+
+/// The event as JSON. A device that nobody has registered goes by the name that its sender gave it.
+fn line(event: &Event, registry: &Registry) -> Value {
+    let mut line = serde_json::to_value(event).unwrap_or_default();
+    let known = |device: &DeviceId| registry.devices.contains_key(device);
+    if !known(&event.device)
+        && let Some(address) = line["attrs"]["address"].as_str().map(str::to_owned)
+    {
+        line["device"] = address.into();
+    }
+    line
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const PLACES: &str = r#"
+        committee = [{ id = "c1", name = "一委" }]
+        person = [{ id = "p1", name = "周", login = "zhou" }]
+        grid = [{ id = "g1", name = "一格", committee = "c1", captain = "p1" }]
+        site = [{ id = "q1", name = "一区", name_en = "Q1", width_m = 9.0, height_m = 9.0, x_m = 0.0, y_m = 0.0 }]
+        zone = [{ id = "z1", site = "q1", kind = "gate_lane", name = "东门", grid = "g1" }]
+    "#;
+    const DEVICES: &str = "id,site,zone,class,name,model,heartbeat_s,x_m,y_m,address\nsmoke-1,q1,z1,fire_sensor,烟感,m,60,0.0,0.0,0x00158d0000000007\n";
+
+    fn asked() -> Asked {
+        Asked {
+            topic: None,
+            retain: false,
+            http: None,
+            content_type: None,
+            header: Vec::new(),
+            tcp: None,
+            account: None,
+            received_at: None,
+        }
+    }
+
+    fn told(asked: Asked, payload: &str) -> Told {
+        let registry = Registry::from_files([("p.toml", PLACES), ("d.csv", DEVICES)]);
+        let registry = registry.unwrap_or_else(|mistakes| panic!("{}", mistakes[0]));
+        read(asked, payload.into(), &registry, Bridges::default()).expect("a message")
+    }
+
+    fn kinds(told: &Told) -> Vec<String> {
+        told.events
+            .iter()
+            .map(|event| {
+                format!(
+                    "{} {} {}",
+                    event["device"].as_str().unwrap_or("-"),
+                    event["kind"].as_str().unwrap_or("-"),
+                    event["phase"].as_str().unwrap_or("-")
+                )
+            })
+            .collect()
+    }
+
+    #[test]
+    fn a_native_message_is_read_as_its_device() {
+        let topic = "ssg/v1/q1/smoke-1/evt/fire-smoke".to_owned();
+        let asked = Asked {
+            topic: Some(topic),
+            ..asked()
+        };
+        let told = told(asked, r#"{"id":"a","kind":"fire.smoke","phase":"raised"}"#);
+        assert_eq!(kinds(&told), ["smoke-1 fire.smoke raised"]);
+        assert_eq!(told.quarantine, None);
+    }
+
+    #[test]
+    fn what_no_format_knows_is_said() {
+        let asked = Asked {
+            topic: Some("somewhere/else".to_owned()),
+            ..asked()
+        };
+        let told = told(asked, "hello");
+        assert!(told.events.is_empty());
+        assert!(
+            told.quarantine
+                .is_some_and(|why| why.starts_with("unknown_format"))
+        );
+    }
+}

@@ -1,0 +1,163 @@
+//! What bridges, web hooks and panels say in their makers' formats: which format it is, who sent it, what of it is news.
+//!
+//! A message that came over MQTT is journalled under its own topic; one of another door under `$http/{account}{path and query}` or
+//! `$tcp/{protocol}/{account}`, which nobody can publish to.
+
+use std::collections::HashMap;
+
+use domain::{Lane, Seq, SiteId, Uplink};
+use jiff::tz::TimeZone;
+
+use super::format::{self, Format};
+use super::identity::{Sender, Stamp};
+use super::memory::Memory;
+use super::message::{Door, Message};
+use super::{Context, Parsed, Reject, formats, properties};
+
+/// Where web hooks are journalled.
+pub const HTTP: &str = "$http/";
+/// Where frames are journalled.
+pub const TCP: &str = "$tcp/";
+
+/// What the configuration says of one bridge.
+#[derive(Debug, Clone)]
+pub struct Bridge {
+    /// The quarter that it speaks for.
+    pub site: SiteId,
+    /// The formats that it may speak; all where it is empty.
+    pub formats: Vec<String>,
+    /// The wall clock of its devices.
+    pub zone: TimeZone,
+}
+
+/// All bridges, by account.
+#[derive(Debug, Clone, Default)]
+pub struct Bridges {
+    /// What is configured.
+    pub by_account: HashMap<String, Bridge>,
+    /// The key of the hashes that stand for card numbers.
+    pub card_key: Vec<u8>,
+}
+
+/// Whether an uplink is in no format of our own.
+pub fn is_foreign(topic: &str) -> bool {
+    !topic.starts_with("ssg/") && !topic.starts_with("$hub/")
+}
+
+/// Which way a journalled message came, and what account a door of its own has written into the topic.
+fn door(uplink: &Uplink) -> Door<'_> {
+    if let Some(rest) = uplink.topic.strip_prefix(HTTP) {
+        let target = rest.find('/').and_then(|at| rest.get(at..)).unwrap_or("/");
+        return Door::Http { target };
+    }
+    if let Some(rest) = uplink.topic.strip_prefix(TCP) {
+        let protocol = rest.split('/').next().unwrap_or_default();
+        return Door::Tcp { protocol };
+    }
+    Door::Mqtt {
+        topic: &uplink.topic,
+        retain: uplink.flags.retain(),
+    }
+}
+
+/// Reads a message of a bridge, a web hook or a panel.
+pub(super) fn parse(
+    seq: Seq,
+    uplink: &Uplink,
+    context: &Context<'_>,
+    memory: &mut Memory,
+) -> (&'static str, Parsed) {
+    match read(seq, uplink, context, memory) {
+        Ok((name, events)) => (
+            name,
+            Parsed {
+                events,
+                reject: None,
+            },
+        ),
+        Err((name, reject)) => (
+            name,
+            Parsed {
+                events: Vec::new(),
+                reject: Some(reject),
+            },
+        ),
+    }
+}
+
+fn read(
+    seq: Seq,
+    uplink: &Uplink,
+    context: &Context<'_>,
+    memory: &mut Memory,
+) -> Result<(&'static str, Vec<domain::Event>), (&'static str, Reject)> {
+    let account = uplink.principal.as_str();
+    let Some(bridge) = context.bridges.by_account.get(account) else {
+        let detail = format!(
+            "`{account}` sends on `{}` and no [[bridges]] of the configuration has this account (hint: add one with its site, then run it again)",
+            super::text::clip(&uplink.topic, 100)
+        );
+        return Err(("foreign", Reject::new("unknown_bridge", detail)));
+    };
+    let carried = uplink
+        .extra
+        .as_ref()
+        .map(|extra| properties::read(&extra.properties))
+        .unwrap_or_default();
+    let mut message = Message::new(
+        door(uplink),
+        &uplink.payload,
+        uplink.received_at,
+        &bridge.zone,
+    );
+    message.content_type = carried.content_type.as_deref();
+    message.headers = &carried.user;
+    let left = memory.of(account);
+    let Some(format) = format::of(&message, &bridge.formats) else {
+        let detail = "no format knows this topic, path or payload (hint: docs/formats.md lists what is read)";
+        return Err(("foreign", Reject::new("unknown_format", detail)));
+    };
+    let name = format.name();
+    let reading = format
+        .read(&message, &left)
+        .map_err(|reject| (name, reject))?;
+    for (key, value) in reading.learn {
+        if !memory.learn(account, &key, value, seq) {
+            let detail = format!(
+                "`{}` has no room left to be remembered",
+                super::text::clip(&key, 80)
+            );
+            return Err((name, Reject::new("memory_full", detail)));
+        }
+    }
+    let sender = Sender {
+        account,
+        site: &bridge.site,
+        format: name,
+        registry: context.registry,
+        card_key: &context.bridges.card_key,
+    };
+    let stamp = Stamp {
+        seq,
+        received_at: uplink.received_at,
+    };
+    Ok((name, sender.events(stamp, reading.drafts, memory)))
+}
+
+/// The lane of a topic that is none of ours: whatever may tell of an alarm goes before what surely does not.
+pub(super) fn lane_of(topic: &str) -> Lane {
+    if topic.starts_with(HTTP) || topic.starts_with(TCP) {
+        return Lane::Alarm;
+    }
+    let zone = TimeZone::UTC;
+    let door = Door::Mqtt {
+        topic,
+        retain: false,
+    };
+    let message = Message::new(door, &[], domain::Timestamp::UNIX_EPOCH, &zone);
+    let sure = |format: &&&dyn Format| format.claim(&message) == format::Claim::Address;
+    match formats::ALL.iter().find(sure) {
+        Some(format) if !format.may_alarm(topic) => Lane::Telemetry,
+        _ => Lane::Alarm,
+    }
+}

@@ -1,0 +1,156 @@
+//! Who speaks for other devices: what the configuration says of them, and what was remembered of them.
+
+use std::io::{Read as _, Write as _};
+use std::os::unix::fs::OpenOptionsExt as _;
+use std::path::{Path, PathBuf};
+
+use anyhow::Context as _;
+use domain::Seq;
+use domain::place::Registry;
+use rand::RngCore as _;
+use store::state::State;
+
+use crate::adapters::memory::{Memory, Remembered};
+use crate::adapters::{Bridge, Bridges, formats};
+use crate::config::{self, Config};
+use crate::hub::Misconfigured;
+
+/// Bytes of the key of the hashes that stand for card numbers (HMAC-SHA-256: as long as its digest).
+const CARD_KEY_BYTES: usize = 32;
+
+/// The bridges of the configuration, with the key of card numbers, which is made at the first start.
+///
+/// # Errors
+/// [`Misconfigured`]: a site, a format or a time zone that does not exist. A key that cannot be read or written.
+pub fn read(config: &Config, registry: &Registry) -> anyhow::Result<Bridges> {
+    Ok(Bridges {
+        card_key: card_key(&card_key_file(&config.data.dir))?,
+        ..check(config, registry)?
+    })
+}
+
+/// The bridges of the configuration; without a key.
+///
+/// # Errors
+/// [`Misconfigured`]: a site, a format or a time zone that does not exist.
+pub fn check(config: &Config, registry: &Registry) -> anyhow::Result<Bridges> {
+    let mut bridges = Bridges::default();
+    for (account, said) in &config.bridges {
+        let bridge = bridge(said, registry)
+            .map_err(|wrong| Misconfigured::text(format!("`bridges.{account}`: {wrong}")))?;
+        bridges.by_account.insert(account.clone(), bridge);
+    }
+    Ok(bridges)
+}
+
+fn bridge(said: &config::Bridge, registry: &Registry) -> Result<Bridge, String> {
+    let site = &said.site;
+    if !registry.sites.contains_key(site) {
+        return Err(format!("there is no site `{site}` in the registry"));
+    }
+    let known = |name: &String| formats::ALL.iter().any(|format| format.name() == name);
+    if let Some(name) = said.formats.iter().find(|name| !known(name)) {
+        let names: Vec<&str> = formats::ALL.iter().map(|format| format.name()).collect();
+        return Err(format!("no format `{name}` (hint: {})", names.join(", ")));
+    }
+    let zone = if said.time_zone.is_empty() {
+        registry.roster.calendar.time_zone.clone()
+    } else {
+        let name = &said.time_zone;
+        domain::rule::time_zone(name)
+            .ok_or_else(|| format!("no time zone `{name}` (hint: \"Asia/Shanghai\")"))?
+    };
+    Ok(Bridge {
+        site: site.clone(),
+        formats: said.formats.clone(),
+        zone,
+    })
+}
+
+/// The account that a message is read for when nobody says which: the only bridge, else one that speaks for the first site.
+///
+/// # Errors
+/// A registry without a site.
+pub fn stand_in(bridges: &mut Bridges, registry: &Registry) -> anyhow::Result<String> {
+    if bridges.by_account.len() == 1 {
+        let only = bridges.by_account.keys().next().cloned();
+        return only.context("the only one");
+    }
+    let site = registry.sites.keys().next();
+    let site = site.context("the registry has no site (hint: add one to its files)")?;
+    let account = "adapt".to_owned();
+    let bridge = Bridge {
+        site: site.clone(),
+        formats: Vec::new(),
+        zone: registry.roster.calendar.time_zone.clone(),
+    };
+    bridges.by_account.insert(account.clone(), bridge);
+    Ok(account)
+}
+
+/// Where the key of card numbers stands.
+fn card_key_file(data: &Path) -> PathBuf {
+    data.join("card.key")
+}
+
+/// The key, made where there is none yet. Whoever has it can try all card numbers; without it the hashes of old events match no card any more.
+fn card_key(file: &Path) -> anyhow::Result<Vec<u8>> {
+    let mut key = Vec::new();
+    match std::fs::File::open(file) {
+        Ok(mut open) => {
+            open.read_to_end(&mut key)
+                .with_context(|| format!("reading {}", file.display()))?;
+            anyhow::ensure!(
+                key.len() == CARD_KEY_BYTES,
+                "{} has {} bytes and not {CARD_KEY_BYTES} (hint: bring it back from the backup)",
+                file.display(),
+                key.len()
+            );
+            return Ok(key);
+        }
+        Err(e) if e.kind() == std::io::ErrorKind::NotFound => {}
+        Err(e) => return Err(e).with_context(|| format!("reading {}", file.display())),
+    }
+    key.resize(CARD_KEY_BYTES, 0);
+    rand::rng().fill_bytes(&mut key);
+    let write = || {
+        let mut open = std::fs::OpenOptions::new()
+            .write(true)
+            .create_new(true)
+            .mode(0o600)
+            .open(file)?;
+        open.write_all(&key)?;
+        open.sync_all()
+    };
+    write().with_context(|| format!("writing {}", file.display()))?;
+    Ok(key)
+}
+
+/// What adapters remembered when the hub last wrote it.
+///
+/// # Errors
+/// A state database that cannot be read.
+pub async fn memory(state: &State) -> anyhow::Result<Memory> {
+    let rows = state.adapter_memory().await?;
+    let known = rows.into_iter().filter_map(|row| {
+        let (value, since): (String, Seq) = row.value?;
+        Some((row.sender, row.key, Remembered { value, since }))
+    });
+    Ok(Memory::load(known))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_key_of_cards_is_made_once() {
+        let dir = tempfile::tempdir().expect("a directory");
+        let file = card_key_file(dir.path());
+        let first = card_key(&file).expect("a key");
+        assert_eq!(first.len(), CARD_KEY_BYTES);
+        assert_eq!(card_key(&file).expect("the same key"), first);
+        std::fs::write(&file, b"short").expect("writable");
+        assert!(card_key(&file).is_err());
+    }
+}
