@@ -14,6 +14,7 @@ pub mod memory;
 pub mod message;
 pub mod native;
 pub mod properties;
+pub mod plate;
 pub mod reject;
 pub mod rerun;
 #[cfg(test)]
