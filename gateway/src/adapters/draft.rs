@@ -37,6 +37,20 @@ pub struct Edge {
     pub property: String,
     /// As text; compared as it is.
     pub value: String,
+    /// Why the sender told it.
+    pub told: Told,
+}
+
+/// Why a sender told the value of a property.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Told {
+    /// It stands. The end of something unheard of is no news.
+    #[default]
+    State,
+    /// It has just changed. The end of something unheard of is news, too.
+    Change,
+    /// It is replayed to somebody who asked anew. It is news only where another value was known.
+    Replay,
 }
 
 impl Draft {
@@ -100,7 +114,17 @@ impl Draft {
         self.edge = Some(Edge {
             property: property.to_owned(),
             value: value.to_string(),
+            told: Told::State,
         });
+        self
+    }
+
+    /// Says why the sender told the value of the property.
+    #[must_use]
+    pub fn told(mut self, told: Told) -> Self {
+        if let Some(edge) = &mut self.edge {
+            edge.told = told;
+        }
         self
     }
 

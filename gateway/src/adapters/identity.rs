@@ -11,7 +11,7 @@ use serde_json::Value;
 use sha2::{Digest as _, Sha256};
 
 use super::clock::DeviceTime;
-use super::draft::Draft;
+use super::draft::{Draft, Told};
 use super::memory::{Memory, News};
 
 /// A device clock that is ahead of ours by more than this is not believed.
@@ -67,8 +67,12 @@ impl Sender<'_> {
         let key = format!("{}\u{1f}{component}\u{1f}{}", draft.address, edge.property);
         match memory.tell(self.account, &key, &edge.value, seq) {
             News::Same => false,
-            // nothing can be over that nobody has heard of
-            News::First => draft.phase != Phase::Cleared,
+            News::First => match edge.told {
+                // nothing can be over that nobody has heard of
+                Told::State => draft.phase != Phase::Cleared,
+                Told::Change => true,
+                Told::Replay => false,
+            },
             News::Changed => true,
         }
     }
@@ -243,6 +247,59 @@ mod tests {
                 "{slug}"
             );
         }
+    }
+
+    #[test]
+    fn why_a_value_was_told_decides_what_is_news() {
+        let sender = Sender {
+            account: "bridge",
+            site: &"q1".parse().expect("an id"),
+            format: "f",
+            registry: &Registry::default(),
+            card_key: b"k",
+        };
+        let mut memory = Memory::default();
+        let mut seq = 0;
+        let mut tell = |is_there: bool, told: Told| {
+            seq += 1;
+            let draft = Draft::condition(
+                "a",
+                domain::DeviceClass::Camera,
+                domain::Kind::CameraMotion,
+                "motion",
+                is_there,
+            );
+            let stamp = Stamp {
+                seq: Seq(seq),
+                received_at: Timestamp::UNIX_EPOCH,
+            };
+            !sender
+                .events(stamp, vec![draft.told(told)], &mut memory)
+                .is_empty()
+        };
+        assert!(!tell(true, Told::Replay), "nothing was known");
+        assert!(tell(false, Told::Replay), "another value was known");
+        assert!(!tell(false, Told::Change), "told again");
+        assert!(tell(true, Told::Change));
+        let mut memory = Memory::default();
+        let draft = |told| {
+            let class = domain::DeviceClass::Camera;
+            let kind = domain::Kind::CameraMotion;
+            vec![Draft::condition("a", class, kind, "motion", false).told(told)]
+        };
+        let stamp = Stamp {
+            seq: Seq(1),
+            received_at: Timestamp::UNIX_EPOCH,
+        };
+        assert_eq!(
+            sender.events(stamp, draft(Told::State), &mut memory).len(),
+            0
+        );
+        let mut memory = Memory::default();
+        assert_eq!(
+            sender.events(stamp, draft(Told::Change), &mut memory).len(),
+            1
+        );
     }
 
     #[test]
