@@ -4,4 +4,4 @@
 use super::format::Format;
 
 /// All of them.
-pub const ALL: &[&dyn Format] = &[&super::vzenith::Vzenith];
+pub const ALL: &[&dyn Format] = &[&super::vzenith::Vzenith, &super::hikvision::Hikvision];

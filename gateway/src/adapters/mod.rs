@@ -22,6 +22,7 @@ mod samples;
 pub mod text;
 
 // vendors' formats
+pub mod hikvision;
 pub mod vzenith;
 
 pub use foreign::{Bridge, Bridges};

@@ -1,0 +1,94 @@
+//! `AccessControllerEvent`: a door controller's or terminal's notification.
+
+use domain::{DeviceClass, Kind, Phase};
+use serde_json::Value;
+
+use super::super::draft::Draft;
+use super::super::text;
+use super::Alert;
+use super::access_codes::{Meaning, meaning};
+
+/// Reads a notification by its major and minor type; operations, heartbeats and codes of no interest tell nothing.
+pub(super) fn read(alert: &Alert<'_>, event: &Value) -> Option<Draft> {
+    let number = |name: &str| event.get(name).and_then(text::integer);
+    let major = number("majorEventType").or_else(|| number("major"))?;
+    let minor = number("subEventType")
+        .or_else(|| number("minorEventType"))
+        .or_else(|| number("minor"))?;
+    let door = number("doorNo");
+    let meaning = meaning(major, minor)?;
+    let draft = draft(alert, &meaning);
+    let word = |name: &str| event.get(name).and_then(text::word);
+    let somebody = |name: &str| word(name).and_then(|w| text::somebody(&w).map(str::to_owned));
+    let status = word("attendanceStatus").unwrap_or_default();
+    let direction = match status.as_str() {
+        "checkIn" | "breakIn" | "overtimeIn" => Some("in"),
+        "checkOut" | "breakOut" | "overtimeOut" => Some("out"),
+        _ => None,
+    };
+    let serial = number("serialNo").filter(|serial| *serial > 0);
+    let draft = draft
+        .attr("door", door)
+        .attr("reader", number("cardReaderNo"))
+        .attr(
+            "person_ref",
+            somebody("employeeNoString").or_else(|| somebody("employeeNo")),
+        )
+        .attr(
+            "person_name",
+            somebody("name").map(|name| text::clip(&name, 64)),
+        )
+        .credential(&word("cardNo").unwrap_or_default())
+        .attr("direction", direction)
+        .attr("seq", serial)
+        .attr(
+            "mask",
+            word("mask").filter(|mask| mask == "yes" || mask == "no"),
+        )
+        .attr("code", format!("{major}/{minor}"))
+        .attr(
+            "late",
+            (event.get("currentEvent") == Some(&Value::Bool(false))).then_some(true),
+        );
+    let draft = match door {
+        Some(door) => draft.component(format!("door-{door}")),
+        None => draft,
+    };
+    // the counter begins again when a terminal is reset, hence the time beside it
+    Some(match (serial, &alert.at) {
+        (Some(serial), Some(at)) => draft.id(format!("{}:{serial}:{}", alert.device, at.raw)),
+        _ => draft,
+    })
+}
+
+fn draft(alert: &Alert<'_>, meaning: &Meaning) -> Draft {
+    let class = DeviceClass::Access;
+    match meaning {
+        Meaning::Granted(method) => alert
+            .draft(class, Kind::AccessGranted, Phase::Instant)
+            .attr("result", "granted")
+            .attr("method", *method),
+        Meaning::Denied(method, reason) => alert
+            .draft(class, Kind::AccessDenied, Phase::Instant)
+            .attr("result", "denied")
+            .attr("method", *method)
+            .attr("reason", *reason),
+        Meaning::Fact(kind, reason) => alert
+            .draft(class, *kind, Phase::Instant)
+            .attr("reason", *reason),
+        Meaning::Door(state) => alert
+            .draft(class, Kind::AccessDoorState, Phase::Updated)
+            .edge("contact", state)
+            .attr("state", *state),
+        Meaning::Lock(state) => alert
+            .draft(class, Kind::AccessLockState, Phase::Updated)
+            .edge("lock", state)
+            .attr("state", *state),
+        Meaning::Alarm(kind, reason) => alert
+            .draft(class, *kind, Phase::Raised)
+            .attr("reason", *reason),
+        Meaning::Condition(kind, property, is_there) => alert
+            .condition(class, *kind, property, *is_there)
+            .attr("reason", *property),
+    }
+}

@@ -1,0 +1,314 @@
+//! From a message's bytes to documents: multipart, XML, JSON and base64 of these, each within limits.
+
+use roxmltree::{Document, Node, ParsingOptions};
+use serde_json::{Map, Value, json};
+
+use super::super::message::Message;
+use super::super::{Reject, text};
+
+/// Most parts of a multipart body.
+const PARTS_MAX: usize = 32;
+/// Most nodes of an XML document.
+const XML_NODES_MAX: u32 = 20_000;
+/// Deepest element that is kept.
+const XML_DEPTH_MAX: usize = 24;
+/// How far into a body its marks are looked for.
+const LOOK_BYTES_MAX: usize = 256 << 10;
+
+/// What a message holds.
+pub(super) struct Body {
+    pub(super) documents: Vec<Value>,
+    /// Its pictures: role, type and size of each.
+    pub(super) media: Vec<Value>,
+}
+
+/// Whether the marks of a notification are in sight.
+pub(super) fn looks_like_ours(message: &Message<'_>) -> bool {
+    let bytes = trim(message.payload);
+    match bytes.first() {
+        Some(b'{') => message.object().is_some_and(is_alert),
+        Some(b'<') => contains(bytes, b"<EventNotificationAlert"),
+        Some(b'-') => {
+            contains(bytes, b"EventNotificationAlert")
+                || contains(bytes, b"AccessControllerEvent")
+                || (contains(bytes, b"\"eventType\"") && contains(bytes, b"\"dateTime\""))
+        }
+        Some(b'e' | b'P') => from_base64(bytes).is_some_and(|inner| {
+            contains(&inner, b"EventNotificationAlert")
+                || (contains(&inner, b"\"eventType\"") && contains(&inner, b"\"dateTime\""))
+        }),
+        _ => false,
+    }
+}
+
+fn is_alert(map: &Map<String, Value>) -> bool {
+    let has = |name: &str| map.contains_key(name);
+    has("EventNotificationAlert")
+        || (has("AccessControllerEvent") && (has("eventType") || has("dateTime")))
+        || (has("eventType")
+            && has("dateTime")
+            && (has("ipAddress") || has("macAddress") || has("channelID"))
+            && (has("eventState") || has("activePostCount") || has("eventDescription")))
+}
+
+/// Reads the documents of a message.
+///
+/// # Errors
+/// `bad_multipart`, `bad_xml`, `bad_text`, and those of [`text::json`].
+pub(super) fn read(message: &Message<'_>) -> Result<Body, Reject> {
+    let bytes = trim(message.payload);
+    if bytes.first() == Some(&b'-') || message.content_type_is("multipart/") {
+        return multipart(bytes, message.content_type);
+    }
+    let documents = vec![document(bytes)?];
+    Ok(Body {
+        documents,
+        media: Vec::new(),
+    })
+}
+
+/// One document: JSON, XML, or base64 of one of them.
+fn document(bytes: &[u8]) -> Result<Value, Reject> {
+    match bytes.first() {
+        Some(b'<') => xml(bytes),
+        Some(b'e' | b'P') => match from_base64(bytes) {
+            Some(inner) if trim(&inner).first() == Some(&b'<') => xml(&inner),
+            Some(inner) => json_of(&inner),
+            None => json_of(bytes),
+        },
+        _ => json_of(bytes),
+    }
+}
+
+/// JSON, from GB 18030 where it is no UTF-8.
+fn json_of(bytes: &[u8]) -> Result<Value, Reject> {
+    text::json(decoded(bytes)?.as_bytes())
+}
+
+fn decoded(bytes: &[u8]) -> Result<std::borrow::Cow<'_, str>, Reject> {
+    if bytes.len() > text::JSON_BYTES_MAX {
+        let detail = format!(
+            "{} bytes of text, at most {} are read",
+            bytes.len(),
+            text::JSON_BYTES_MAX
+        );
+        return Err(Reject::new("too_long", detail));
+    }
+    if let Ok(text) = std::str::from_utf8(bytes) {
+        return Ok(text.trim_start_matches('\u{feff}').into());
+    }
+    let (text, _, is_broken) = encoding_rs::GB18030.decode(bytes);
+    if is_broken {
+        let detail = "the text is neither UTF-8 nor GB 18030";
+        return Err(Reject::new("bad_text", detail));
+    }
+    Ok(text)
+}
+
+/// Base64 that was sent in place of the document itself.
+fn from_base64(bytes: &[u8]) -> Option<Vec<u8>> {
+    if bytes.len() > LOOK_BYTES_MAX {
+        return None;
+    }
+    text::base64(std::str::from_utf8(bytes).ok()?)
+}
+
+/// XML as JSON: an element is an object of its children by their names without a prefix, a list where a name is there twice, a text
+/// where it has none. Attributes are left out: no notification says anything by them.
+fn xml(bytes: &[u8]) -> Result<Value, Reject> {
+    let text = decoded(bytes)?;
+    let options = ParsingOptions {
+        nodes_limit: XML_NODES_MAX,
+        ..ParsingOptions::default()
+    };
+    let text = text.trim();
+    let document = Document::parse_with_options(text, options)
+        .map_err(|e| Reject::new("bad_xml", e.to_string()))?;
+    let root = document.root_element();
+    Ok(json!({ root.tag_name().name(): element(root, 0) }))
+}
+
+fn element(node: Node<'_, '_>, depth: usize) -> Value {
+    let mut map = Map::new();
+    for child in node.children().filter(Node::is_element) {
+        if depth >= XML_DEPTH_MAX {
+            break;
+        }
+        let name = child.tag_name().name().to_owned();
+        let value = element(child, depth + 1);
+        match map.get_mut(&name) {
+            None => {
+                map.insert(name, value);
+            }
+            Some(Value::Array(list)) => list.push(value),
+            Some(first) => {
+                let list = vec![first.take(), value];
+                *first = Value::Array(list);
+            }
+        }
+    }
+    if map.is_empty() {
+        let text: String = node
+            .children()
+            .filter(Node::is_text)
+            .filter_map(|text| text.text())
+            .collect();
+        return Value::String(text.trim().to_owned());
+    }
+    Value::Object(map)
+}
+
+/// A multipart body. The boundary is the one of the content type, else the first line; line ends may be bare.
+fn multipart(bytes: &[u8], content_type: Option<&str>) -> Result<Body, Reject> {
+    let named = content_type.and_then(|kind| {
+        let (_, rest) = kind.split_once("boundary=")?;
+        let name = rest.split(';').next()?.trim().trim_matches('"');
+        (!name.is_empty() && name.len() <= 200).then(|| format!("--{name}").into_bytes())
+    });
+    let first = bytes
+        .split(|byte| *byte == b'\n')
+        .next()
+        .map(|line| line.trim_ascii_end().to_vec())
+        .filter(|line| line.starts_with(b"--") && line.len() > 2 && line.len() <= 202);
+    let boundary = named
+        .filter(|name| position(bytes, name).is_some())
+        .or(first)
+        .ok_or_else(|| Reject::new("bad_multipart", "the multipart body has no boundary"))?;
+
+    let mut body = Body {
+        documents: Vec::new(),
+        media: Vec::new(),
+    };
+    let mut refused = None;
+    let mut rest = bytes;
+    let mut count = 0;
+    while let Some(start) = position(rest, &boundary) {
+        let after = rest.get(start + boundary.len()..).unwrap_or_default();
+        if after.starts_with(b"--") || count == PARTS_MAX {
+            break;
+        }
+        let end = position(after, &boundary).unwrap_or(after.len());
+        match part(after.get(..end).unwrap_or_default()) {
+            Ok(Part::Document(document)) => body.documents.push(document),
+            Ok(Part::Picture(picture)) => body.media.push(picture),
+            Ok(Part::Empty) => {}
+            Err(reject) => refused = Some(reject),
+        }
+        rest = after.get(end..).unwrap_or_default();
+        count += 1;
+    }
+    match refused {
+        Some(reject) if body.documents.is_empty() => Err(reject),
+        _ if body.documents.is_empty() => Err(Reject::new(
+            "bad_multipart",
+            format!("none of the {count} parts is XML or JSON"),
+        )),
+        _ => Ok(body),
+    }
+}
+
+enum Part {
+    Document(Value),
+    Picture(Value),
+    Empty,
+}
+
+/// One part, known by what it holds: its name and type differ from model to model.
+fn part(bytes: &[u8]) -> Result<Part, Reject> {
+    let (head, content) = [&b"\r\n\r\n"[..], b"\n\n"]
+        .iter()
+        .filter_map(|gap| position(bytes, gap).map(|at| (at, gap.len())))
+        .min()
+        .map_or((&b""[..], bytes), |(at, gap)| {
+            (
+                bytes.get(..at).unwrap_or_default(),
+                bytes.get(at + gap..).unwrap_or_default(),
+            )
+        });
+    let head = String::from_utf8_lossy(head.get(..head.len().min(2048)).unwrap_or_default())
+        .to_ascii_lowercase();
+    let trimmed = trim(content);
+    if trimmed.is_empty() {
+        return Ok(Part::Empty);
+    }
+    let is_jpeg = content.starts_with(&[0xff, 0xd8]);
+    let kind = head
+        .lines()
+        .find_map(|line| line.strip_prefix("content-type:"))
+        .map(|kind| kind.split(';').next().unwrap_or_default().trim().to_owned());
+    if is_jpeg
+        || kind
+            .as_deref()
+            .is_some_and(|kind| kind.starts_with("image/"))
+    {
+        let role = if head.contains("licenseplate") || head.contains("plate") {
+            "plate"
+        } else if head.contains("face") {
+            "face"
+        } else {
+            "scene"
+        };
+        let mime = kind.unwrap_or_else(|| "image/jpeg".to_owned());
+        let size = content.trim_ascii_end().len();
+        return Ok(Part::Picture(json!({
+            "role": role, "mime": text::clip(&mime, 40), "bytes": size,
+        })));
+    }
+    match trimmed.first() {
+        Some(b'{' | b'<') => document(trimmed).map(Part::Document),
+        _ => Ok(Part::Empty),
+    }
+}
+
+fn trim(bytes: &[u8]) -> &[u8] {
+    let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
+    bytes.trim_ascii()
+}
+
+fn contains(bytes: &[u8], mark: &[u8]) -> bool {
+    let bytes = bytes.get(..bytes.len().min(LOOK_BYTES_MAX));
+    position(bytes.unwrap_or_default(), mark).is_some()
+}
+
+fn position(bytes: &[u8], mark: &[u8]) -> Option<usize> {
+    let first = *mark.first()?;
+    let mut from = 0;
+    while let Some(step) = bytes.get(from..)?.iter().position(|byte| *byte == first) {
+        let at = from + step;
+        if bytes.get(at..)?.starts_with(mark) {
+            return Some(at);
+        }
+        from = at + 1;
+    }
+    None
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn parts_are_known_by_what_they_hold() {
+        let bytes = b"--x\r\nContent-Disposition: form-data; name=\"a.xml\"\r\n\r\n<A><b>1</b><b>2</b></A>\r\n\
+            --x\nContent-Type: image/jpeg\n\n\xff\xd8abc\n--x--\n";
+        let body = multipart(bytes, None).expect("read");
+        assert_eq!(body.documents, [json!({"A": {"b": ["1", "2"]}})]);
+        assert_eq!(
+            body.media,
+            [json!({"role": "scene", "mime": "image/jpeg", "bytes": 5})]
+        );
+        let code = |bytes: &[u8]| multipart(bytes, None).err().map(|reject| reject.code);
+        assert_eq!(code(b"--x\r\n\r\n\xff\xd8\r\n--x--"), Some("bad_multipart"));
+        assert_eq!(code(b"--x\r\n\r\n<A><b>\r\n--x--"), Some("bad_xml"));
+        assert_eq!(code(b"--"), Some("bad_multipart"));
+        assert_eq!(code(b""), Some("bad_multipart"));
+    }
+
+    #[test]
+    fn an_element_is_an_object_whatever_its_namespace() {
+        let read = xml("<e:A xmlns:e=\"urn:x\"><e:b> 1 </e:b><c/></e:A>".as_bytes());
+        assert_eq!(read, Ok(json!({"A": {"b": "1", "c": ""}})));
+        let deep = format!("{}{}", "<a>".repeat(200), "</a>".repeat(200));
+        assert!(xml(deep.as_bytes()).is_ok());
+    }
+}

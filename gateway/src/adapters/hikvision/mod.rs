@@ -1,0 +1,147 @@
+//! Hikvision ISAPI event notifications: plate readers, door controllers and the smart events of cameras and recorders.
+//!
+//! A device posts an `EventNotificationAlert` to the host it was given (or sends it down its `alertStream`) as XML in one of three
+//! namespaces or none, as JSON, or as a multipart body of such a document and JPEG pictures, whose part names differ from model to
+//! model. `eventType` says what it is. Layout: ISAPI 2.0 "Event notification", samples of maciej-or/hikvision_next; the codes of door
+//! controllers are those of `NET_DVR_ACS_ALARM_INFO` in the SDK header.
+
+mod access;
+mod access_codes;
+mod anpr;
+mod body;
+mod smart;
+
+use domain::{DeviceClass, Kind, Phase};
+use serde_json::Value;
+
+use super::clock::DeviceTime;
+use super::draft::{Draft, Reading};
+use super::format::{Claim, Format, Recall};
+use super::message::Message;
+use super::{Reject, text};
+
+/// The format.
+pub struct Hikvision;
+
+/// Most documents of one message that are read.
+const ALERTS_MAX: usize = 32;
+
+impl Format for Hikvision {
+    fn name(&self) -> &'static str {
+        "hikvision"
+    }
+
+    fn claim(&self, message: &Message<'_>) -> Claim {
+        if message.protocol().is_empty() && body::looks_like_ours(message) {
+            Claim::Shape
+        } else {
+            Claim::No
+        }
+    }
+
+    fn read(&self, message: &Message<'_>, recall: &dyn Recall) -> Result<Reading, Reject> {
+        let body = body::read(message)?;
+        let mut reading = Reading::default();
+        for document in body.documents.iter().take(ALERTS_MAX) {
+            let Some(alert) = Alert::of(document, message, &body.media) else {
+                continue;
+            };
+            if let Some(event) = alert.find("AccessControllerEvent") {
+                reading.drafts.extend(access::read(&alert, event));
+            } else if let Some(anpr) = alert.find("ANPR") {
+                reading.drafts.push(anpr::read(&alert, anpr));
+            } else {
+                let smart = smart::read(&alert, recall);
+                reading.drafts.extend(smart.drafts);
+                reading.learn.extend(smart.learn);
+            }
+        }
+        Ok(reading)
+    }
+}
+
+/// One notification and what every kind of it has.
+struct Alert<'a> {
+    root: &'a Value,
+    /// Its `eventType` in lower case.
+    kind: String,
+    /// The device in its own words: its address, else its hardware address, else its serial number.
+    device: String,
+    channel: Option<i64>,
+    at: Option<DeviceTime>,
+    /// Sent again after the line was down.
+    is_late: bool,
+    received_at: domain::Timestamp,
+    media: &'a [Value],
+}
+
+impl<'a> Alert<'a> {
+    fn of(document: &'a Value, message: &Message<'_>, media: &'a [Value]) -> Option<Self> {
+        let root = text::at(document, "EventNotificationAlert").unwrap_or(document);
+        let told = |path: &str| text::at(root, path).and_then(text::word);
+        let kind = told("eventType")
+            .or_else(|| {
+                root.get("AccessControllerEvent")
+                    .map(|_| "AccessControllerEvent".to_owned())
+            })?
+            .to_ascii_lowercase();
+        let device = told("ipAddress")
+            .filter(|ip| ip != "0.0.0.0")
+            .or_else(|| told("macAddress"))
+            .or_else(|| told("Extensions.serialNumber"))
+            .or_else(|| told("deviceID"))
+            .or_else(|| told("AccessControllerEvent.deviceName"))
+            .unwrap_or_default();
+        let channel = ["channelID", "dynChannelID"]
+            .iter()
+            .find_map(|name| text::integer(root.get(*name)?));
+        let at = ["dateTime", "AccessControllerEvent.time"]
+            .iter()
+            .find_map(|path| DeviceTime::text(&told(path)?, message.zone));
+        let is_late = root
+            .get("isDataRetransmission")
+            .and_then(text::boolean)
+            .unwrap_or_default();
+        Some(Self {
+            root,
+            kind,
+            device,
+            channel,
+            at,
+            is_late,
+            received_at: message.received_at,
+            media,
+        })
+    }
+
+    fn find(&self, path: &str) -> Option<&'a Value> {
+        text::at(self.root, path)
+    }
+
+    fn word(&self, path: &str) -> Option<String> {
+        self.find(path).and_then(text::word)
+    }
+
+    /// A draft with what every notification has.
+    fn draft(&self, class: DeviceClass, kind: Kind, phase: Phase) -> Draft {
+        self.dress(Draft::new(self.device.clone(), class, kind, phase))
+    }
+
+    /// The same for a condition.
+    fn condition(&self, class: DeviceClass, kind: Kind, property: &str, is_there: bool) -> Draft {
+        let draft = Draft::condition(self.device.clone(), class, kind, property, is_there);
+        self.dress(draft)
+    }
+
+    fn dress(&self, draft: Draft) -> Draft {
+        draft
+            .at(self.at.clone())
+            .attr("channel", self.channel)
+            .attr(
+                "channel_name",
+                self.word("channelName").map(|name| text::clip(&name, 64)),
+            )
+            .attr("late", self.is_late.then_some(true))
+            .attr("media", self.media.to_vec())
+    }
+}
