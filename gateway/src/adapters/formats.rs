@@ -5,3 +5,6 @@ use super::format::Format;
 
 /// All of them.
 pub const ALL: &[&dyn Format] = &[&super::vzenith::Vzenith, &super::hikvision::Hikvision];
+pub const ALL: &[&dyn Format] = &[
+    &super::gbt26875::Gbt26875,
+];

@@ -24,6 +24,7 @@ pub mod text;
 // vendors' formats
 pub mod hikvision;
 pub mod vzenith;
+pub mod gbt26875;
 
 pub use foreign::{Bridge, Bridges};
 pub use format::{Format, Recall};
