@@ -12,7 +12,7 @@ use sha2::{Digest as _, Sha256};
 
 use super::clock::DeviceTime;
 use super::draft::{Draft, Told};
-use super::memory::{Memory, News};
+use super::memory::{Memory, News, property_key};
 
 /// A device clock that is ahead of ours by more than this is not believed.
 const AHEAD_MAX: SignedDuration = SignedDuration::from_secs(30);
@@ -63,8 +63,7 @@ impl Sender<'_> {
         let Some(edge) = &draft.edge else {
             return true;
         };
-        let component = draft.component.as_deref().unwrap_or_default();
-        let key = format!("{}\u{1f}{component}\u{1f}{}", draft.address, edge.property);
+        let key = property_key(&draft.address, draft.component.as_deref(), &edge.property);
         match memory.tell(self.account, &key, &edge.value, seq) {
             News::Same => false,
             News::First => match edge.told {

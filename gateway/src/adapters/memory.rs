@@ -127,6 +127,13 @@ impl Memory {
     }
 }
 
+/// The key of a property's value: what [`Draft::edge`](super::draft::Draft::edge) remembers. A format that learns it makes the value known
+/// without an event.
+pub fn property_key(address: &str, component: Option<&str>, property: &str) -> String {
+    let component = component.unwrap_or_default();
+    format!("{address}\u{1f}{component}\u{1f}{property}")
+}
+
 /// What one sender left behind.
 pub struct Of<'a>(Option<&'a HashMap<String, Remembered>>);
 
