@@ -7,4 +7,6 @@ use super::format::Format;
 pub const ALL: &[&dyn Format] = &[&super::vzenith::Vzenith, &super::hikvision::Hikvision];
 pub const ALL: &[&dyn Format] = &[
     &super::gbt26875::Gbt26875,
+pub const ALL: &[&dyn Format] = &[
+    &super::zigbee2mqtt::Zigbee2Mqtt,
 ];

@@ -25,6 +25,7 @@ pub mod text;
 pub mod hikvision;
 pub mod vzenith;
 pub mod gbt26875;
+pub mod zigbee2mqtt;
 
 pub use foreign::{Bridge, Bridges};
 pub use format::{Format, Recall};

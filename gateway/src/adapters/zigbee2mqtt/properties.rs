@@ -1,0 +1,267 @@
+//! The properties of a state that tell of fires, leaks, doors and the health of a device. What is not in these tables (settings,
+//! measurements, counters) makes no event.
+
+use domain::{DeviceClass, Kind, Phase};
+use serde_json::{Map, Value};
+
+use crate::adapters::clock::DeviceTime;
+use crate::adapters::draft::Draft;
+use crate::adapters::text;
+
+/// One condition: the properties that tell it, the better one first.
+struct Condition {
+    kind: Kind,
+    /// Of these the first one that is there counts.
+    names: &'static [&'static str],
+    /// A measurement beside it.
+    levels: &'static [&'static str],
+    /// What it is, where the kind does not say.
+    sensor: &'static str,
+}
+
+const fn condition(kind: Kind, names: &'static [&'static str]) -> Condition {
+    Condition {
+        kind,
+        names,
+        levels: &[],
+        sensor: "",
+    }
+}
+
+/// In the order in which they become events.
+const CONDITIONS: &[Condition] = &[
+    Condition {
+        levels: &[
+            "smoke_density",
+            "smoke_concentration",
+            "smoke_level",
+            "smoke_density_dbm",
+        ],
+        ..condition(Kind::FireSmoke, &["smoke", "smoke_state"])
+    },
+    condition(Kind::FireSmoke, &["smoke_alarm_1"]),
+    condition(Kind::FireSmoke, &["smoke_alarm_2"]),
+    Condition {
+        levels: &["co", "co_value"],
+        ..condition(Kind::FireCo, &["carbon_monoxide", "co_state"])
+    },
+    condition(Kind::FireCo, &["carbon_monoxide_alarm_1"]),
+    condition(Kind::FireCo, &["carbon_monoxide_alarm_2"]),
+    Condition {
+        levels: &["gas_value", "gas_concentration", "gas_level"],
+        ..condition(Kind::FireGas, &["gas", "gas_sensor_state"])
+    },
+    condition(Kind::FireGas, &["gas_alarm_1"]),
+    condition(Kind::FireGas, &["gas_alarm_2"]),
+    condition(Kind::FireHeat, &["heat", "heat_alarm"]),
+    condition(
+        Kind::EnvWaterLeak,
+        &["water_leak", "water", "active_water_leak"],
+    ),
+    condition(Kind::EnvWaterLeak, &["water_leak_alarm_1"]),
+    condition(Kind::EnvWaterLeak, &["water_leak_alarm_2"]),
+    Condition {
+        sensor: "sos",
+        ..condition(Kind::DeviceAlarmInput, &["sos", "sos_alarm"])
+    },
+    Condition {
+        sensor: "vibration",
+        ..condition(Kind::DeviceAlarmInput, &["vibration"])
+    },
+    Condition {
+        sensor: "tilt",
+        ..condition(Kind::DeviceAlarmInput, &["tilt"])
+    },
+    condition(Kind::DeviceTest, &["test", "testing", "test_in_progress"]),
+    condition(
+        Kind::DeviceTest,
+        &["self_test", "self_checking", "self_test_result"],
+    ),
+    condition(Kind::DeviceTest, &["test_mode"]),
+    condition(
+        Kind::FireSilenced,
+        &[
+            "smoke_alarm_silenced",
+            "hush_active",
+            "hush",
+            "silence",
+            "temporary_mute",
+            "muted",
+        ],
+    ),
+    condition(
+        Kind::DeviceTamper,
+        &["tamper", "tamper_alarm", "temper_alarm"],
+    ),
+    condition(Kind::DeviceBatteryLow, &["battery_low", "battery_state"]),
+    condition(
+        Kind::DeviceFault,
+        &["fault", "fault_alarm", "fault_state", "device_fault"],
+    ),
+    condition(Kind::DeviceFault, &["trouble"]),
+    condition(Kind::DeviceFault, &["battery_defect"]),
+    condition(Kind::DeviceFault, &["chamber_contamination"]),
+    condition(
+        Kind::DevicePower,
+        &[
+            "ac_status",
+            "ac_connected",
+            "mains_power_connected",
+            "power_outage",
+        ],
+    ),
+    condition(Kind::DeviceEndOfLife, &["end_of_life", "endoflife"]),
+];
+
+/// Properties where `true` is the good state.
+const GOOD: &[&str] = &["ac_connected", "mains_power_connected"];
+
+/// What a device is, by what it tells.
+pub(super) fn class_of(object: &Map<String, Value>) -> DeviceClass {
+    let has = |names: &[&str]| names.iter().any(|name| object.contains_key(*name));
+    if has(&["smoke", "gas", "carbon_monoxide", "heat", "water_leak"]) {
+        DeviceClass::FireSensor
+    } else if has(&["contact", "lock_state", "action_source_name", "door_state"]) {
+        DeviceClass::Access
+    } else if has(&["occupancy", "motion", "presence"]) {
+        DeviceClass::Camera
+    } else {
+        DeviceClass::FireSensor
+    }
+}
+
+/// The conditions and states among the properties of one device.
+pub(super) fn drafts(name: &str, class: DeviceClass, object: &Map<String, Value>) -> Vec<Draft> {
+    let mut drafts = Vec::new();
+    let is_tested = object.get("test").and_then(is_there) == Some(true);
+    for condition in CONDITIONS {
+        let found = condition.names.iter().find_map(|property| {
+            let is_there = is_there(object.get(*property)?)?;
+            Some((*property, is_there != GOOD.contains(property)))
+        });
+        let Some((property, is_there)) = found else {
+            continue;
+        };
+        let mut draft = Draft::condition(name, class, condition.kind, property, is_there)
+            .attr("sensor", condition.sensor);
+        if matches!(
+            condition.kind,
+            Kind::FireSmoke | Kind::FireCo | Kind::FireGas | Kind::FireHeat
+        ) {
+            let level = condition.levels.iter().find_map(|level| object.get(*level));
+            draft = draft.attr("level", level.and_then(text::number));
+            if is_tested {
+                // a button may ring it; it is never suppressed for that
+                draft = draft.attr("test_hint", "test");
+            }
+        }
+        if condition.kind == Kind::DeviceBatteryLow {
+            let percent = object.get("battery").and_then(text::number);
+            draft = draft.attr("battery_percent", percent);
+        }
+        if condition.kind == Kind::DeviceFault {
+            draft = draft.attr("reason", description(property, object));
+        }
+        drafts.push(draft);
+    }
+    drafts.extend(door(name, class, object));
+    drafts.extend(motion(name, class, object));
+    drafts
+}
+
+/// The name of a fault, where it has one.
+fn description(property: &str, object: &Map<String, Value>) -> String {
+    match object.get(property).and_then(Value::as_str) {
+        Some(word) => word.to_owned(),
+        None => property.to_owned(),
+    }
+}
+
+/// `contact: true` is a closed door; some locks tell the door themselves.
+fn door(name: &str, class: DeviceClass, object: &Map<String, Value>) -> Option<Draft> {
+    let state = match object.get("contact").and_then(text::boolean) {
+        Some(true) => "closed",
+        Some(false) => "open",
+        None => match text_of(object, "door_state").or_else(|| text_of(object, "opening_state"))? {
+            "open" => "open",
+            "tilted" => "tilted",
+            "closed" => "closed",
+            "error_jammed" => "jammed",
+            "error_forced_open" => {
+                return Some(
+                    Draft::new(name, class, Kind::AccessForcedOpen, Phase::Raised)
+                        .edge("contact", "forced_open"),
+                );
+            }
+            _ => return None,
+        },
+    };
+    let draft = Draft::new(name, class, Kind::AccessDoorState, Phase::Updated);
+    Some(draft.attr("state", state).edge("contact", state))
+}
+
+fn text_of<'a>(object: &'a Map<String, Value>, name: &str) -> Option<&'a str> {
+    object.get(name)?.as_str()
+}
+
+/// Somebody moves. A keypad or a door contact that also senses who stands at it is no motion detector.
+fn motion(name: &str, class: DeviceClass, object: &Map<String, Value>) -> Option<Draft> {
+    if object.contains_key("contact") {
+        return None;
+    }
+    let (property, is_there) = ["occupancy", "motion", "presence"]
+        .iter()
+        .find_map(|property| Some((*property, text::boolean(object.get(*property)?)?)))?;
+    Some(
+        Draft::condition(name, class, Kind::CameraMotion, property, is_there)
+            .attr("sensor", property),
+    )
+}
+
+/// Whether a condition is there, in the words of the converters. None for words that say neither.
+fn is_there(value: &Value) -> Option<bool> {
+    if let Some(is) = text::boolean(value) {
+        return Some(is);
+    }
+    Some(match value.as_str()?.to_ascii_lowercase().as_str() {
+        "alarm"
+        | "detected"
+        | "leak"
+        | "low"
+        | "fault"
+        | "serious_fault"
+        | "sensor_fault"
+        | "probe_fault"
+        | "power_fault"
+        | "checking"
+        | "outage_detected"
+        | "expired"
+        | "expires_soon"
+        | "critical_contamination" => true,
+        "normal"
+        | "none"
+        | "clear"
+        | "dry"
+        | "medium"
+        | "middle"
+        | "high"
+        | "detecting"
+        | "success"
+        | "check_success"
+        | "check success"
+        | "power_ok"
+        | "light_contamination"
+        | "medium_contamination"
+        | "idle" => false,
+        _ => return None,
+    })
+}
+
+/// `last_seen` in one of the forms that the bridge can be told to write.
+pub(super) fn time(value: &Value) -> Option<DeviceTime> {
+    match value {
+        Value::Number(number) => DeviceTime::epoch_any(number.as_f64()?),
+        Value::String(text) => DeviceTime::text(text, &jiff::tz::TimeZone::UTC),
+        _ => None,
+    }
+}
