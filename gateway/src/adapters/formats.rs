@@ -10,3 +10,4 @@ pub const ALL: &[&dyn Format] = &[
 pub const ALL: &[&dyn Format] = &[
     &super::zigbee2mqtt::Zigbee2Mqtt,
 ];
+pub const ALL: &[&dyn Format] = &[&super::frigate::Frigate];

@@ -26,6 +26,7 @@ pub mod hikvision;
 pub mod vzenith;
 pub mod gbt26875;
 pub mod zigbee2mqtt;
+pub mod frigate;
 
 pub use foreign::{Bridge, Bridges};
 pub use format::{Format, Recall};

@@ -1,0 +1,167 @@
+//! Frigate, the network video recorder: `frigate/…` over MQTT, records of its HTTP interface by web hook.
+//!
+//! Layout: blakeblackshear/frigate@docs/docs/integrations/mqtt.md (0.12 to 0.17). The base topic is whatever its configuration
+//! says; one that begins with `frigate` is known by itself, of others the JSON messages are known by their shape. Counts of objects,
+//! switches, statistics and snapshots are no events: the objects themselves are told by `events` and `reviews`.
+
+mod objects;
+
+use domain::{DeviceClass, Kind, Phase};
+
+use super::draft::{Draft, Reading};
+use super::format::{Claim, Format, Recall};
+use super::message::Message;
+use super::{Reject, text};
+
+/// The format.
+pub struct Frigate;
+
+impl Format for Frigate {
+    fn name(&self) -> &'static str {
+        "frigate"
+    }
+
+    fn claim(&self, message: &Message<'_>) -> Claim {
+        if base_of(message).is_some() {
+            return Claim::Address;
+        }
+        match message.json() {
+            Ok(value) if objects::Told::of(value).is_some() => Claim::Shape,
+            _ => Claim::No,
+        }
+    }
+
+    fn read(&self, message: &Message<'_>, _recall: &dyn Recall) -> Result<Reading, Reject> {
+        let levels = message.levels();
+        let Some(base) = base_of(message) else {
+            let told = objects::Told::of(message.json()?);
+            return Ok(told.map(|told| told.drafts()).unwrap_or_default().into());
+        };
+        let address = levels.get(..base).unwrap_or_default().join("/");
+        let rest = levels.get(base..).unwrap_or_default();
+        let drafts = match rest {
+            ["available"] => availability(&address, DeviceClass::Gateway, "available", message)?,
+            ["events" | "reviews" | "tracked_object_update" | "triggers"] => {
+                let told = objects::Told::of(message.json()?);
+                told.map(|told| told.drafts()).unwrap_or_default()
+            }
+            // switches and what they stand at (`front_door/detect/set`); all sounds together, levels and what was said, which tell
+            // nothing that a single sound does not
+            [.., "set" | "state"] | [_, "audio", "all" | "dBFS" | "rms" | "transcription"] => {
+                Vec::new()
+            }
+            [camera, "motion"] => is_on(message)?
+                .map(|is_on| motion(camera, is_on))
+                .into_iter()
+                .collect(),
+            [camera, "audio", sound] => is_on(message)?
+                .map(|is_on| audio(camera, sound, is_on))
+                .into_iter()
+                .collect(),
+            [camera, "status", role] => {
+                let property = format!("status:{role}");
+                availability(camera, DeviceClass::Camera, &property, message)?
+                    .into_iter()
+                    .map(|draft| draft.attr("role", *role))
+                    .collect()
+            }
+            [camera, "classification", model] => classified(camera, model, message.text()?),
+            _ => Vec::new(),
+        };
+        Ok(drafts.into())
+    }
+
+    fn may_alarm(&self, topic: &str) -> bool {
+        let last = topic.rsplit('/').next().unwrap_or_default();
+        !matches!(
+            last,
+            "stats"
+                | "camera_activity"
+                | "snapshot"
+                | "active"
+                | "set"
+                | "state"
+                | "dBFS"
+                | "rms"
+                | "transcription"
+        )
+    }
+}
+
+/// How many levels of the topic are the base topic: `frigate`, `frigate-2`, `site/frigate`.
+fn base_of(message: &Message<'_>) -> Option<usize> {
+    let levels = message.levels();
+    let first = levels.first()?;
+    if first
+        .get(..7)
+        .is_some_and(|start| start.eq_ignore_ascii_case("frigate"))
+    {
+        return Some(1);
+    }
+    let is_discovery = *first == "homeassistant";
+    (!is_discovery && levels.get(1) == Some(&"frigate")).then_some(2)
+}
+
+/// ON or OFF; nothing where it is another word.
+fn is_on(message: &Message<'_>) -> Result<Option<bool>, Reject> {
+    let word = message.text()?;
+    Ok(text::boolean(&word.into()))
+}
+
+/// Whether the recorder or the stream of a camera is there; a camera that was switched off is neither there nor lost.
+fn availability(
+    address: &str,
+    class: DeviceClass,
+    property: &str,
+    message: &Message<'_>,
+) -> Result<Vec<Draft>, Reject> {
+    let word = message.text()?.to_ascii_lowercase();
+    let (kind, phase) = match word.as_str() {
+        "online" => (Kind::DeviceOnline, Phase::Updated),
+        "offline" | "stopped" => (Kind::DeviceOffline, Phase::Raised),
+        _ => return Ok(Vec::new()),
+    };
+    let draft = Draft::new(address, class, kind, phase).edge(property, &word);
+    Ok(vec![draft.attr("state", word)])
+}
+
+fn motion(camera: &str, is_on: bool) -> Draft {
+    Draft::condition(
+        camera,
+        DeviceClass::Camera,
+        Kind::CameraMotion,
+        "motion",
+        is_on,
+    )
+}
+
+fn audio(camera: &str, sound: &str, is_on: bool) -> Draft {
+    let property = format!("audio:{sound}");
+    Draft::condition(
+        camera,
+        DeviceClass::Camera,
+        Kind::CameraAudio,
+        &property,
+        is_on,
+    )
+    .attr("label", sound)
+}
+
+/// What a model for states sees (`open`, `closed`): a reading, told when it changes.
+fn classified(camera: &str, model: &str, state: &str) -> Vec<Draft> {
+    if state.is_empty() {
+        return Vec::new();
+    }
+    let draft = Draft::new(
+        camera,
+        DeviceClass::Camera,
+        Kind::DeviceTelemetry,
+        Phase::Instant,
+    );
+    vec![
+        draft
+            .edge(&format!("classification:{model}"), state)
+            .attr("model", model)
+            .attr("state", text::clip(state, 100)),
+    ]
+}
