@@ -11,3 +11,4 @@ pub const ALL: &[&dyn Format] = &[
     &super::zigbee2mqtt::Zigbee2Mqtt,
 ];
 pub const ALL: &[&dyn Format] = &[&super::frigate::Frigate];
+pub const ALL: &[&dyn Format] = &[&super::frigate::Frigate, &super::onvif_ej::OnvifEj];

@@ -14,6 +14,7 @@ pub mod memory;
 pub mod message;
 pub mod native;
 pub mod properties;
+pub mod onvif;
 pub mod plate;
 pub mod reject;
 pub mod rerun;
@@ -27,6 +28,7 @@ pub mod vzenith;
 pub mod gbt26875;
 pub mod zigbee2mqtt;
 pub mod frigate;
+pub mod onvif_ej;
 
 pub use foreign::{Bridge, Bridges};
 pub use format::{Format, Recall};

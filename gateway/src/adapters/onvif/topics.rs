@@ -1,0 +1,316 @@
+//! What the topics of cameras and their sensors mean.
+
+use domain::{DeviceClass, Kind, Phase};
+use serde_json::Value;
+
+use super::Notice;
+use crate::adapters::draft::Draft;
+use crate::adapters::text;
+
+const CAMERA: DeviceClass = DeviceClass::Camera;
+
+pub(super) fn drafts(notice: &Notice, levels: &[&str]) -> Vec<Draft> {
+    let draft = match levels {
+        ["RuleEngine", rest @ ..] => rule(notice, rest),
+        ["CameraApplicationPlatform", rest @ ..] => application(notice, rest),
+        ["VideoSource", rest @ ..] => video(notice, rest),
+        ["AudioAnalytics", ..] | ["AudioSource", "TriggerLevel", ..] => {
+            let label = notice.item(&["AudioClassifications", "Class", "SoundType"]);
+            let draft = notice.condition(CAMERA, Kind::CameraAudio);
+            draft.map(|draft| draft.attr("label", label.map(|label| text::clip(label, 100))))
+        }
+        ["Device", rest @ ..] => device(notice, rest),
+        ["Storage", "Alert" | "Disruption", ..] => fault(notice, "storage"),
+        ["UserAlarm", "IVA", what, ..] => {
+            let label = what.trim_end_matches("Detect").trim_end_matches("Shape");
+            object(notice, &label.to_ascii_lowercase())
+        }
+        ["UserAlarm", ..] => notice.condition(CAMERA, Kind::DeviceAlarmInput),
+        [
+            "Monitoring",
+            "ProcessorUsage" | "EnvironmentalConditions",
+            ..,
+        ] => reading(notice, levels.last().unwrap_or(&""), ""),
+        ["Configuration", what, ..] => notice
+            .fact(CAMERA, Kind::DeviceConfigChanged)
+            .map(|draft| draft.attr("what", text::clip(what, 100))),
+        // recordings, lights, pan and tilt, schedules, keys: nothing happened in the quarter
+        _ => None,
+    };
+    draft
+        .into_iter()
+        .map(|draft| place(notice, draft))
+        .collect()
+}
+
+/// Where in the camera's world it happened.
+fn place(notice: &Notice, draft: Draft) -> Draft {
+    const CHANNEL: &[&str] = &[
+        "VideoSource",
+        "VideoSourceToken",
+        "VideoSourceConfigurationToken",
+        "channel",
+    ];
+    let word = |names: &[&str]| notice.item(names).map(|value| text::clip(value, 100));
+    let rule = if draft.attrs.contains_key("rule") {
+        None
+    } else {
+        word(&["Rule", "RuleName"])
+    };
+    draft
+        .attr("rule", rule)
+        .attr("channel", word(CHANNEL))
+        .attr("track_id", word(&["ObjectId"]))
+}
+
+/// Names that hold the number of an object, never whether something is so.
+pub(super) fn is_object_id(name: &str) -> bool {
+    name.eq_ignore_ascii_case("ObjectId") || name.eq_ignore_ascii_case("Count")
+}
+
+/// Rules of the camera's own analytics.
+fn rule(notice: &Notice, rest: &[&str]) -> Option<Draft> {
+    match rest {
+        [detector, ..] if is_fire(detector) => notice.condition(CAMERA, Kind::CameraVisualFire),
+        ["LineDetector", ..] => happened(notice, Kind::CameraLineCross),
+        ["FieldDetector", ..] => labelled(notice, notice.condition(CAMERA, Kind::CameraIntrusion)),
+        ["LoiteringDetector", ..] => labelled(notice, notice.condition(CAMERA, Kind::CameraLoiter)),
+        ["TamperDetector", ..] => notice.condition(CAMERA, Kind::CameraTamper),
+        ["Recognition", "LicensePlate", ..] | ["LicensePlateRecognition", ..] => plate(notice),
+        ["Recognition", "Face", ..] | ["FaceRecognition", ..] => face(notice),
+        ["CountAggregation" | "OccupancyCounter", ..] => reading(notice, "Count", ""),
+        ["Radiometry", ..] => notice.condition(CAMERA, Kind::FireHeat),
+        ["ObjectDetector" | "ObjectDetection" | "ClassDetector", ..] => object(notice, ""),
+        ["PeopleDetector", ..] => object(notice, "human"),
+        ["FaceDetector", ..] => object(notice, "face"),
+        ["MyRuleDetector", what, ..] => match *what {
+            "PeopleDetect" => object(notice, "human"),
+            "VehicleDetect" => object(notice, "vehicle"),
+            "DogCatDetect" => object(notice, "animal"),
+            "FaceDetect" => object(notice, "face"),
+            "Package" => object(notice, "package"),
+            "Visitor" => happened(notice, Kind::AccessCall),
+            _ => None,
+        },
+        ["CellMotionDetector" | "TPSmartEventDetector", ..] => by_item(notice),
+        [
+            "MotionRegionDetector" | "MotionDetector" | "DeclarativeMotionDetector" | "VMD3",
+            ..,
+        ] => notice.condition(CAMERA, Kind::CameraMotion),
+        _ => None,
+    }
+}
+
+fn is_fire(level: &str) -> bool {
+    let level = level.to_ascii_lowercase();
+    ["fire", "smoke", "flame"]
+        .iter()
+        .any(|word| level.contains(word))
+}
+
+/// Cameras that put everything under the detector of motion: the name of the item says what it is.
+fn by_item(notice: &Notice) -> Option<Draft> {
+    let name = notice
+        .data
+        .iter()
+        .map(|(name, _)| name)
+        .find(|name| super::is_name(name));
+    match name.map(String::as_str) {
+        Some("IsPeople" | "IsHuman" | "IsPerson") => object(notice, "human"),
+        Some("IsVehicle") => object(notice, "vehicle"),
+        Some("IsPet") => object(notice, "animal"),
+        Some("IsTamper") => notice.condition(CAMERA, Kind::CameraTamper),
+        Some("IsIntrusion") => notice.condition(CAMERA, Kind::CameraIntrusion),
+        Some("IsLineCross") => happened(notice, Kind::CameraLineCross),
+        _ => notice.condition(CAMERA, Kind::CameraMotion),
+    }
+}
+
+/// Applications on Axis cameras: `ObjectAnalytics/Device1Scenario1`.
+fn application(notice: &Notice, rest: &[&str]) -> Option<Draft> {
+    let (application, scenario) = match rest {
+        [application, scenario, ..] => (*application, *scenario),
+        [application] => (*application, ""),
+        [] => return None,
+    };
+    let name = application.to_ascii_lowercase();
+    let draft = match name.as_str() {
+        "objectanalytics" => object(notice, ""),
+        "vmd" | "vmd3" | "motionguard" => notice.condition(CAMERA, Kind::CameraMotion),
+        "fenceguard" => notice.condition(CAMERA, Kind::CameraIntrusion),
+        "loiteringguard" => notice.condition(CAMERA, Kind::CameraLoiter),
+        _ if name.contains("crosslinedetection") => happened(notice, Kind::CameraLineCross),
+        _ if is_fire(&name) => notice.condition(CAMERA, Kind::CameraVisualFire),
+        _ => None,
+    }?;
+    let mut draft = draft.attr("rule", scenario);
+    if !scenario.is_empty() {
+        draft.component = Some(scenario.to_owned());
+    }
+    Some(draft)
+}
+
+fn video(notice: &Notice, rest: &[&str]) -> Option<Draft> {
+    match rest {
+        ["MotionAlarm", ..] => notice.condition(CAMERA, Kind::CameraMotion),
+        ["SignalLoss" | "VideoLoss" | "ConnectionFailed", ..] => {
+            notice.condition(CAMERA, Kind::CameraVideoLoss)
+        }
+        [
+            "Tampering" | "GlobalSceneChange" | "ImageTooBlurry" | "ImageTooDark"
+            | "ImageTooBright",
+            ..,
+        ] => {
+            let draft = notice.condition(CAMERA, Kind::CameraTamper)?;
+            Some(draft.attr("reason", *rest.first()?))
+        }
+        _ => None,
+    }
+}
+
+fn device(notice: &Notice, rest: &[&str]) -> Option<Draft> {
+    match rest {
+        // the port that stands for all of them tells nothing new
+        ["Trigger", "DigitalInput", ..] | ["IO", "Port" | "VirtualPort" | "VirtualInput", ..] => {
+            let input = notice.item(&["InputToken", "port"]).unwrap_or_default();
+            let draft = notice.condition(CAMERA, Kind::CameraIoInput)?;
+            (input != "-1").then(|| draft.attr("input", text::clip(input, 100)))
+        }
+        ["Trigger", "Relay", ..] => {
+            let state = notice.item(&["LogicalState", "state"])?;
+            let draft = notice.state(CAMERA, Kind::DeviceTelemetry, Phase::Instant, state);
+            let relay = notice
+                .item(&["RelayToken"])
+                .map(|token| text::clip(token, 100));
+            Some(
+                draft
+                    .attr("relay", relay)
+                    .attr("state", text::clip(state, 100)),
+            )
+        }
+        ["Sensor", "PIR", ..] => {
+            let draft = notice.condition(CAMERA, Kind::CameraMotion)?;
+            Some(draft.attr("sensor", "pir"))
+        }
+        ["Sensor", sensor, level, ..] => reading(notice, sensor, level),
+        ["Sensor", sensor] => reading(notice, sensor, ""),
+        ["HardwareFailure", what, ..] => fault(notice, what),
+        ["Network", "Lost", ..] => fault(notice, "network"),
+        // inside its limits is no fault
+        ["Status", "Temperature", level @ ("Above" | "Below"), ..] => {
+            let draft = fault(notice, "temperature")?;
+            Some(draft.attr("level", level.to_ascii_lowercase()))
+        }
+        ["Status", "SystemReady", ..] => {
+            let is_ready = notice.truth()?;
+            let draft = notice.state(CAMERA, Kind::DeviceOnline, Phase::Updated, is_ready);
+            is_ready.then_some(draft)
+        }
+        ["Casing" | "Tampering" | "Tamper", ..] | ["IO", "SupervisedPort", ..] => {
+            notice.condition(CAMERA, Kind::DeviceTamper)
+        }
+        [what, ..] if what.starts_with("Shock") => {
+            let draft = happened(notice, Kind::DeviceTamper)?;
+            Some(draft.attr("reason", "shock"))
+        }
+        _ => None,
+    }
+}
+
+fn fault(notice: &Notice, reason: &str) -> Option<Draft> {
+    let draft = notice.condition(CAMERA, Kind::DeviceFault)?;
+    Some(draft.attr("reason", text::clip(reason, 100)))
+}
+
+/// A fact; some send it as a property that goes up and down, then its going up is the fact.
+fn happened(notice: &Notice, kind: Kind) -> Option<Draft> {
+    if notice.truth() == Some(false) {
+        return None;
+    }
+    labelled(notice, notice.fact(CAMERA, kind))
+}
+
+/// An object that is there or not, with what the camera takes it for.
+fn object(notice: &Notice, label: &str) -> Option<Draft> {
+    let draft = match (notice.truth(), class_of(notice)) {
+        (Some(is_there), _) => notice.condition_is(CAMERA, Kind::CameraObject, is_there),
+        (None, Some(_)) => notice.fact(CAMERA, Kind::CameraObject),
+        (None, None) => None,
+    }?;
+    let draft = match label {
+        "" => draft,
+        label => draft.attr("label", label),
+    };
+    labelled(notice, Some(draft))
+}
+
+fn labelled(notice: &Notice, draft: Option<Draft>) -> Option<Draft> {
+    let confidence = notice
+        .item(&["Likelihood"])
+        .and_then(|text| text.parse::<f64>().ok());
+    Some(
+        draft?
+            .attr("label", class_of(notice))
+            .attr("confidence", confidence.filter(|c| c.is_finite())),
+    )
+}
+
+/// `human`, `vehicle`; several as they came.
+fn class_of(notice: &Notice) -> Option<String> {
+    let class = notice.item(&["ClassTypes", "ClassType", "ObjectClass"])?;
+    Some(text::clip(class, 100).to_ascii_lowercase())
+}
+
+fn plate(notice: &Notice) -> Option<Draft> {
+    let plate = notice.item(&["PlateNumber", "LicensePlate", "Plate"])?;
+    let word = |name: &str| {
+        notice
+            .item(&[name])
+            .map(|value| text::clip(value, 100).to_lowercase())
+    };
+    let mut vehicle = serde_json::Map::new();
+    for (member, name) in [
+        ("type", "VehicleType"),
+        ("brand", "Brand"),
+        ("color", "VehicleColor"),
+    ] {
+        if let Some(value) = word(name) {
+            vehicle.insert(member.to_owned(), value.into());
+        }
+    }
+    let vehicle = if vehicle.is_empty() {
+        Value::Null
+    } else {
+        vehicle.into()
+    };
+    let draft = labelled(notice, notice.fact(CAMERA, Kind::VehiclePlateRead))?;
+    Some(draft.plate(plate).attr("vehicle", vehicle))
+}
+
+fn face(notice: &Notice) -> Option<Draft> {
+    let name = notice
+        .item(&["Name", "PersonName"])
+        .and_then(text::somebody);
+    let draft = labelled(notice, notice.fact(CAMERA, Kind::CameraFace))?;
+    let name = name.map(|name| text::clip(name, 100));
+    Some(draft.attr("name", name.clone()).attr("person_name", name))
+}
+
+/// A measured value; numbers stay numbers, and where they came as text they become some.
+fn reading(notice: &Notice, sensor: &str, level: &str) -> Option<Draft> {
+    let mut draft = notice.fact(CAMERA, Kind::DeviceTelemetry)?;
+    for (name, value) in &notice.data {
+        let value = match value.trim().parse::<f64>() {
+            Ok(number) if number.is_finite() => number.into(),
+            _ => Value::from(text::clip(value, 100)),
+        };
+        draft = draft.attr(&text::clip(name, 64).to_ascii_lowercase(), value);
+    }
+    let id = notice.item(&["SensorID", "SensorToken", "Token"]);
+    Some(
+        draft
+            .attr("sensor", sensor)
+            .attr("level", level.to_ascii_lowercase())
+            .attr("sensor_id", id.map(|id| text::clip(id, 100))),
+    )
+}
