@@ -12,3 +12,8 @@ pub const ALL: &[&dyn Format] = &[
 ];
 pub const ALL: &[&dyn Format] = &[&super::frigate::Frigate];
 pub const ALL: &[&dyn Format] = &[&super::frigate::Frigate, &super::onvif_ej::OnvifEj];
+pub const ALL: &[&dyn Format] = &[
+    &super::frigate::Frigate,
+    &super::onvif_ej::OnvifEj,
+    &super::onvif_xml::OnvifXml,
+];

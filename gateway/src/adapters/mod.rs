@@ -29,6 +29,7 @@ pub mod gbt26875;
 pub mod zigbee2mqtt;
 pub mod frigate;
 pub mod onvif_ej;
+pub mod onvif_xml;
 
 pub use foreign::{Bridge, Bridges};
 pub use format::{Format, Recall};
