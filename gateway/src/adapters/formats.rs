@@ -16,4 +16,5 @@ pub const ALL: &[&dyn Format] = &[
     &super::frigate::Frigate,
     &super::onvif_ej::OnvifEj,
     &super::onvif_xml::OnvifXml,
+    &super::axis_mqtt::AxisMqtt,
 ];

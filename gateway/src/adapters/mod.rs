@@ -27,6 +27,7 @@ pub mod hikvision;
 pub mod vzenith;
 pub mod gbt26875;
 pub mod zigbee2mqtt;
+pub mod axis_mqtt;
 pub mod frigate;
 pub mod onvif_ej;
 pub mod onvif_xml;
