@@ -79,11 +79,8 @@ fn of(name: &str, action: &str, object: &Map<String, Value>) -> Option<Draft> {
     let draft = |kind, phase| Draft::new(name, DeviceClass::Access, kind, phase);
     let lower = action.to_ascii_lowercase();
     let draft = match lower.as_str() {
-        "emergency" | "panic" | "sos" => {
-            draft(Kind::DeviceAlarmInput, Phase::Instant).attr("sensor", lower.as_str())
-        }
         "fire" => draft(Kind::FireManualCall, Phase::Instant),
-        "vibration" | "tilt" | "drop" | "fall" | "shake" => {
+        "emergency" | "panic" | "sos" | "vibration" | "tilt" | "drop" | "fall" | "shake" => {
             draft(Kind::DeviceAlarmInput, Phase::Instant).attr("sensor", lower.as_str())
         }
         word if word.contains("_failure_") => {
