@@ -21,6 +21,10 @@ pub trait Format: Sync {
     fn name(&self) -> &'static str;
     /// Whether a message is its own.
     fn claim(&self, message: &Message<'_>) -> Claim;
+    /// Whether a message is its own by what earlier messages of the same sender said.
+    fn claim_learnt(&self, message: &Message<'_>, _recall: &dyn Recall) -> Claim {
+        self.claim(message)
+    }
     /// Reads a message of its own. No drafts: understood, and nothing happened.
     ///
     /// # Errors
@@ -47,15 +51,24 @@ impl Recall for Nothing {
     }
 }
 
+/// The format that a message belongs to, when nothing is known of its sender.
+pub fn of(message: &Message<'_>, only: &[String]) -> Option<&'static dyn Format> {
+    of_sender(message, only, &Nothing)
+}
+
 /// The format that a message belongs to: the first that is sure of topic or path, else the first that knows the shape. `only` names
 /// the formats that the sender may speak; all where it is empty.
-pub fn of(message: &Message<'_>, only: &[String]) -> Option<&'static dyn Format> {
+pub fn of_sender(
+    message: &Message<'_>,
+    only: &[String],
+    recall: &dyn Recall,
+) -> Option<&'static dyn Format> {
     let mut by_shape = None;
     for format in formats::ALL {
         if !only.is_empty() && !only.iter().any(|name| name == format.name()) {
             continue;
         }
-        match format.claim(message) {
+        match format.claim_learnt(message, recall) {
             Claim::Address => return Some(*format),
             Claim::Shape if by_shape.is_none() => by_shape = Some(*format),
             Claim::Shape | Claim::No => {}

@@ -104,7 +104,7 @@ fn read(
     let mut given = Message::new(door_of(message), &bytes, received_at, &zone);
     given.content_type = message["content_type"].as_str();
     given.headers = &headers;
-    let Some(format) = format::of(&given, &[]) else {
+    let Some(format) = format::of_sender(&given, &[], &memory.of("bridge")) else {
         return (None, Err("unknown_format"));
     };
     let sender = Sender {
