@@ -17,4 +17,8 @@ pub const ALL: &[&dyn Format] = &[
     &super::onvif_ej::OnvifEj,
     &super::onvif_xml::OnvifXml,
     &super::axis_mqtt::AxisMqtt,
+pub const ALL: &[&dyn Format] = &[
+    &super::vzenith::Vzenith,
+    &super::hikvision::Hikvision,
+    &super::dahua::Dahua,
 ];

@@ -23,6 +23,7 @@ mod samples;
 pub mod text;
 
 // vendors' formats
+pub mod dahua;
 pub mod hikvision;
 pub mod vzenith;
 pub mod gbt26875;

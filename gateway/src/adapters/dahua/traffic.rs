@@ -1,0 +1,139 @@
+//! `TrafficJunction` and its siblings: a car was read.
+
+use domain::{DeviceClass, Kind, Phase};
+use jiff::tz::TimeZone;
+use serde_json::{Map, Value};
+
+use super::super::draft::Draft;
+use super::super::text;
+use super::{Action, Event};
+
+/// Reads an event that carries a car; none where it is no such event.
+///
+/// Where the plate stands differs from model to model: in the object, the car, beside them, or in the picture of an ITSAPI push.
+pub(super) fn read(event: &Event, zone: &TimeZone) -> Option<Vec<Draft>> {
+    let is_car = event.code.starts_with("Traffic")
+        && ["TrafficCar", "Plate", "Picture", "PlateNumber"]
+            .iter()
+            .any(|name| event.data.contains_key(*name));
+    let is_plate = event.code.starts_with("Traffic")
+        && event.word("Object.ObjectType").as_deref() == Some("Plate");
+    if !is_car && !is_plate {
+        return None;
+    }
+    if event.action == Action::Stop {
+        return Some(Vec::new());
+    }
+    let word = |paths: &[&str]| {
+        paths
+            .iter()
+            .find_map(|path| event.word(path).filter(|word| !word.is_empty()))
+    };
+    let object = event
+        .word("Object.Text")
+        .filter(|_| event.word("Object.ObjectType").as_deref() == Some("Plate"));
+    let plate = object.or_else(|| {
+        word(&[
+            "TrafficCar.PlateNumber",
+            "Plate.Text",
+            "Plate.PlateNumber",
+            "Plate.PlateNo",
+            "Picture.Plate.PlateNumber",
+            "PlateNumber",
+            "PlateText",
+        ])
+    });
+    let confidence = [
+        "Object.Confidence",
+        "Plate.Confidence",
+        "TrafficCar.Confidence",
+        "Picture.Plate.Confidence",
+    ]
+    .iter()
+    .find_map(|path| event.at(path).and_then(text::number))
+    .filter(|level| *level > 0.0 && *level <= 255.0)
+    .map(|level| level / if level > 100.0 { 255.0 } else { 100.0 });
+    let color = word(&[
+        "TrafficCar.PlateColor",
+        "Plate.PlateColor",
+        "Picture.Plate.PlateColor",
+        "PlateColor",
+    ]);
+    let lane = ["TrafficCar.Lane", "Lane", "Picture.SnapInfo.LanNo"]
+        .iter()
+        .find_map(|path| event.integer(path))
+        .filter(|lane| *lane >= 0);
+    let heading = match event.at("TrafficCar.DrivingDirection") {
+        Some(Value::Array(list)) => list.first().and_then(text::word),
+        Some(word) => text::word(word),
+        None => word(&["Picture.SnapInfo.Direction", "TrafficCar.Direction"]),
+    };
+    let mut vehicle = Map::new();
+    for (name, paths) in [
+        (
+            "type",
+            ["TrafficCar.VehicleType", "Vehicle.Category", "VehicleType"],
+        ),
+        (
+            "color",
+            [
+                "TrafficCar.VehicleColor",
+                "Vehicle.VehicleColor",
+                "VehicleColor",
+            ],
+        ),
+        (
+            "brand",
+            ["TrafficCar.VehicleSign", "TrafficCar.Brand", "Vehicle.Text"],
+        ),
+    ] {
+        if let Some(value) = word(&paths).filter(|word| !word.eq_ignore_ascii_case("unknown")) {
+            vehicle.insert(name.to_owned(), text::clip(&value, 40).into());
+        }
+    }
+    let draft = event
+        .draft(
+            DeviceClass::Barrier,
+            Kind::VehiclePlateRead,
+            Phase::Instant,
+            zone,
+        )
+        .plate(&plate.unwrap_or_default())
+        .attr("plate_color", color.as_deref().map(plate_color))
+        .attr("confidence", confidence)
+        .attr("direction", "unknown")
+        .attr(
+            "heading",
+            heading.map(|word| text::clip(&word.to_ascii_lowercase(), 40)),
+        )
+        .attr("lane", lane)
+        .attr("channel", event.index);
+    let draft = if vehicle.is_empty() {
+        draft
+    } else {
+        draft.attr("vehicle", Value::Object(vehicle))
+    };
+    // an event of a camera is counted; the counter begins anew with every start, hence the time beside it
+    let id = event.integer("EventID").filter(|id| *id > 0);
+    let group = event.integer("GroupID").unwrap_or_default();
+    let draft = match (id, &draft.at) {
+        (Some(id), Some(at)) => {
+            let key = format!("{}:{id}:{group}:{}", event.code, at.raw);
+            draft.id(key)
+        }
+        _ => draft,
+    };
+    Some(vec![draft])
+}
+
+fn plate_color(word: &str) -> &'static str {
+    match word.to_ascii_lowercase().replace([' ', '_'], "").as_str() {
+        "blue" => "blue",
+        "yellow" => "yellow",
+        "white" => "white",
+        "black" => "black",
+        "green" | "shadowgreen" => "green",
+        "yellowgreen" | "yellowbottomgreen" => "yellow_green",
+        _ => "unknown",
+    }
+}

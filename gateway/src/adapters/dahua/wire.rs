@@ -1,0 +1,316 @@
+//! From a message's bytes to events: JSON in its several envelopes, the text of `eventManager.cgi`, and JSON with a comma missing.
+
+use serde_json::{Map, Value};
+
+use super::super::message::Message;
+use super::super::{Reject, text};
+use super::{Action, Event};
+
+/// Most events of one message.
+const EVENTS_MAX: usize = 200;
+/// Longest text that is mended.
+const MEND_BYTES_MAX: usize = 256 << 10;
+
+/// Whether this is one of our envelopes.
+pub(super) fn looks_like_ours(message: &Message<'_>) -> bool {
+    match message.json() {
+        Ok(Value::Object(map)) => is_envelope(message, map),
+        Ok(_) => false,
+        Err(_) => {
+            let Ok(text) = message.text() else {
+                return false;
+            };
+            let head = head(text, 4096);
+            is_text(head)
+                || (head.starts_with('{')
+                    && ((head.contains("\"Code\"") && head.contains("\"Action\""))
+                        || head.contains("\"TrafficCar\"")))
+        }
+    }
+}
+
+fn head(text: &str, max: usize) -> &str {
+    let mut end = text.len().min(max);
+    while !text.is_char_boundary(end) {
+        end -= 1;
+    }
+    text.get(..end).unwrap_or_default()
+}
+
+fn is_text(head: &str) -> bool {
+    (head.starts_with("Code=") || head.contains("\nCode=")) && head.contains(";action=")
+        || head.starts_with("--myboundary")
+}
+
+fn is_envelope(message: &Message<'_>, map: &Map<String, Value>) -> bool {
+    let has = |name: &str| map.contains_key(name);
+    let has_event = |value: Option<&Value>| {
+        value
+            .and_then(Value::as_array)
+            .and_then(|list| list.first())
+            .is_some_and(|first| first.get("Code").is_some_and(Value::is_string))
+    };
+    if let Some(params) = map.get("params") {
+        let method = map.get("method").and_then(Value::as_str);
+        return method == Some("client.notifyEventStream")
+            || has_event(params.get("eventList"))
+            || (params.get("Code").is_some() && params.get("Data").is_some());
+    }
+    (map.get("Code").is_some_and(Value::is_string)
+        && (has("Action") || has("action"))
+        && ["Data", "data", "Index", "index"]
+            .iter()
+            .any(|name| has(name)))
+        || (map.get("Code").is_some_and(Value::is_string) && has("Data"))
+        || has_event(map.get("Events"))
+        || (has("TrafficCar") && (has("UTC") || has("RealUTC") || has("Object") || has("EventID")))
+        || map
+            .get("Picture")
+            .is_some_and(|picture| picture.get("Plate").is_some())
+        || (has("Action")
+            && has("Data")
+            && (has("serialNumber") || has("deviceType"))
+            && (message.topic().ends_with("/Event") || message.topic().is_empty()))
+}
+
+/// Reads the events of a message.
+///
+/// # Errors
+/// Those of [`text::json`], `bad_text`.
+pub(super) fn events(message: &Message<'_>) -> Result<Vec<Event>, Reject> {
+    let mut events = Vec::new();
+    match message.json() {
+        Ok(value) => collect(value, message, false, &mut events),
+        Err(reject) => {
+            let text = message.text()?;
+            if text.starts_with('{') {
+                let mended = mend(text).ok_or(reject)?;
+                collect(&mended, message, true, &mut events);
+            } else if is_text(text) {
+                lines(text, &mut events);
+            } else {
+                return Err(reject);
+            }
+        }
+    }
+    Ok(events)
+}
+
+fn collect(value: &Value, message: &Message<'_>, is_degraded: bool, events: &mut Vec<Event>) {
+    let list = [
+        value.get("Events"),
+        text::at(value, "params.eventList"),
+        value.get("eventList"),
+    ];
+    if let Some(list) = list.into_iter().flatten().find_map(Value::as_array) {
+        for inner in list.iter().take(EVENTS_MAX) {
+            events.extend(event(inner, value, message, is_degraded));
+        }
+        return;
+    }
+    let inner = value
+        .get("params")
+        .filter(|params| params.get("Code").is_some())
+        .unwrap_or(value);
+    events.extend(event(inner, value, message, is_degraded));
+}
+
+/// One event; `outer` is its envelope, which may name the device.
+fn event(value: &Value, outer: &Value, message: &Message<'_>, is_degraded: bool) -> Option<Event> {
+    let map = value.as_object()?;
+    let either = |a: &str, b: &str| map.get(a).or_else(|| map.get(b));
+    let data = match either("Data", "data") {
+        Some(Value::Object(data)) => data.clone(),
+        Some(Value::Array(list)) => list.first()?.as_object()?.clone(),
+        // a plate reader's push has the members of `Data` beside the code, or no code at all
+        _ => map.clone(),
+    };
+    let is_traffic = data.contains_key("TrafficCar") || data.contains_key("Picture");
+    let topic_code = || {
+        let levels = message.levels();
+        match levels.as_slice() {
+            [.., code, "Event"] => Some((*code).to_owned()),
+            _ => None,
+        }
+    };
+    let code = either("Code", "code")
+        .and_then(text::word)
+        .or_else(topic_code)
+        .or_else(|| is_traffic.then(|| "TrafficJunction".to_owned()))?;
+    let action = either("Action", "action").and_then(Value::as_str);
+    let device = [
+        outer.get("serialNumber"),
+        map.get("SN"),
+        data.get("SN"),
+        data.get("DeviceID"),
+        text::at(value, "Picture.SnapInfo.DeviceID"),
+        outer.get("DeviceName").filter(|_| map.contains_key("data")),
+        outer.get("name").filter(|_| map.contains_key("data")),
+    ];
+    let device = device.into_iter().flatten().find_map(text::word);
+    let device = device
+        .or_else(|| {
+            data.get("TrafficCar")?
+                .get("MachineName")
+                .and_then(text::word)
+        })
+        .unwrap_or_default();
+    Some(Event {
+        code,
+        action: action_of(action.unwrap_or("Pulse")),
+        index: either("Index", "index")
+            .and_then(text::integer)
+            .filter(|index| *index >= 0),
+        data,
+        device,
+        is_degraded,
+    })
+}
+
+fn action_of(word: &str) -> Action {
+    match word.trim().to_ascii_lowercase().as_str() {
+        "start" | "on" => Action::Start,
+        "stop" | "off" => Action::Stop,
+        _ => Action::Pulse,
+    }
+}
+
+/// The text of `eventManager.cgi`. What follows `data=` reaches to the next boundary or event; where it is no JSON the event stands
+/// without it.
+fn lines(text: &str, events: &mut Vec<Event>) {
+    for block in text.split("\n--").flat_map(|part| part.split("\nCode=")) {
+        let block = block.trim_start();
+        let block = match block.strip_prefix("Code=") {
+            Some(rest) => rest,
+            // after a boundary and its headers, or what a split left behind
+            None => match block.split_once("Code=") {
+                Some((_, rest)) => rest,
+                None if block.contains(";action=") => block,
+                None => continue,
+            },
+        };
+        let (head, data) = match block.split_once(";data=") {
+            Some((head, data)) => (head, Some(data.trim())),
+            None => (block, None),
+        };
+        let mut fields = head.lines().next().unwrap_or_default().trim().split(';');
+        let code = fields.next().unwrap_or_default().trim();
+        if code.is_empty() || code.len() > 64 || events.len() >= EVENTS_MAX {
+            continue;
+        }
+        let (mut action, mut index) = (Action::Pulse, None);
+        for field in fields.take(16) {
+            match field.split_once('=') {
+                Some(("action", word)) => action = action_of(word),
+                Some(("index", word)) => index = word.trim().parse().ok(),
+                _ => {}
+            }
+        }
+        let read = data.map(|data| {
+            text::json(data.as_bytes())
+                .map(|value| (value, false))
+                .or_else(|reject| mend(data).map(|value| (value, true)).ok_or(reject))
+        });
+        let (data, is_degraded) = match read {
+            Some(Ok((Value::Object(map), is_degraded))) => (map, is_degraded),
+            None => (Map::new(), false),
+            Some(_) => (Map::new(), true),
+        };
+        events.push(Event {
+            code: code.to_owned(),
+            action,
+            index,
+            device: data.get("SN").and_then(text::word).unwrap_or_default(),
+            data,
+            is_degraded,
+        });
+    }
+}
+
+/// JSON with commas set where a value is followed by the next without one, and taken out before a closing bracket.
+fn mend(text: &str) -> Option<Value> {
+    if text.len() > MEND_BYTES_MAX {
+        return None;
+    }
+    let mut out = String::with_capacity(text.len() + 16);
+    let (mut in_string, mut escaped) = (false, false);
+    // the last character that is not white space, and whether white space came after it
+    let (mut last, mut gap) = ('\0', false);
+    for c in text.chars() {
+        if in_string {
+            out.push(c);
+            match c {
+                _ if escaped => escaped = false,
+                '\\' => escaped = true,
+                '"' => {
+                    in_string = false;
+                    last = '"';
+                    gap = false;
+                }
+                _ => {}
+            }
+            continue;
+        }
+        if c.is_whitespace() {
+            gap = true;
+            out.push(c);
+            continue;
+        }
+        let ends_value = matches!(last, '"' | '}' | ']') || last.is_ascii_alphanumeric();
+        let starts_value = matches!(c, '"' | '{' | '[')
+            || (gap && (c.is_ascii_alphanumeric() || c == '-') && ends_value);
+        if starts_value && ends_value {
+            out.push(',');
+        }
+        if matches!(c, '}' | ']') && last == ',' {
+            let cut = out.trim_end().len().saturating_sub(1);
+            out.truncate(cut);
+        }
+        out.push(c);
+        in_string = c == '"';
+        last = c;
+        gap = false;
+    }
+    text::json(out.as_bytes()).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn a_missing_comma_is_set() {
+        assert_eq!(
+            mend(
+                "{\"a\": 1\n\"b\": [1, 2,]\n\"c\": {\"d\": \"x\\\"y\"} \"e\": true\n\"f\": -1.5e3}"
+            ),
+            Some(json!({"a": 1, "b": [1, 2], "c": {"d": "x\"y"}, "e": true, "f": -1500.0}))
+        );
+        assert_eq!(mend("{\"a\": "), None);
+        assert_eq!(mend("{\"a\" \"b\"}"), None);
+    }
+
+    #[test]
+    fn text_is_cut_into_events() {
+        let mut events = Vec::new();
+        lines(
+            "--myboundary\r\nContent-Type: text/plain\r\nContent-Length:33\r\n\r\nCode=VideoLoss;action=Start;index=2\r\n\r\n\
+             --myboundary\r\nContent-Type: text/plain\r\n\r\nHeartbeat\r\n--myboundary\r\n\r\nCode=VideoMotion;action=Stop;index=0;data={\n \"Id\" : [ 0 ]\n}\r\n",
+            &mut events,
+        );
+        let told: Vec<_> = events
+            .iter()
+            .map(|event| (event.code.as_str(), event.action, event.index))
+            .collect();
+        assert_eq!(
+            told,
+            [
+                ("VideoLoss", Action::Start, Some(2)),
+                ("VideoMotion", Action::Stop, Some(0))
+            ]
+        );
+        assert_eq!(events[1].data.get("Id"), Some(&json!([0])));
+    }
+}
