@@ -21,4 +21,5 @@ pub const ALL: &[&dyn Format] = &[
     &super::vzenith::Vzenith,
     &super::hikvision::Hikvision,
     &super::dahua::Dahua,
+    &super::cloudevents::CloudEvents,
 ];

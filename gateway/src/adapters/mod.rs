@@ -29,6 +29,7 @@ pub mod vzenith;
 pub mod gbt26875;
 pub mod zigbee2mqtt;
 pub mod axis_mqtt;
+pub mod cloudevents;
 pub mod frigate;
 pub mod onvif_ej;
 pub mod onvif_xml;

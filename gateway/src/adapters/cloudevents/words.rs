@@ -1,0 +1,191 @@
+//! What the types of other senders mean, by their words: `com.acme.building.smoke-detected`, `org.acme.SmokeCleared`.
+
+use domain::{DeviceClass, Kind, Phase};
+use serde_json::Value;
+
+use crate::adapters::draft::{Draft, Told};
+use crate::adapters::text;
+
+/// Words that all have to be there; the first line that fits counts.
+const KINDS: &[(&[&str], Kind, DeviceClass)] = &[
+    (&["smoke"], Kind::FireSmoke, DeviceClass::FireSensor),
+    (
+        &["carbon", "monoxide"],
+        Kind::FireCo,
+        DeviceClass::FireSensor,
+    ),
+    (&["gas"], Kind::FireGas, DeviceClass::FireSensor),
+    (&["heat"], Kind::FireHeat, DeviceClass::FireSensor),
+    (&["flame"], Kind::FireFlame, DeviceClass::FireSensor),
+    (&["fire", "fault"], Kind::FireFault, DeviceClass::Panel),
+    (&["fire"], Kind::FireDetector, DeviceClass::FireSensor),
+    (
+        &["water", "leak"],
+        Kind::EnvWaterLeak,
+        DeviceClass::FireSensor,
+    ),
+    (
+        &["battery", "low"],
+        Kind::DeviceBatteryLow,
+        DeviceClass::Gateway,
+    ),
+    (
+        &["access", "granted"],
+        Kind::AccessGranted,
+        DeviceClass::Access,
+    ),
+    (
+        &["access", "denied"],
+        Kind::AccessDenied,
+        DeviceClass::Access,
+    ),
+    (
+        &["door", "forced"],
+        Kind::AccessForcedOpen,
+        DeviceClass::Access,
+    ),
+    (&["door", "held"], Kind::AccessHeldOpen, DeviceClass::Access),
+    (
+        &["camera", "tamper"],
+        Kind::CameraTamper,
+        DeviceClass::Camera,
+    ),
+    (&["tamper"], Kind::DeviceTamper, DeviceClass::Gateway),
+    (&["intrusion"], Kind::CameraIntrusion, DeviceClass::Camera),
+    (&["loitering"], Kind::CameraLoiter, DeviceClass::Camera),
+    (&["motion"], Kind::CameraMotion, DeviceClass::Camera),
+    (
+        &["video", "loss"],
+        Kind::CameraVideoLoss,
+        DeviceClass::Camera,
+    ),
+    (
+        &["device", "offline"],
+        Kind::DeviceOffline,
+        DeviceClass::Gateway,
+    ),
+    (
+        &["device", "disconnected"],
+        Kind::DeviceOffline,
+        DeviceClass::Gateway,
+    ),
+    (
+        &["device", "online"],
+        Kind::DeviceOnline,
+        DeviceClass::Gateway,
+    ),
+    (
+        &["device", "connected"],
+        Kind::DeviceOnline,
+        DeviceClass::Gateway,
+    ),
+    (&["plate"], Kind::VehiclePlateRead, DeviceClass::Barrier),
+];
+
+/// Words that say that it is over.
+const OVER: &[&str] = &[
+    "cleared", "clear", "ended", "end", "resolved", "restored", "stopped", "normal", "off",
+];
+
+/// Members of the data that are taken over, as they are named.
+const MEMBERS: &[&str] = &[
+    "description",
+    "zone",
+    "sensor",
+    "level",
+    "unit",
+    "label",
+    "confidence",
+    "door",
+    "direction",
+    "lane",
+    "reason",
+];
+
+pub(super) fn draft(
+    kind: &str,
+    address: &str,
+    subject: Option<&str>,
+    data: &Value,
+) -> Option<Draft> {
+    let words = words_of(kind);
+    let has = |word: &&str| {
+        words
+            .iter()
+            .any(|has| has == word || has.strip_suffix('s') == Some(word))
+    };
+    let (_, kind, class) = KINDS.iter().find(|(all, _, _)| all.iter().all(&has))?;
+    let is_there = !OVER.iter().any(&has);
+    let draft = match kind {
+        Kind::VehiclePlateRead => {
+            let plate = text::first(data, &["plate", "plate_number", "licensePlate"])?.as_str()?;
+            Draft::new(address, *class, *kind, Phase::Instant).plate(plate)
+        }
+        Kind::AccessGranted | Kind::AccessDenied => {
+            let card =
+                text::first(data, &["card", "card_number", "cardNumber"]).and_then(text::word);
+            Draft::new(address, *class, *kind, Phase::Instant).credential(&card.unwrap_or_default())
+        }
+        Kind::DeviceOnline => Draft::new(address, *class, *kind, Phase::Updated),
+        Kind::DeviceOffline => Draft::new(address, *class, *kind, Phase::Raised),
+        _ => {
+            let mut draft = Draft::condition(address, *class, *kind, kind.as_str(), is_there);
+            draft.component = subject.map(|subject| text::clip(subject, 64));
+            draft.told(Told::Change)
+        }
+    };
+    let test = has(&"test").then_some(true);
+    let draft = MEMBERS.iter().fold(draft, |draft, member| {
+        let value = match data.get(member) {
+            Some(Value::String(word)) => text::clip(word, 200).into(),
+            Some(value @ (Value::Number(_) | Value::Bool(_))) => value.clone(),
+            _ => Value::Null,
+        };
+        draft.attr(member, value)
+    });
+    Some(draft.attr("test", test))
+}
+
+/// `com.acme.SmokeDetected` → com, acme, smoke, detected.
+fn words_of(kind: &str) -> Vec<String> {
+    let mut words = vec![String::new()];
+    let mut was_lower = false;
+    for c in kind.chars().take(200) {
+        let is_new = !c.is_alphanumeric() || (c.is_uppercase() && was_lower);
+        if is_new && words.last().is_some_and(|word| !word.is_empty()) {
+            words.push(String::new());
+        }
+        if let Some(word) = words.last_mut().filter(|_| c.is_alphanumeric()) {
+            word.extend(c.to_lowercase());
+        }
+        was_lower = c.is_lowercase();
+    }
+    words
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_type_is_known_by_its_words() {
+        let of = |kind: &str| {
+            draft(kind, "a", None, &Value::Null).map(|draft| (draft.kind, draft.phase))
+        };
+        assert_eq!(
+            of("com.acme.SmokeDetected"),
+            Some((Kind::FireSmoke, Phase::Raised))
+        );
+        assert_eq!(
+            of("com.acme.smoke-cleared.v2"),
+            Some((Kind::FireSmoke, Phase::Cleared))
+        );
+        assert_eq!(
+            of("acme_access_denied"),
+            Some((Kind::AccessDenied, Phase::Instant))
+        );
+        assert_eq!(of("com.firebase.motionless"), None);
+        assert_eq!(of("com.example.someevent"), None);
+        assert_eq!(of(""), None);
+    }
+}
