@@ -22,4 +22,5 @@ pub const ALL: &[&dyn Format] = &[
     &super::hikvision::Hikvision,
     &super::dahua::Dahua,
     &super::cloudevents::CloudEvents,
+    &super::thingsboard::ThingsBoard,
 ];
