@@ -23,4 +23,5 @@ pub const ALL: &[&dyn Format] = &[
     &super::dahua::Dahua,
     &super::cloudevents::CloudEvents,
     &super::thingsboard::ThingsBoard,
+    &super::osdp::Osdp,
 ];

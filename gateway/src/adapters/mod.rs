@@ -33,6 +33,7 @@ pub mod cloudevents;
 pub mod frigate;
 pub mod onvif_ej;
 pub mod onvif_xml;
+pub mod osdp;
 pub mod thingsboard;
 
 pub use foreign::{Bridge, Bridges};
