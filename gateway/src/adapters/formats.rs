@@ -24,4 +24,5 @@ pub const ALL: &[&dyn Format] = &[
     &super::cloudevents::CloudEvents,
     &super::thingsboard::ThingsBoard,
     &super::osdp::Osdp,
+    &super::sia_dc09::SiaDc09,
 ];

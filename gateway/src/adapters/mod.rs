@@ -35,6 +35,7 @@ pub mod onvif_ej;
 pub mod onvif_xml;
 pub mod osdp;
 pub mod thingsboard;
+pub mod sia_dc09;
 
 pub use foreign::{Bridge, Bridges};
 pub use format::{Format, Recall};

@@ -1,0 +1,212 @@
+//! The frame of DC-09: `LF crc length "token" sequence R receiver L line #account [data][extended]_timestamp CR`.
+//!
+//! CRC and length are looked at and never insisted on: examples in documents and cheap transmitters leave them zero or wrong, and an alarm
+//! with a wrong CRC is an alarm.
+
+use jiff::civil::DateTime;
+use jiff::tz::TimeZone;
+
+use crate::adapters::Reject;
+use crate::adapters::clock::DeviceTime;
+
+/// One frame, taken apart.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Frame<'a> {
+    /// `SIA-DCS`, `ADM-CID`, `NULL`, without the star of encryption.
+    pub token: &'a str,
+    /// The data are encrypted.
+    pub encrypted: bool,
+    /// The sender's number, 0001 to 9999, again and again.
+    pub sequence: &'a str,
+    /// Receiver and line, `R1L0`, as the answer repeats them.
+    pub route: &'a str,
+    /// Whose it is.
+    pub account: &'a str,
+    /// What stands behind the account in the first brackets.
+    pub data: &'a str,
+    /// When, by the sender; the standard says UTC.
+    pub at: Option<DeviceTime>,
+    /// CRC or length are there and wrong.
+    pub degraded: bool,
+}
+
+impl<'a> Frame<'a> {
+    /// The frame on one line.
+    ///
+    /// # Errors
+    /// `bad_frame`.
+    pub fn parse(line: &'a str) -> Result<Self, Reject> {
+        let fault = |what: &str| Reject::new("bad_frame", format!("a DC-09 frame without {what}"));
+        let begin = line.find('"').ok_or_else(|| fault("a token in quotes"))?;
+        let (head, body) = line.split_at(begin);
+        let (token, rest) = body[1..]
+            .split_once('"')
+            .ok_or_else(|| fault("the end of its token"))?;
+        let (front, rest) = rest.split_once('[').ok_or_else(|| fault("brackets"))?;
+        let digits = front.bytes().take_while(u8::is_ascii_digit).count();
+        let (sequence, front) = front.split_at(digits);
+        let (route, account) = front.split_once('#').unwrap_or((front, ""));
+        let (inner, behind) = rest.split_once(']').unwrap_or((rest, ""));
+        let (inside, data) = match inner.split_once('|') {
+            Some((inside, data)) => (inside, data),
+            None if inner.starts_with('#') => (inner, ""),
+            None => ("", inner),
+        };
+        let inside = inside.trim_start_matches('#').trim();
+        Ok(Self {
+            token: token.trim_start_matches('*'),
+            encrypted: token.starts_with('*'),
+            sequence,
+            route: route.trim(),
+            account: if account.trim().is_empty() {
+                inside
+            } else {
+                account.trim()
+            },
+            data: data.trim(),
+            at: behind.rsplit_once('_').and_then(|(_, time)| time_of(time)),
+            degraded: is_degraded(head, body),
+        })
+    }
+}
+
+/// `14:12:04,09-25-2011`, month before day.
+fn time_of(text: &str) -> Option<DeviceTime> {
+    let (time, date) = text.trim().split_once(',')?;
+    let numbers = |text: &str, separator| -> Option<[i16; 3]> {
+        let numbers: Option<Vec<i16>> = text.split(separator).map(|n| n.parse().ok()).collect();
+        numbers?.try_into().ok()
+    };
+    let [hour, minute, second] = numbers(time, ':')?;
+    let [month, day, year] = numbers(date, '-')?;
+    let small = |n: i16| i8::try_from(n).ok();
+    let civil = DateTime::new(
+        year,
+        small(month)?,
+        small(day)?,
+        small(hour)?,
+        small(minute)?,
+        small(second)?,
+        0,
+    )
+    .ok()?;
+    (year >= 2000).then_some(())?;
+    Some(DeviceTime {
+        at: civil.to_zoned(TimeZone::UTC).ok()?.timestamp(),
+        raw: text.trim().to_owned(),
+    })
+}
+
+/// Whether CRC and length before the token are those of what follows. Zeros stand for none.
+fn is_degraded(head: &str, body: &str) -> bool {
+    let head = head.trim();
+    let Some((crc, length)) = head
+        .get(head.len().saturating_sub(8)..)
+        .and_then(|head| head.split_at_checked(4))
+    else {
+        return !head.is_empty();
+    };
+    let number = |hex: &str| u16::from_str_radix(hex, 16).ok();
+    let (crc, length) = (number(crc), number(length));
+    let crc_is_right = crc == Some(0) || crc == Some(crc16(body.as_bytes()));
+    let length_is_right = length == Some(0) || length.map(usize::from) == Some(body.len());
+    !(crc_is_right && length_is_right)
+}
+
+/// CRC-16 with the polynomial 0x8005 reflected, from zero.
+fn crc16(bytes: &[u8]) -> u16 {
+    bytes.iter().fold(0, |crc, byte| {
+        (0..8).fold(crc ^ u16::from(*byte), |crc, _| {
+            let low = crc & 1;
+            (crc >> 1) ^ (0xa001 * low)
+        })
+    })
+}
+
+/// What a receiver answers: `ACK` for what it took, `DUH` for what it cannot read (encrypted, another token), one byte for the older
+/// line test. Empty where none is due.
+pub fn ack(message: &[u8]) -> Vec<u8> {
+    let text = String::from_utf8_lossy(message);
+    let line = text.trim();
+    if is_line_test(line) {
+        return vec![6];
+    }
+    let Ok(frame) = Frame::parse(line) else {
+        return Vec::new();
+    };
+    let token = match frame.token {
+        "ACK" | "NAK" | "DUH" | "RSP" => return Vec::new(),
+        "SIA-DCS" | "ADM-CID" | "NULL" if !frame.encrypted => "ACK",
+        _ => "DUH",
+    };
+    let body = format!(
+        "\"{token}\"{}{}#{}[]",
+        frame.sequence, frame.route, frame.account
+    );
+    format!("\n{:04X}{:04X}{body}\r", crc16(body.as_bytes()), body.len()).into_bytes()
+}
+
+/// `SR0001L0001    006969XX    [ID00000000]`: the line test of older receivers.
+pub fn is_line_test(line: &str) -> bool {
+    line.starts_with("SR") && line.contains("[ID") && line.ends_with(']')
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_frame_is_acknowledged_with_its_own_number() {
+        let body = r##""SIA-DCS"0042R1L0#77AB[#77AB|Nri1/FA004]_10:00:00,11-24-2026"##;
+        let right = format!("{:04X}{:04X}{body}", crc16(body.as_bytes()), body.len());
+        let frame = Frame::parse(&right).expect("a frame");
+        assert_eq!(
+            (frame.account, frame.sequence, frame.data),
+            ("77AB", "0042", "Nri1/FA004")
+        );
+        assert!(!frame.degraded);
+        let at = frame.at.map(|at| at.at.to_string());
+        assert_eq!(at.as_deref(), Some("2026-11-24T10:00:00Z"));
+        let answer = String::from_utf8(ack(right.as_bytes())).expect("text");
+        let read = Frame::parse(answer.trim()).expect("a frame");
+        assert_eq!(
+            (read.token, read.sequence, read.route),
+            ("ACK", "0042", "R1L0")
+        );
+        assert!(!read.degraded);
+        assert!(ack(answer.as_bytes()).is_empty());
+        let secret = ack(br#"12340078"*ADM-CID"0007L0#77AB[00FF"#);
+        assert!(String::from_utf8_lossy(&secret).contains("\"DUH\"0007L0#77AB[]"));
+    }
+
+    #[test]
+    fn a_wrong_crc_is_noticed_and_zeros_stand_for_none() {
+        let body = r##""NULL"0000L0#1234[]"##;
+        for (head, degraded) in [
+            ("", false),
+            ("00000000", false),
+            ("0000", true),
+            ("12340013", true),
+        ] {
+            let line = format!("{head}{body}");
+            assert_eq!(
+                Frame::parse(&line).map(|f| f.degraded),
+                Ok(degraded),
+                "{head}"
+            );
+        }
+    }
+
+    #[test]
+    fn what_is_no_time_is_none() {
+        for text in [
+            "",
+            "14:12:04",
+            "14:12:04,13-25-2011",
+            "14:12:04,09-25-201",
+            "a:b:c,d-e-f",
+        ] {
+            assert_eq!(time_of(text), None, "{text}");
+        }
+    }
+}

@@ -1,0 +1,298 @@
+//! SIA DC-09: alarm panels report over IP, with SIA codes (`"SIA-DCS"`, DC-03) or Contact ID (`"ADM-CID"`, DC-05) inside.
+//!
+//! Read by the standards' public descriptions and the test cases of PyPI pysiaalarm 3.2. Supervision (`"NULL"`, the automatic test) is no
+//! event; [`ack`] makes the answer. Encrypted frames are refused: no account has a key here.
+
+mod codes;
+mod contact_id;
+mod frame;
+
+pub use frame::{Frame, ack};
+
+use std::borrow::Cow;
+
+use domain::{DeviceClass, Kind, Phase};
+
+use super::draft::{Draft, Reading};
+use super::format::{Claim, Format, Recall};
+use super::message::{Door, Message};
+use super::{Reject, text};
+
+/// Most frames in one message.
+const FRAMES_MAX: usize = 64;
+/// Most events in one frame.
+const EVENTS_MAX: usize = 32;
+
+/// SIA DC-09.
+pub struct SiaDc09;
+
+/// What a code means.
+struct Meaning {
+    kind: Kind,
+    what: &'static str,
+}
+
+/// One event inside a frame.
+struct Told {
+    meaning: Meaning,
+    phase: Phase,
+    code: String,
+    zone: String,
+    user: String,
+    partition: String,
+    description: String,
+}
+
+impl Format for SiaDc09 {
+    fn name(&self) -> &'static str {
+        "sia-dc09"
+    }
+
+    fn claim(&self, message: &Message<'_>) -> Claim {
+        match message.door {
+            // frames of another protocol that came to the wrong port
+            Door::Tcp { protocol: "dc09" } if !message.payload.starts_with(b"@@") => Claim::Address,
+            _ if looks_like_one(message.payload) => Claim::Shape,
+            _ => Claim::No,
+        }
+    }
+
+    fn read(&self, message: &Message<'_>, _recall: &dyn Recall) -> Result<Reading, Reject> {
+        let words = words_of(message.payload);
+        let mut drafts = Vec::new();
+        let mut first_reject = None;
+        let mut read = 0;
+        let lines = words.split(['\n', '\r']).map(str::trim);
+        for line in lines.filter(|line| !line.is_empty()).take(FRAMES_MAX) {
+            match read_line(line) {
+                Ok(more) => {
+                    drafts.extend(more);
+                    read += 1;
+                }
+                Err(reject) => {
+                    first_reject.get_or_insert(reject);
+                }
+            }
+        }
+        match first_reject {
+            Some(reject) if read == 0 => Err(reject),
+            _ => Ok(drafts.into()),
+        }
+    }
+}
+
+/// The text, in UTF-8 or what panels in China write.
+fn words_of(payload: &[u8]) -> Cow<'_, str> {
+    match std::str::from_utf8(payload) {
+        Ok(words) => Cow::Borrowed(words),
+        Err(_) => encoding_rs::GB18030.decode(payload).0,
+    }
+}
+
+fn looks_like_one(payload: &[u8]) -> bool {
+    let head = payload.get(..payload.len().min(64)).unwrap_or_default();
+    let head = String::from_utf8_lossy(head);
+    let head = head.trim();
+    let tokens = [
+        "\"SIA-DCS\"",
+        "\"ADM-CID\"",
+        "\"NULL\"",
+        "\"*SIA-DCS\"",
+        "\"*ADM-CID\"",
+        "\"*NULL\"",
+    ];
+    frame::is_line_test(head)
+        || (!head.starts_with(['{', '[', '<']) || head.starts_with("<x0A>"))
+            && tokens.iter().any(|token| head.contains(token))
+}
+
+fn read_line(line: &str) -> Result<Vec<Draft>, Reject> {
+    if frame::is_line_test(line) {
+        return Ok(Vec::new());
+    }
+    let frame = Frame::parse(line)?;
+    if frame.encrypted {
+        let detail = format!(
+            "account {} sends encrypted frames, and no key is set",
+            frame.account
+        );
+        return Err(Reject::new("encrypted", detail));
+    }
+    let told = match frame.token {
+        "ADM-CID" => contact(frame.data)?.into_iter().collect(),
+        "SIA-DCS" => sia(frame.data),
+        _ => Vec::new(), // NULL, ACK, other alphabets
+    };
+    Ok(told
+        .into_iter()
+        .enumerate()
+        .map(|(index, told)| draft(&frame, told, index))
+        .collect())
+}
+
+fn draft(frame: &Frame<'_>, told: Told, index: usize) -> Draft {
+    let mut draft = Draft::new(
+        frame.account,
+        DeviceClass::Panel,
+        told.meaning.kind,
+        told.phase,
+    )
+    .at(frame.at.clone())
+    .attr("code", told.code)
+    .attr("zone", told.zone.as_str())
+    .attr("user", told.user)
+    .attr("partition", told.partition)
+    .attr("description", told.description);
+    let name = match told.meaning.kind {
+        Kind::FireFault | Kind::DeviceFault => "fault",
+        Kind::DevicePower | Kind::DeviceBatteryLow => "supply",
+        Kind::DeviceConfigChanged => "state",
+        kind if kind.as_str().starts_with("fire.") => "sensor",
+        _ => "label",
+    };
+    draft = draft.attr(name, told.meaning.what);
+    if frame.degraded {
+        draft = draft.attr("quality", "degraded");
+    }
+    // all zeros are the panel itself
+    if told.zone.bytes().any(|b| b != b'0') {
+        draft = draft.component(format!("zone-{}", told.zone));
+    }
+    // numbers begin anew after 9999: only with the time they name the frame
+    if let Some(at) = &frame.at {
+        let second = at.at.as_second();
+        draft = draft.id(format!(
+            "{}:{}:{second}:{index}",
+            frame.account, frame.sequence
+        ));
+    }
+    draft
+}
+
+/// `1110 00 129`: qualifier and code, partition, zone or user.
+fn contact(data: &str) -> Result<Option<Told>, Reject> {
+    let mut words = data.split_whitespace();
+    let first = words.next().unwrap_or_default();
+    let Some((qualifier, code)) = first
+        .split_at_checked(1)
+        .filter(|(_, code)| code.len() == 3)
+    else {
+        let detail = format!("`{}` is no Contact ID event", text::clip(first, 20));
+        return Err(Reject::new("bad_contact_id", detail));
+    };
+    let Ok(number) = code.parse::<u16>() else {
+        let detail = format!("`{}` is no Contact ID code", text::clip(code, 20));
+        return Err(Reject::new("bad_contact_id", detail));
+    };
+    let Some(mut meaning) = contact_id::meaning(number) else {
+        return Ok(None);
+    };
+    let is_instant = matches!(
+        meaning.kind,
+        Kind::AccessDenied | Kind::AccessGranted | Kind::DeviceConfigChanged | Kind::DeviceTimeSync
+    ) || number == 601;
+    let phase = match qualifier {
+        _ if is_instant => Phase::Instant,
+        "3" => Phase::Cleared,
+        "6" => Phase::Updated,
+        _ => Phase::Raised,
+    };
+    if meaning.what == "arming" {
+        meaning.what = if qualifier == "3" {
+            "armed"
+        } else {
+            "disarmed"
+        };
+    }
+    let known = |word: Option<&str>| text::clip(word.unwrap_or_default(), 16);
+    let partition = known(words.next());
+    let third = known(words.next());
+    let (zone, user) = if contact_id::is_of_a_user(number) {
+        (String::new(), third)
+    } else {
+        (third, String::new())
+    };
+    Ok(Some(Told {
+        meaning,
+        phase,
+        code: code.to_owned(),
+        zone,
+        user,
+        partition,
+        description: String::new(),
+    }))
+}
+
+/// `Nri1/FA004^kitchen^/FA005`, `NFA129`, `Nri0KR1^TAST. 001 ^`: modifiers in small letters, then codes with their zones and texts.
+fn sia(data: &str) -> Vec<Told> {
+    let mut told: Vec<Told> = Vec::new();
+    let mut partition = String::new();
+    let mut rest = without_age(data);
+    while !rest.is_empty() && told.len() < EVENTS_MAX {
+        rest = rest.trim_start_matches('/');
+        let end = rest
+            .find(|c: char| c == '/' || c == '^' || c == '*')
+            .unwrap_or(rest.len());
+        match rest.as_bytes() {
+            [a, b, ..] if a.is_ascii_lowercase() && b.is_ascii_lowercase() => {
+                // the value ends at a slash, or where the next code begins
+                let value = &rest[2..];
+                let stop = value
+                    .find(|c: char| c == '/' || c.is_ascii_uppercase())
+                    .unwrap_or(value.len());
+                if &rest[..2] == "ri" {
+                    partition = text::clip(&value[..stop], 16);
+                }
+                rest = &value[stop..];
+            }
+            [a, b, ..] if a.is_ascii_uppercase() && b.is_ascii_uppercase() => {
+                let body = &rest[2..end.max(2)];
+                let digits = body.bytes().take_while(u8::is_ascii_digit).count();
+                let (behind, words) = text_of(&rest[end.max(2)..]);
+                if let Some((meaning, phase)) = codes::meaning([*a, *b]) {
+                    let number = text::clip(&body[..digits], 16);
+                    let is_user = meaning.kind == Kind::DeviceConfigChanged;
+                    let (zone, user) = if is_user {
+                        (String::new(), number)
+                    } else {
+                        (number, String::new())
+                    };
+                    told.push(Told {
+                        meaning,
+                        phase,
+                        code: rest[..2].to_owned(),
+                        zone,
+                        user,
+                        partition: partition.clone(),
+                        description: words,
+                    });
+                }
+                rest = behind;
+            }
+            _ => {
+                let (behind, _) = text_of(&rest[end..]);
+                rest = behind;
+            }
+        }
+    }
+    told
+}
+
+/// Without the letter that says whether the event is new or old; `OP` and `NL` are codes.
+fn without_age(data: &str) -> &str {
+    match data.as_bytes() {
+        [b'N' | b'O', a, b, ..] if a.is_ascii_alphabetic() && b.is_ascii_alphabetic() => &data[1..],
+        _ => data,
+    }
+}
+
+/// A text between carets, or behind a star in apostrophes, and what follows it.
+fn text_of(rest: &str) -> (&str, String) {
+    let (words, behind) = match rest.split_at_checked(1) {
+        Some(("^", inner)) => inner.split_once('^').unwrap_or((inner, "")),
+        Some(("*", inner)) => inner.split_once('/').unwrap_or((inner, "")),
+        _ => ("", rest.strip_prefix('/').unwrap_or(rest)),
+    };
+    let words = words.trim_matches(|c: char| c.is_whitespace() || c == '\'' || c == '"');
+    (behind, text::clip(words, 64))
+}
