@@ -9,6 +9,7 @@ pub const ALL: &[&dyn Format] = &[
     &super::gbt26875::Gbt26875,
 pub const ALL: &[&dyn Format] = &[
     &super::zigbee2mqtt::Zigbee2Mqtt,
+    &super::home_assistant::HomeAssistant,
 ];
 pub const ALL: &[&dyn Format] = &[&super::frigate::Frigate];
 pub const ALL: &[&dyn Format] = &[&super::frigate::Frigate, &super::onvif_ej::OnvifEj];

@@ -27,6 +27,7 @@ pub mod dahua;
 pub mod hikvision;
 pub mod vzenith;
 pub mod gbt26875;
+pub mod home_assistant;
 pub mod zigbee2mqtt;
 pub mod axis_mqtt;
 pub mod cloudevents;

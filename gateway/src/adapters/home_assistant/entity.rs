@@ -1,0 +1,72 @@
+//! What is remembered of an announced entity: whose it is, where its state comes and how to read it.
+
+use serde::{Deserialize, Serialize};
+
+/// One entity, short: it is stored once for each.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Entity {
+    /// `binary_sensor`, `lock`, `cover`, `alarm_control_panel`.
+    #[serde(rename = "c")]
+    pub component: String,
+    /// Its device: the first identifier.
+    #[serde(rename = "d")]
+    pub address: String,
+    /// Its own name within the device.
+    #[serde(rename = "o")]
+    pub object: String,
+    /// `smoke`, `door`, …
+    #[serde(rename = "k", default, skip_serializing_if = "String::is_empty")]
+    pub device_class: String,
+    /// Where the state comes.
+    #[serde(rename = "t", default, skip_serializing_if = "String::is_empty")]
+    pub topic: String,
+    /// How to read it.
+    #[serde(rename = "v", default, skip_serializing_if = "String::is_empty")]
+    pub template: String,
+    /// Payloads and what they mean, in our words.
+    #[serde(rename = "w", default, skip_serializing_if = "Vec::is_empty")]
+    pub words: Vec<(String, String)>,
+    /// It falls back by itself and says nothing then.
+    #[serde(rename = "m", default, skip_serializing_if = "std::ops::Not::not")]
+    pub is_momentary: bool,
+    /// Where it is told whether it can be reached.
+    #[serde(rename = "a", default, skip_serializing_if = "Vec::is_empty")]
+    pub availability: Vec<Availability>,
+}
+
+/// One topic that tells whether an entity can be reached.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Availability {
+    #[serde(rename = "t")]
+    pub topic: String,
+    #[serde(rename = "v", default, skip_serializing_if = "String::is_empty")]
+    pub template: String,
+    #[serde(rename = "y")]
+    pub available: String,
+    #[serde(rename = "n")]
+    pub not_available: String,
+}
+
+/// What one discovery message announced.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Entities {
+    /// Those that can make an event.
+    #[serde(rename = "e")]
+    pub read: Vec<Entity>,
+    /// Topics of the others, which are ours all the same.
+    #[serde(rename = "x", default, skip_serializing_if = "Vec::is_empty")]
+    pub other_topics: Vec<String>,
+}
+
+impl Entities {
+    /// Every topic that they name, once.
+    pub(super) fn topics(&self) -> std::collections::BTreeSet<&str> {
+        let read = self.read.iter().flat_map(|entity| {
+            let availability = entity.availability.iter().map(|at| at.topic.as_str());
+            std::iter::once(entity.topic.as_str()).chain(availability)
+        });
+        read.chain(self.other_topics.iter().map(String::as_str))
+            .filter(|topic| !topic.is_empty())
+            .collect()
+    }
+}

@@ -1,0 +1,82 @@
+//! What is remembered: under a discovery topic what it announced, under a state topic which discovery topics name it.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::entity::Entities;
+use crate::adapters::draft::Reading;
+use crate::adapters::format::Recall;
+use crate::adapters::memory::VALUE_BYTES_MAX;
+use crate::adapters::{Reject, text};
+
+fn config_key(topic: &str) -> String {
+    format!("ha-config:{topic}")
+}
+
+/// The key of a state topic: the discovery topics that name it, as a JSON list.
+pub(super) fn topic_key(topic: &str) -> String {
+    format!("ha-topic:{topic}")
+}
+
+/// What was announced under a discovery topic.
+pub(super) fn announced(topic: &str, recall: &dyn Recall) -> Option<Entities> {
+    serde_json::from_str(recall.recall(&config_key(topic))?).ok()
+}
+
+/// The discovery topics that name a state topic.
+pub(super) fn naming(topic: &str, recall: &dyn Recall) -> Vec<String> {
+    recall
+        .recall(&topic_key(topic))
+        .and_then(|list| serde_json::from_str(list).ok())
+        .unwrap_or_default()
+}
+
+/// Remembers what a discovery topic announces now, or that it announces nothing any more.
+///
+/// # Errors
+/// `too_many_entities`.
+pub(super) fn reading(
+    config_topic: &str,
+    entities: Option<&Entities>,
+    recall: &dyn Recall,
+) -> Result<Reading, Reject> {
+    let before = announced(config_topic, recall).unwrap_or_default();
+    let now = entities;
+    let gone: BTreeSet<&str> = before.topics();
+    let named: BTreeSet<&str> = now.map(Entities::topics).unwrap_or_default();
+    let mut lists: BTreeMap<&str, Vec<String>> = BTreeMap::new();
+    for topic in gone.difference(&named) {
+        let mut list = naming(topic, recall);
+        list.retain(|naming| naming != config_topic);
+        lists.insert(topic, list);
+    }
+    for topic in &named {
+        let mut list = naming(topic, recall);
+        if !list.iter().any(|naming| naming == config_topic) {
+            list.push(config_topic.to_owned());
+            lists.insert(topic, list);
+        }
+    }
+    let mut learn = Vec::new();
+    for (topic, list) in lists {
+        let value = (!list.is_empty()).then(|| serde_json::to_string(&list).unwrap_or_default());
+        learn.push((topic_key(topic), value));
+    }
+    let value = now.map(|entities| serde_json::to_string(entities).unwrap_or_default());
+    learn.push((config_key(config_topic), value));
+    let longest = learn
+        .iter()
+        .filter_map(|(_, value)| value.as_ref())
+        .map(String::len)
+        .max();
+    if longest.is_some_and(|bytes| bytes > VALUE_BYTES_MAX) {
+        let detail = format!(
+            "`{}` announces more than can be remembered",
+            text::clip(config_topic, 100)
+        );
+        return Err(Reject::new("too_many_entities", detail));
+    }
+    Ok(Reading {
+        drafts: Vec::new(),
+        learn,
+    })
+}

@@ -1,0 +1,129 @@
+//! MQTT discovery of Home Assistant: `<prefix>/<component>/[<node>/]<object>/config`, retained, announces an entity and the topic of its
+//! state; an empty message takes it back. What was announced is remembered ([`Reading::learn`]) and reads the states that follow, through
+//! their `value_template`. So whatever speaks to Home Assistant is read: ESPHome, Tasmota, zwave-js-ui, OpenMQTTGateway, own firmware.
+//!
+//! Keys, defaults and abbreviations are those of home-assistant.io: the MQTT integration, its binary sensor, lock, cover and alarm panel.
+
+mod config;
+mod entity;
+mod learn;
+mod state;
+mod template;
+
+use super::draft::Reading;
+use super::format::{Claim, Format, Recall};
+use super::message::Message;
+use super::{Reject, text};
+
+/// The format.
+pub struct HomeAssistant;
+
+/// What can be announced. Other words in their place are no discovery.
+const COMPONENTS: &[&str] = &[
+    "alarm_control_panel",
+    "binary_sensor",
+    "button",
+    "camera",
+    "climate",
+    "cover",
+    "device",
+    "device_automation",
+    "device_tracker",
+    "event",
+    "fan",
+    "humidifier",
+    "image",
+    "lawn_mower",
+    "light",
+    "lock",
+    "notify",
+    "number",
+    "scene",
+    "select",
+    "sensor",
+    "siren",
+    "switch",
+    "tag",
+    "text",
+    "update",
+    "vacuum",
+    "valve",
+    "water_heater",
+];
+
+impl Format for HomeAssistant {
+    fn name(&self) -> &'static str {
+        "home-assistant"
+    }
+
+    fn claim(&self, message: &Message<'_>) -> Claim {
+        let levels = message.levels();
+        if config_topic(&levels).is_some() || levels.as_slice() == ["homeassistant", "status"] {
+            Claim::Address
+        } else {
+            Claim::No
+        }
+    }
+
+    fn claim_learnt(&self, message: &Message<'_>, recall: &dyn Recall) -> Claim {
+        let topic = message.topic();
+        if !topic.is_empty() && recall.recall(&learn::topic_key(topic)).is_some() {
+            return Claim::Address;
+        }
+        self.claim(message)
+    }
+
+    fn read(&self, message: &Message<'_>, recall: &dyn Recall) -> Result<Reading, Reject> {
+        let levels = message.levels();
+        if let Some(announced) = config_topic(&levels) {
+            let entities = if is_taken_back(message) {
+                None
+            } else {
+                Some(config::entities(&announced, message.json()?)?)
+            };
+            return learn::reading(message.topic(), entities.as_ref(), recall);
+        }
+        state::read(message, recall)
+    }
+
+    fn may_alarm(&self, topic: &str) -> bool {
+        !topic.ends_with("/config")
+    }
+}
+
+/// An empty message, or the `null` that some bridges send for it.
+fn is_taken_back(message: &Message<'_>) -> bool {
+    message
+        .text()
+        .is_ok_and(|text| text.is_empty() || text == "null")
+}
+
+/// What a discovery topic says.
+struct Announced<'a> {
+    component: &'a str,
+    /// The node where there is one, else the object.
+    node: &'a str,
+    object: &'a str,
+}
+
+/// `<prefix>/<component>/<object>/config` or `<prefix>/<component>/<node>/<object>/config`; the prefix is one level, whatever it is.
+fn config_topic<'a>(levels: &[&'a str]) -> Option<Announced<'a>> {
+    let (component, node, object) = match levels {
+        [_, component, object, "config"] => (component, object, object),
+        [_, component, node, object, "config"] => (component, node, object),
+        _ => return None,
+    };
+    COMPONENTS.contains(component).then_some(Announced {
+        component,
+        node,
+        object,
+    })
+}
+
+/// A text, number or truth as Home Assistant compares it with a payload.
+fn payload_word(value: &serde_json::Value) -> Option<String> {
+    match value {
+        serde_json::Value::Bool(is) => Some(is.to_string()),
+        value => text::word(value),
+    }
+}
