@@ -78,20 +78,17 @@ impl Format for AxisMqtt {
     }
 }
 
-/// `message` with `data`, `source` or `key`, and a topic with name spaces or none at all.
+/// A topic with the name spaces of these cameras; without a topic, `message` with `data` and `source` or `key`.
 fn is_event(body: &serde_json::Map<String, Value>) -> bool {
-    let Some(inner) = body.get("message").and_then(Value::as_object) else {
-        return false;
-    };
-    let topic = body.get("topic");
-    let is_topic = topic.is_none_or(|topic| {
+    const SPACES: [&str; 4] = ["onvif:", "axis:", "tns1:", "tnsaxis:"];
+    if let Some(topic) = body.get("topic") {
         let topic = topic.as_str().unwrap_or_default();
-        ["onvif:", "axis:", "tns1:", "tnsaxis:"]
-            .iter()
-            .any(|space| topic.starts_with(space))
-    });
-    let is_part = |name: &str| inner.get(name).is_some_and(Value::is_object);
-    is_topic && is_part("data") && (is_part("source") || is_part("key") || topic.is_some())
+        return SPACES.iter().any(|space| topic.starts_with(space));
+    }
+    let inner = body.get("message");
+    let is_part =
+        |name: &str| inner.is_some_and(|inner| inner.get(name).is_some_and(Value::is_object));
+    is_part("data") && (is_part("source") || is_part("key"))
 }
 
 /// `axis/{serial}/event/…`: the level before `event`, where the prefix is the usual one.

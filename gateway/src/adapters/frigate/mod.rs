@@ -1,17 +1,23 @@
 //! Frigate, the network video recorder: `frigate/…` over MQTT, records of its HTTP interface by web hook.
 //!
 //! Layout: blakeblackshear/frigate@docs/docs/integrations/mqtt.md (0.12 to 0.17). The base topic is whatever its configuration
-//! says; one that begins with `frigate` is known by itself, of others the JSON messages are known by their shape. Counts of objects,
-//! switches, statistics and snapshots are no events: the objects themselves are told by `events` and `reviews`.
+//! says; one that begins with `frigate` is known by itself, of others the JSON messages are known by their shape, and from the first of
+//! these on the rest of what stands below it. Counts of objects, switches, statistics and snapshots are no events: the objects themselves
+//! are told by `events` and `reviews`.
 
 mod objects;
 
 use domain::{DeviceClass, Kind, Phase};
 
 use super::draft::{Draft, Reading};
-use super::format::{Claim, Format, Recall};
+use super::format::{Claim, Format, Nothing, Recall};
 use super::message::Message;
 use super::{Reject, text};
+
+/// Most levels of a base topic that is learnt.
+const BASE_LEVELS_MAX: usize = 4;
+/// What the key of a base topic that was learnt begins with.
+const LEARNT: &str = "frigate:base:";
 
 /// The format.
 pub struct Frigate;
@@ -22,7 +28,11 @@ impl Format for Frigate {
     }
 
     fn claim(&self, message: &Message<'_>) -> Claim {
-        if base_of(message).is_some() {
+        self.claim_learnt(message, &Nothing)
+    }
+
+    fn claim_learnt(&self, message: &Message<'_>, recall: &dyn Recall) -> Claim {
+        if base_of(message, recall).is_some() {
             return Claim::Address;
         }
         match message.json() {
@@ -31,11 +41,13 @@ impl Format for Frigate {
         }
     }
 
-    fn read(&self, message: &Message<'_>, _recall: &dyn Recall) -> Result<Reading, Reject> {
+    fn read(&self, message: &Message<'_>, recall: &dyn Recall) -> Result<Reading, Reject> {
         let levels = message.levels();
-        let Some(base) = base_of(message) else {
+        let Some(base) = base_of(message, recall) else {
             let told = objects::Told::of(message.json()?);
-            return Ok(told.map(|told| told.drafts()).unwrap_or_default().into());
+            let mut reading = Reading::from(told.map(|told| told.drafts()).unwrap_or_default());
+            reading.learn = base_to_learn(&levels).into_iter().collect();
+            return Ok(reading);
         };
         let address = levels.get(..base).unwrap_or_default().join("/");
         let rest = levels.get(base..).unwrap_or_default();
@@ -88,8 +100,8 @@ impl Format for Frigate {
     }
 }
 
-/// How many levels of the topic are the base topic: `frigate`, `frigate-2`, `site/frigate`.
-fn base_of(message: &Message<'_>) -> Option<usize> {
+/// How many levels of the topic are the base topic: `frigate`, `frigate-2`, `site/frigate`, and what was learnt.
+fn base_of(message: &Message<'_>, recall: &dyn Recall) -> Option<usize> {
     let levels = message.levels();
     let first = levels.first()?;
     if first
@@ -99,7 +111,25 @@ fn base_of(message: &Message<'_>) -> Option<usize> {
         return Some(1);
     }
     let is_discovery = *first == "homeassistant";
-    (!is_discovery && levels.get(1) == Some(&"frigate")).then_some(2)
+    if !is_discovery && levels.get(1) == Some(&"frigate") {
+        return Some(2);
+    }
+    (1..levels.len().min(BASE_LEVELS_MAX + 1)).find(|count| {
+        let base = levels.get(..*count).unwrap_or_default().join("/");
+        recall.recall(&format!("{LEARNT}{base}")).is_some()
+    })
+}
+
+/// The base topic of a message that was known by its shape.
+fn base_to_learn(levels: &[&str]) -> Option<(String, Option<String>)> {
+    match levels {
+        [base @ .., "events" | "reviews" | "tracked_object_update"]
+            if (1..=BASE_LEVELS_MAX).contains(&base.len()) =>
+        {
+            Some((format!("{LEARNT}{}", base.join("/")), Some("1".to_owned())))
+        }
+        _ => None,
+    }
 }
 
 /// ON or OFF; nothing where it is another word.

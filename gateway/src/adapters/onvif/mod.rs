@@ -107,12 +107,13 @@ impl Notice {
 
     /// The first item of one of these names, in source, key and data.
     fn item(&self, names: &[&str]) -> Option<&str> {
-        let all = || self.source.iter().chain(&self.key).chain(&self.data);
-        names
-            .iter()
-            .find_map(|name| all().find(|(key, _)| key.eq_ignore_ascii_case(name)))
-            .map(|(_, value)| value.trim())
-            .filter(|value| !value.is_empty())
+        let of_source = || first(&self.source, names);
+        of_source().or_else(|| self.thing(names))
+    }
+
+    /// The first item of one of these names, in key and data.
+    fn thing(&self, names: &[&str]) -> Option<&str> {
+        first(&self.key, names).or_else(|| first(&self.data, names))
     }
 
     /// Whether the condition is there: the item that says so, by its name, else the only one that can.
@@ -136,11 +137,13 @@ impl Notice {
     /// The part of the device: what the envelope says, else the values of the source.
     fn part(&self) -> Option<String> {
         let part = self.component.clone().unwrap_or_else(|| {
-            let values: Vec<&str> = self
-                .source
-                .iter()
-                .map(|(_, value)| value.as_str())
-                .collect();
+            // a source that says everything of itself: token and rule tell it apart
+            let is_long = self.source.len() > 3;
+            let is_token = |name: &str| name.contains("Token") || name.contains("Rule");
+            let named = |(name, value): &(String, String)| {
+                (!is_long || is_token(name)).then(|| value.clone())
+            };
+            let values: Vec<String> = self.source.iter().filter_map(named).collect();
             values.join("/")
         });
         (!part.is_empty()).then(|| text::clip(&part, 64))
@@ -196,6 +199,13 @@ impl Notice {
         }
         (self.operation != Operation::Initialized).then(|| self.draft(class, kind, phase))
     }
+}
+
+/// The first item of one of these names that says something.
+fn first<'a>(items: &'a Items, names: &[&str]) -> Option<&'a str> {
+    let of = |name: &&str| items.iter().find(|(key, _)| key.eq_ignore_ascii_case(name));
+    let mut values = names.iter().filter_map(of).map(|(_, value)| value.trim());
+    values.find(|value| !value.is_empty())
 }
 
 /// `IsMotion`, `isInside`; not `Issue`.

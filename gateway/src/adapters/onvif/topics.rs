@@ -14,7 +14,10 @@ pub(super) fn drafts(notice: &Notice, levels: &[&str]) -> Vec<Draft> {
         ["RuleEngine", rest @ ..] => rule(notice, rest),
         ["CameraApplicationPlatform", rest @ ..] => application(notice, rest),
         ["VideoSource", rest @ ..] => video(notice, rest),
-        ["AudioAnalytics", ..] | ["AudioSource", "TriggerLevel", ..] => {
+        ["OpenApp", _, what, ..] => open_app(notice, what),
+        ["IVA", what, ..] => intelligent(notice, what),
+        ["VideoAnalytics", "MotionDetection", ..] => notice.condition(CAMERA, Kind::CameraMotion),
+        ["AudioAnalytics", ..] | ["AudioSource", "TriggerLevel" | "AudioDetection", ..] => {
             let label = notice.item(&["AudioClassifications", "Class", "SoundType"]);
             let draft = notice.condition(CAMERA, Kind::CameraAudio);
             draft.map(|draft| draft.attr("label", label.map(|label| text::clip(label, 100))))
@@ -41,6 +44,41 @@ pub(super) fn drafts(notice: &Notice, levels: &[&str]) -> Vec<Draft> {
         .into_iter()
         .map(|draft| place(notice, draft))
         .collect()
+}
+
+/// Applications on Hanwha cameras: `OpenApp/WiseAI/LineCrossing`.
+fn open_app(notice: &Notice, what: &str) -> Option<Draft> {
+    let action = notice
+        .item(&["Action"])
+        .unwrap_or_default()
+        .to_ascii_lowercase();
+    let draft = match what {
+        "LineCrossing" => happened(notice, Kind::CameraLineCross),
+        // who leaves is no intruder, and the state is true of that, too
+        "IvaArea" if action.starts_with("exit") || action == "disappearing" => None,
+        "IvaArea" if action == "loitering" => happened(notice, Kind::CameraLoiter),
+        "IvaArea" => labelled(notice, notice.condition(CAMERA, Kind::CameraIntrusion)),
+        "ObjectDetection" => object(notice, ""),
+        "Loitering" => notice.condition(CAMERA, Kind::CameraLoiter),
+        "Tampering" => notice.condition(CAMERA, Kind::CameraTamper),
+        "AudioDetection" | "SoundClassification" => notice.condition(CAMERA, Kind::CameraAudio),
+        _ if is_fire(what) => notice.condition(CAMERA, Kind::CameraVisualFire),
+        _ => None,
+    }?;
+    Some(draft.attr("action", text::clip(&action, 100)))
+}
+
+/// Analytics of Bosch cameras: `IVA/IdleObject`, with the name of the rule behind it.
+fn intelligent(notice: &Notice, what: &str) -> Option<Draft> {
+    match what {
+        "IdleObject" | "Loitering" => notice.condition(CAMERA, Kind::CameraLoiter),
+        "ObjectInField" | "EnteringField" | "ConditionChange" => {
+            notice.condition(CAMERA, Kind::CameraIntrusion)
+        }
+        "CrossingLine" | "LineCrossing" => happened(notice, Kind::CameraLineCross),
+        _ if is_fire(what) => notice.condition(CAMERA, Kind::CameraVisualFire),
+        _ => None,
+    }
 }
 
 /// Where in the camera's world it happened.
@@ -171,12 +209,14 @@ fn video(notice: &Notice, rest: &[&str]) -> Option<Draft> {
 fn device(notice: &Notice, rest: &[&str]) -> Option<Draft> {
     match rest {
         // the port that stands for all of them tells nothing new
-        ["Trigger", "DigitalInput", ..] | ["IO", "Port" | "VirtualPort" | "VirtualInput", ..] => {
+        ["Trigger", "DigitalInput", ..]
+        | ["DigitalInput", ..]
+        | ["IO", "Port" | "VirtualPort" | "VirtualInput", ..] => {
             let input = notice.item(&["InputToken", "port"]).unwrap_or_default();
             let draft = notice.condition(CAMERA, Kind::CameraIoInput)?;
             (input != "-1").then(|| draft.attr("input", text::clip(input, 100)))
         }
-        ["Trigger", "Relay", ..] => {
+        ["Trigger", "Relay", ..] | ["Relay", ..] => {
             let state = notice.item(&["LogicalState", "state"])?;
             let draft = notice.state(CAMERA, Kind::DeviceTelemetry, Phase::Instant, state);
             let relay = notice
@@ -257,7 +297,8 @@ fn labelled(notice: &Notice, draft: Option<Draft>) -> Option<Draft> {
 
 /// `human`, `vehicle`; several as they came.
 fn class_of(notice: &Notice) -> Option<String> {
-    let class = notice.item(&["ClassTypes", "ClassType", "ObjectClass"])?;
+    // the type of the source is that of the event
+    let class = notice.thing(&["ClassTypes", "ClassType", "ObjectClass", "Type"])?;
     Some(text::clip(class, 100).to_ascii_lowercase())
 }
 
