@@ -26,4 +26,5 @@ pub const ALL: &[&dyn Format] = &[
     &super::thingsboard::ThingsBoard,
     &super::osdp::Osdp,
     &super::sia_dc09::SiaDc09,
+    &super::zkteco::Zkteco,
 ];

@@ -37,6 +37,7 @@ pub mod onvif_xml;
 pub mod osdp;
 pub mod thingsboard;
 pub mod sia_dc09;
+pub mod zkteco;
 
 pub use foreign::{Bridge, Bridges};
 pub use format::{Format, Recall};

@@ -1,0 +1,341 @@
+//! `ZKTeco` terminals and door controllers that push to `/iclock/…` (ADMS): Security PUSH of door controllers, the older attendance PUSH.
+//!
+//! `POST /iclock/cdata?SN=…&table=…` carries rows of `key=value` or bare columns between tabs. `rtlog` is what happened, `rtstate` how
+//! doors stand, `ATTLOG` and `OPERLOG` are the tables of attendance terminals, `tabledata` holds users and faces, and offline events in
+//! its table `transaction`. All else (`getrequest`, `registry`, `ping`, `devicecmd`) is housekeeping. Times are wall clocks without a
+//! zone. Layout: "Security PUSH Communication Protocol" 3.1.2, "Attendance PUSH" 2.4, "PULL SDK" (event table); captures of `SpeedFace`.
+
+mod codes;
+mod state;
+
+use std::collections::BTreeMap;
+
+use domain::{DeviceClass, Kind, Phase};
+use jiff::civil::DateTime;
+use jiff::tz::TimeZone;
+
+use super::clock::DeviceTime;
+use super::draft::{Draft, Reading};
+use super::format::{Claim, Format, Recall};
+use super::message::Message;
+use super::{Reject, text};
+use codes::Meaning;
+
+/// The format.
+pub struct Zkteco;
+
+/// Most rows of one upload.
+const ROWS_MAX: usize = 1000;
+
+/// `key=value` between tabs, keys in lower case.
+type Row<'a> = BTreeMap<String, &'a str>;
+
+impl Format for Zkteco {
+    fn name(&self) -> &'static str {
+        "zkteco"
+    }
+
+    fn claim(&self, message: &Message<'_>) -> Claim {
+        if message.path().contains("/iclock/") {
+            return Claim::Address;
+        }
+        let head = message.payload.get(..message.payload.len().min(512));
+        let head = String::from_utf8_lossy(head.unwrap_or_default());
+        let is_row = head.trim_start().starts_with("time=") && head.contains('\t');
+        if is_row && (head.contains("\teventaddr=") || head.contains("\tsensor=")) {
+            return Claim::Shape;
+        }
+        Claim::No
+    }
+
+    fn read(&self, message: &Message<'_>, _recall: &dyn Recall) -> Result<Reading, Reject> {
+        let path = message.path();
+        let is_upload = !path.contains("/iclock/") || path.ends_with("/cdata");
+        if !is_upload || message.payload.is_empty() {
+            return Ok(Reading::default());
+        }
+        let query = |name: &str| message.query(name).unwrap_or_default();
+        let panel = Panel {
+            serial: text::clip(&query("SN"), 64),
+            zone: message.zone,
+        };
+        let table = query("table").to_ascii_lowercase();
+        let name = query("tablename").to_ascii_lowercase();
+        let drafts = match (table.as_str(), name.as_str()) {
+            ("rtlog" | "transaction", _) | ("tabledata", "transaction") => {
+                each(&rows(message)?, |row| panel.event(row))
+            }
+            ("rtstate", _) => each(&rows(message)?, |row| state::read(&panel, row)),
+            ("attlog", _) => panel.attendance(&lines(message)?),
+            ("operlog", _) => panel.operations(&lines(message)?),
+            // the table is not told: the row tells it
+            ("", _) => each(&rows(message)?, |row| {
+                if row.contains_key("event") || row.contains_key("eventtype") {
+                    panel.event(row)
+                } else if row.contains_key("sensor") {
+                    state::read(&panel, row)
+                } else {
+                    Vec::new()
+                }
+            }),
+            _ => Vec::new(),
+        };
+        Ok(drafts.into())
+    }
+
+    fn may_alarm(&self, _topic: &str) -> bool {
+        true
+    }
+}
+
+fn each(rows: &[Row<'_>], read: impl Fn(&Row<'_>) -> Vec<Draft>) -> Vec<Draft> {
+    rows.iter().flat_map(read).collect()
+}
+
+/// The lines of a body. What is no UTF-8 (a name) is replaced; the fields that are read are ASCII.
+fn lines<'a>(message: &Message<'a>) -> Result<Vec<std::borrow::Cow<'a, str>>, Reject> {
+    if message.payload.len() > text::JSON_BYTES_MAX {
+        let detail = format!(
+            "{} bytes of rows, at most {} are read",
+            message.payload.len(),
+            text::JSON_BYTES_MAX
+        );
+        return Err(Reject::new("too_long", detail));
+    }
+    let lines = message.payload.split(|byte| *byte == b'\n');
+    Ok(lines
+        .map(String::from_utf8_lossy)
+        .filter(|line| !line.trim().is_empty())
+        .take(ROWS_MAX)
+        .collect())
+}
+
+/// Rows of `key=value`.
+///
+/// # Errors
+/// `bad_row` where a body has none.
+fn rows<'a>(message: &Message<'a>) -> Result<Vec<Row<'a>>, Reject> {
+    let mut found = Vec::new();
+    let is_long = message.payload.len() > text::JSON_BYTES_MAX;
+    for line in message.payload.split(|byte| *byte == b'\n').take(ROWS_MAX) {
+        // a column that is no UTF-8 (a name) is of no interest
+        let columns = line.split(|byte| *byte == b'\t').take(64);
+        let mut row = Row::new();
+        for column in columns.filter_map(|column| std::str::from_utf8(column).ok()) {
+            if let Some((key, value)) = column.trim().split_once('=') {
+                // `transaction cardno=…`: the table's name stands before the first column
+                let key = key.rsplit(' ').next().unwrap_or(key);
+                row.insert(key.to_ascii_lowercase(), value.trim());
+            }
+        }
+        if !row.is_empty() {
+            found.push(row);
+        }
+    }
+    if found.is_empty() || is_long {
+        let detail = "no row of `key=value` between tabs, or far too many";
+        return Err(Reject::new("bad_row", detail));
+    }
+    Ok(found)
+}
+
+/// Who uploads, and by which wall clock.
+struct Panel<'a> {
+    serial: String,
+    zone: &'a TimeZone,
+}
+
+impl Panel<'_> {
+    fn time(&self, text: &str) -> Option<DeviceTime> {
+        DeviceTime::text(text, self.zone)
+    }
+
+    fn draft(&self, kind: Kind, phase: Phase) -> Draft {
+        Draft::new(self.serial.clone(), DeviceClass::Access, kind, phase)
+    }
+
+    /// A row of `rtlog`, or of `transaction`, which names its columns otherwise.
+    fn event(&self, row: &Row<'_>) -> Vec<Draft> {
+        let word = |names: &[&str]| {
+            names
+                .iter()
+                .find_map(|name| row.get(*name).copied())
+                .unwrap_or_default()
+        };
+        let number = |names: &[&str]| word(names).parse::<i64>().ok();
+        let Some(code) = number(&["event", "eventtype"]) else {
+            return Vec::new();
+        };
+        let Some(meaning) = codes::meaning(code) else {
+            return Vec::new();
+        };
+        let card = word(&["cardno"]);
+        let method = codes::method(
+            number(&["verifytype", "verified"]),
+            text::somebody(card).is_some(),
+        );
+        let draft = match meaning {
+            Meaning::Granted(known) => self
+                .draft(Kind::AccessGranted, Phase::Instant)
+                .attr("result", "granted")
+                .attr("method", known.or(method)),
+            Meaning::Denied(reason) => self
+                .draft(Kind::AccessDenied, Phase::Instant)
+                .attr("result", "denied")
+                .attr("method", method)
+                .attr("reason", reason),
+            Meaning::Fact(kind) => self.draft(kind, Phase::Instant).attr("method", method),
+            Meaning::Alarm(kind) => self.draft(kind, Phase::Raised),
+            Meaning::Door(value) => self
+                .draft(Kind::AccessDoorState, Phase::Updated)
+                .edge("contact", value)
+                .attr("state", value),
+            Meaning::Lock(value) => self
+                .draft(Kind::AccessLockState, Phase::Updated)
+                .edge("lock", value)
+                .attr("state", value),
+        };
+        let direction = match number(&["inoutstatus", "inoutstate"]) {
+            Some(0) => Some("in"),
+            Some(1) => Some("out"),
+            _ => None,
+        };
+        let door = number(&["eventaddr", "doorid"]).filter(|door| *door > 0);
+        let at = row
+            .get("time")
+            .and_then(|time| self.time(time))
+            .or_else(|| packed_time(word(&["time_second"]), self.zone));
+        let seq = number(&["index"]).filter(|index| *index > 0);
+        let draft = draft
+            .attr("door", door)
+            .attr("person_ref", text::somebody(word(&["pin"])))
+            .attr("direction", direction.filter(|_| meaning.is_passage()))
+            .attr("seq", seq)
+            .attr("code", code)
+            .attr(
+                "mask",
+                match word(&["maskflag"]) {
+                    "1" => Some("yes"),
+                    _ => None,
+                },
+            )
+            .credential(card);
+        let draft = match door {
+            Some(door) => draft.component(format!("door-{door}")),
+            None => draft,
+        };
+        // the index begins anew when the log is cleared, hence the time beside it
+        let draft = match (seq, &at) {
+            (Some(seq), Some(at)) => {
+                let key = format!("{}:{seq}:{}", self.serial, at.raw);
+                draft.id(key)
+            }
+            _ => draft,
+        };
+        vec![draft.at(at)]
+    }
+
+    /// `ATTLOG`: person, time, status, how they showed who they are.
+    fn attendance(&self, lines: &[std::borrow::Cow<'_, str>]) -> Vec<Draft> {
+        let mut drafts = Vec::new();
+        for line in lines {
+            let columns: Vec<&str> = line.trim_end_matches('\r').split('\t').take(16).collect();
+            let column = |at: usize| columns.get(at).map(|text| text.trim()).unwrap_or_default();
+            let Some(at) = self.time(column(1)) else {
+                continue;
+            };
+            let direction = match column(2) {
+                "0" | "3" | "4" => Some("in"),
+                "1" | "2" | "5" => Some("out"),
+                _ => None,
+            };
+            let draft = self
+                .draft(Kind::AccessGranted, Phase::Instant)
+                .at(at)
+                .attr("result", "granted")
+                .attr("method", codes::method(column(3).parse().ok(), false))
+                .attr("person_ref", text::somebody(column(0)))
+                .attr("direction", direction);
+            drafts.push(draft);
+        }
+        drafts
+    }
+
+    /// `OPERLOG`: what was done at the terminal. Of it only alarms are told (`OPLOG 3`), with what caused them.
+    fn operations(&self, lines: &[std::borrow::Cow<'_, str>]) -> Vec<Draft> {
+        let mut drafts = Vec::new();
+        for line in lines {
+            let Some(rest) = line.trim().strip_prefix("OPLOG") else {
+                continue;
+            };
+            let columns: Vec<&str> = rest.trim().split('\t').take(16).collect();
+            let [code, _, time, cause, ..] = columns.as_slice() else {
+                continue;
+            };
+            if code.trim() != "3" {
+                continue;
+            }
+            let draft = match cause.trim() {
+                "50" => self
+                    .draft(Kind::AccessDoorState, Phase::Updated)
+                    .edge("contact", "closed")
+                    .attr("state", "closed"),
+                "51" => self
+                    .draft(Kind::AccessDoorState, Phase::Updated)
+                    .edge("contact", "open")
+                    .attr("state", "open"),
+                "53" => self.draft(Kind::AccessRex, Phase::Instant),
+                "54" => self.draft(Kind::AccessForcedOpen, Phase::Raised),
+                "55" => self.draft(Kind::DeviceTamper, Phase::Raised),
+                "58" => self
+                    .draft(Kind::AccessDenied, Phase::Instant)
+                    .attr("reason", "too_many_attempts"),
+                _ => continue,
+            };
+            drafts.push(draft.at(self.time(time)));
+        }
+        drafts
+    }
+}
+
+/// Seconds since 2000 in months of 31 days, as the tables of the panels count them.
+fn packed_time(text: &str, zone: &TimeZone) -> Option<DeviceTime> {
+    let packed: i64 = text.parse().ok().filter(|packed| *packed > 0)?;
+    let part = |size: i64, count: i64| i8::try_from(packed / size % count).ok();
+    let days = 86_400;
+    let civil = DateTime::new(
+        i16::try_from(packed / (days * 31 * 12))
+            .ok()?
+            .checked_add(2000)?,
+        part(days * 31, 12)? + 1,
+        part(days, 31)? + 1,
+        part(3600, 24)?,
+        part(60, 60)?,
+        part(1, 60)?,
+        0,
+    )
+    .ok()?;
+    let at = civil.to_zoned(zone.clone()).ok()?.timestamp();
+    Some(DeviceTime {
+        at,
+        raw: text.to_owned(),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn packed_times_count_months_of_31_days() {
+        let read = |text: &str| packed_time(text, &TimeZone::UTC).map(|time| time.at.to_string());
+        let packed = ((26 * 12 + 10) * 31 + 23) * 86_400 + 12 * 3600 + 5;
+        assert_eq!(
+            read(&packed.to_string()).as_deref(),
+            Some("2026-11-24T12:00:05Z")
+        );
+        for none in ["", "0", "-1", "x", "99999999999999"] {
+            assert_eq!(read(none), None, "{none}");
+        }
+    }
+}
