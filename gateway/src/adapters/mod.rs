@@ -12,6 +12,7 @@ pub mod hub;
 pub mod identity;
 pub mod memory;
 pub mod message;
+pub mod multipart;
 pub mod native;
 pub mod properties;
 pub mod onvif;

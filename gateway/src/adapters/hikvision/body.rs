@@ -4,10 +4,8 @@ use roxmltree::{Document, Node, ParsingOptions};
 use serde_json::{Map, Value, json};
 
 use super::super::message::Message;
-use super::super::{Reject, text};
+use super::super::{Reject, multipart, text};
 
-/// Most parts of a multipart body.
-const PARTS_MAX: usize = 32;
 /// Most nodes of an XML document.
 const XML_NODES_MAX: u32 = 20_000;
 /// Deepest element that is kept.
@@ -158,50 +156,28 @@ fn element(node: Node<'_, '_>, depth: usize) -> Value {
     Value::Object(map)
 }
 
-/// A multipart body. The boundary is the one of the content type, else the first line; line ends may be bare.
+/// A multipart body.
 fn multipart(bytes: &[u8], content_type: Option<&str>) -> Result<Body, Reject> {
-    let named = content_type.and_then(|kind| {
-        let (_, rest) = kind.split_once("boundary=")?;
-        let name = rest.split(';').next()?.trim().trim_matches('"');
-        (!name.is_empty() && name.len() <= 200).then(|| format!("--{name}").into_bytes())
-    });
-    let first = bytes
-        .split(|byte| *byte == b'\n')
-        .next()
-        .map(|line| line.trim_ascii_end().to_vec())
-        .filter(|line| line.starts_with(b"--") && line.len() > 2 && line.len() <= 202);
-    let boundary = named
-        .filter(|name| position(bytes, name).is_some())
-        .or(first)
+    let parts = multipart::parts(bytes, content_type)
         .ok_or_else(|| Reject::new("bad_multipart", "the multipart body has no boundary"))?;
-
     let mut body = Body {
         documents: Vec::new(),
         media: Vec::new(),
     };
     let mut refused = None;
-    let mut rest = bytes;
-    let mut count = 0;
-    while let Some(start) = position(rest, &boundary) {
-        let after = rest.get(start + boundary.len()..).unwrap_or_default();
-        if after.starts_with(b"--") || count == PARTS_MAX {
-            break;
-        }
-        let end = position(after, &boundary).unwrap_or(after.len());
-        match part(after.get(..end).unwrap_or_default()) {
+    for found in &parts {
+        match part(found) {
             Ok(Part::Document(document)) => body.documents.push(document),
             Ok(Part::Picture(picture)) => body.media.push(picture),
             Ok(Part::Empty) => {}
             Err(reject) => refused = Some(reject),
         }
-        rest = after.get(end..).unwrap_or_default();
-        count += 1;
     }
     match refused {
         Some(reject) if body.documents.is_empty() => Err(reject),
         _ if body.documents.is_empty() => Err(Reject::new(
             "bad_multipart",
-            format!("none of the {count} parts is XML or JSON"),
+            format!("none of the {} parts is XML or JSON", parts.len()),
         )),
         _ => Ok(body),
     }
@@ -214,44 +190,26 @@ enum Part {
 }
 
 /// One part, known by what it holds: its name and type differ from model to model.
-fn part(bytes: &[u8]) -> Result<Part, Reject> {
-    let (head, content) = [&b"\r\n\r\n"[..], b"\n\n"]
-        .iter()
-        .filter_map(|gap| position(bytes, gap).map(|at| (at, gap.len())))
-        .min()
-        .map_or((&b""[..], bytes), |(at, gap)| {
-            (
-                bytes.get(..at).unwrap_or_default(),
-                bytes.get(at + gap..).unwrap_or_default(),
-            )
-        });
-    let head = String::from_utf8_lossy(head.get(..head.len().min(2048)).unwrap_or_default())
-        .to_ascii_lowercase();
-    let trimmed = trim(content);
+fn part(part: &multipart::Part<'_>) -> Result<Part, Reject> {
+    let trimmed = trim(part.content);
     if trimmed.is_empty() {
         return Ok(Part::Empty);
     }
-    let is_jpeg = content.starts_with(&[0xff, 0xd8]);
-    let kind = head
-        .lines()
-        .find_map(|line| line.strip_prefix("content-type:"))
-        .map(|kind| kind.split(';').next().unwrap_or_default().trim().to_owned());
-    if is_jpeg
-        || kind
-            .as_deref()
-            .is_some_and(|kind| kind.starts_with("image/"))
-    {
-        let role = if head.contains("licenseplate") || head.contains("plate") {
+    if part.is_picture() {
+        let role = if part.head.contains("plate") {
             "plate"
-        } else if head.contains("face") {
+        } else if part.head.contains("face") {
             "face"
         } else {
             "scene"
         };
-        let mime = kind.unwrap_or_else(|| "image/jpeg".to_owned());
-        let size = content.trim_ascii_end().len();
+        let mime = match part.content_type() {
+            "" => "image/jpeg",
+            mime => mime,
+        };
+        let size = part.content.trim_ascii_end().len();
         return Ok(Part::Picture(json!({
-            "role": role, "mime": text::clip(&mime, 40), "bytes": size,
+            "role": role, "mime": text::clip(mime, 40), "bytes": size,
         })));
     }
     match trimmed.first() {
@@ -267,20 +225,7 @@ fn trim(bytes: &[u8]) -> &[u8] {
 
 fn contains(bytes: &[u8], mark: &[u8]) -> bool {
     let bytes = bytes.get(..bytes.len().min(LOOK_BYTES_MAX));
-    position(bytes.unwrap_or_default(), mark).is_some()
-}
-
-fn position(bytes: &[u8], mark: &[u8]) -> Option<usize> {
-    let first = *mark.first()?;
-    let mut from = 0;
-    while let Some(step) = bytes.get(from..)?.iter().position(|byte| *byte == first) {
-        let at = from + step;
-        if bytes.get(at..)?.starts_with(mark) {
-            return Some(at);
-        }
-        from = at + 1;
-    }
-    None
+    multipart::position(bytes.unwrap_or_default(), mark).is_some()
 }
 
 #[cfg(test)]
