@@ -14,6 +14,14 @@ pub const ALL: &[&dyn Format] = &[
 pub const ALL: &[&dyn Format] = &[&super::frigate::Frigate];
 pub const ALL: &[&dyn Format] = &[&super::frigate::Frigate, &super::onvif_ej::OnvifEj];
 pub const ALL: &[&dyn Format] = &[
+    &super::vzenith::Vzenith,
+    &super::hikvision::Hikvision,
+    &super::dahua::Dahua,
+    &super::gbt26875::Gbt26875,
+    &super::sia_dc09::SiaDc09,
+    &super::meokon::Meokon,
+    &super::ctwing::Ctwing,
+    &super::onenet::OneNet,
     &super::frigate::Frigate,
     &super::onvif_ej::OnvifEj,
     &super::onvif_xml::OnvifXml,

@@ -4,6 +4,7 @@
 //! with a code and a sentence; the pipeline keeps the raw bytes in quarantine and goes on. [`parse`] picks the adapter by topic.
 
 pub mod clock;
+pub mod decoded;
 pub mod draft;
 pub mod foreign;
 pub mod format;
@@ -17,6 +18,7 @@ pub mod native;
 pub mod properties;
 pub mod onvif;
 pub mod plate;
+pub mod passthrough;
 pub mod reject;
 pub mod rerun;
 #[cfg(test)]
@@ -27,9 +29,13 @@ pub mod text;
 pub mod dahua;
 pub mod hikvision;
 pub mod vzenith;
+pub mod ctwing;
 pub mod gbt26875;
 pub mod home_assistant;
 pub mod zigbee2mqtt;
+pub mod meokon;
+pub mod onenet;
+pub mod sia_dc09;
 pub mod axis_mqtt;
 pub mod cloudevents;
 pub mod frigate;

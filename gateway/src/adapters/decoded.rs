@@ -1,0 +1,440 @@
+//! What NB-IoT and LoRaWAN devices call their properties once a codec has decoded them: `smokeAlarm`, `smoke_state`, `gas_status`, `mounted`.
+//!
+//! One table for all platforms. Names are compared without case and punctuation, values in the words that codecs use (`alarm`, `leak`,
+//! `trigger`, `open`, 0 and 1). Readings (temperature, battery voltage) are no news and make no drafts; what is in no row is ignored.
+
+use domain::{DeviceClass, Kind, Phase};
+use serde_json::Value;
+
+use super::clock::DeviceTime;
+use super::draft::Draft;
+use super::text;
+
+/// Deepest object that is looked into.
+const DEPTH_MAX: usize = 4;
+/// Most members that are looked at.
+const MEMBERS_MAX: usize = 500;
+
+/// A row of the table.
+#[derive(Clone, Copy)]
+struct Row {
+    kind: Kind,
+    /// The name of the property in memory.
+    property: &'static str,
+    /// How its value is read.
+    how: How,
+    /// A field that goes with the kind.
+    attr: Option<(&'static str, &'static str)>,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum How {
+    /// The condition is there or not.
+    Is,
+    /// The opposite is there or not: `mounted`.
+    IsNot,
+    /// Open or closed; a bare true is open.
+    Door,
+    /// Open or closed; a bare true is closed, the circuit is.
+    Contact,
+    /// A sentence about power and sensor.
+    Sentence,
+    /// The message types of smoke detectors in words.
+    SmokeEvent,
+}
+
+/// The drafts that an object's properties make, the most urgent first. `at` is the time of the message; a property may bring its own
+/// (`{"value": 1, "time": 1700000000000}`).
+pub fn drafts(address: &str, object: &Value, at: Option<&DeviceTime>) -> Vec<Draft> {
+    let mut found = Found::default();
+    found.walk(object, at, 0);
+    let mut drafts = found.drafts(address);
+    drafts.sort_by_key(|draft| draft.kind);
+    drafts
+}
+
+/// Whether the table knows a member of this name.
+pub fn knows(name: &str) -> bool {
+    row(name).is_some()
+}
+
+#[derive(Default)]
+struct Found {
+    rows: Vec<(Row, Value, String, Option<DeviceTime>)>,
+    seen: usize,
+}
+
+impl Found {
+    fn walk(&mut self, object: &Value, at: Option<&DeviceTime>, depth: usize) {
+        let Some(members) = object.as_object().filter(|_| depth < DEPTH_MAX) else {
+            return;
+        };
+        for (name, value) in members {
+            self.seen += 1;
+            if self.seen > MEMBERS_MAX {
+                return;
+            }
+            let own = value.get("value").filter(|_| value.is_object());
+            let own_at = value
+                .get("time")
+                .and_then(text::integer)
+                .and_then(DeviceTime::epoch_ms);
+            match (own, row(name)) {
+                (Some(own), Some(row)) if !own.is_object() => {
+                    let at = own_at.or_else(|| at.cloned());
+                    self.rows.push((row, own.clone(), name.clone(), at));
+                }
+                (Some(own), _) => self.walk(own, own_at.as_ref().or(at), depth + 1),
+                (None, Some(row)) if !value.is_object() => {
+                    self.rows
+                        .push((row, value.clone(), name.clone(), at.cloned()));
+                }
+                (None, _) if !is_setting(name) => self.walk(value, at, depth + 1),
+                _ => {}
+            }
+        }
+    }
+
+    fn class(&self) -> DeviceClass {
+        let of = |(row, ..): &(Row, Value, String, Option<DeviceTime>)| match row.kind {
+            Kind::AccessDoorState => Some(DeviceClass::Access),
+            Kind::CameraMotion => Some(DeviceClass::Camera),
+            kind if kind.as_str().starts_with("fire.") => Some(DeviceClass::FireSensor),
+            _ => None,
+        };
+        let classes: Vec<DeviceClass> = self.rows.iter().filter_map(of).collect();
+        if classes.contains(&DeviceClass::FireSensor) {
+            return DeviceClass::FireSensor;
+        }
+        classes.first().copied().unwrap_or(DeviceClass::FireSensor)
+    }
+
+    fn drafts(self, address: &str) -> Vec<Draft> {
+        let class = self.class();
+        let mut drafts: Vec<Draft> = Vec::new();
+        for (row, value, name, at) in self.rows {
+            let more = match row.how {
+                How::Is | How::IsNot => is_there(&value, &name).map(|is| {
+                    let is = is == (row.how == How::Is);
+                    let mut draft = Draft::condition(address, class, row.kind, row.property, is);
+                    if row.property == "fault" {
+                        // every fault is a property of its own
+                        draft = draft.edge(&plain(&name), is).attr("fault", name.as_str());
+                    }
+                    match row.attr {
+                        Some((name, word)) => draft.attr(name, word),
+                        None => draft,
+                    }
+                }),
+                How::Door | How::Contact => door(&value, row.how).map(|state| {
+                    Draft::new(address, class, row.kind, Phase::Updated)
+                        .edge(row.property, state)
+                        .attr("state", state)
+                }),
+                How::Sentence => sentence(address, class, &value),
+                How::SmokeEvent => {
+                    for draft in smoke_event(address, &value) {
+                        push(&mut drafts, draft.at(at.clone()));
+                    }
+                    None
+                }
+            };
+            if let Some(draft) = more {
+                push(&mut drafts, draft.at(at));
+            }
+        }
+        drafts
+    }
+}
+
+/// Of one property that is told twice under two names, that it is there counts.
+fn push(drafts: &mut Vec<Draft>, draft: Draft) {
+    let property = |draft: &Draft| draft.edge.as_ref().map(|edge| edge.property.clone());
+    let twin = drafts
+        .iter_mut()
+        .find(|known| known.edge.is_some() && property(known) == property(&draft));
+    match twin {
+        Some(known) if known.phase == Phase::Cleared => *known = draft,
+        Some(_) => {}
+        None => drafts.push(draft),
+    }
+}
+
+/// Members that hold settings and the past.
+fn is_setting(name: &str) -> bool {
+    matches!(
+        plain(name).as_str(),
+        "configuration" | "config" | "settings" | "history" | "thresholds" | "rxinfo" | "txinfo"
+    )
+}
+
+/// A name without case and punctuation.
+fn plain(name: &str) -> String {
+    name.chars()
+        .filter(char::is_ascii_alphanumeric)
+        .map(|c| c.to_ascii_lowercase())
+        .take(64)
+        .collect()
+}
+
+fn row(name: &str) -> Option<Row> {
+    use How::{Contact, Door, Is, IsNot, Sentence, SmokeEvent};
+    let plain = plain(name);
+    let stem = [
+        "sensorstate",
+        "status",
+        "state",
+        "alarm",
+        "detected",
+        "detection",
+    ]
+    .iter()
+    .find_map(|end| plain.strip_suffix(end))
+    .filter(|stem| !stem.is_empty())
+    .unwrap_or(&plain);
+    let (kind, property, how) = match stem {
+        "smoke" | "smokesensor" => (Kind::FireSmoke, "smoke", Is),
+        "fire" => (Kind::FireDetector, "fire", Is),
+        "heat" => (Kind::FireHeat, "heat", Is),
+        "gas" | "gasleak" | "gasleakage" | "combustiblegas" => (Kind::FireGas, "gas", Is),
+        "carbonmonoxide" => (Kind::FireCo, "co", Is),
+        "co" if stem.len() < plain.len() => (Kind::FireCo, "co", Is),
+        "flame" => (Kind::FireFlame, "flame", Is),
+        "callpoint" | "manualcallpoint" | "manual" => (Kind::FireManualCall, "call_point", Is),
+        "waterleak" | "waterleakage" | "leak" | "leakage" | "flood" | "waterimmersion" => {
+            (Kind::EnvWaterLeak, "water_leak", Is)
+        }
+        "tamper" | "temper" | "antitamper" | "dismantle" | "demolish" | "tamperproof"
+        | "toolongunmounted" => (Kind::DeviceTamper, "tamper", Is),
+        "mounted" | "install" | "installed" => (Kind::DeviceTamper, "tamper", IsNot),
+        "batterylow" | "lowbattery" | "lowpower" | "lowvoltage" | "batterylowvoltage" => {
+            (Kind::DeviceBatteryLow, "battery_low", Is)
+        }
+        "battery" if stem.len() < plain.len() => (Kind::DeviceBatteryLow, "battery_low", Is),
+        "test" | "selftest" => (Kind::DeviceTest, "test", Is),
+        "fault"
+        | "trouble"
+        | "malfunction"
+        | "sensorfault"
+        | "hardwarefault"
+        | "smokechamberfailure"
+        | "fouledsmokechamber"
+        | "ultrasonicsensorfailure"
+        | "infraredsensorfailure"
+        | "buzzerfailure"
+        | "obstacle"
+        | "airinletcovered" => (Kind::DeviceFault, "fault", Is),
+        "endoflife" => (Kind::DeviceEndOfLife, "end_of_life", Is),
+        "pir" | "motion" | "human" => (Kind::CameraMotion, "motion", Is),
+        "sos" | "panic" | "emergency" => (Kind::DeviceAlarmInput, "panic", Is),
+        "magnet" | "door" | "dooropen" | "window" | "reed" | "doorcontact" | "magnetic" => {
+            (Kind::AccessDoorState, "contact", Door)
+        }
+        "contact" => (Kind::AccessDoorState, "contact", Contact),
+        "state" => (Kind::AccessDoorState, "contact", Door),
+        "alarm" => (Kind::DeviceAlarmInput, "alarm", Sentence),
+        "event" => (Kind::FireSmoke, "smoke", SmokeEvent),
+        _ => return None,
+    };
+    let attr = match kind {
+        Kind::CameraMotion => Some(("sensor", "pir")),
+        Kind::DeviceAlarmInput => Some(("label", property)),
+        _ => None,
+    };
+    Some(Row {
+        kind,
+        property,
+        how,
+        attr,
+    })
+}
+
+/// Whether a condition is there, in the words of codecs. Numbers above 1 only where the name says that it is a state.
+fn is_there(value: &Value, name: &str) -> Option<bool> {
+    if let Some(is) = text::boolean(value) {
+        return Some(is);
+    }
+    if let Some(number) = text::integer(value) {
+        let plain = plain(name);
+        let is_state = ["state", "status", "alarm"]
+            .iter()
+            .any(|end| plain.ends_with(end));
+        return (is_state && (2..=10).contains(&number)).then_some(true);
+    }
+    let word = value.as_str()?.trim().to_lowercase();
+    match word.as_str() {
+        "alarm" | "alarming" | "alert" | "leak" | "leaking" | "leakage" | "trigger"
+        | "triggered" | "detected" | "abnormal" | "warning" | "low" | "fault" | "failure"
+        | "active" | "occupied" | "uninstalled" | "removed" | "tampered" | "tamper" | "smoke"
+        | "fire" | "motion" | "wet" | "报警" | "告警" | "火警" | "异常" | "故障" | "低电" => {
+            Some(true)
+        }
+        "normal" | "ok" | "good" | "idle" | "inactive" | "none" | "clear" | "cleared"
+        | "vacant" | "installed" | "dry" | "medium" | "high" | "untriggered" | "正常" => {
+            Some(false)
+        }
+        _ => None,
+    }
+}
+
+fn door(value: &Value, how: How) -> Option<&'static str> {
+    let word = value.as_str().map(|word| word.trim().to_lowercase());
+    match word.as_deref() {
+        Some("open" | "opened" | "开" | "打开") => return Some("open"),
+        Some("close" | "closed" | "关" | "关闭") => return Some("closed"),
+        Some(_) if text::boolean(value).is_none() => return None,
+        _ => {}
+    }
+    let is_open = text::boolean(value)? == (how == How::Door);
+    Some(if is_open { "open" } else { "closed" })
+}
+
+/// `power off`, `sensor fault recovered`, `device invalid`; also a plain yes or no.
+fn sentence(address: &str, class: DeviceClass, value: &Value) -> Option<Draft> {
+    if let Some(is) = text::boolean(value) {
+        let draft = Draft::condition(address, class, Kind::DeviceAlarmInput, "alarm", is);
+        return Some(draft.attr("label", "alarm"));
+    }
+    let words = value.as_str()?.trim().to_lowercase();
+    let (kind, property, is) = match words.as_str() {
+        "power off" | "power down" => (Kind::DevicePower, "mains", true),
+        "power on" => (Kind::DevicePower, "mains", false),
+        "sensor fault" | "sensor failure" => (Kind::DeviceFault, "sensor", true),
+        "sensor fault recovered" | "sensor recover" => (Kind::DeviceFault, "sensor", false),
+        "sensor will be invalid soon"
+        | "sensor about to fail"
+        | "device invalid"
+        | "sensor failed" => (Kind::DeviceEndOfLife, "end_of_life", true),
+        _ => return None,
+    };
+    let draft = Draft::condition(address, class, kind, property, is);
+    Some(match kind {
+        Kind::DevicePower => draft.attr("supply", property),
+        Kind::DeviceFault => draft.attr("fault", property),
+        _ => draft,
+    })
+}
+
+/// The message types of a family of smoke detectors (力安, sold by Milesight as GS524N) by their words.
+fn smoke_event(address: &str, value: &Value) -> Vec<Draft> {
+    let words = value.as_str().unwrap_or_default().trim().to_lowercase();
+    let code = match words.as_str() {
+        "alarm" => 1,
+        "silent" => 2,
+        "low battery" => 4,
+        "failover" | "fault" => 5,
+        "normal" => 7,
+        "removed" => 10,
+        "installed" => 11,
+        "testing alarm with normal battery" => 14,
+        "testing alarm with low battery" => 15,
+        _ => return Vec::new(),
+    };
+    smoke_code(address, code)
+}
+
+/// The message types of that family by their numbers (`Alarm_Status` of the NB-IoT detector).
+pub fn smoke_code(address: &str, code: i64) -> Vec<Draft> {
+    let condition =
+        |kind, property, is| Draft::condition(address, DeviceClass::FireSensor, kind, property, is);
+    let smoke = |is| condition(Kind::FireSmoke, "smoke", is);
+    let battery = |is| condition(Kind::DeviceBatteryLow, "battery_low", is);
+    let tamper = |is| condition(Kind::DeviceTamper, "tamper", is);
+    let test = |is| condition(Kind::DeviceTest, "test", is);
+    let fault = |is| condition(Kind::DeviceFault, "fault", is);
+    match code {
+        1 => vec![smoke(true)],
+        2 | 8 | 9 => {
+            let silenced = Draft::new(
+                address,
+                DeviceClass::FireSensor,
+                Kind::FireSilenced,
+                Phase::Instant,
+            );
+            vec![silenced]
+        }
+        4 => vec![battery(true)],
+        5 | 6 | 13 => vec![fault(true)],
+        7 => vec![smoke(false), battery(false), test(false), fault(false)],
+        10 => vec![tamper(true)],
+        11 => vec![tamper(false)],
+        12 => {
+            let online = Draft::new(
+                address,
+                DeviceClass::FireSensor,
+                Kind::DeviceOnline,
+                Phase::Updated,
+            );
+            vec![online.edge("online", true)]
+        }
+        14 => vec![test(true)],
+        15 => vec![test(true), battery(true)],
+        _ => Vec::new(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn told(object: &Value) -> Vec<String> {
+        let told = drafts("a", object, None);
+        let word = |draft: &Draft| format!("{}.{}", draft.kind, draft.phase.as_str());
+        told.iter().map(word).collect()
+    }
+
+    #[test]
+    fn properties_are_known_by_many_names() {
+        for (object, want) in [
+            (
+                json!({"smoke_state": 1, "battery": 90}),
+                vec!["fire.smoke.raised"],
+            ),
+            (json!({"gas_sensor_state": 2}), vec!["fire.gas.raised"]),
+            (json!({"gas": 350, "co": 12, "smoke": 3}), vec![]),
+            (
+                json!({"leakage_status": "leak"}),
+                vec!["env.water_leak.raised"],
+            ),
+            (
+                json!({"state": "open", "install": "no"}),
+                vec!["access.door_state.updated", "device.tamper.raised"],
+            ),
+            (json!({"contact": false}), vec!["access.door_state.updated"]),
+            (
+                json!({"pir": "trigger", "daylight": "dark"}),
+                vec!["camera.motion.raised"],
+            ),
+            (
+                json!({"alarm": "sensor fault"}),
+                vec!["device.fault.raised"],
+            ),
+            (
+                json!({"event": "testing alarm with low battery"}),
+                vec!["device.battery_low.raised", "device.test.raised"],
+            ),
+            (
+                json!({"history": [{"smoke": 1}], "config": {"smoke": 1}}),
+                vec![],
+            ),
+            (
+                json!({"params": {"SmokeState": {"value": 1, "time": 1}}}),
+                vec!["fire.smoke.raised"],
+            ),
+            (
+                json!({"status": {"mounted": 1, "tooLongUnmounted": 1}}),
+                vec!["device.tamper.raised"],
+            ),
+        ] {
+            assert_eq!(told(&object), want, "{object}");
+        }
+    }
+
+    #[test]
+    fn depth_is_bounded() {
+        let deep = json!({"a": {"b": {"c": {"d": {"e": {"smoke": 1}}}}}});
+        assert!(told(&deep).is_empty());
+    }
+}

@@ -1,0 +1,250 @@
+//! OneNET, the IoT platform of China Mobile: its HTTP push (`{"msg": …, "msg_signature": …, "nonce": …}`), the rule engine's messages, and
+//! OneJSON over MQTT (`$sys/{product}/{device}/thing/property/post`).
+//!
+//! Read by open.iot.10086.cn's documentation and captures. `msg` is an object, a list or JSON as text; values are numbers, JSON, or the
+//! vendor's bytes in hexadecimal digits, which [`passthrough`](super::passthrough) looks into. A signature is checked where its token is
+//! kept, not here. The platform repeats until it is answered 200.
+
+use domain::{DeviceClass, Kind, Phase};
+use serde_json::{Map, Value};
+
+use super::clock::DeviceTime;
+use super::draft::{Draft, Reading};
+use super::format::{Claim, Format, Recall};
+use super::message::Message;
+use super::passthrough::Passed;
+use super::{Reject, decoded, text};
+
+/// Most messages of one push.
+const BATCH_MAX: usize = 1000;
+
+/// OneNET.
+pub struct OneNet;
+
+impl Format for OneNet {
+    fn name(&self) -> &'static str {
+        "onenet"
+    }
+
+    fn claim(&self, message: &Message<'_>) -> Claim {
+        if verification(message).is_some() || thing(message).is_some() {
+            return Claim::Address;
+        }
+        let has = |object: &Map<String, Value>, name| object.contains_key(name);
+        let is_own = message.object().is_some_and(|object| {
+            let is_signed = has(object, "msg_signature") || has(object, "signature");
+            has(object, "msg") && is_signed && has(object, "nonce") || is_message(object)
+        });
+        if is_own { Claim::Shape } else { Claim::No }
+    }
+
+    fn read(&self, message: &Message<'_>, recall: &dyn Recall) -> Result<Reading, Reject> {
+        if verification(message).is_some() {
+            return Ok(Reading::default());
+        }
+        let value = message.json()?;
+        if let Some(device) = thing(message) {
+            return reading(device, None, message, recall, |passed| {
+                params(value, passed)
+            });
+        }
+        let text_body;
+        let body = match value.get("msg") {
+            Some(Value::String(words)) => {
+                text_body = text::json(words.as_bytes())?;
+                &text_body
+            }
+            Some(body) => body,
+            None => value,
+        };
+        let list = match body {
+            Value::Array(list) => list.as_slice(),
+            one => std::slice::from_ref(one),
+        };
+        let mut all = Reading::default();
+        for one in list.iter().take(BATCH_MAX) {
+            let more = pushed(one, message, recall)?;
+            all.drafts.extend(more.drafts);
+            all.learn.extend(more.learn);
+        }
+        Ok(all)
+    }
+}
+
+/// The text that the platform wants back when it checks the address of a web hook: `GET …?msg=…&nonce=…&signature=…`.
+pub fn verification(message: &Message<'_>) -> Option<String> {
+    let is_asked = message.payload.is_empty()
+        && message.query("nonce").is_some()
+        && message.query("signature").is_some();
+    is_asked.then(|| message.query("msg")).flatten()
+}
+
+/// The device of `$sys/{product}/{device}/thing/{property|event}/post`.
+fn thing<'a>(message: &Message<'a>) -> Option<&'a str> {
+    match message.levels().as_slice() {
+        [
+            "$sys",
+            _,
+            device,
+            "thing",
+            "property" | "event" | "pack",
+            "post",
+        ] => Some(device),
+        _ => None,
+    }
+}
+
+/// One message without the envelope of the push.
+fn is_message(object: &Map<String, Value>) -> bool {
+    let has = |name| object.contains_key(name);
+    has("notifyType") && has("messageType") && has("data")
+        || has("sysProperty") && has("appProperty")
+        || has("type") && has("dev_id") && has("at") && (has("ds_id") || has("status"))
+}
+
+fn reading(
+    address: &str,
+    at: Option<DeviceTime>,
+    message: &Message<'_>,
+    recall: &dyn Recall,
+    read: impl FnOnce(&Passed<'_>) -> Result<Reading, Reject>,
+) -> Result<Reading, Reject> {
+    read(&Passed {
+        address,
+        at,
+        zone: message.zone,
+        recall,
+    })
+}
+
+fn pushed(one: &Value, message: &Message<'_>, recall: &dyn Recall) -> Result<Reading, Reject> {
+    let names = [
+        "deviceName",
+        "devName",
+        "dev_name",
+        "dev_id",
+        "appProperty.deviceName",
+        "appProperty.deviceId",
+        "imei",
+    ];
+    let device = text::first(one, &names)
+        .and_then(text::word)
+        .ok_or_else(|| Reject::new("no_device", "a OneNET message without a device"))?;
+    let at = text::first(
+        one,
+        &["at", "appProperty.dataTimestamp", "time", "timestamp"],
+    )
+    .and_then(text::integer)
+    .and_then(DeviceTime::epoch_ms);
+    let mut all = reading(&device, at, message, recall, |passed| read_one(one, passed))?;
+    let imei = one.get("imei").and_then(text::word);
+    if let Some(imei) = imei.as_deref().and_then(text::somebody) {
+        for draft in &mut all.drafts {
+            draft.attrs.insert("imei".to_owned(), imei.into());
+        }
+    }
+    Ok(all)
+}
+
+fn read_one(one: &Value, passed: &Passed<'_>) -> Result<Reading, Reject> {
+    if let Some(word) = life_cycle(one) {
+        return Ok(online(word, passed).into());
+    }
+    if one.get("notifyType").is_some() {
+        return params(one.get("data").unwrap_or(&Value::Null), passed);
+    }
+    if one.get("sysProperty").is_some() {
+        let stream = text::at(one, "appProperty.datastream").and_then(Value::as_str);
+        return point(stream, one.get("body").unwrap_or(&Value::Null), passed);
+    }
+    match one.get("type").and_then(text::integer) {
+        Some(1) => {
+            let stream = one.get("ds_id").and_then(Value::as_str);
+            point(stream, one.get("value").unwrap_or(&Value::Null), passed)
+        }
+        Some(2) => Ok(match one.get("status").and_then(text::integer) {
+            Some(0) => online("offline", passed).into(),
+            Some(1) => online("online", passed).into(),
+            _ => Reading::default(),
+        }),
+        _ => Ok(Reading::default()), // 7: what became of a command
+    }
+}
+
+/// `online` or `offline`, where a message is about the life of a device.
+fn life_cycle(one: &Value) -> Option<&str> {
+    let kind = text::first(
+        one,
+        &["sysProperty.messageType", "messageType", "notifyType"],
+    );
+    let is_life = kind
+        .and_then(Value::as_str)
+        .is_some_and(|kind| kind.to_ascii_lowercase().contains("lifecycle"));
+    if !is_life {
+        return None;
+    }
+    let paths = [
+        "data.status",
+        "data.type",
+        "data.event",
+        "body.event",
+        "body.status",
+        "body.type",
+        "body",
+        "data",
+        "status",
+    ];
+    text::first(one, &paths).and_then(Value::as_str)
+}
+
+fn online(word: &str, passed: &Passed<'_>) -> Vec<Draft> {
+    let (kind, phase, is_online) = match word {
+        "online" => (Kind::DeviceOnline, Phase::Updated, true),
+        "offline" => (Kind::DeviceOffline, Phase::Raised, false),
+        _ => return Vec::new(),
+    };
+    let draft = Draft::new(passed.address, DeviceClass::FireSensor, kind, phase)
+        .edge("online", is_online)
+        .at(passed.at.clone());
+    vec![draft]
+}
+
+/// OneJSON: `{"id": …, "params": {"SmokeState": {"value": 1, "time": …}}}`; events nest their fields in `value`.
+fn params(data: &Value, passed: &Passed<'_>) -> Result<Reading, Reject> {
+    let params = data.get("params").unwrap_or(data);
+    if let Some(members) = params.as_object() {
+        // a vendor's bytes in a property of any name
+        for member in members.values().take(BATCH_MAX) {
+            let value = member.get("value").unwrap_or(member);
+            if let Some(words) = value.as_str().filter(|words| words.len() >= 20)
+                && let Some(reading) = passed.read(words.as_bytes())?
+            {
+                return Ok(reading);
+            }
+        }
+    }
+    Ok(decoded::drafts(passed.address, params, passed.at.as_ref()).into())
+}
+
+/// One data point: its stream's name and its value.
+fn point(stream: Option<&str>, value: &Value, passed: &Passed<'_>) -> Result<Reading, Reject> {
+    match value {
+        Value::Object(_) => {
+            Ok(decoded::drafts(passed.address, value, passed.at.as_ref()).into())
+        }
+        Value::String(words) => {
+            if let Some(reading) = passed.read(words.as_bytes())? {
+                return Ok(reading);
+            }
+            named(stream, value, passed)
+        }
+        _ => named(stream, value, passed),
+    }
+}
+
+fn named(stream: Option<&str>, value: &Value, passed: &Passed<'_>) -> Result<Reading, Reject> {
+    let mut object = Map::new();
+    object.insert(stream.unwrap_or_default().to_owned(), value.clone());
+    let object = Value::Object(object);
+    Ok(decoded::drafts(passed.address, &object, passed.at.as_ref()).into())
+}
