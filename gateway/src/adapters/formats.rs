@@ -35,4 +35,6 @@ pub const ALL: &[&dyn Format] = &[
     &super::osdp::Osdp,
     &super::sia_dc09::SiaDc09,
     &super::zkteco::Zkteco,
+    &super::chirpstack::ChirpStack,
+    &super::lorawan_codec::LorawanCodec,
 ];
