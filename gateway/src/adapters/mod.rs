@@ -15,10 +15,10 @@ pub mod memory;
 pub mod message;
 pub mod multipart;
 pub mod native;
-pub mod properties;
 pub mod onvif;
-pub mod plate;
 pub mod passthrough;
+pub mod plate;
+pub mod properties;
 pub mod reject;
 pub mod rerun;
 #[cfg(test)]

@@ -2,7 +2,7 @@
 //! web hook (`?event={event}`); version 3 where it differs.
 //!
 //! By chirpstack/api's `integration.proto`. Its JSON leaves out what is zero (no `fCnt` in the first uplink, no `confirmed`), so nothing is
-//! expected to be there but the device. An uplink tells what its codec made of it ([`properties`](super::properties)).
+//! expected to be there but the device. An uplink tells what its codec made of it ([`decoded`](super::decoded)).
 
 use domain::{DeviceClass, Kind, Phase};
 use serde_json::{Map, Value};
@@ -11,7 +11,7 @@ use super::clock::DeviceTime;
 use super::draft::{Draft, Reading};
 use super::format::{Claim, Format, Recall};
 use super::message::Message;
-use super::{Reject, properties, text};
+use super::{Reject, decoded, text};
 
 /// ChirpStack.
 pub struct ChirpStack;
@@ -124,16 +124,16 @@ impl Teller<'_> {
     }
 
     fn up(&self, value: &Value) -> Result<Vec<Draft>, Reject> {
-        let decoded;
+        let parsed;
         let object = match (value.get("object"), value.get("objectJSON")) {
             (Some(object), _) => object,
             (None, Some(Value::String(words))) if !words.is_empty() => {
-                decoded = text::json(words.as_bytes())?;
-                &decoded
+                parsed = text::json(words.as_bytes())?;
+                &parsed
             }
             _ => return Ok(Vec::new()),
         };
-        let mut drafts = properties::drafts(self.device, object, self.at.as_ref());
+        let mut drafts = decoded::drafts(self.device, object, self.at.as_ref());
         for draft in &mut drafts {
             let property = draft.edge.as_ref().map(|edge| edge.property.as_str());
             draft.id = self

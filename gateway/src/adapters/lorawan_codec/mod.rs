@@ -2,7 +2,7 @@
 //! [`chirpstack`](super::chirpstack) knows.
 //!
 //! Shapes of modrisb/tg563a-payload-decoder (smoke) and of Milesight-IoT/SensorDecoders (gas, smoke, door, leak, PIR); the names are in
-//! [`properties`](super::properties). The device is the devEui where the message has one, else the sender itself.
+//! [`decoded`](super::decoded). The device is the devEui where the message has one, else the sender itself.
 
 use serde_json::{Map, Value};
 
@@ -10,7 +10,7 @@ use super::clock::DeviceTime;
 use super::draft::Reading;
 use super::format::{Claim, Format, Recall};
 use super::message::Message;
-use super::{Reject, properties, text};
+use super::{Reject, decoded, text};
 
 /// Decoded LoRaWAN uplinks.
 pub struct LorawanCodec;
@@ -62,7 +62,7 @@ impl Format for LorawanCodec {
                 .filter(|inner| inner.is_object())
                 .unwrap_or(value),
         };
-        Ok(properties::drafts(&device, object, at.as_ref()).into())
+        Ok(decoded::drafts(&device, object, at.as_ref()).into())
     }
 }
 

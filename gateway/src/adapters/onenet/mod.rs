@@ -229,9 +229,7 @@ fn params(data: &Value, passed: &Passed<'_>) -> Result<Reading, Reject> {
 /// One data point: its stream's name and its value.
 fn point(stream: Option<&str>, value: &Value, passed: &Passed<'_>) -> Result<Reading, Reject> {
     match value {
-        Value::Object(_) => {
-            Ok(decoded::drafts(passed.address, value, passed.at.as_ref()).into())
-        }
+        Value::Object(_) => Ok(decoded::drafts(passed.address, value, passed.at.as_ref()).into()),
         Value::String(words) => {
             if let Some(reading) = passed.read(words.as_bytes())? {
                 return Ok(reading);
