@@ -72,7 +72,7 @@ impl Format for AxisMqtt {
                 Value::String(time) => DeviceTime::text(time, message.zone),
                 time => DeviceTime::epoch_any(text::number(time)?),
             }),
-            operation: Operation::Unsaid,
+            operation: Operation::of_retain(message.is_retained()),
         };
         Ok(notice.drafts().into())
     }

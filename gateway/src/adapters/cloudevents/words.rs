@@ -87,6 +87,21 @@ const OVER: &[&str] = &[
     "cleared", "clear", "ended", "end", "resolved", "restored", "stopped", "normal", "off",
 ];
 
+/// Words of what is measured or made known, not of what has happened.
+const NO_NEWS: &[&str] = &[
+    "reading",
+    "measurement",
+    "telemetry",
+    "report",
+    "config",
+    "created",
+    "updated",
+    "deleted",
+];
+
+/// Members of the data that say whether it is so, where the type does not.
+const TRUTHS: &[&str] = &["active", "alarm", "detected", "state"];
+
 /// Members of the data that are taken over, as they are named.
 const MEMBERS: &[&str] = &[
     "description",
@@ -115,7 +130,11 @@ pub(super) fn draft(
             .any(|has| has == word || has.strip_suffix('s') == Some(word))
     };
     let (_, kind, class) = KINDS.iter().find(|(all, _, _)| all.iter().all(&has))?;
-    let is_there = !OVER.iter().any(&has);
+    if NO_NEWS.iter().any(&has) {
+        return None;
+    }
+    let said = text::first(data, TRUTHS).and_then(text::boolean);
+    let is_there = said.unwrap_or(true) && !OVER.iter().any(&has);
     let draft = match kind {
         Kind::VehiclePlateRead => {
             let plate = text::first(data, &["plate", "plate_number", "licensePlate"])?.as_str()?;
@@ -185,6 +204,7 @@ mod tests {
             Some((Kind::AccessDenied, Phase::Instant))
         );
         assert_eq!(of("com.firebase.motionless"), None);
+        assert_eq!(of("com.acme.gas.reading"), None);
         assert_eq!(of("com.example.someevent"), None);
         assert_eq!(of(""), None);
     }

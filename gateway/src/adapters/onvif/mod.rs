@@ -26,6 +26,8 @@ pub enum Operation {
     /// Not said: it has changed, or happened.
     #[default]
     Unsaid,
+    /// Not said, and kept for whoever asks: it stands.
+    Stands,
     /// It is replayed to a new subscriber.
     Initialized,
     /// It has changed.
@@ -35,6 +37,15 @@ pub enum Operation {
 }
 
 impl Operation {
+    /// Of a message that has none: a camera that connects sends all of its properties, retained.
+    pub fn of_retain(is_retained: bool) -> Self {
+        if is_retained {
+            Self::Stands
+        } else {
+            Self::Unsaid
+        }
+    }
+
     /// From the attribute `PropertyOperation`.
     pub fn of(word: &str) -> Self {
         match word {
@@ -153,12 +164,12 @@ impl Notice {
         match self.operation {
             Operation::Unsaid | Operation::Changed => Told::Change,
             Operation::Initialized => Told::Replay,
-            Operation::Deleted => Told::State,
+            Operation::Deleted | Operation::Stands => Told::State,
         }
     }
 
     fn is_news(&self) -> bool {
-        matches!(self.operation, Operation::Unsaid | Operation::Changed)
+        !matches!(self.operation, Operation::Initialized | Operation::Deleted)
     }
 
     fn draft(&self, class: DeviceClass, kind: Kind, phase: Phase) -> Draft {

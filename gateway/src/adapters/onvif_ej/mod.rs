@@ -45,6 +45,7 @@ impl Format for OnvifEj {
             address: prefix.to_owned(),
             topic: onvif::levels(local),
             component: part,
+            operation: Operation::of_retain(message.is_retained()),
             ..Notice::default()
         };
         if message.payload.is_empty() {

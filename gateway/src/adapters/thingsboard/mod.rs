@@ -2,7 +2,7 @@
 //!
 //! Layout: thingsboard/thingsboard@common/data/src/main/java/org/thingsboard/server/common/data/device/profile/MqttTopics.java and the
 //! device APIs of its documentation. Keys are whatever somebody called them: those that usually mean an alarm or a door are listed
-//! here, other numbers and words are readings. A token in a path is a secret and goes nowhere.
+//! here, other numbers and words are readings. The token in a path is that platform's and is not looked at.
 
 use domain::{DeviceClass, Kind, Phase};
 use serde_json::{Map, Value};
