@@ -37,4 +37,5 @@ pub const ALL: &[&dyn Format] = &[
     &super::zkteco::Zkteco,
     &super::chirpstack::ChirpStack,
     &super::lorawan_codec::LorawanCodec,
+    &super::uhppoted::Uhppoted,
 ];
