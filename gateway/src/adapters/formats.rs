@@ -38,4 +38,5 @@ pub const ALL: &[&dyn Format] = &[
     &super::chirpstack::ChirpStack,
     &super::lorawan_codec::LorawanCodec,
     &super::uhppoted::Uhppoted,
+    &super::plate_recognizer::PlateRecognizer,
 ];
