@@ -39,4 +39,5 @@ pub const ALL: &[&dyn Format] = &[
     &super::lorawan_codec::LorawanCodec,
     &super::uhppoted::Uhppoted,
     &super::plate_recognizer::PlateRecognizer,
+    &super::openalpr::Openalpr,
 ];

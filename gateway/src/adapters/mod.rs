@@ -28,6 +28,7 @@ pub mod text;
 // vendors' formats
 pub mod dahua;
 pub mod hikvision;
+pub mod openalpr;
 pub mod plate_recognizer;
 pub mod uhppoted;
 pub mod vzenith;
