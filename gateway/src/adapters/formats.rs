@@ -40,4 +40,5 @@ pub const ALL: &[&dyn Format] = &[
     &super::uhppoted::Uhppoted,
     &super::plate_recognizer::PlateRecognizer,
     &super::openalpr::Openalpr,
+    &super::axis_lpr::AxisLpr,
 ];

@@ -26,6 +26,7 @@ mod samples;
 pub mod text;
 
 // vendors' formats
+pub mod axis_lpr;
 pub mod dahua;
 pub mod hikvision;
 pub mod openalpr;

@@ -1,0 +1,134 @@
+//! AXIS License Plate Verifier and FF Group's reader on Axis cameras, as they post to a web hook.
+//!
+//! One car is told several times: `carState` `new` when it comes into sight, `update` while its plate is read better, `lost` when it has
+//! gone. The plate of one car is one event: it is known again by the car's number. All numbers are texts. Layout: captures in
+//! parkpow/deep-license-plate-recognition `parkpow/axis-lpr`, sample data of CAMMRA AI.
+
+use domain::{DeviceClass, Kind, Phase};
+use serde_json::{Map, Value};
+
+use super::clock::DeviceTime;
+use super::draft::{Draft, Reading};
+use super::format::{Claim, Format, Recall};
+use super::message::Message;
+use super::{Reject, text};
+
+/// The format.
+pub struct AxisLpr;
+
+/// A car's number begins anew when the camera starts: within this many milliseconds it is the same car.
+const SAME_CAR_MS: i64 = 3_600_000;
+
+impl Format for AxisLpr {
+    fn name(&self) -> &'static str {
+        "axis-lpr"
+    }
+
+    fn claim(&self, message: &Message<'_>) -> Claim {
+        let Some(object) = message.object() else {
+            return Claim::No;
+        };
+        let has = |names: &[&str]| names.iter().any(|name| object.contains_key(*name));
+        if has(&["plateText", "plateUTF8", "plateASCII", "plateUnicode"])
+            && has(&["carState", "carID", "camera_info", "carMoveDirection"])
+        {
+            Claim::Shape
+        } else {
+            Claim::No
+        }
+    }
+
+    fn read(&self, message: &Message<'_>, _recall: &dyn Recall) -> Result<Reading, Reject> {
+        let value = message.json()?;
+        let word = |path: &str| text::at(value, path).and_then(text::word);
+        let short = |path: &str| word(path).map(|word| text::clip(&word, 64));
+        let plate = ["plateUnicode", "plateUTF8", "plateText", "plateASCII"]
+            .iter()
+            .find_map(|name| word(name))
+            .unwrap_or_default();
+        let device = ["SerialNumber", "MACAddress", "IPAddress"]
+            .iter()
+            .find_map(|name| word(&format!("camera_info.{name}")))
+            .or_else(|| word("sensorProviderID"))
+            .unwrap_or_default();
+        let at = text::at(value, "capture_timestamp")
+            .and_then(text::integer)
+            .and_then(DeviceTime::epoch_ms)
+            .or_else(|| {
+                let nanos = text::at(value, "capture_ts").and_then(text::integer)?;
+                DeviceTime::epoch_ms(nanos / 1_000_000)
+            })
+            .or_else(|| clock(&word("datetime")?, message));
+        let confidence = text::at(value, "plateConfidence")
+            .and_then(text::number)
+            .map(|level| if level > 1.0 { level / 100.0 } else { level })
+            .filter(|level| (0.0..=1.0).contains(level));
+        let direction = match word("carMoveDirection").as_deref() {
+            Some("in") => "in",
+            Some("out") => "out",
+            _ => "unknown",
+        };
+        let list = word("plateList").map(|list| {
+            let list = list.to_ascii_lowercase();
+            if list.contains("block") || list.contains("black") || list.contains("deny") {
+                "block"
+            } else if list.contains("allow") || list.contains("white") {
+                "allow"
+            } else {
+                "other"
+            }
+        });
+        let mut vehicle = Map::new();
+        for (name, paths) in [
+            ("type", ["vehicle_info.type", "vehicleType"]),
+            ("color", ["vehicle_info.color", "vehicleColor"]),
+            ("brand", ["vehicle_info.make", "vehicleMake"]),
+        ] {
+            if let Some(told) = paths.iter().find_map(|path| short(path)) {
+                vehicle.insert(name.to_owned(), told.into());
+            }
+        }
+        let draft = Draft::new(
+            device,
+            DeviceClass::Camera,
+            Kind::VehiclePlateRead,
+            Phase::Instant,
+        )
+        .plate(&plate)
+        .attr("confidence", confidence)
+        .attr("direction", direction)
+        .attr("lane", text::at(value, "roiID").and_then(text::integer))
+        .attr("list", list)
+        .attr("plate_country", short("plateCountry"))
+        .attr("plate_region", short("plateRegion"))
+        .attr("car_state", short("carState"))
+        .attr("track_id", short("carID"));
+        let draft = if vehicle.is_empty() {
+            draft
+        } else {
+            draft.attr("vehicle", Value::Object(vehicle))
+        };
+        let draft = match (word("carID"), &at) {
+            (Some(car), Some(at)) => {
+                let hour = at.at.as_millisecond() / SAME_CAR_MS;
+                let plate = super::plate::normalise(&plate);
+                draft.id(format!("{car}:{plate}:{hour}"))
+            }
+            _ => draft,
+        };
+        Ok(draft.at(at).into())
+    }
+}
+
+/// `20210611 130538252`, a wall clock with milliseconds, or a time as others write it.
+fn clock(told: &str, message: &Message<'_>) -> Option<DeviceTime> {
+    let digits: String = told.chars().filter(char::is_ascii_digit).collect();
+    if told.len() == 18 && digits.len() == 17 {
+        let time = DeviceTime::text(digits.get(..14)?, message.zone)?;
+        return Some(DeviceTime {
+            raw: told.to_owned(),
+            ..time
+        });
+    }
+    DeviceTime::text(told, message.zone)
+}
