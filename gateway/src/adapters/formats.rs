@@ -41,4 +41,5 @@ pub const ALL: &[&dyn Format] = &[
     &super::plate_recognizer::PlateRecognizer,
     &super::openalpr::Openalpr,
     &super::axis_lpr::AxisLpr,
+    &super::parking_platform::ParkingPlatform,
 ];

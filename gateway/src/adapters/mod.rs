@@ -30,6 +30,7 @@ pub mod axis_lpr;
 pub mod dahua;
 pub mod hikvision;
 pub mod openalpr;
+pub mod parking_platform;
 pub mod plate_recognizer;
 pub mod uhppoted;
 pub mod vzenith;
