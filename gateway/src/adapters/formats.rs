@@ -42,4 +42,5 @@ pub const ALL: &[&dyn Format] = &[
     &super::openalpr::Openalpr,
     &super::axis_lpr::AxisLpr,
     &super::parking_platform::ParkingPlatform,
+    &super::esp_rfid::EspRfid,
 ];

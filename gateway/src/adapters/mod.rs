@@ -28,6 +28,7 @@ pub mod text;
 // vendors' formats
 pub mod axis_lpr;
 pub mod dahua;
+pub mod esp_rfid;
 pub mod hikvision;
 pub mod openalpr;
 pub mod parking_platform;
