@@ -1,0 +1,131 @@
+//! Tasmota: `tele/<topic>/LWT` tells in a bare word whether a module can be reached, `tele/<topic>/SENSOR` carries what the Zigbee devices
+//! behind it said (`ZbReceived`), either raw (`"0500!00": "010000FF0000"`, the IAS zone status little-endian) or named (`"Contact": 1`).
+//! The prefix may stand anywhere in the topic (`FullTopic`). Layout: tasmota/docs, MQTT.md, Zigbee.md, Commands.md.
+//!
+//! `Contact: 1` is an open door here: it is the alarm bit of the zone.
+
+mod zone;
+
+use domain::{DeviceClass, Kind, Phase};
+use serde_json::Value;
+
+use super::clock::DeviceTime;
+use super::draft::{Draft, Reading};
+use super::format::{Claim, Format, Recall};
+use super::message::Message;
+use super::{Reject, text};
+
+/// Most devices in one message.
+const DEVICES_MAX: usize = 200;
+
+/// The format.
+pub struct Tasmota;
+
+impl Format for Tasmota {
+    fn name(&self) -> &'static str {
+        "tasmota"
+    }
+
+    fn claim(&self, message: &Message<'_>) -> Claim {
+        if place(&message.levels()).is_some() {
+            return Claim::Address;
+        }
+        let is_zigbee = message
+            .object()
+            .is_some_and(|object| object.get("ZbReceived").is_some_and(Value::is_object));
+        if is_zigbee || message.topic().ends_with("/LWT") {
+            Claim::Shape
+        } else {
+            Claim::No
+        }
+    }
+
+    fn read(&self, message: &Message<'_>, _recall: &dyn Recall) -> Result<Reading, Reject> {
+        let levels = message.levels();
+        let place = place(&levels).unwrap_or_else(|| Place {
+            prefix: "tele",
+            device: levels
+                .split_last()
+                .map(|(_, device)| device.join("/"))
+                .unwrap_or_default(),
+            leaf: levels.last().copied().unwrap_or_default(),
+        });
+        if place.prefix == "cmnd" || message.payload.is_empty() {
+            return Ok(Reading::default());
+        }
+        match place.leaf {
+            "LWT" => reachability(&place.device, message.text()?),
+            "SENSOR" | "RESULT" | "STATE" => Ok(zigbee(message)?.into()),
+            _ if message.object().is_some() => Ok(zigbee(message)?.into()),
+            _ => Ok(Reading::default()), // POWER1, UPTIME and the like: a bare word of a switch
+        }
+    }
+
+    fn may_alarm(&self, topic: &str) -> bool {
+        !(topic.ends_with("/STATE") || topic.contains("/INFO") || topic.contains("/STATUS"))
+    }
+}
+
+struct Place<'a> {
+    prefix: &'a str,
+    device: String,
+    leaf: &'a str,
+}
+
+/// Prefix, device and leaf of a topic: `tele/<topic>/SENSOR`, `<site>/<topic>/tele/SENSOR`. The leaf is in capitals, save in commands.
+fn place<'a>(levels: &[&'a str]) -> Option<Place<'a>> {
+    let (leaf, above) = levels.split_last()?;
+    let at = above
+        .iter()
+        .position(|level| matches!(*level, "tele" | "stat" | "cmnd"))?;
+    let prefix = *above.get(at)?;
+    let is_leaf = prefix == "cmnd"
+        || (!leaf.is_empty()
+            && leaf
+                .bytes()
+                .all(|b| b.is_ascii_uppercase() || b.is_ascii_digit() || b == b'_'));
+    let device: Vec<&str> = above
+        .iter()
+        .enumerate()
+        .filter(|(index, _)| *index != at)
+        .map(|(_, level)| *level)
+        .collect();
+    (is_leaf && !device.is_empty()).then(|| Place {
+        prefix,
+        device: device.join("/"),
+        leaf,
+    })
+}
+
+/// `Online` and `Offline`, retained; the second is the will.
+fn reachability(device: &str, word: &str) -> Result<Reading, Reject> {
+    let (kind, phase, word) = match word.to_ascii_lowercase().as_str() {
+        "online" => (Kind::DeviceOnline, Phase::Updated, "online"),
+        "offline" => (Kind::DeviceOffline, Phase::Raised, "offline"),
+        _ => {
+            let detail = "the will is neither Online nor Offline";
+            return Err(Reject::new("bad_availability", detail));
+        }
+    };
+    let draft = Draft::new(device, DeviceClass::Gateway, kind, phase);
+    Ok(draft.edge("availability", word).into())
+}
+
+/// `{"ZbReceived": {"0x4F2E": {…}}}`: by short address, or by name where it has one.
+fn zigbee(message: &Message<'_>) -> Result<Vec<Draft>, Reject> {
+    let body = message.json()?;
+    let Some(devices) = body.get("ZbReceived").and_then(Value::as_object) else {
+        return Ok(Vec::new());
+    };
+    let at = text::at(body, "Time").and_then(|time| DeviceTime::text(time.as_str()?, message.zone));
+    let mut drafts = Vec::new();
+    for (address, attributes) in devices.iter().take(DEVICES_MAX) {
+        if let Some(attributes) = attributes.as_object() {
+            drafts.extend(zone::drafts(address.trim(), attributes));
+        }
+    }
+    for draft in &mut drafts {
+        draft.at.clone_from(&at);
+    }
+    Ok(drafts)
+}
