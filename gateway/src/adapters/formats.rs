@@ -31,6 +31,7 @@ pub const ALL: &[&dyn Format] = &[
     &super::hikvision::Hikvision,
     &super::dahua::Dahua,
     &super::tasmota::Tasmota,
+    &super::shelly::Shelly,
     &super::home_assistant::HomeAssistant,
     &super::zkteco::Zkteco,
     &super::cloudevents::CloudEvents,

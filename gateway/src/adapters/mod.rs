@@ -39,6 +39,7 @@ pub mod chirpstack;
 pub mod ctwing;
 pub mod gbt26875;
 pub mod home_assistant;
+pub mod shelly;
 pub mod tasmota;
 pub mod zigbee2mqtt;
 pub mod lorawan_codec;

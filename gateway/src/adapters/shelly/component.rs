@@ -1,0 +1,159 @@
+//! The components of a device: each status is a delta, so only the members that are there say something.
+
+use domain::{DeviceClass, Kind, Phase};
+use serde_json::{Map, Value};
+
+use crate::adapters::draft::Draft;
+use crate::adapters::text;
+
+/// A battery with less than this many percent is low: the device itself only counts.
+const BATTERY_LOW_PERCENT: f64 = 10.0;
+
+/// What the status of a component tells, such as `smoke:0`.
+pub(super) fn drafts(address: &str, name: &str, status: &Map<String, Value>) -> Vec<Draft> {
+    let condition = |class, kind, property: &str, is_there| {
+        Draft::condition(address, class, kind, property, is_there).component(name)
+    };
+    let truth = |member: &str| status.get(member).and_then(Value::as_bool);
+    let fire = DeviceClass::FireSensor;
+    let mut drafts = Vec::new();
+    match name.split(':').next().unwrap_or_default() {
+        "smoke" => {
+            drafts.extend(truth("alarm").map(|is| condition(fire, Kind::FireSmoke, "alarm", is)));
+            drafts.extend(truth("mute").map(|is| condition(fire, Kind::FireSilenced, "mute", is)));
+        }
+        "flood" => {
+            drafts
+                .extend(truth("alarm").map(|is| condition(fire, Kind::EnvWaterLeak, "alarm", is)));
+        }
+        "motion" | "presence" | "presencezone" | "occupancy" => {
+            let is_there = ["motion", "presence", "value", "state"]
+                .iter()
+                .find_map(|member| truth(member));
+            drafts.extend(is_there.map(|is| {
+                condition(DeviceClass::Camera, Kind::CameraMotion, "motion", is)
+                    .attr("sensor", "motion")
+            }));
+        }
+        "input" => {
+            drafts.extend(truth("state").map(|is| {
+                condition(DeviceClass::Panel, Kind::DeviceAlarmInput, "state", is)
+                    .attr("sensor", "input")
+            }));
+        }
+        "cover" => drafts.extend(cover(address, name, status)),
+        "devicepower" => drafts.extend(power(address, name, status)),
+        _ => {}
+    }
+    if let Some(errors) = status.get("errors").and_then(Value::as_array) {
+        let errors: Vec<&str> = errors.iter().filter_map(Value::as_str).take(20).collect();
+        let draft = condition(fire, Kind::DeviceFault, "errors", !errors.is_empty());
+        drafts.push(draft.attr("reason", errors.join(", ")));
+    }
+    drafts
+}
+
+fn cover(address: &str, name: &str, status: &Map<String, Value>) -> Option<Draft> {
+    let state = status.get("state")?.as_str()?;
+    let draft = Draft::new(
+        address,
+        DeviceClass::Barrier,
+        Kind::BarrierState,
+        Phase::Updated,
+    );
+    Some(
+        draft
+            .component(name)
+            .attr("state", state)
+            .edge("state", state),
+    )
+}
+
+fn power(address: &str, name: &str, status: &Map<String, Value>) -> Vec<Draft> {
+    let condition = |kind, property: &str, is_there| {
+        Draft::condition(address, DeviceClass::FireSensor, kind, property, is_there).component(name)
+    };
+    let percent = status
+        .get("battery")
+        .and_then(|battery| text::number(battery.get("percent")?));
+    let battery = percent.map(|percent| {
+        condition(
+            Kind::DeviceBatteryLow,
+            "battery",
+            percent < BATTERY_LOW_PERCENT,
+        )
+        .attr("battery_percent", percent)
+    });
+    battery.into_iter().collect()
+}
+
+/// One event of `NotifyEvent`, such as `{"component": "smoke:0", "event": "alarm_test"}`. Buttons and settings are none of ours.
+pub(super) fn event(address: &str, event: &Map<String, Value>) -> Option<Draft> {
+    let name = event.get("component")?.as_str()?;
+    let word = event.get("event")?.as_str()?;
+    let kind = match name.split(':').next().unwrap_or_default() {
+        "smoke" => Kind::FireSmoke,
+        "flood" => Kind::EnvWaterLeak,
+        _ => return None,
+    };
+    let class = DeviceClass::FireSensor;
+    let draft = match word.rsplit('.').next().unwrap_or_default() {
+        "alarm" => Draft::condition(address, class, kind, "alarm", true),
+        "alarm_off" => Draft::condition(address, class, kind, "alarm", false),
+        "alarm_test" => Draft::new(address, class, Kind::DeviceTest, Phase::Instant),
+        _ => return None,
+    };
+    Some(draft.component(name))
+}
+
+/// A sensor of the first generation: one value on a topic of its own.
+pub(super) fn first_generation(address: &str, sensor: &str, value: &str) -> Option<Draft> {
+    let value = Value::from(value);
+    let condition = |kind| {
+        let is_there = text::boolean(&value)?;
+        Some(Draft::condition(
+            address,
+            DeviceClass::FireSensor,
+            kind,
+            sensor,
+            is_there,
+        ))
+    };
+    match sensor {
+        "smoke" => condition(Kind::FireSmoke),
+        "gas" | "alarm_state" => {
+            let is_there = matches!(value.as_str()?, "mild" | "heavy" | "smoke" | "alarm");
+            let kind = Kind::FireGas;
+            Some(Draft::condition(
+                address,
+                DeviceClass::FireSensor,
+                kind,
+                sensor,
+                is_there,
+            ))
+        }
+        "flood" => condition(Kind::EnvWaterLeak),
+        "vibration" => {
+            condition(Kind::DeviceAlarmInput).map(|draft| draft.attr("sensor", "vibration"))
+        }
+        "motion" => condition(Kind::CameraMotion).map(|mut draft| {
+            draft.class = DeviceClass::Camera;
+            draft.attr("sensor", "motion")
+        }),
+        "state" => {
+            let state = match value.as_str()? {
+                "open" => "open",
+                "close" | "closed" => "closed",
+                _ => return None,
+            };
+            let draft = Draft::new(
+                address,
+                DeviceClass::Access,
+                Kind::AccessDoorState,
+                Phase::Updated,
+            );
+            Some(draft.attr("state", state).edge("contact", state))
+        }
+        _ => None,
+    }
+}

@@ -1,0 +1,185 @@
+//! Shelly. Generation 2 and later: `<id>/events/rpc` carries `NotifyStatus` (what changed, laid over what was known), `NotifyFullStatus`
+//! and `NotifyEvent`, `<id>/status/<component>` the status of one component, `<id>/online` the will. Generation 1: `shellies/<id>/sensor/…`.
+//! Layout: shelly-api-docs.shelly.cloud, General/Notifications, the components Smoke, Flood, Input, Cover and Devicepower, and gen1 MQTT.
+//!
+//! `params.ts` counts from the start of a device that has not heard the time yet. The self-test of Plus Smoke sets no alarm.
+
+mod component;
+
+use domain::{DeviceClass, Kind, Phase};
+use serde_json::{Map, Value};
+
+use super::clock::DeviceTime;
+use super::draft::{Draft, Reading};
+use super::format::{Claim, Format, Recall};
+use super::message::Message;
+use super::{Reject, text};
+
+/// Before this, in seconds, a time is none: it counts from the start.
+const TIME_MIN: f64 = 1e9;
+/// Most components or events in one message.
+const PARTS_MAX: usize = 200;
+
+/// The format.
+pub struct Shelly;
+
+/// What a message is.
+enum Place<'a> {
+    /// A notification, and the id that the topic gives.
+    Notify(&'a str),
+    /// The status of one component.
+    Status(&'a str, &'a str),
+    /// The will.
+    Online(&'a str),
+    /// A sensor of the first generation.
+    Sensor(&'a str, &'a str),
+    /// Commands, answers, announcements.
+    Other,
+}
+
+impl Format for Shelly {
+    fn name(&self) -> &'static str {
+        "shelly"
+    }
+
+    fn claim(&self, message: &Message<'_>) -> Claim {
+        let topic = message.topic();
+        let is_own = topic
+            .split('/')
+            .take(2)
+            .any(|level| level.starts_with("shelly") || level == "shellies");
+        match place(topic) {
+            Some(Place::Notify(_)) if is_notification(message) => Claim::Address,
+            Some(_) if is_own => Claim::Address,
+            Some(Place::Online(_)) if matches!(message.payload, b"true" | b"false") => Claim::Shape,
+            Some(Place::Status(_, component))
+                if component.contains(':')
+                    && message
+                        .object()
+                        .is_some_and(|object| object.contains_key("id")) =>
+            {
+                Claim::Shape
+            }
+            _ if is_notification(message) => Claim::Shape,
+            None if topic.starts_with("shelly") => Claim::Shape,
+            _ => Claim::No,
+        }
+    }
+
+    fn read(&self, message: &Message<'_>, _recall: &dyn Recall) -> Result<Reading, Reject> {
+        if message.payload.is_empty() {
+            return Ok(Reading::default());
+        }
+        match place(message.topic()) {
+            Some(Place::Online(id)) => online(id, message),
+            Some(Place::Sensor(id, sensor)) => {
+                Ok(Vec::from_iter(component::first_generation(id, sensor, message.text()?)).into())
+            }
+            Some(Place::Status(id, name)) => match message.json()? {
+                Value::Object(status) => Ok(component::drafts(id, name, status).into()),
+                _ => Ok(Reading::default()),
+            },
+            Some(Place::Notify(id)) => notification(id, message.json()?),
+            Some(Place::Other) => Ok(Reading::default()),
+            None if is_notification(message) => notification("", message.json()?),
+            None => Ok(Reading::default()), // what a script of the device says
+        }
+    }
+}
+
+fn place(topic: &str) -> Option<Place<'_>> {
+    if let Some(rest) = topic.strip_prefix("shellies/") {
+        let (id, rest) = rest.split_once('/').unwrap_or(("", rest));
+        return Some(match rest {
+            "online" => Place::Online(id),
+            _ => match rest.strip_prefix("sensor/") {
+                Some(sensor) => Place::Sensor(id, sensor),
+                None => Place::Other,
+            },
+        });
+    }
+    if let Some(id) = topic.strip_suffix("/events/rpc") {
+        return Some(Place::Notify(id));
+    }
+    if let Some(id) = topic.strip_suffix("/online") {
+        return Some(Place::Online(id));
+    }
+    if topic.ends_with("/rpc") || topic.contains("/command") {
+        return Some(Place::Other);
+    }
+    let (id, component) = topic.rsplit_once("/status/")?;
+    (!component.contains('/')).then_some(Place::Status(id, component))
+}
+
+fn is_notification(message: &Message<'_>) -> bool {
+    message.object().is_some_and(|object| {
+        object.get("src").is_some_and(Value::is_string)
+            && object.get("params").is_some_and(Value::is_object)
+            && object
+                .get("method")
+                .and_then(Value::as_str)
+                .is_some_and(|method| method.starts_with("Notify"))
+    })
+}
+
+fn online(id: &str, message: &Message<'_>) -> Result<Reading, Reject> {
+    let (kind, phase, word) = match message.text()? {
+        "true" => (Kind::DeviceOnline, Phase::Updated, "online"),
+        "false" => (Kind::DeviceOffline, Phase::Raised, "offline"),
+        _ => {
+            let detail = "the will is neither true nor false";
+            return Err(Reject::new("bad_availability", detail));
+        }
+    };
+    let draft = Draft::new(id, DeviceClass::FireSensor, kind, phase);
+    Ok(draft.edge("availability", word).into())
+}
+
+/// `{"src": …, "method": "NotifyStatus", "params": {"ts": …, "smoke:0": {…}}}`.
+fn notification(id: &str, body: &Value) -> Result<Reading, Reject> {
+    let source = body.get("src").and_then(Value::as_str);
+    let address = source.filter(|source| !source.is_empty()).unwrap_or(id);
+    let Some(params) = body.get("params").and_then(Value::as_object) else {
+        return Ok(Reading::default()); // an answer
+    };
+    let method = body
+        .get("method")
+        .and_then(Value::as_str)
+        .unwrap_or_default();
+    let mut drafts = Vec::new();
+    match method {
+        "NotifyStatus" | "NotifyFullStatus" => {
+            for (name, status) in params.iter().take(PARTS_MAX) {
+                if let Some(status) = status.as_object() {
+                    drafts.extend(component::drafts(address, name, status));
+                }
+            }
+            timed(&mut drafts, params);
+        }
+        "NotifyEvent" => {
+            let events = params.get("events").and_then(Value::as_array);
+            for event in events.into_iter().flatten().take(PARTS_MAX) {
+                let Some(event) = event.as_object() else {
+                    let detail = "an event that is no JSON object";
+                    return Err(Reject::new("bad_event", detail));
+                };
+                let mut told = Vec::from_iter(component::event(address, event));
+                timed(&mut told, event);
+                drafts.extend(told);
+            }
+        }
+        _ => {}
+    }
+    Ok(drafts.into())
+}
+
+fn timed(drafts: &mut [Draft], of: &Map<String, Value>) {
+    let seconds = of
+        .get("ts")
+        .and_then(text::number)
+        .filter(|seconds| *seconds >= TIME_MIN);
+    let at = seconds.and_then(DeviceTime::epoch_s);
+    for draft in drafts {
+        draft.at.clone_from(&at);
+    }
+}
