@@ -14,6 +14,7 @@ pub mod identity;
 pub mod memory;
 pub mod message;
 pub mod multipart;
+pub mod named;
 pub mod native;
 pub mod onvif;
 pub mod passthrough;

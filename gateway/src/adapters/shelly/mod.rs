@@ -80,9 +80,9 @@ impl Format for Shelly {
                 _ => Ok(Reading::default()),
             },
             Some(Place::Notify(id)) => notification(id, message.json()?),
-            Some(Place::Other) => Ok(Reading::default()),
             None if is_notification(message) => notification("", message.json()?),
-            None => Ok(Reading::default()), // what a script of the device says
+            // an answer, or what a script of the device says
+            Some(Place::Other) | None => Ok(Reading::default()),
         }
     }
 }
