@@ -47,4 +47,5 @@ pub const ALL: &[&dyn Format] = &[
     &super::axis_lpr::AxisLpr,
     &super::parking_platform::ParkingPlatform,
     &super::esp_rfid::EspRfid,
+    &super::esphome::EspHome,
 ];

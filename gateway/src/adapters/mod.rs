@@ -39,6 +39,7 @@ pub mod vzenith;
 pub mod chirpstack;
 pub mod ctwing;
 pub mod gbt26875;
+pub mod esphome;
 pub mod home_assistant;
 pub mod shelly;
 pub mod tasmota;
