@@ -47,5 +47,6 @@ pub const ALL: &[&dyn Format] = &[
     &super::axis_lpr::AxisLpr,
     &super::parking_platform::ParkingPlatform,
     &super::esp_rfid::EspRfid,
+    &super::zwave_js_ui::ZwaveJsUi,
     &super::esphome::EspHome,
 ];

@@ -57,6 +57,7 @@ pub mod osdp;
 pub mod thingsboard;
 pub mod sia_dc09;
 pub mod zkteco;
+pub mod zwave_js_ui;
 
 pub use foreign::{Bridge, Bridges};
 pub use format::{Format, Recall};

@@ -1,0 +1,195 @@
+//! One value of a node. Notifications count 0 as idle: everything of that variable is over.
+
+use domain::{DeviceClass, Kind, Phase};
+use serde_json::Value;
+
+use crate::adapters::draft::Draft;
+use crate::adapters::{named, text};
+
+/// A variable of a notification type, its values, what they mean and what the sensor is.
+struct Variable {
+    /// Begin of the type, in lower case without separators.
+    alarm: &'static str,
+    /// The variable of it; empty for any.
+    part: &'static str,
+    values: &'static [i64],
+    kind: Kind,
+    class: DeviceClass,
+    sensor: &'static str,
+}
+
+const fn variable(
+    alarm: &'static str,
+    part: &'static str,
+    values: &'static [i64],
+    kind: Kind,
+) -> Variable {
+    Variable {
+        alarm,
+        part,
+        values,
+        kind,
+        class: DeviceClass::FireSensor,
+        sensor: "",
+    }
+}
+
+const VARIABLES: &[Variable] = &[
+    variable("smoke", "sensorstatus", &[1, 2], Kind::FireSmoke),
+    variable("smoke", "", &[3], Kind::DeviceTest),
+    variable("smoke", "alarmstatus", &[6], Kind::FireSilenced),
+    variable("smoke", "maintenancestatus", &[4], Kind::DeviceFault),
+    variable("smoke", "maintenancestatus", &[5], Kind::DeviceEndOfLife),
+    variable("smoke", "dustindevicestatus", &[8], Kind::DeviceFault),
+    variable("coalarm", "sensorstatus", &[1, 2], Kind::FireCo),
+    variable("coalarm", "", &[3], Kind::DeviceTest),
+    variable("coalarm", "alarmstatus", &[6], Kind::FireSilenced),
+    variable("coalarm", "maintenancestatus", &[4], Kind::DeviceFault),
+    variable("coalarm", "maintenancestatus", &[5], Kind::DeviceEndOfLife),
+    variable("carbonmonoxide", "sensorstatus", &[1, 2], Kind::FireCo),
+    variable("carbonmonoxide", "", &[3], Kind::DeviceTest),
+    variable("gas", "combustiblegasstatus", &[1, 2], Kind::FireGas),
+    variable("gas", "toxicgasstatus", &[3, 4], Kind::FireGas),
+    variable("gas", "alarmstatus", &[5], Kind::DeviceTest),
+    variable("heat", "heatsensorstatus", &[1, 2, 3, 4], Kind::FireHeat),
+    variable("heat", "alarmstatus", &[7], Kind::DeviceTest),
+    variable("water", "sensorstatus", &[1, 2], Kind::EnvWaterLeak),
+    Variable {
+        sensor: "intrusion",
+        ..variable(
+            "homesecurity",
+            "sensorstatus",
+            &[1, 2],
+            Kind::DeviceAlarmInput,
+        )
+    },
+    variable("homesecurity", "coverstatus", &[3], Kind::DeviceTamper),
+    Variable {
+        sensor: "glass_break",
+        ..variable("homesecurity", "", &[5, 6], Kind::DeviceAlarmInput)
+    },
+    Variable {
+        sensor: "motion",
+        class: DeviceClass::Camera,
+        ..variable(
+            "homesecurity",
+            "motionsensorstatus",
+            &[7, 8],
+            Kind::CameraMotion,
+        )
+    },
+    variable("powermanagement", "mainsstatus", &[2], Kind::DevicePower),
+    variable(
+        "powermanagement",
+        "batterymaintenancestatus",
+        &[10, 11],
+        Kind::DeviceBatteryLow,
+    ),
+];
+
+/// The events of a value: class by number, property and key as in the topic.
+pub(super) fn drafts(node: &str, class: &str, property: &[&str], value: &Value) -> Vec<Draft> {
+    match class {
+        "113" => notification(node, property, value),
+        "98" => Vec::from_iter(door_lock(node, property, value)),
+        "48" => {
+            let name = property.last().copied().unwrap_or_default();
+            let is_on = text::boolean(value);
+            Vec::from_iter(is_on.and_then(|is_on| named::binary(node, name, name, is_on)))
+        }
+        "128" => {
+            let is_low = match property {
+                ["isLow", ..] => text::boolean(value),
+                ["level", ..] => text::integer(value).map(|level| level == 255),
+                _ => None,
+            };
+            let kind = Kind::DeviceBatteryLow;
+            Vec::from_iter(is_low.map(|is_low| {
+                Draft::condition(node, DeviceClass::FireSensor, kind, "battery", is_low)
+            }))
+        }
+        _ => Vec::new(),
+    }
+}
+
+fn squeezed(word: &str) -> String {
+    word.chars()
+        .filter(|c| c.is_alphanumeric())
+        .map(|c| c.to_ascii_lowercase())
+        .collect()
+}
+
+fn notification(node: &str, property: &[&str], value: &Value) -> Vec<Draft> {
+    let Some(value) = text::integer(value) else {
+        return Vec::new();
+    };
+    let alarm = squeezed(property.first().copied().unwrap_or_default());
+    let variable = squeezed(property.get(1).copied().unwrap_or_default());
+    if alarm == "accesscontrol" {
+        return Vec::from_iter(access(node, value));
+    }
+    VARIABLES
+        .iter()
+        .filter(|known| {
+            alarm.starts_with(known.alarm) && (known.part.is_empty() || known.part == variable)
+        })
+        .map(|known| {
+            let is_there = known.values.contains(&value);
+            // one property for each meaning: of the same variable one may begin where another ends
+            let property = format!("{variable}:{}", known.kind);
+            Draft::condition(node, known.class, known.kind, &property, is_there)
+                .attr("sensor", known.sensor)
+        })
+        .collect()
+}
+
+/// Notification type 6: doors, and what happened to locks.
+fn access(node: &str, value: i64) -> Option<Draft> {
+    let door = |state| (Kind::AccessDoorState, state, None);
+    let lock = |state, method| (Kind::AccessLockState, state, Some(method));
+    let (kind, state, method) = match value {
+        22 => door("open"),
+        23 => door("closed"),
+        1 => lock("locked", "manual"),
+        2 => lock("unlocked", "manual"),
+        3 => lock("locked", "rf"),
+        4 => lock("unlocked", "rf"),
+        5 => lock("locked", "keypad"),
+        6 => lock("unlocked", "keypad"),
+        9 => lock("locked", "auto"),
+        11 => lock("jammed", "manual"),
+        _ => return None,
+    };
+    let draft = Draft::new(node, DeviceClass::Access, kind, Phase::Updated);
+    let property = if method.is_some() { "lock" } else { "door" };
+    Some(
+        draft
+            .attr("state", state)
+            .attr("method", method)
+            .edge(property, state),
+    )
+}
+
+/// Class 98. 255 is secured, the odd numbers in between are unlocked for a while or from one side.
+fn door_lock(node: &str, property: &[&str], value: &Value) -> Option<Draft> {
+    let (kind, state, edge) = match property.first().copied()? {
+        "currentMode" => match text::integer(value)? {
+            255 => (Kind::AccessLockState, "locked", "lock"),
+            0 | 1 | 16 | 17 | 32 | 33 => (Kind::AccessLockState, "unlocked", "lock"),
+            _ => return None,
+        },
+        "boltStatus" => match value.as_str()? {
+            "locked" => (Kind::AccessLockState, "locked", "lock"),
+            "unlocked" => (Kind::AccessLockState, "unlocked", "lock"),
+            _ => return None,
+        },
+        "doorStatus" => match value.as_str()? {
+            "open" => (Kind::AccessDoorState, "open", "door"),
+            "closed" => (Kind::AccessDoorState, "closed", "door"),
+            _ => return None,
+        },
+        _ => return None,
+    };
+    let draft = Draft::new(node, DeviceClass::Access, kind, Phase::Updated);
+    Some(draft.attr("state", state).edge(edge, state))
+}
