@@ -48,5 +48,6 @@ pub const ALL: &[&dyn Format] = &[
     &super::parking_platform::ParkingPlatform,
     &super::esp_rfid::EspRfid,
     &super::zwave_js_ui::ZwaveJsUi,
+    &super::openmqttgateway::OpenMqttGateway,
     &super::esphome::EspHome,
 ];

@@ -1,0 +1,130 @@
+//! OpenMQTTGateway: `<base>/<gateway>/BTtoMQTT/<MAC>` and `…/RTL_433toMQTT/…` carry what a radio heard, already decoded, `…/LWT` the will.
+//! Radios repeat themselves: every property is an edge. Layout: docs.openmqttgateway.com, and the decoders' models.
+
+use domain::{DeviceClass, Kind, Phase};
+use serde_json::{Map, Value};
+
+use super::draft::{Draft, Reading};
+use super::format::{Claim, Format, Recall};
+use super::message::Message;
+use super::{Reject, named, text};
+
+/// The format.
+pub struct OpenMqttGateway;
+
+/// Members that are a condition by themselves.
+const CONDITIONS: &[&str] = &[
+    "smoke",
+    "gas",
+    "co",
+    "leak",
+    "water_leak",
+    "motion",
+    "pir",
+    "tamper",
+    "vibration",
+];
+
+impl Format for OpenMqttGateway {
+    fn name(&self) -> &'static str {
+        "openmqttgateway"
+    }
+
+    fn claim(&self, message: &Message<'_>) -> Claim {
+        let levels = message.levels();
+        if gateway(&levels).is_some()
+            || levels
+                .iter()
+                .any(|level| level.starts_with("OpenMQTTGateway"))
+        {
+            Claim::Address
+        } else {
+            Claim::No
+        }
+    }
+
+    fn read(&self, message: &Message<'_>, _recall: &dyn Recall) -> Result<Reading, Reject> {
+        let levels = message.levels();
+        if let [name @ .., "LWT"] = levels.as_slice() {
+            let is_reachable = match message.text()? {
+                "online" => true,
+                "offline" => false,
+                _ => {
+                    let detail = "the will is neither online nor offline";
+                    return Err(Reject::new("bad_availability", detail));
+                }
+            };
+            let address = name.join("/");
+            return Ok(named::reachable(&address, DeviceClass::Gateway, is_reachable).into());
+        }
+        match gateway(&levels) {
+            Some(("BT" | "RTL_433" | "LORA" | "RF" | "433", rest)) => match message.json()? {
+                Value::Object(heard) => Ok(drafts(rest, heard).into()),
+                _ => Ok(Reading::default()),
+            },
+            _ => Ok(Reading::default()),
+        }
+    }
+
+    fn may_alarm(&self, topic: &str) -> bool {
+        !topic.contains("SYStoMQTT")
+    }
+}
+
+/// The radio and the levels behind it: `BTtoMQTT/<MAC>`.
+fn gateway<'a>(levels: &'a [&'a str]) -> Option<(&'a str, &'a [&'a str])> {
+    levels.iter().enumerate().skip(1).find_map(|(at, level)| {
+        let radio = level
+            .strip_suffix("toMQTT")
+            .filter(|radio| !radio.is_empty())?;
+        Some((radio, levels.get(at + 1..)?))
+    })
+}
+
+fn drafts(rest: &[&str], heard: &Map<String, Value>) -> Vec<Draft> {
+    let id = heard.get("id").and_then(text::word);
+    let address = match (heard.get("model").and_then(text::word), id) {
+        // numbers of one model repeat in another
+        (Some(model), Some(id)) if !id.contains(':') => format!("{model}/{id}"),
+        (_, Some(id)) => id,
+        _ => rest.join("/"),
+    };
+    if address.is_empty() {
+        return Vec::new();
+    }
+    let truth = |name: &str| heard.get(name).and_then(text::boolean);
+    let mut drafts: Vec<Draft> = CONDITIONS
+        .iter()
+        .filter_map(|name| {
+            let mut draft = named::binary(&address, "", name, truth(name)?)?;
+            let value = draft.edge.take()?.value;
+            Some(draft.edge(name, value))
+        })
+        .collect();
+    let is_open = truth("open")
+        .or_else(|| truth("contact_open"))
+        .or_else(|| truth("reed_open"));
+    if let Some(is_open) = is_open {
+        let state = if is_open { "open" } else { "closed" };
+        let draft = Draft::new(
+            address.as_str(),
+            DeviceClass::Access,
+            Kind::AccessDoorState,
+            Phase::Updated,
+        );
+        drafts.push(draft.attr("state", state).edge("contact", state));
+    }
+    if let Some(is_well) = heard.get("battery_ok").and_then(text::number) {
+        let kind = Kind::DeviceBatteryLow;
+        let class = DeviceClass::FireSensor;
+        let is_low = is_well == 0.0;
+        drafts.push(Draft::condition(
+            address.as_str(),
+            class,
+            kind,
+            "battery_ok",
+            is_low,
+        ));
+    }
+    drafts
+}
