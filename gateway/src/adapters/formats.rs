@@ -32,6 +32,7 @@ pub const ALL: &[&dyn Format] = &[
     &super::dahua::Dahua,
     &super::tasmota::Tasmota,
     &super::shelly::Shelly,
+    &super::homie5::Homie5,
     &super::home_assistant::HomeAssistant,
     &super::zkteco::Zkteco,
     &super::cloudevents::CloudEvents,

@@ -41,6 +41,7 @@ pub mod ctwing;
 pub mod gbt26875;
 pub mod esphome;
 pub mod home_assistant;
+pub mod homie5;
 pub mod openmqttgateway;
 pub mod shelly;
 pub mod tasmota;
