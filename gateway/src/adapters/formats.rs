@@ -49,6 +49,7 @@ pub const ALL: &[&dyn Format] = &[
     &super::parking_platform::ParkingPlatform,
     &super::esp_rfid::EspRfid,
     &super::zwave_js_ui::ZwaveJsUi,
+    &super::home_assistant::HomeAssistant,
     &super::openmqttgateway::OpenMqttGateway,
     &super::esphome::EspHome,
 ];

@@ -44,6 +44,15 @@ impl Format for EspHome {
                 Claim::Address
             }
             [_, .., "status"] if matches!(message.payload, b"online" | b"offline") => Claim::Shape,
+            // its log, with the colours of a terminal or without
+            [_, .., "debug"]
+                if message
+                    .payload
+                    .first()
+                    .is_some_and(|b| b"\x1b[".contains(b)) =>
+            {
+                Claim::Shape
+            }
             _ => Claim::No,
         }
     }
@@ -71,6 +80,8 @@ impl Format for EspHome {
     }
 
     fn may_alarm(&self, topic: &str) -> bool {
-        !(topic.contains("/sensor/") || topic.contains("/text_sensor/"))
+        !(topic.contains("/sensor/")
+            || topic.contains("/text_sensor/")
+            || topic.ends_with("/debug"))
     }
 }

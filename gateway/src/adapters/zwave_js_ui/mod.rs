@@ -3,7 +3,7 @@
 //! gateway itself. Topics: zwave-js/zwave-js-ui, docs/guide/mqtt.md. Values of notifications: Z-Wave specification, Notification command
 //! class, as zwave-js names them.
 //!
-//! Value 3 of a smoke alarm is its test.
+//! Value 3 of a smoke alarm is its test: what this bridge announces to Home Assistant does not say so, hence this format goes before.
 
 mod value;
 
