@@ -1,0 +1,247 @@
+//! GB/T 28181: what video devices and platforms of the national network notify, MANSCDP+xml in SIP MESSAGE and NOTIFY.
+//!
+//! By the standard's appendix A and 648540858/wvp-GB28181-pro. Receivers must take what does not conform: types and descriptions outside
+//! `Info`, times with a space, GB 2312 bytes behind any declaration, a declaration that is no XML, an `&` by itself. A whole SIP message is
+//! read from its body on. Queries, answers and keep-alives are no events.
+
+mod alarm;
+
+use std::borrow::Cow;
+
+use domain::{DeviceClass, Kind, Phase};
+use roxmltree::{Document, Node, ParsingOptions};
+
+use super::clock::DeviceTime;
+use super::draft::{Draft, Reading};
+use super::format::{Claim, Format, Recall};
+use super::message::Message;
+use super::{Reject, text};
+
+/// Longest document that is read.
+const BYTES_MAX: usize = 512 << 10;
+/// Most nodes of a document.
+const NODES_MAX: u32 = 20_000;
+/// Deepest nesting.
+const DEPTH_MAX: usize = 16;
+/// Most devices in one catalog.
+const ITEMS_MAX: usize = 1000;
+/// The roots of MANSCDP.
+const ROOTS: [&str; 4] = ["<Notify", "<Response", "<Control", "<Query"];
+
+/// GB/T 28181.
+pub struct Gb28181;
+
+impl Format for Gb28181 {
+    fn name(&self) -> &'static str {
+        "gb28181"
+    }
+
+    fn claim(&self, message: &Message<'_>) -> Claim {
+        if message.content_type_is("application/manscdp") {
+            return Claim::Address;
+        }
+        let head = message.payload.get(..message.payload.len().min(4096));
+        let head = String::from_utf8_lossy(head.unwrap_or_default());
+        let is_root = ROOTS.iter().any(|root| head.contains(root));
+        if is_root && head.contains("<CmdType>") {
+            Claim::Shape
+        } else {
+            Claim::No
+        }
+    }
+
+    fn read(&self, message: &Message<'_>, _recall: &dyn Recall) -> Result<Reading, Reject> {
+        if message.payload.len() > BYTES_MAX {
+            let detail = format!(
+                "{} bytes of XML, at most {BYTES_MAX} are read",
+                message.payload.len()
+            );
+            return Err(Reject::new("too_long", detail));
+        }
+        let words = words_of(message.payload);
+        let begin = ROOTS.iter().filter_map(|root| words.find(root)).min();
+        let begin = begin.ok_or_else(|| Reject::new("bad_xml", "no MANSCDP document"))?;
+        let xml = mended(&words[begin..]);
+        check_depth(&xml)?;
+        let options = ParsingOptions {
+            allow_dtd: false,
+            nodes_limit: NODES_MAX,
+            ..ParsingOptions::default()
+        };
+        let document = Document::parse_with_options(&xml, options)
+            .map_err(|e| Reject::new("bad_xml", e.to_string()))?;
+        let root = document.root_element();
+        if root.tag_name().name() != "Notify" {
+            return Ok(Reading::default());
+        }
+        let command = field(root, &["CmdType"]).unwrap_or_default();
+        Ok(match command.to_ascii_lowercase().as_str() {
+            "alarm" => alarm(root, message).into(),
+            "catalog" => catalog(root).into(),
+            "keepalive" => keepalive(root).into(),
+            _ => Reading::default(), // positions, media status, broadcasts
+        })
+    }
+}
+
+/// The text, whatever the declaration says: devices declare GB 2312 and send UTF-8, and the other way round.
+fn words_of(payload: &[u8]) -> Cow<'_, str> {
+    match std::str::from_utf8(payload) {
+        Ok(words) => Cow::Borrowed(words),
+        Err(_) => encoding_rs::GB18030.decode(payload).0,
+    }
+}
+
+/// Without NUL characters and what follows the last tag, and with `&amp;` for an `&` that begins no entity.
+fn mended(xml: &str) -> String {
+    let end = xml.rfind('>').map_or(xml.len(), |end| end + 1);
+    let mut mended = String::with_capacity(xml.len());
+    let mut rest = xml.get(..end).unwrap_or(xml);
+    while let Some((before, after)) = rest.split_once('&') {
+        mended.push_str(before);
+        let name = after.split(';').next().unwrap_or_default();
+        let is_entity = after.contains(';')
+            && name.len() < 10
+            && name.chars().all(|c| c.is_ascii_alphanumeric() || c == '#');
+        mended.push_str(if is_entity { "&" } else { "&amp;" });
+        rest = after;
+    }
+    mended.push_str(rest);
+    mended.retain(|c| c != '\0');
+    mended
+}
+
+/// Counted before the parser, which goes down by itself as deep as a document leads it.
+fn check_depth(xml: &str) -> Result<(), Reject> {
+    let mut depth = 0usize;
+    for tag in xml.split('<').skip(1) {
+        let is_closed = || tag.split('>').next().is_some_and(|tag| tag.ends_with('/'));
+        match tag.as_bytes().first() {
+            Some(b'/') => depth = depth.saturating_sub(1),
+            Some(b'!' | b'?') => {}
+            _ if is_closed() => {}
+            _ => depth += 1,
+        }
+        if depth > DEPTH_MAX {
+            let detail = format!("nested deeper than {DEPTH_MAX} levels");
+            return Err(Reject::new("too_deep", detail));
+        }
+    }
+    Ok(())
+}
+
+/// The text of the first element below with one of these names, in any case.
+fn field<'x>(node: Node<'_, 'x>, names: &[&str]) -> Option<Cow<'x, str>> {
+    names.iter().find_map(|name| {
+        let found = node
+            .descendants()
+            .find(|node| node.tag_name().name().eq_ignore_ascii_case(name))?;
+        let words = found.text_storage()?.as_str().trim();
+        (!words.is_empty()).then(|| Cow::Owned(words.to_owned()))
+    })
+}
+
+fn number(node: Node<'_, '_>, names: &[&str]) -> Option<f64> {
+    field(node, names)?
+        .parse()
+        .ok()
+        .filter(|n: &f64| n.is_finite())
+}
+
+fn alarm(root: Node<'_, '_>, message: &Message<'_>) -> Vec<Draft> {
+    let device = text::clip(&field(root, &["DeviceID"]).unwrap_or_default(), 64);
+    let method = field(root, &["AlarmMethod"]).unwrap_or_default();
+    let kind = field(root, &["AlarmType"]).and_then(|kind| kind.parse().ok());
+    let description = field(root, &["AlarmDescription", "Description", "AlarmInfo"]);
+    let description = text::clip(&description.unwrap_or_default(), 200);
+    let at = field(root, &["AlarmTime", "Time"]).and_then(|at| DeviceTime::text(&at, message.zone));
+    let meaning = alarm::meaning(&method, kind, &description);
+    let is_object = meaning.kind == Kind::CameraObject;
+    let name = if meaning.kind == Kind::DeviceFault {
+        "fault"
+    } else {
+        "label"
+    };
+    let mut draft = Draft::new(
+        device.as_str(),
+        DeviceClass::Camera,
+        meaning.kind,
+        meaning.phase,
+    )
+    .attr(name, meaning.label)
+    .attr("description", description)
+    .attr(
+        "priority",
+        number(root, &["AlarmPriority"]).map(|n| n as i64),
+    )
+    .attr("alarm_method", method.as_ref())
+    .attr("alarm_type", kind)
+    .attr("longitude", number(root, &["Longitude"]))
+    .attr("latitude", number(root, &["Latitude"]));
+    if meaning.kind == Kind::CameraIntrusion || is_object {
+        // 1 enters, 2 leaves
+        let event = number(root, &["EventType"]).map(|n| if n < 1.5 { "in" } else { "out" });
+        draft = draft.attr("direction", event);
+    }
+    if let (Some(sn), Some(at)) = (field(root, &["SN"]), &at) {
+        draft = draft.id(format!("{device}:{sn}:{}", at.at.as_second()));
+    }
+    vec![draft.at(at)]
+}
+
+/// Devices that came and went, as a catalog subscription tells.
+fn catalog(root: Node<'_, '_>) -> Vec<Draft> {
+    root.descendants()
+        .filter(|node| node.tag_name().name() == "Item")
+        .take(ITEMS_MAX)
+        .filter_map(|item| {
+            let device = text::clip(&field(item, &["DeviceID"])?, 64);
+            let event = field(item, &["Event"])?.to_ascii_uppercase();
+            let (kind, phase, edge) = match event.as_str() {
+                "ON" => (Kind::DeviceOnline, Phase::Updated, Some(("online", true))),
+                "OFF" => (Kind::DeviceOffline, Phase::Raised, Some(("online", false))),
+                "VLOST" => (
+                    Kind::CameraVideoLoss,
+                    Phase::Raised,
+                    Some(("video_loss", true)),
+                ),
+                "DEFECT" => (Kind::DeviceFault, Phase::Raised, Some(("fault", true))),
+                "ADD" => (Kind::DeviceJoined, Phase::Instant, None),
+                "DEL" => (Kind::DeviceLeft, Phase::Instant, None),
+                _ => return None,
+            };
+            let draft = Draft::new(device, DeviceClass::Camera, kind, phase).attr(
+                "name",
+                text::clip(&field(item, &["Name"]).unwrap_or_default(), 64),
+            );
+            Some(match edge {
+                Some((property, value)) => draft.edge(property, value),
+                None => draft,
+            })
+        })
+        .collect()
+}
+
+/// A sign of life; what it says of parts that are broken.
+fn keepalive(root: Node<'_, '_>) -> Vec<Draft> {
+    let broken = root
+        .descendants()
+        .find(|node| node.tag_name().name() == "Info")
+        .into_iter()
+        .flat_map(|info| info.descendants())
+        .filter(|node| node.tag_name().name() == "DeviceID")
+        .filter_map(|node| node.text());
+    broken
+        .take(ITEMS_MAX)
+        .map(|device| {
+            let device = text::clip(device.trim(), 64);
+            Draft::condition(
+                device,
+                DeviceClass::Camera,
+                Kind::DeviceFault,
+                "fault",
+                true,
+            )
+        })
+        .collect()
+}
