@@ -1,4 +1,4 @@
-//! What NB-IoT and LoRaWAN devices call their properties once a codec has decoded them: `smokeAlarm`, `smoke_state`, `gas_status`, `mounted`.
+//! What NB-IoT and `LoRaWAN` devices call their properties once a codec has decoded them: `smokeAlarm`, `smoke_state`, `gas_status`, `mounted`.
 //!
 //! One table for all platforms. Names are compared without case and punctuation, values in the words that codecs use (`alarm`, `leak`,
 //! `trigger`, `open`, 0 and 1). Readings (temperature, battery voltage) are no news and make no drafts; what is in no row is ignored.

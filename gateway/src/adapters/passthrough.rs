@@ -1,4 +1,4 @@
-//! Bytes that an operator's platform (CTWing, OneNET) passes through without knowing them: what is recognised in them by its own marks.
+//! Bytes that an operator's platform (`CTWing`, `OneNET`) passes through without knowing them: what is recognised in them by its own marks.
 //!
 //! GB/T 26875.3 frames, MEOKON frames, the JSON of a user information transmission device, decoded properties as JSON, the TLV of a smoke
 //! detector (嘉德). Hexadecimal digits are taken for the bytes that they stand for.

@@ -1,4 +1,4 @@
-//! ChirpStack, a LoRaWAN network server: the events of version 4 as JSON, over MQTT (`application/{id}/device/{devEui}/event/{event}`) or as a
+//! `ChirpStack`, a `LoRaWAN` network server: the events of version 4 as JSON, over MQTT (`application/{id}/device/{devEui}/event/{event}`) or as a
 //! web hook (`?event={event}`); version 3 where it differs.
 //!
 //! By chirpstack/api's `integration.proto`. Its JSON leaves out what is zero (no `fCnt` in the first uplink, no `confirmed`), so nothing is
@@ -13,7 +13,7 @@ use super::format::{Claim, Format, Recall};
 use super::message::Message;
 use super::{Reject, decoded, text};
 
-/// ChirpStack.
+/// `ChirpStack`.
 pub struct ChirpStack;
 
 impl Format for ChirpStack {

@@ -1,4 +1,4 @@
-//! CTWing, the IoT platform of China Telecom (AEP): what it pushes over HTTP or a message queue of devices that speak LwM2M, TUP, TCP or MQTT.
+//! `CTWing`, the platform for things of China Telecom (AEP): what it pushes over HTTP or a message queue of devices that speak `LwM2M`, TUP, TCP or MQTT.
 //!
 //! `messageType` is `dataReport`, `eventReport`, `deviceOnlineOfflineReport` or `commandResponse`. Data are decoded properties, or bytes in
 //! `APPdata` (base64, sometimes without padding) that [`passthrough`](super::passthrough) looks into. Read by the AEP documentation and by
@@ -17,7 +17,7 @@ use super::{Reject, decoded, text};
 /// Most messages of a batch.
 const BATCH_MAX: usize = 200;
 
-/// CTWing AEP.
+/// `CTWing` AEP.
 pub struct Ctwing;
 
 impl Format for Ctwing {

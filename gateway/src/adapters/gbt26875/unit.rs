@@ -428,10 +428,9 @@ fn key(address: &str) -> String {
 /// Fewest and standard bytes of an object, time included in the latter. None for what tells no event.
 fn object_bytes(flag: u8) -> Option<(usize, usize)> {
     Some(match flag {
-        1 => (4, 10),
+        1 | 4 => (4, 10),
         2 => (9, 46),
         3 => (10, 16),
-        4 => (4, 10),
         21 => (1, 7),
         24 => (2, 8),
         _ => return None,

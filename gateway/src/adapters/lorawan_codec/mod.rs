@@ -1,4 +1,4 @@
-//! What LoRaWAN codecs make of an uplink, by itself or in the envelope of The Things Stack: decoded objects without a network server that
+//! What `LoRaWAN` codecs make of an uplink, by itself or in the envelope of The Things Stack: decoded objects without a network server that
 //! [`chirpstack`](super::chirpstack) knows.
 //!
 //! Shapes of modrisb/tg563a-payload-decoder (smoke) and of Milesight-IoT/SensorDecoders (gas, smoke, door, leak, PIR); the names are in
@@ -12,7 +12,7 @@ use super::format::{Claim, Format, Recall};
 use super::message::Message;
 use super::{Reject, decoded, text};
 
-/// Decoded LoRaWAN uplinks.
+/// Decoded `LoRaWAN` uplinks.
 pub struct LorawanCodec;
 
 impl Format for LorawanCodec {

@@ -1,5 +1,5 @@
-//! OneNET, the IoT platform of China Mobile: its HTTP push (`{"msg": …, "msg_signature": …, "nonce": …}`), the rule engine's messages, and
-//! OneJSON over MQTT (`$sys/{product}/{device}/thing/property/post`).
+//! `OneNET`, the platform for things of China Mobile: its HTTP push (`{"msg": …, "msg_signature": …, "nonce": …}`), the rule engine's messages, and
+//! `OneJSON` over MQTT (`$sys/{product}/{device}/thing/property/post`).
 //!
 //! Read by open.iot.10086.cn's documentation and captures. `msg` is an object, a list or JSON as text; values are numbers, JSON, or the
 //! vendor's bytes in hexadecimal digits, which [`passthrough`](super::passthrough) looks into. A signature is checked where its token is
@@ -18,7 +18,7 @@ use super::{Reject, decoded, text};
 /// Most messages of one push.
 const BATCH_MAX: usize = 1000;
 
-/// OneNET.
+/// `OneNET`.
 pub struct OneNet;
 
 impl Format for OneNet {
@@ -209,7 +209,7 @@ fn online(word: &str, passed: &Passed<'_>) -> Vec<Draft> {
     vec![draft]
 }
 
-/// OneJSON: `{"id": …, "params": {"SmokeState": {"value": 1, "time": …}}}`; events nest their fields in `value`.
+/// `OneJSON`: `{"id": …, "params": {"SmokeState": {"value": 1, "time": …}}}`; events nest their fields in `value`.
 fn params(data: &Value, passed: &Passed<'_>) -> Result<Reading, Reject> {
     let params = data.get("params").unwrap_or(data);
     if let Some(members) = params.as_object() {
@@ -234,15 +234,15 @@ fn point(stream: Option<&str>, value: &Value, passed: &Passed<'_>) -> Result<Rea
             if let Some(reading) = passed.read(words.as_bytes())? {
                 return Ok(reading);
             }
-            named(stream, value, passed)
+            Ok(named(stream, value, passed))
         }
-        _ => named(stream, value, passed),
+        _ => Ok(named(stream, value, passed)),
     }
 }
 
-fn named(stream: Option<&str>, value: &Value, passed: &Passed<'_>) -> Result<Reading, Reject> {
+fn named(stream: Option<&str>, value: &Value, passed: &Passed<'_>) -> Reading {
     let mut object = Map::new();
     object.insert(stream.unwrap_or_default().to_owned(), value.clone());
     let object = Value::Object(object);
-    Ok(decoded::drafts(passed.address, &object, passed.at.as_ref()).into())
+    decoded::drafts(passed.address, &object, passed.at.as_ref()).into()
 }

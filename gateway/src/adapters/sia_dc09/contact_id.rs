@@ -27,7 +27,6 @@ pub(super) fn meaning(code: u16) -> Option<Meaning> {
         154 => (Kind::EnvWaterLeak, "water_leak"),
         158 => (Kind::FireHeat, "high_temperature"),
         162 => (Kind::FireCo, "carbon_monoxide"),
-        100..=199 => (Kind::DeviceAlarmInput, "general"),
         200..=206 => (Kind::FireSupervisory, "supervisory"),
         301 => (Kind::DevicePower, "mains"),
         302 | 309 | 311 | 384 => (Kind::DeviceBatteryLow, "battery"),
@@ -35,7 +34,6 @@ pub(super) fn meaning(code: u16) -> Option<Meaning> {
         350..=359 => (Kind::DeviceFault, "communication"),
         373 | 385..=388 => (Kind::FireFault, "fire_trouble"),
         380..=382 => (Kind::DeviceFault, "sensor"),
-        300..=399 => (Kind::DeviceFault, "system_trouble"),
         421 | 461 => (Kind::AccessDenied, "access"),
         422 => (Kind::AccessGranted, "access"),
         423 => (Kind::AccessForcedOpen, "access"),
@@ -48,7 +46,11 @@ pub(super) fn meaning(code: u16) -> Option<Meaning> {
         608 => (Kind::DeviceFault, "test_with_trouble"),
         625 => (Kind::DeviceTimeSync, "time_set"),
         627 | 628 => (Kind::DeviceConfigChanged, "programming"),
-        _ => return None,
+        _ => match code / 100 {
+            1 => (Kind::DeviceAlarmInput, "general"),
+            3 => (Kind::DeviceFault, "system_trouble"),
+            _ => return None,
+        },
     };
     Some(Meaning { kind, what })
 }

@@ -147,7 +147,7 @@ pub fn ack(message: &[u8]) -> Vec<u8> {
 }
 
 /// `SR0001L0001    006969XX    [ID00000000]`: the line test of older receivers.
-pub fn is_line_test(line: &str) -> bool {
+pub(super) fn is_line_test(line: &str) -> bool {
     line.starts_with("SR") && line.contains("[ID") && line.ends_with(']')
 }
 

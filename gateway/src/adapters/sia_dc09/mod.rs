@@ -1,6 +1,6 @@
 //! SIA DC-09: alarm panels report over IP, with SIA codes (`"SIA-DCS"`, DC-03) or Contact ID (`"ADM-CID"`, DC-05) inside.
 //!
-//! Read by the standards' public descriptions and the test cases of PyPI pysiaalarm 3.2. Supervision (`"NULL"`, the automatic test) is no
+//! Read by the standards' public descriptions and the test cases of `pysiaalarm` of `PyPI` 3.2. Supervision (`"NULL"`, the automatic test) is no
 //! event; [`ack`] makes the answer. Encrypted frames are refused: no account has a key here.
 
 mod codes;
@@ -230,9 +230,7 @@ fn sia(data: &str) -> Vec<Told> {
     let mut rest = without_age(data);
     while !rest.is_empty() && told.len() < EVENTS_MAX {
         rest = rest.trim_start_matches('/');
-        let end = rest
-            .find(|c: char| c == '/' || c == '^' || c == '*')
-            .unwrap_or(rest.len());
+        let end = rest.find(['/', '^', '*']).unwrap_or(rest.len());
         match rest.as_bytes() {
             [a, b, ..] if a.is_ascii_lowercase() && b.is_ascii_lowercase() => {
                 // the value ends at a slash, or where the next code begins
