@@ -113,7 +113,7 @@ fn read(
     message.content_type = carried.content_type.as_deref();
     message.headers = &carried.user;
     let left = memory.of(account);
-    let Some(format) = format::of(&message, &bridge.formats) else {
+    let Some(format) = format::of_sender(&message, &bridge.formats, &left) else {
         let detail = "no format knows this topic, path or payload (hint: docs/formats.md lists what is read)";
         return Err(("foreign", Reject::new("unknown_format", detail)));
     };

@@ -36,6 +36,7 @@ pub const ALL: &[&dyn Format] = &[
     &super::tasmota::Tasmota,
     &super::shelly::Shelly,
     &super::homie5::Homie5,
+    &super::zwave_js_ui::ZwaveJsUi,
     &super::home_assistant::HomeAssistant,
     &super::zkteco::Zkteco,
     &super::cloudevents::CloudEvents,
