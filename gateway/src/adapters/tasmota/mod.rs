@@ -27,7 +27,7 @@ impl Format for Tasmota {
     }
 
     fn claim(&self, message: &Message<'_>) -> Claim {
-        if place(&message.levels()).is_some() {
+        if place(&message.levels()).is_some() || is_discovery(message.topic()) {
             return Claim::Address;
         }
         let is_zigbee = message
@@ -41,6 +41,9 @@ impl Format for Tasmota {
     }
 
     fn read(&self, message: &Message<'_>, _recall: &dyn Recall) -> Result<Reading, Reject> {
+        if is_discovery(message.topic()) {
+            return Ok(Reading::default());
+        }
         let levels = message.levels();
         let place = place(&levels).unwrap_or_else(|| Place {
             prefix: "tele",
@@ -64,6 +67,11 @@ impl Format for Tasmota {
     fn may_alarm(&self, topic: &str) -> bool {
         !(topic.ends_with("/STATE") || topic.contains("/INFO") || topic.contains("/STATUS"))
     }
+}
+
+/// What a module announces of itself to Home Assistant's own Tasmota integration.
+fn is_discovery(topic: &str) -> bool {
+    topic.starts_with("tasmota/discovery/")
 }
 
 struct Place<'a> {

@@ -177,27 +177,35 @@ fn description(property: &str, object: &Map<String, Value>) -> String {
     }
 }
 
-/// `contact: true` is a closed door; some locks tell the door themselves.
-fn door(name: &str, class: DeviceClass, object: &Map<String, Value>) -> Option<Draft> {
+/// `contact: true` is a closed door; some locks tell the door themselves, and that it was forced.
+fn door(name: &str, class: DeviceClass, object: &Map<String, Value>) -> Vec<Draft> {
+    let word = text_of(object, "door_state").or_else(|| text_of(object, "opening_state"));
     let state = match object.get("contact").and_then(text::boolean) {
-        Some(true) => "closed",
-        Some(false) => "open",
-        None => match text_of(object, "door_state").or_else(|| text_of(object, "opening_state"))? {
-            "open" => "open",
-            "tilted" => "tilted",
-            "closed" => "closed",
-            "error_jammed" => "jammed",
-            "error_forced_open" => {
-                return Some(
-                    Draft::new(name, class, Kind::AccessForcedOpen, Phase::Raised)
-                        .edge("contact", "forced_open"),
-                );
-            }
-            _ => return None,
+        Some(true) => Some("closed"),
+        Some(false) => Some("open"),
+        None => match word {
+            Some("open" | "error_forced_open") => Some("open"),
+            Some("tilted") => Some("tilted"),
+            Some("closed") => Some("closed"),
+            Some("error_jammed") => Some("jammed"),
+            _ => None,
         },
     };
-    let draft = Draft::new(name, class, Kind::AccessDoorState, Phase::Updated);
-    Some(draft.attr("state", state).edge("contact", state))
+    let state = state.map(|state| {
+        let draft = Draft::new(name, class, Kind::AccessDoorState, Phase::Updated);
+        draft.attr("state", state).edge("contact", state)
+    });
+    let forced = word.map(|word| {
+        let is_forced = word == "error_forced_open";
+        Draft::condition(
+            name,
+            class,
+            Kind::AccessForcedOpen,
+            "forced_open",
+            is_forced,
+        )
+    });
+    state.into_iter().chain(forced).collect()
 }
 
 fn text_of<'a>(object: &'a Map<String, Value>, name: &str) -> Option<&'a str> {
