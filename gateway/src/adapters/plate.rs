@@ -34,7 +34,7 @@ pub fn normalise(raw: &str) -> String {
 /// Whether this stands for a car without a readable plate: `_无_`, `无牌车`, `unknown`, `-1`, empty.
 pub fn is_none(raw: &str) -> bool {
     let plain = normalise(raw);
-    let plain = plain.trim_matches('_');
+    let plain = plain.trim_matches(['_', '<', '>', '(', ')']);
     plain.is_empty()
         || plain.chars().all(|c| c == '0')
         || matches!(

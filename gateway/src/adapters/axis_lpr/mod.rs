@@ -68,7 +68,8 @@ impl Format for AxisLpr {
             Some("out") => "out",
             _ => "unknown",
         };
-        let list = word("plateList").map(|list| {
+        let list = word("plateListMode").or_else(|| word("plateList"));
+        let list = list.map(|list| {
             let list = list.to_ascii_lowercase();
             if list.contains("block") || list.contains("black") || list.contains("deny") {
                 "block"
@@ -82,7 +83,7 @@ impl Format for AxisLpr {
         for (name, paths) in [
             ("type", ["vehicle_info.type", "vehicleType"]),
             ("color", ["vehicle_info.color", "vehicleColor"]),
-            ("brand", ["vehicle_info.make", "vehicleMake"]),
+            ("brand", ["vehicle_info.brand", "vehicle_info.make"]),
         ] {
             if let Some(told) = paths.iter().find_map(|path| short(path)) {
                 vehicle.insert(name.to_owned(), told.into());

@@ -31,7 +31,7 @@ pub(super) fn read(event: &Event, zone: &TimeZone) -> Option<Vec<Draft>> {
     };
     let object = event
         .word("Object.Text")
-        .filter(|_| event.word("Object.ObjectType").as_deref() == Some("Plate"));
+        .filter(|_| matches!(event.word("Object.ObjectType").as_deref(), Some("Plate")));
     let plate = object.or_else(|| {
         word(&[
             "TrafficCar.PlateNumber",
@@ -41,8 +41,17 @@ pub(super) fn read(event: &Event, zone: &TimeZone) -> Option<Vec<Draft>> {
             "Picture.Plate.PlateNumber",
             "PlateNumber",
             "PlateText",
+            "PlateInfo.FrontPlateNumber",
         ])
     });
+    let is_listed = |path: &str| event.at(path).and_then(text::boolean) == Some(true);
+    let list = if is_listed("TrafficCar.BlackList.Enable") {
+        Some("block")
+    } else if is_listed("TrafficCar.WhiteList.Enable") {
+        Some("allow")
+    } else {
+        None
+    };
     let confidence = [
         "Object.Confidence",
         "Plate.Confidence",
@@ -107,6 +116,7 @@ pub(super) fn read(event: &Event, zone: &TimeZone) -> Option<Vec<Draft>> {
             heading.map(|word| text::clip(&word.to_ascii_lowercase(), 40)),
         )
         .attr("lane", lane)
+        .attr("list", list)
         .attr("channel", event.index);
     let draft = if vehicle.is_empty() {
         draft

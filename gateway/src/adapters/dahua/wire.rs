@@ -3,16 +3,30 @@
 use serde_json::{Map, Value};
 
 use super::super::message::Message;
-use super::super::{Reject, text};
+use super::super::{Reject, multipart, text};
 use super::{Action, Event};
 
 /// Most events of one message.
 const EVENTS_MAX: usize = 200;
+/// How far into a body its marks are looked for.
+const LOOK_BYTES_MAX: usize = 64 << 10;
+/// Most lines of a text of members.
+const LINES_MAX: usize = 2000;
 /// Longest text that is mended.
 const MEND_BYTES_MAX: usize = 256 << 10;
 
 /// Whether this is one of our envelopes.
 pub(super) fn looks_like_ours(message: &Message<'_>) -> bool {
+    if message.payload.trim_ascii_start().starts_with(b"--") {
+        let look = message
+            .payload
+            .get(..message.payload.len().min(LOOK_BYTES_MAX));
+        let has = |mark: &[u8]| multipart::position(look.unwrap_or_default(), mark).is_some();
+        return has(b"--myboundary")
+            || (has(b"Code=") && has(b";action="))
+            || has(b"Events[0].")
+            || (has(b"\"Code\"") && (has(b"\"Events\"") || has(b"\"Data\"")));
+    }
     match message.json() {
         Ok(Value::Object(map)) => is_envelope(message, map),
         Ok(_) => false,
@@ -38,8 +52,8 @@ fn head(text: &str, max: usize) -> &str {
 }
 
 fn is_text(head: &str) -> bool {
-    (head.starts_with("Code=") || head.contains("\nCode=")) && head.contains(";action=")
-        || head.starts_with("--myboundary")
+    ((head.starts_with("Code=") || head.contains("\nCode=")) && head.contains(";action="))
+        || (head.starts_with("Events[0].") && head.contains('='))
 }
 
 fn is_envelope(message: &Message<'_>, map: &Map<String, Value>) -> bool {
@@ -79,6 +93,22 @@ fn is_envelope(message: &Message<'_>, map: &Map<String, Value>) -> bool {
 /// Those of [`text::json`], `bad_text`.
 pub(super) fn events(message: &Message<'_>) -> Result<Vec<Event>, Reject> {
     let mut events = Vec::new();
+    if message.payload.trim_ascii_start().starts_with(b"--") {
+        let parts = multipart::parts(message.payload.trim_ascii_start(), message.content_type);
+        for part in parts.iter().flatten().filter(|part| !part.is_picture()) {
+            let text = String::from_utf8_lossy(part.content.trim_ascii());
+            if text.starts_with('{') {
+                let read = text::json(text.as_bytes()).map(|value| (value, false));
+                let read = read.or_else(|reject| mend(&text).map(|v| (v, true)).ok_or(reject));
+                let (value, is_degraded) = read?;
+                collect(&value, message, is_degraded, &mut events);
+            } else {
+                lines(&text, &mut events);
+                members(&text, message, &mut events);
+            }
+        }
+        return Ok(events);
+    }
     match message.json() {
         Ok(value) => collect(value, message, false, &mut events),
         Err(reject) => {
@@ -88,6 +118,7 @@ pub(super) fn events(message: &Message<'_>) -> Result<Vec<Event>, Reject> {
                 collect(&mended, message, true, &mut events);
             } else if is_text(text) {
                 lines(text, &mut events);
+                members(text, message, &mut events);
             } else {
                 return Err(reject);
             }
@@ -224,6 +255,55 @@ fn lines(text: &str, events: &mut Vec<Event>) {
             data,
             is_degraded,
         });
+    }
+}
+
+/// The text of `snapManager.cgi`: `Events[0].TrafficCar.PlateNumber=…`, a line for each member. Of lists only the first element is kept.
+fn members(text: &str, message: &Message<'_>, events: &mut Vec<Event>) {
+    let mut found: Vec<Map<String, Value>> = Vec::new();
+    for line in text.lines().take(LINES_MAX) {
+        let Some((path, value)) = line.trim().split_once('=') else {
+            continue;
+        };
+        let Some((index, path)) = path
+            .strip_prefix("Events[")
+            .and_then(|rest| rest.split_once("]."))
+        else {
+            continue;
+        };
+        let Some(index) = index.parse::<usize>().ok().filter(|index| *index < 16) else {
+            continue;
+        };
+        if found.len() <= index {
+            found.resize_with(index + 1, Map::new);
+        }
+        let path = path.replace("[0]", "");
+        let mut steps: Vec<&str> = path.split('.').collect();
+        let last = steps.pop().unwrap_or_default();
+        if path.contains('[') || steps.len() > 8 {
+            continue;
+        }
+        let Some(root) = found.get_mut(index) else {
+            continue;
+        };
+        let inner = steps.into_iter().try_fold(root, |map, step| {
+            map.entry(step)
+                .or_insert_with(|| Value::Object(Map::new()))
+                .as_object_mut()
+        });
+        if let Some(inner) = inner {
+            inner.insert(last.to_owned(), value.trim().into());
+        }
+    }
+    for mut map in found.into_iter().filter(|map| !map.is_empty()) {
+        // the head of an event stands in a member of its own
+        if let Some(Value::Object(base)) = map.remove("EventBaseInfo") {
+            for (key, value) in base {
+                map.entry(key).or_insert(value);
+            }
+        }
+        let value = Value::Object(map);
+        events.extend(event(&value, &value, message, false));
     }
 }
 

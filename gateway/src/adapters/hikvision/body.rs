@@ -42,7 +42,9 @@ pub(super) fn looks_like_ours(message: &Message<'_>) -> bool {
 fn is_alert(map: &Map<String, Value>) -> bool {
     let has = |name: &str| map.contains_key(name);
     has("EventNotificationAlert")
-        || (has("AccessControllerEvent") && (has("eventType") || has("dateTime")))
+        || map
+            .get("AccessControllerEvent")
+            .is_some_and(|event| has("eventType") || event.get("majorEventType").is_some())
         || (has("eventType")
             && has("dateTime")
             && (has("ipAddress") || has("macAddress") || has("channelID"))

@@ -80,6 +80,16 @@ impl<'a> Alert<'a> {
         let root = text::at(document, "EventNotificationAlert").unwrap_or(document);
         let told = |path: &str| text::at(root, path).and_then(text::word);
         let kind = told("eventType")
+            // the end of a smart event's recording tells of the event that it belongs to
+            .filter(|kind| !kind.eq_ignore_ascii_case("duration"))
+            .or_else(|| {
+                let list = text::at(root, "DurationList.Duration")?;
+                let first = list
+                    .as_array()
+                    .and_then(|list| list.first())
+                    .unwrap_or(list);
+                first.get("relationEvent").and_then(text::word)
+            })
             .or_else(|| {
                 root.get("AccessControllerEvent")
                     .map(|_| "AccessControllerEvent".to_owned())
@@ -89,13 +99,14 @@ impl<'a> Alert<'a> {
             .filter(|ip| ip != "0.0.0.0")
             .or_else(|| told("macAddress"))
             .or_else(|| told("Extensions.serialNumber"))
+            .or_else(|| told("deviceSerial"))
             .or_else(|| told("deviceID"))
             .or_else(|| told("AccessControllerEvent.deviceName"))
             .unwrap_or_default();
         let channel = ["channelID", "dynChannelID"]
             .iter()
             .find_map(|name| text::integer(root.get(*name)?));
-        let at = ["dateTime", "AccessControllerEvent.time"]
+        let at = ["dateTime", "triggerTime", "AccessControllerEvent.time"]
             .iter()
             .find_map(|path| DeviceTime::text(&told(path)?, message.zone));
         let is_late = root

@@ -32,7 +32,7 @@ fn meaning(event: &str) -> Option<Meaning> {
         "pir" | "piralarm" => (Kind::CameraMotion, "sensor", "pir"),
         "fielddetection" => (Kind::CameraIntrusion, "rule", "field"),
         "regionentrance" => (Kind::CameraIntrusion, "rule", "region_entrance"),
-        "regionexiting" => (Kind::CameraIntrusion, "rule", "region_exiting"),
+        "regionexiting" | "regionexit" => (Kind::CameraIntrusion, "rule", "region_exiting"),
         "perimeterprotection" => (Kind::CameraIntrusion, "rule", "perimeter"),
         "linedetection" | "crossline" => (Kind::CameraLineCross, "", ""),
         "loitering" => (Kind::CameraLoiter, "", ""),

@@ -31,17 +31,7 @@ impl Format for Openalpr {
             .get("data_type")
             .and_then(Value::as_str)
             .unwrap_or_default();
-        let has = |names: &[&str]| names.iter().any(|name| object.contains_key(*name));
-        let is_ours = match kind {
-            "heartbeat" => has(&[
-                "video_streams",
-                "agent_uid",
-                "company_id",
-                "agent_version",
-                "site_id",
-            ]),
-            kind => kind.starts_with("alpr_") || kind == "vehicle",
-        };
+        let is_ours = kind.starts_with("alpr_") || matches!(kind, "heartbeat" | "vehicle");
         if is_ours { Claim::Shape } else { Claim::No }
     }
 
