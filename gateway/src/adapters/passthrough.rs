@@ -176,6 +176,7 @@ fn gone(address: &str, is_gone: bool) -> Draft {
 
 /// Whether this is what a user information transmission device sends as JSON.
 pub fn is_uit(value: &Value) -> bool {
-    let is_list = value.get("b").is_some_and(Value::is_array);
-    is_list && value.get("c").is_some_and(Value::is_number)
+    let list = value.get("b").and_then(Value::as_array);
+    let is_own = |item: &Value| item.get("id").is_some() && item.get("v").is_some();
+    list.is_some_and(|list| list.iter().all(is_own)) && value.get("c").is_some_and(Value::is_number)
 }

@@ -33,6 +33,10 @@ impl Format for ChirpStack {
         if is_own { Claim::Shape } else { Claim::No }
     }
 
+    fn may_alarm(&self, topic: &str) -> bool {
+        topic.ends_with("/event/up")
+    }
+
     fn read(&self, message: &Message<'_>, _recall: &dyn Recall) -> Result<Reading, Reject> {
         let value = message.json()?;
         let object = value

@@ -27,6 +27,8 @@ const HEAD: usize = 27;
 const TAIL: usize = 3;
 /// Longest application data unit (clause 7.3).
 const UNIT_BYTES_MAX: usize = 1024;
+/// Shortest frame.
+pub const FRAME_BYTES_MIN: usize = HEAD + TAIL;
 /// Longest frame.
 pub const FRAME_BYTES_MAX: usize = HEAD + UNIT_BYTES_MAX + TAIL;
 

@@ -8,7 +8,7 @@ mod frame;
 mod table;
 mod unit;
 
-pub use frame::{FRAME_BYTES_MAX, Frame, FrameReader, Step, answer};
+pub use frame::{FRAME_BYTES_MAX, FRAME_BYTES_MIN, Frame, FrameReader, Step, answer};
 pub use unit::Reader;
 
 use std::collections::BTreeMap;
@@ -37,7 +37,9 @@ impl Format for Gbt26875 {
             Door::Tcp {
                 protocol: "gbt26875",
             } => Claim::Address,
-            _ if frames_of(message.payload).is_some() => Claim::Shape,
+            _ if frames_of(message.payload).is_some_and(|bytes| bytes.len() >= FRAME_BYTES_MIN) => {
+                Claim::Shape
+            }
             _ => Claim::No,
         }
     }

@@ -13,10 +13,8 @@ use super::frame::time_of;
 use super::table;
 use crate::adapters::clock::DeviceTime;
 use crate::adapters::draft::{Draft, Reading};
+use crate::adapters::memory::VALUE_BYTES_MAX;
 use crate::adapters::{Recall, Reject, text};
-
-/// Most components whose fire is remembered for its end.
-const FIRES_MAX: usize = 300;
 
 /// Reads the units of one sender: whose they are, and what of it burns by what was told so far.
 pub struct Reader<'a> {
@@ -52,8 +50,14 @@ impl<'a> Reader<'a> {
 
     /// What was read.
     pub fn finish(self) -> Reading {
-        let burning: Vec<String> = self.burning.into_iter().take(FIRES_MAX).collect();
-        let burning = burning.join("\n");
+        // what does not fit rings like the others; only its end is not told by itself
+        let mut burning = String::new();
+        for line in &self.burning {
+            if burning.len() + line.len() < VALUE_BYTES_MAX {
+                burning.push_str(if burning.is_empty() { "" } else { "\n" });
+                burning.push_str(line);
+            }
+        }
         let learn = if burning == self.known {
             Vec::new()
         } else {
@@ -445,4 +449,24 @@ fn description_of(bytes: &[u8]) -> String {
         .unwrap_or(bytes.len());
     let (decoded, _, _) = encoding_rs::GB18030.decode(bytes.get(..end).unwrap_or_default());
     text::clip(decoded.trim(), 64)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::adapters::format::Nothing;
+
+    #[test]
+    fn what_is_remembered_fits_however_much_burns() {
+        let zone = TimeZone::UTC;
+        let mut reader = Reader::new("a", &zone, &Nothing);
+        for n in 0..5000 {
+            reader.word(&format!("{n:060}"), 3, None, None);
+        }
+        let reading = reader.finish();
+        let raised = |draft: &&Draft| draft.phase == Phase::Raised;
+        assert_eq!(reading.drafts.iter().filter(raised).count(), 5000);
+        let value = reading.learn.first().and_then(|(_, value)| value.as_ref());
+        assert!(value.is_some_and(|value| value.len() <= VALUE_BYTES_MAX));
+    }
 }

@@ -28,17 +28,22 @@ impl Format for Meokon {
     }
 
     fn claim(&self, message: &Message<'_>) -> Claim {
-        match frame_of(message.payload) {
-            Some(_) if message.topic().starts_with("GIOT-GW/UL/") => Claim::Address,
-            Some(_) => Claim::Shape,
-            None => Claim::No,
+        if message.topic().starts_with("GIOT-GW/UL/") {
+            Claim::Address
+        } else if frame_of(message.payload).is_some() {
+            Claim::Shape
+        } else {
+            Claim::No
         }
     }
 
     fn read(&self, message: &Message<'_>, _recall: &dyn Recall) -> Result<Reading, Reject> {
-        let frame = frame_of(message.payload)
-            .ok_or_else(|| Reject::new("bad_frame", "no frame from A55A to 55AA"))?;
-        Ok(read_frame(&frame, None)?.into())
+        match frame_of(message.payload) {
+            Some(frame) => Ok(read_frame(&frame, None)?.into()),
+            // LoRa gateways of another maker use the same topic, with JSON
+            None if message.json().is_ok() => Ok(Reading::default()),
+            None => Err(Reject::new("bad_frame", "no frame from A55A to 55AA")),
+        }
     }
 }
 
