@@ -136,7 +136,7 @@ pub fn ack(message: &[u8]) -> Vec<u8> {
     };
     let token = match frame.token {
         "ACK" | "NAK" | "DUH" | "RSP" => return Vec::new(),
-        "SIA-DCS" | "ADM-CID" | "NULL" if !frame.encrypted => "ACK",
+        "SIA-DCS" | "ADM-CID" | "HENG-BO" | "NULL" if !frame.encrypted => "ACK",
         _ => "DUH",
     };
     let body = format!(

@@ -96,6 +96,7 @@ fn looks_like_one(payload: &[u8]) -> bool {
     let tokens = [
         "\"SIA-DCS\"",
         "\"ADM-CID\"",
+        "\"HENG-BO\"",
         "\"NULL\"",
         "\"*SIA-DCS\"",
         "\"*ADM-CID\"",
@@ -119,7 +120,7 @@ fn read_line(line: &str) -> Result<Vec<Draft>, Reject> {
         return Err(Reject::new("encrypted", detail));
     }
     let told = match frame.token {
-        "ADM-CID" => contact(frame.data)?.into_iter().collect(),
+        "ADM-CID" | "HENG-BO" => contact(frame.data)?.into_iter().collect(),
         "SIA-DCS" => sia(frame.data),
         _ => Vec::new(), // NULL, ACK, other alphabets
     };
