@@ -37,6 +37,8 @@ enum How {
     Door,
     /// Open or closed; a bare true is closed, the circuit is.
     Contact,
+    /// Open or closed in words; anything else is the state of something else.
+    DoorWord,
     /// A sentence about power and sensor.
     Sentence,
     /// The message types of smoke detectors in words.
@@ -126,7 +128,7 @@ impl Found {
                         None => draft,
                     }
                 }),
-                How::Door | How::Contact => door(&value, row.how).map(|state| {
+                How::Door | How::Contact | How::DoorWord => door(&value, row.how).map(|state| {
                     Draft::new(address, class, row.kind, Phase::Updated)
                         .edge(row.property, state)
                         .attr("state", state)
@@ -178,7 +180,7 @@ fn plain(name: &str) -> String {
 }
 
 fn row(name: &str) -> Option<Row> {
-    use How::{Contact, Door, Is, IsNot, Sentence, SmokeEvent};
+    use How::{Contact, Door, DoorWord, Is, IsNot, Sentence, SmokeEvent};
     let plain = plain(name);
     let stem = [
         "sensorstate",
@@ -231,7 +233,7 @@ fn row(name: &str) -> Option<Row> {
             (Kind::AccessDoorState, "contact", Door)
         }
         "contact" => (Kind::AccessDoorState, "contact", Contact),
-        "state" => (Kind::AccessDoorState, "contact", Door),
+        "state" => (Kind::AccessDoorState, "contact", DoorWord),
         "alarm" => (Kind::DeviceAlarmInput, "alarm", Sentence),
         "event" => (Kind::FireSmoke, "smoke", SmokeEvent),
         _ => return None,
@@ -282,7 +284,7 @@ fn door(value: &Value, how: How) -> Option<&'static str> {
     match word.as_deref() {
         Some("open" | "opened" | "开" | "打开") => return Some("open"),
         Some("close" | "closed" | "关" | "关闭") => return Some("closed"),
-        Some(_) if text::boolean(value).is_none() => return None,
+        _ if how == How::DoorWord => return None,
         _ => {}
     }
     let is_open = text::boolean(value)? == (how == How::Door);
@@ -403,6 +405,7 @@ mod tests {
                 vec!["access.door_state.updated", "device.tamper.raised"],
             ),
             (json!({"contact": false}), vec!["access.door_state.updated"]),
+            (json!({"state": "on"}), vec![]),
             (
                 json!({"pir": "trigger", "daylight": "dark"}),
                 vec!["camera.motion.raised"],

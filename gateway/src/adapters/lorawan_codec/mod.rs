@@ -12,6 +12,9 @@ use super::format::{Claim, Format, Recall};
 use super::message::Message;
 use super::{Reject, decoded, text};
 
+/// Most members of a sensor's readings.
+const MEMBERS_MAX: usize = 16;
+
 /// Decoded `LoRaWAN` uplinks.
 pub struct LorawanCodec;
 
@@ -105,6 +108,9 @@ fn is_decoded(object: &Map<String, Value>) -> bool {
         .get("history")
         .and_then(|list| list.get(0)?.as_object())
         .is_some_and(|first| first.contains_key("timestamp"));
-    let is_climate = has("battery") && has("temperature") && has("humidity") && object.len() <= 6;
-    is_smoke || is_status || is_pair || is_event || is_history || is_climate
+    // readings of a sensor: nothing that anybody else would miss
+    let is_sensor = object.get("battery").is_some_and(Value::is_number)
+        && (2..=MEMBERS_MAX).contains(&object.len())
+        && object.values().all(|value| !value.is_object());
+    is_smoke || is_status || is_pair || is_event || is_history || is_sensor
 }
