@@ -7,6 +7,7 @@
 
 mod access;
 mod codes;
+mod mend;
 mod traffic;
 mod wire;
 

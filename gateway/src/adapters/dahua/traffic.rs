@@ -5,7 +5,7 @@ use jiff::tz::TimeZone;
 use serde_json::{Map, Value};
 
 use super::super::draft::Draft;
-use super::super::text;
+use super::super::{plate, text};
 use super::{Action, Event};
 
 /// Reads an event that carries a car; none where it is no such event.
@@ -21,9 +21,6 @@ pub(super) fn read(event: &Event, zone: &TimeZone) -> Option<Vec<Draft>> {
     if !is_car && !is_plate {
         return None;
     }
-    if event.action == Action::Stop {
-        return Some(Vec::new());
-    }
     let word = |paths: &[&str]| {
         paths
             .iter()
@@ -31,7 +28,7 @@ pub(super) fn read(event: &Event, zone: &TimeZone) -> Option<Vec<Draft>> {
     };
     let object = event
         .word("Object.Text")
-        .filter(|_| matches!(event.word("Object.ObjectType").as_deref(), Some("Plate")));
+        .filter(|_| event.word("Object.ObjectType").as_deref() == Some("Plate"));
     let plate = object.or_else(|| {
         word(&[
             "TrafficCar.PlateNumber",
@@ -44,6 +41,10 @@ pub(super) fn read(event: &Event, zone: &TimeZone) -> Option<Vec<Draft>> {
             "PlateInfo.FrontPlateNumber",
         ])
     });
+    // some firmware tells the plate with the stop only; a stop without one tells nothing
+    if event.action == Action::Stop && plate.as_deref().is_none_or(plate::is_none) {
+        return Some(Vec::new());
+    }
     let is_listed = |path: &str| event.at(path).and_then(text::boolean) == Some(true);
     let list = if is_listed("TrafficCar.BlackList.Enable") {
         Some("block")
@@ -72,31 +73,53 @@ pub(super) fn read(event: &Event, zone: &TimeZone) -> Option<Vec<Draft>> {
         .iter()
         .find_map(|path| event.integer(path))
         .filter(|lane| *lane >= 0);
-    let heading = match event.at("TrafficCar.DrivingDirection") {
-        Some(Value::Array(list)) => list.first().and_then(text::word),
-        Some(word) => text::word(word),
-        None => word(&["Picture.SnapInfo.Direction", "TrafficCar.Direction"]),
-    };
+    // `Approach` and `Leave` say what the car did, `Obverse` and `Head` which end of it was seen; numbers say nothing
+    let heading = [
+        "TrafficCar.DrivingDirection",
+        "Direction",
+        "TrafficCar.Direction",
+        "Picture.SnapInfo.Direction",
+        "TrafficCar.JunctionDirection",
+        "JunctionDirection",
+        "TrafficCar.VehicleDirection",
+        "VehicleDirection",
+    ]
+    .iter()
+    .find_map(|path| {
+        let told = event.at(path)?;
+        let first = match told {
+            Value::Array(list) => list.iter().take(4).find_map(heading_word),
+            told => heading_word(told),
+        };
+        first.map(|word| text::clip(&word.to_ascii_lowercase(), 40))
+    });
     let mut vehicle = Map::new();
-    for (name, paths) in [
+    let sources: [(&str, &[&str]); 3] = [
         (
             "type",
-            ["TrafficCar.VehicleType", "Vehicle.Category", "VehicleType"],
+            &["TrafficCar.VehicleType", "Vehicle.Category", "VehicleType"],
         ),
         (
             "color",
-            [
+            &[
                 "TrafficCar.VehicleColor",
                 "Vehicle.VehicleColor",
+                "Vehicle.MainColor",
                 "VehicleColor",
             ],
         ),
         (
             "brand",
-            ["TrafficCar.VehicleSign", "TrafficCar.Brand", "Vehicle.Text"],
+            &[
+                "TrafficCar.VehicleSign",
+                "TrafficCar.Brand",
+                "Vehicle.Brand",
+                "Vehicle.Text",
+            ],
         ),
-    ] {
-        if let Some(value) = word(&paths).filter(|word| !word.eq_ignore_ascii_case("unknown")) {
+    ];
+    for (name, paths) in sources {
+        if let Some(value) = word(paths).filter(|word| !word.eq_ignore_ascii_case("unknown")) {
             vehicle.insert(name.to_owned(), text::clip(&value, 40).into());
         }
     }
@@ -111,10 +134,7 @@ pub(super) fn read(event: &Event, zone: &TimeZone) -> Option<Vec<Draft>> {
         .attr("plate_color", color.as_deref().map(plate_color))
         .attr("confidence", confidence)
         .attr("direction", "unknown")
-        .attr(
-            "heading",
-            heading.map(|word| text::clip(&word.to_ascii_lowercase(), 40)),
-        )
+        .attr("heading", heading)
         .attr("lane", lane)
         .attr("list", list)
         .attr("channel", event.index);
@@ -134,6 +154,13 @@ pub(super) fn read(event: &Event, zone: &TimeZone) -> Option<Vec<Draft>> {
         _ => draft,
     };
     Some(vec![draft])
+}
+
+fn heading_word(value: &Value) -> Option<&str> {
+    value
+        .as_str()
+        .map(str::trim)
+        .filter(|word| !word.is_empty() && word.parse::<f64>().is_err())
 }
 
 fn plate_color(word: &str) -> &'static str {

@@ -4,6 +4,7 @@ use serde_json::{Map, Value};
 
 use super::super::message::Message;
 use super::super::{Reject, multipart, text};
+use super::mend::{detail, mend};
 use super::{Action, Event};
 
 /// Most events of one message.
@@ -12,8 +13,6 @@ const EVENTS_MAX: usize = 200;
 const LOOK_BYTES_MAX: usize = 64 << 10;
 /// Most lines of a text of members.
 const LINES_MAX: usize = 2000;
-/// Longest text that is mended.
-const MEND_BYTES_MAX: usize = 256 << 10;
 
 /// Whether this is one of our envelopes.
 pub(super) fn looks_like_ours(message: &Message<'_>) -> bool {
@@ -75,7 +74,7 @@ fn is_envelope(message: &Message<'_>, map: &Map<String, Value>) -> bool {
         && ["Data", "data", "Index", "index"]
             .iter()
             .any(|name| has(name)))
-        || (map.get("Code").is_some_and(Value::is_string) && has("Data"))
+        || (map.get("Code").is_some_and(Value::is_string) && (has("Data") || has("data")))
         || has_event(map.get("Events"))
         || (has("TrafficCar") && (has("UTC") || has("RealUTC") || has("Object") || has("EventID")))
         || map
@@ -150,9 +149,16 @@ fn collect(value: &Value, message: &Message<'_>, is_degraded: bool, events: &mut
 fn event(value: &Value, outer: &Value, message: &Message<'_>, is_degraded: bool) -> Option<Event> {
     let map = value.as_object()?;
     let either = |a: &str, b: &str| map.get(a).or_else(|| map.get(b));
+    let mut is_degraded = is_degraded;
     let data = match either("Data", "data") {
         Some(Value::Object(data)) => data.clone(),
         Some(Value::Array(list)) => list.first()?.as_object()?.clone(),
+        // a detail that was passed on as text
+        Some(Value::String(text)) => {
+            let (data, is_broken) = detail(text);
+            is_degraded |= is_broken;
+            data
+        }
         // a plate reader's push has the members of `Data` beside the code, or no code at all
         _ => map.clone(),
     };
@@ -237,16 +243,7 @@ fn lines(text: &str, events: &mut Vec<Event>) {
                 _ => {}
             }
         }
-        let read = data.map(|data| {
-            text::json(data.as_bytes())
-                .map(|value| (value, false))
-                .or_else(|reject| mend(data).map(|value| (value, true)).ok_or(reject))
-        });
-        let (data, is_degraded) = match read {
-            Some(Ok((Value::Object(map), is_degraded))) => (map, is_degraded),
-            None => (Map::new(), false),
-            Some(_) => (Map::new(), true),
-        };
+        let (data, is_degraded) = data.map(detail).unwrap_or_default();
         events.push(Event {
             code: code.to_owned(),
             action,
@@ -307,70 +304,11 @@ fn members(text: &str, message: &Message<'_>, events: &mut Vec<Event>) {
     }
 }
 
-/// JSON with commas set where a value is followed by the next without one, and taken out before a closing bracket.
-fn mend(text: &str) -> Option<Value> {
-    if text.len() > MEND_BYTES_MAX {
-        return None;
-    }
-    let mut out = String::with_capacity(text.len() + 16);
-    let (mut in_string, mut escaped) = (false, false);
-    // the last character that is not white space, and whether white space came after it
-    let (mut last, mut gap) = ('\0', false);
-    for c in text.chars() {
-        if in_string {
-            out.push(c);
-            match c {
-                _ if escaped => escaped = false,
-                '\\' => escaped = true,
-                '"' => {
-                    in_string = false;
-                    last = '"';
-                    gap = false;
-                }
-                _ => {}
-            }
-            continue;
-        }
-        if c.is_whitespace() {
-            gap = true;
-            out.push(c);
-            continue;
-        }
-        let ends_value = matches!(last, '"' | '}' | ']') || last.is_ascii_alphanumeric();
-        let starts_value = matches!(c, '"' | '{' | '[')
-            || (gap && (c.is_ascii_alphanumeric() || c == '-') && ends_value);
-        if starts_value && ends_value {
-            out.push(',');
-        }
-        if matches!(c, '}' | ']') && last == ',' {
-            let cut = out.trim_end().len().saturating_sub(1);
-            out.truncate(cut);
-        }
-        out.push(c);
-        in_string = c == '"';
-        last = c;
-        gap = false;
-    }
-    text::json(out.as_bytes()).ok()
-}
-
 #[cfg(test)]
 mod tests {
     use serde_json::json;
 
     use super::*;
-
-    #[test]
-    fn a_missing_comma_is_set() {
-        assert_eq!(
-            mend(
-                "{\"a\": 1\n\"b\": [1, 2,]\n\"c\": {\"d\": \"x\\\"y\"} \"e\": true\n\"f\": -1.5e3}"
-            ),
-            Some(json!({"a": 1, "b": [1, 2], "c": {"d": "x\"y"}, "e": true, "f": -1500.0}))
-        );
-        assert_eq!(mend("{\"a\": "), None);
-        assert_eq!(mend("{\"a\" \"b\"}"), None);
-    }
 
     #[test]
     fn text_is_cut_into_events() {

@@ -135,9 +135,10 @@ impl<'a> Topic<'a> {
             .take(12)
             .position(|part| part[0] == "message" && matches!(part[1], "up" | "down"))?;
         let before = |steps: usize| at.checked_sub(steps).and_then(|at| levels.get(at).copied());
-        let sn = match (before(3), before(2)?, before(1)?) {
-            (_, "device", sn) | (_, sn, "device") | (Some("device"), sn, _) => sn,
-            _ => return None,
+        let ((_, "device", sn) | (_, sn, "device") | (Some("device"), sn, _)) =
+            (before(3), before(2)?, before(1)?)
+        else {
+            return None;
         };
         Some(Self {
             sn,
