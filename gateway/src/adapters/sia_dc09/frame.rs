@@ -9,6 +9,9 @@ use jiff::tz::TimeZone;
 use crate::adapters::Reject;
 use crate::adapters::clock::DeviceTime;
 
+/// Longest frame, in bytes.
+pub const LINE_BYTES_MAX: usize = 8 << 10;
+
 /// One frame, taken apart.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Frame<'a> {
@@ -151,9 +154,65 @@ pub(super) fn is_line_test(line: &str) -> bool {
     line.starts_with("SR") && line.contains("[ID") && line.ends_with(']')
 }
 
+/// Cuts a connection into frames, which end with a carriage return (the older line test with 0x14). It holds [`LINE_BYTES_MAX`] bytes at
+/// most between calls; what is longer is no frame and is dropped up to the next end.
+#[derive(Debug, Default)]
+pub struct LineReader {
+    buffer: Vec<u8>,
+    is_too_long: bool,
+}
+
+impl LineReader {
+    /// Takes what the connection brought, and tells what is whole by now.
+    pub fn push(&mut self, bytes: &[u8]) -> Vec<Vec<u8>> {
+        let mut lines = Vec::new();
+        for byte in bytes {
+            match byte {
+                b'\r' | 0x14 => {
+                    let line = std::mem::take(&mut self.buffer);
+                    if !std::mem::take(&mut self.is_too_long) && !line.is_empty() {
+                        lines.push(line);
+                    }
+                }
+                // a frame begins with a line feed; senders exist that end it with one
+                b'\n' => lines.extend(self.rest()),
+                _ if self.buffer.len() < LINE_BYTES_MAX => self.buffer.push(*byte),
+                _ => self.is_too_long = true,
+            }
+        }
+        lines
+    }
+
+    /// What waits for its end and looks whole, for a sender that has fallen silent without ending its frame.
+    pub fn rest(&mut self) -> Option<Vec<u8>> {
+        let line = std::mem::take(&mut self.buffer);
+        let is_whole = !std::mem::take(&mut self.is_too_long) && line.contains(&b']');
+        is_whole.then_some(line)
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_connection_is_cut_into_frames() {
+        let stream =
+            b"half a fra\n00000000\"NULL\"0001L0#1[]\r\nSR0001L0001    001X    [ID0]\x14\r";
+        for size in 1..stream.len() {
+            let mut reader = LineReader::default();
+            let lines: Vec<Vec<u8>> = stream.chunks(size).flat_map(|b| reader.push(b)).collect();
+            assert_eq!(lines.len(), 2, "{size}");
+            assert!(is_line_test(&String::from_utf8_lossy(&lines[1])));
+        }
+        let mut reader = LineReader::default();
+        assert!(reader.push(&vec![b'x'; LINE_BYTES_MAX + 1]).is_empty());
+        assert!(reader.push(b"\r").is_empty());
+        assert_eq!(reader.push(b"abc\r"), [b"abc".to_vec()]);
+        assert_eq!(reader.push(b"a[1]\na[2]"), [b"a[1]".to_vec()]);
+        assert_eq!(reader.rest(), Some(b"a[2]".to_vec()));
+        assert_eq!(reader.rest(), None);
+    }
 
     #[test]
     fn a_frame_is_acknowledged_with_its_own_number() {

@@ -7,7 +7,7 @@ mod codes;
 mod contact_id;
 mod frame;
 
-pub use frame::{Frame, ack};
+pub use frame::{Frame, LINE_BYTES_MAX, LineReader, ack};
 
 use std::borrow::Cow;
 
