@@ -233,3 +233,26 @@ fn names_are_words_and_unique() {
     names.dedup();
     assert_eq!(names.len(), formats::ALL.len());
 }
+
+/// Whoever connects a device looks for its format there.
+#[test]
+fn every_format_stands_in_the_document() {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/adapters/../../../docs/formats.md");
+    let document =
+        std::fs::read_to_string(&path).unwrap_or_else(|e| panic!("{}: {e}", path.display()));
+    let rows: Vec<&str> = document
+        .lines()
+        .filter_map(|line| line.strip_prefix("| `")?.split('`').next())
+        .collect();
+    for format in formats::ALL {
+        assert!(
+            rows.contains(&format.name()),
+            "no row for `{}`",
+            format.name()
+        );
+    }
+    for row in rows {
+        let is_one = formats::ALL.iter().any(|format| format.name() == row);
+        assert!(is_one, "`{row}` is no format");
+    }
+}
