@@ -8,7 +8,7 @@ use domain::{DeviceClass, Kind, Phase};
 use serde_json::{Map, Value};
 
 use super::clock::DeviceTime;
-use super::draft::{Draft, Reading};
+use super::draft::{Draft, Reading, Told};
 use super::format::{Claim, Format, Recall};
 use super::message::Message;
 use super::{Reject, text};
@@ -163,7 +163,8 @@ fn part_state(device: &str, part: &str, word: &str) -> Vec<Draft> {
             Kind::DeviceTamper,
             "tamper",
             matches!(word, "on" | "open"),
-        ),
+        )
+        .told(Told::Change),
         _ => return Vec::new(),
     };
     vec![draft]

@@ -3,7 +3,7 @@
 use domain::{DeviceClass, Kind, Phase};
 use serde_json::Value;
 
-use super::super::draft::Draft;
+use super::super::draft::{Draft, Told};
 use super::super::text;
 use super::Alert;
 use super::access_codes::{Meaning, meaning};
@@ -89,6 +89,7 @@ fn draft(alert: &Alert<'_>, meaning: &Meaning) -> Draft {
             .attr("reason", *reason),
         Meaning::Condition(kind, property, is_there) => alert
             .condition(class, *kind, property, *is_there)
+            .told(Told::Change)
             .attr("reason", *property),
     }
 }

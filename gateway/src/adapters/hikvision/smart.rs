@@ -2,12 +2,12 @@
 //!
 //! A device posts a standing alarm again about every second (`activePostCount` counts, on some models forever) and mostly never says that
 //! it is over. So a post that follows another within [`QUIET_S`] belongs to the same episode and is no news; after a longer silence it is
-//! a new one. `inactive` ends an episode; where none was heard of it is a heartbeat (`videoloss`).
+//! a new one. `inactive` ends an episode; of `videoloss` it is the stream's heartbeat where no episode was heard of.
 
 use domain::{DeviceClass, Kind, Phase};
 use serde_json::{Value, json};
 
-use super::super::draft::{Draft, Reading};
+use super::super::draft::{Draft, Reading, Told};
 use super::super::format::Recall;
 use super::super::text;
 use super::Alert;
@@ -90,17 +90,31 @@ pub(super) fn read(alert: &Alert<'_>, recall: &dyn Recall) -> Reading {
         alert.kind,
         region.id.as_deref().unwrap_or_default(),
     );
+    let property = format!(
+        "{}:{}",
+        alert.kind,
+        region.id.as_deref().unwrap_or_default()
+    );
     let now = alert.received_at.as_second();
     let last: Option<i64> = recall.recall(&key).and_then(|since| since.parse().ok());
 
     if !is_active {
-        let Some(_) = last.filter(|_| !is_instant) else {
+        if is_instant {
             return Reading::default();
+        }
+        // the stream's heartbeat says that video is not lost; all else is told when it changes
+        let told = if meaning.kind == Kind::CameraVideoLoss {
+            Told::State
+        } else {
+            Told::Change
         };
-        let draft = draft(alert, &meaning, &region, Phase::Cleared).component(component);
+        let draft = draft(alert, &meaning, &region, Phase::Cleared)
+            .component(component)
+            .edge(&property, "over")
+            .told(told);
         return Reading {
             drafts: vec![draft],
-            learn: vec![(key, None)],
+            learn: last.map(|_| (key, None)).into_iter().collect(),
         };
     }
     let (phase, quiet) = if is_instant {
@@ -109,6 +123,12 @@ pub(super) fn read(alert: &Alert<'_>, recall: &dyn Recall) -> Reading {
         (Phase::Raised, QUIET_S)
     };
     let draft = draft(alert, &meaning, &region, phase).component(component);
+    // every episode is news, and so is its end
+    let draft = if is_instant || alert.is_late {
+        draft
+    } else {
+        draft.edge(&property, now)
+    };
     if alert.is_late {
         // uploaded after the line was down: a fact of its own time, no part of what stands now
         return draft.into();

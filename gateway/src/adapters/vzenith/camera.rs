@@ -4,7 +4,7 @@ use domain::{DeviceClass, Kind, Phase};
 use serde_json::Value;
 
 use super::super::clock::DeviceTime;
-use super::super::draft::Draft;
+use super::super::draft::{Draft, Told};
 use super::super::text;
 use super::plate_text;
 
@@ -103,6 +103,7 @@ impl Camera {
                 "input",
                 value == 1,
             )
+            .told(Told::Change)
             .at(self.at.clone()),
             _ => return Vec::new(),
         };
