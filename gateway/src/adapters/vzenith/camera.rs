@@ -20,10 +20,7 @@ impl Camera {
     }
 
     /// A car was read, whatever called for it.
-    pub(super) fn plate(&self, alarm: &Value) -> Vec<Draft> {
-        let Some(result) = text::at(alarm, "result.PlateResult") else {
-            return Vec::new();
-        };
+    pub(super) fn plate(&self, result: &Value) -> Vec<Draft> {
         let number = |path: &str| text::at(result, path).and_then(text::number);
         let license = text::at(result, "license")
             .and_then(Value::as_str)

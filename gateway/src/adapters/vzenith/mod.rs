@@ -29,6 +29,7 @@ const STRUCTS: &[&str] = &[
     "AlarmGioOut",
     "SerialData",
     "TriggerImage",
+    "PlateResult",
 ];
 const NAMES: &[&str] = &[
     "ivs_result",
@@ -98,7 +99,9 @@ impl Format for Vzenith {
             .and_then(DeviceTime::epoch_any);
         let camera = Camera { device, at };
 
-        if let Some(plate) = text::at(body, "AlarmInfoPlate") {
+        if let Some(plate) = text::at(body, "AlarmInfoPlate.result.PlateResult")
+            .or_else(|| text::at(body, "PlateResult"))
+        {
             return Ok(camera.plate(plate).into());
         }
         if let Some(input) = text::at(body, "AlarmGioIn") {
@@ -150,7 +153,14 @@ impl<'a> Topic<'a> {
 
 /// The JSON, without the zero bytes that stand before some heartbeats, and from GB 2312 where it is no UTF-8.
 fn body_of<'m>(message: &'m Message<'_>) -> Result<Cow<'m, Value>, Reject> {
-    let bytes = message.payload;
+    let bytes = match message.payload {
+        // the frame of the cameras' own TCP protocol: mark, kind, number, length; pictures follow the text behind a zero byte
+        [b'V', b'Z', _, _, _, _, _, _, rest @ ..] => {
+            let text = rest.split(|byte| *byte == 0).next();
+            text.unwrap_or_default()
+        }
+        bytes => bytes,
+    };
     let start = bytes.iter().take_while(|byte| **byte == 0).count();
     let end = bytes.len() - bytes.iter().rev().take_while(|byte| **byte == 0).count();
     let trimmed = bytes.get(start..end).unwrap_or_default();
@@ -162,7 +172,7 @@ fn body_of<'m>(message: &'m Message<'_>) -> Result<Cow<'m, Value>, Reject> {
         }
         return text::json(decoded.as_bytes()).map(Cow::Owned);
     }
-    if trimmed.len() == bytes.len() {
+    if trimmed.len() == message.payload.len() {
         return message.json().map(Cow::Borrowed);
     }
     text::json(trimmed).map(Cow::Owned)
