@@ -89,15 +89,21 @@ impl<'de> Deserialize<'de> for Proxies {
 }
 
 impl Proxies {
-    fn trust(&self, address: IpAddr) -> bool {
+    /// Whether an address is in one of them.
+    pub fn contain(&self, address: IpAddr) -> bool {
         self.0.iter().any(|network| network.contains(address))
+    }
+
+    /// Whether none is named.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
     }
 
     /// Who asked: the peer, unless that is one of the proxies; then the rightmost address that is none. Where the header has no such address,
     /// or one that cannot be read, it is the proxy that is farthest from here.
     fn caller(&self, peer: IpAddr, headers: &HeaderMap) -> IpAddr {
         let mut caller = peer;
-        if !self.trust(caller) {
+        if !self.contain(caller) {
             return caller;
         }
         // several headers are one list, in their order
@@ -108,7 +114,7 @@ impl Proxies {
                 return caller;
             };
             caller = address;
-            if !self.trust(caller) {
+            if !self.contain(caller) {
                 return caller;
             }
         }

@@ -14,6 +14,8 @@ use crate::adapters::memory::{Memory, Remembered};
 use crate::adapters::{Bridge, Bridges, formats};
 use crate::config::{self, Config};
 use crate::hub::Misconfigured;
+use crate::panels::Protocol;
+use crate::push::Terminals;
 
 /// Bytes of the key of the hashes that stand for card numbers (HMAC-SHA-256: as long as its digest).
 const CARD_KEY_BYTES: usize = 32;
@@ -53,6 +55,15 @@ fn bridge(said: &config::Bridge, registry: &Registry) -> Result<Bridge, String> 
         let names: Vec<&str> = formats::ALL.iter().map(|format| format.name()).collect();
         return Err(format!("no format `{name}` (hint: {})", names.join(", ")));
     }
+    if said.tcp.is_some() {
+        protocol(said)?;
+        if said.networks.is_empty() {
+            return Err("`tcp` without `networks` (hint: from where panels may come, networks = [\"10.20.0.0/16\"])".to_owned());
+        }
+    }
+    if !said.serials.is_empty() && said.networks.is_empty() {
+        return Err("`serials` without `networks` (hint: a serial number is no secret; say from where they may come, networks = [\"10.20.0.0/16\"])".to_owned());
+    }
     let zone = if said.time_zone.is_empty() {
         registry.roster.calendar.time_zone.clone()
     } else {
@@ -64,6 +75,32 @@ fn bridge(said: &config::Bridge, registry: &Registry) -> Result<Bridge, String> 
         site: site.clone(),
         formats: said.formats.clone(),
         zone,
+    })
+}
+
+/// Who is known by a serial number.
+pub fn terminals(config: &Config) -> Vec<Terminals> {
+    let bridges = config.bridges.iter();
+    let known = bridges.filter(|(_, said)| !said.serials.is_empty());
+    let of = |(account, said): (&String, &config::Bridge)| Terminals {
+        account: account.clone(),
+        serials: said.serials.clone(),
+        networks: said.networks.clone(),
+    };
+    known.map(of).collect()
+}
+
+/// What is spoken on a bridge's port.
+///
+/// # Errors
+/// Not one format of those that panels speak.
+pub fn protocol(said: &config::Bridge) -> Result<Protocol, String> {
+    let only = match said.formats.as_slice() {
+        [name] => Protocol::of_format(name),
+        _ => None,
+    };
+    only.ok_or_else(|| {
+        "`tcp` wants one format (hint: formats = [\"gbt26875\"] or [\"sia-dc09\"])".to_owned()
     })
 }
 

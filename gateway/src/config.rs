@@ -46,6 +46,7 @@ pub struct Config {
     pub probe: Probe,
     pub quarantine: Quarantine,
     pub shutdown: Shutdown,
+    pub push: Push,
     /// Who speaks for other devices in their makers' formats, by MQTT account.
     #[serde(default)]
     pub bridges: BTreeMap<String, Bridge>,
@@ -316,6 +317,15 @@ pub struct Shutdown {
     pub deadline_s: u64,
 }
 
+/// `[push]`
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[expect(missing_docs, reason = "as above")]
+pub struct Push {
+    #[serde(deserialize_with = "address_or_off")]
+    pub listen: Option<SocketAddr>,
+}
+
 /// `[bridges.{account}]`
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -328,6 +338,15 @@ pub struct Bridge {
     /// The wall clock of its devices that send times without an offset; the community's when it is empty.
     #[serde(default)]
     pub time_zone: String,
+    /// Where panels of its one format (`gbt26875`, `sia-dc09`) connect.
+    #[serde(default)]
+    pub tcp: Option<SocketAddr>,
+    /// Serial numbers of terminals that push over HTTP to a path of their own with `?SN=` and can carry no secret; from `networks` only.
+    #[serde(default)]
+    pub serials: Vec<String>,
+    /// From which networks panels, and terminals that are known by their serial number, may come.
+    #[serde(default)]
+    pub networks: Proxies,
 }
 
 /// Reads defaults, file and environment, in that order of growing weight.
@@ -345,7 +364,7 @@ pub fn load(file: Option<&Path>) -> anyhow::Result<Config> {
             .with_context(|| format!("in configuration {}", path.display()))?;
         builder = builder.add_source(config::File::from_str(&text, config::FileFormat::Toml));
     }
-    let environment = config::Environment::with_prefix("JIMING")
+    let mut environment = config::Environment::with_prefix("JIMING")
         .prefix_separator("__")
         .separator("__")
         .try_parsing(true)
@@ -356,7 +375,15 @@ pub fn load(file: Option<&Path>) -> anyhow::Result<Config> {
     for (name, _) in std::env::vars_os() {
         if let Some(key) = name.to_str().and_then(|n| n.strip_prefix("JIMING__")) {
             let key = key.to_lowercase().replace("__", ".");
-            if !known.contains(&key) {
+            // below it stand names of accounts; what stands below those is checked when it is read
+            if key.starts_with("bridges.") {
+                if [".formats", ".networks", ".serials"]
+                    .iter()
+                    .any(|list| key.ends_with(list))
+                {
+                    environment = environment.with_list_parse_key(&key);
+                }
+            } else if !known.contains(&key) {
                 bail!(
                     "unknown setting `{key}` in the environment{}",
                     hint(&key, &known)

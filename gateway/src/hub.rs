@@ -37,10 +37,12 @@ use crate::listener::{
 };
 use crate::marker::{Marker, Said};
 use crate::ops::{self, Ops};
+use crate::panels::{self, Panels, Protocol};
 use crate::pipeline::detect::{CONSUMER, Detector};
 use crate::pipeline::source::Source;
 use crate::pipeline::{Stats, project};
 use crate::probe::Probe;
+use crate::push::{self, Push};
 use crate::registry::keep::Keeper;
 use crate::rerun::Rerunner;
 use crate::rules::{self, Follow};
@@ -409,6 +411,23 @@ async fn endpoints(config: &Config, tls: Option<&Arc<Tls>>) -> anyhow::Result<Ve
     Ok(endpoints)
 }
 
+/// Binds the ports that panels connect to.
+async fn panel_ports(config: &Config) -> anyhow::Result<Vec<(String, Protocol, TcpListener)>> {
+    let mut ports = Vec::new();
+    for (account, said) in &config.bridges {
+        let Some(address) = said.tcp else {
+            continue;
+        };
+        let setting = format!("bridges.{account}.tcp");
+        let protocol = bridges::protocol(said)
+            .map_err(|wrong| Misconfigured::text(format!("`bridges.{account}`: {wrong}")))?;
+        let port = bind(&setting, address).await?;
+        info!(setting, panels.address = %port.local_addr()?, "panels may connect");
+        ports.push((account.clone(), protocol, port));
+    }
+    Ok(ports)
+}
+
 /// Binds the ports and starts every part of the hub within `life`.
 ///
 /// # Errors
@@ -439,7 +458,12 @@ pub async fn serve(
     let endpoints = endpoints(config, tls.as_ref()).await?;
     let mqtt_address = endpoints[0].listener.local_addr()?;
     let http = bind("http.listen", config.http.listen).await?;
+    let push = match config.push.listen {
+        Some(address) => Some(bind("push.listen", address).await?),
+        None => None,
+    };
     let http_address = http.local_addr()?;
+    let panel_ports = panel_ports(config).await?;
     let stats = Arc::new(Stats::default());
     let listener_stats = Arc::new(ListenerStats::default());
     let (exchange, worker) = Exchange::open(
@@ -591,7 +615,7 @@ pub async fn serve(
     let for_ops = exchange.clone();
     let deps = listener::Deps {
         journal: journal.clone(),
-        directory: accounts,
+        directory: Arc::clone(&accounts) as _,
         exchange,
         limits: limits(config),
         clock: ticking(clock),
@@ -613,6 +637,29 @@ pub async fn serve(
         closing.close().await.context("closing the journal")
     });
 
+    for (account, protocol, port) in panel_ports {
+        let said = &config.bridges[&account];
+        let panels = Panels {
+            zone: bridges.by_account[&account].zone.clone(),
+            networks: said.networks.clone(),
+            account,
+            protocol,
+            journal: journal.clone(),
+            clock: clock.clone(),
+        };
+        life.spawn("panels", panels::serve(port, panels, life.stop()));
+    }
+    if let Some(port) = push {
+        info!(push.address = %port.local_addr()?, "web hooks may come");
+        let push = Push {
+            journal: journal.clone(),
+            accounts: Arc::clone(&accounts) as _,
+            bridges: Arc::clone(&bridges),
+            terminals: bridges::terminals(config),
+            clock: clock.clone(),
+        };
+        life.spawn("push", push::serve(port, push, life.stop()));
+    }
     let disk = Disk::new(
         &config.data.dir,
         config.data.budget_bytes,

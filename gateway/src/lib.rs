@@ -1,8 +1,8 @@
 //! The hub: listener, adapters, pipeline and the composition root that ties them to store and dashboard.
 
 pub mod accounts;
-pub mod adapters;
 pub mod adapt;
+pub mod adapters;
 pub mod authority;
 pub mod bridges;
 pub mod certificate;
@@ -23,8 +23,10 @@ pub mod listener;
 pub mod logging;
 pub mod marker;
 pub mod ops;
+pub mod panels;
 pub mod pipeline;
 pub mod probe;
+pub mod push;
 pub mod registry;
 pub mod rerun;
 pub mod rules;

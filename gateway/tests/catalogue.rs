@@ -132,8 +132,7 @@ impl Hub<'_> {
             registry: self.registry,
             bridges: &adapters::Bridges::default(),
         };
-        let parsed =
-            adapters::parse(seq, &uplink, &context, &mut adapters::Memory::default());
+        let parsed = adapters::parse(seq, &uplink, &context, &mut adapters::Memory::default());
         if let Some(reject) = parsed.reject
             && reject.code != hub::REFUSED
         {

@@ -176,6 +176,13 @@ impl Hub {
         Self::start_at(dir, [&mqtt, &http], arguments, &[]).await
     }
 
+    /// The same without a simulator and with settings.
+    pub async fn start_again_set(dir: &Path, demo: &Demo, settings: &[(&str, &str)]) -> Self {
+        let address = |url: &str| url.split("://").nth(1).unwrap_or_default().to_owned();
+        let (mqtt, http) = (address(&demo.mqtt), address(&demo.http));
+        Self::start_at(dir, [&mqtt, &http], &["--devices", "0"], settings).await
+    }
+
     async fn start_at(
         dir: &Path,
         [mqtt, http]: [&str; 2],

@@ -6,6 +6,7 @@ mod alarms;
 mod api;
 mod audit;
 mod bad_input;
+mod bridges;
 mod browser;
 mod clock;
 mod command_line;

@@ -47,7 +47,8 @@ impl Registry {
             let other = device.address.as_ref().and_then(|a| self.addresses.get(a));
             if let Some(other) = other.filter(|other| **other != device.id) {
                 let what = format!("has the same address as `{other}`");
-                let hint = "the account of the bridge and a colon before the address tells them apart";
+                let hint =
+                    "the account of the bridge and a colon before the address tells them apart";
                 report.note(of, "address", what, Some(hint.to_owned()));
             }
             if !must_be(report, of, ("zone", &device.zone), &self.zones) {

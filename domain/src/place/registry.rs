@@ -57,7 +57,8 @@ impl Registry {
             return None;
         }
         let own = self.addresses.get(&format!("{account}:{address}"));
-        self.devices.get(own.or_else(|| self.addresses.get(address))?)
+        self.devices
+            .get(own.or_else(|| self.addresses.get(address))?)
     }
 
     /// The micro-grid that a zone belongs to.

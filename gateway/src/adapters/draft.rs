@@ -102,6 +102,10 @@ impl Draft {
     }
 
     /// With the sender's own id.
+    #[expect(
+        clippy::needless_pass_by_value,
+        reason = "callers hand over numbers and texts as they have them"
+    )]
     #[must_use]
     pub fn id(mut self, id: impl ToString) -> Self {
         self.id = Some(id.to_string());
@@ -109,6 +113,10 @@ impl Draft {
     }
 
     /// As the value of a property: told again it is no news.
+    #[expect(
+        clippy::needless_pass_by_value,
+        reason = "callers hand over numbers and texts as they have them"
+    )]
     #[must_use]
     pub fn edge(mut self, property: &str, value: impl ToString) -> Self {
         self.edge = Some(Edge {

@@ -19,6 +19,9 @@ pub const HTTP: &str = "$http/";
 /// Where frames are journalled.
 pub const TCP: &str = "$tcp/";
 
+/// The code of a message whose sender speaks for nobody.
+pub const UNKNOWN_BRIDGE: &str = "unknown_bridge";
+
 /// What the configuration says of one bridge.
 #[derive(Debug, Clone)]
 pub struct Bridge {
@@ -94,10 +97,10 @@ fn read(
     let account = uplink.principal.as_str();
     let Some(bridge) = context.bridges.by_account.get(account) else {
         let detail = format!(
-            "`{account}` sends on `{}` and no [[bridges]] of the configuration has this account (hint: add one with its site, then run it again)",
+            "`{account}` sends on `{}` and the configuration has no [bridges.{account}] (hint: add it with its site, then read this again)",
             super::text::clip(&uplink.topic, 100)
         );
-        return Err(("foreign", Reject::new("unknown_bridge", detail)));
+        return Err(("foreign", Reject::new(UNKNOWN_BRIDGE, detail)));
     };
     let carried = uplink
         .extra
@@ -144,11 +147,8 @@ fn read(
     Ok((name, sender.events(stamp, reading.drafts, memory)))
 }
 
-/// The lane of a topic that is none of ours: whatever may tell of an alarm goes before what surely does not.
-pub(super) fn lane_of(topic: &str) -> Lane {
-    if topic.starts_with(HTTP) || topic.starts_with(TCP) {
-        return Lane::Alarm;
-    }
+/// The format that is sure of a topic.
+fn of_topic(topic: &str) -> Option<&'static dyn Format> {
     let zone = TimeZone::UTC;
     let door = Door::Mqtt {
         topic,
@@ -156,8 +156,22 @@ pub(super) fn lane_of(topic: &str) -> Lane {
     };
     let message = Message::new(door, &[], domain::Timestamp::UNIX_EPOCH, &zone);
     let sure = |format: &&&dyn Format| format.claim(&message) == format::Claim::Address;
-    match formats::ALL.iter().find(sure) {
-        Some(format) if !format.may_alarm(topic) => Lane::Telemetry,
-        _ => Lane::Alarm,
+    formats::ALL.iter().find(sure).copied()
+}
+
+/// The lane of a topic that is none of ours: whatever a format knows by its topic and may tell of an alarm goes first, and so do web hooks
+/// and panels. A topic that somebody has made up waits behind: what it tells is looked at only afterwards.
+pub(super) fn lane_of(topic: &str) -> Lane {
+    if topic.starts_with(HTTP) || topic.starts_with(TCP) {
+        return Lane::Alarm;
     }
+    match of_topic(topic) {
+        Some(format) if format.may_alarm(topic) => Lane::Alarm,
+        _ => Lane::Telemetry,
+    }
+}
+
+/// Whether a message that could not be read might have been an alarm.
+pub(super) fn may_alarm(topic: &str) -> bool {
+    of_topic(topic).is_none_or(|format| format.may_alarm(topic))
 }

@@ -15,6 +15,37 @@ pub enum Claim {
     Address,
 }
 
+/// What a web hook hears once its message is on disk.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Reply {
+    /// 2xx.
+    pub status: u16,
+    /// `text/plain`.
+    pub content_type: &'static str,
+    /// The bytes.
+    pub body: Vec<u8>,
+}
+
+impl Default for Reply {
+    fn default() -> Self {
+        Self {
+            status: 200,
+            content_type: "text/plain; charset=utf-8",
+            body: b"OK".to_vec(),
+        }
+    }
+}
+
+impl Reply {
+    /// 200 with a text.
+    pub fn text(text: impl Into<String>) -> Self {
+        Self {
+            body: text.into().into_bytes(),
+            ..Self::default()
+        }
+    }
+}
+
 /// A vendor's format. A pure function of a message and of what was remembered; it never blocks and never panics.
 pub trait Format: Sync {
     /// Its name in quarantine rows, metrics and configuration.
@@ -33,6 +64,10 @@ pub trait Format: Sync {
     /// Whether a message of its own may tell of an alarm. What surely does not (counters, signal strength, heartbeats) waits behind alarms.
     fn may_alarm(&self, _topic: &str) -> bool {
         true
+    }
+    /// What a web hook of its own wants to hear, once the message is on disk; also for questions, which tell nothing (`GET`).
+    fn reply(&self, _message: &Message<'_>) -> Reply {
+        Reply::default()
     }
 }
 

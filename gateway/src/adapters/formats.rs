@@ -4,16 +4,8 @@
 use super::format::Format;
 
 /// All of them.
-pub const ALL: &[&dyn Format] = &[&super::vzenith::Vzenith, &super::hikvision::Hikvision];
-pub const ALL: &[&dyn Format] = &[
-    &super::gbt26875::Gbt26875,
 pub const ALL: &[&dyn Format] = &[
     &super::zigbee2mqtt::Zigbee2Mqtt,
-    &super::home_assistant::HomeAssistant,
-];
-pub const ALL: &[&dyn Format] = &[&super::frigate::Frigate];
-pub const ALL: &[&dyn Format] = &[&super::frigate::Frigate, &super::onvif_ej::OnvifEj];
-pub const ALL: &[&dyn Format] = &[
     &super::vzenith::Vzenith,
     &super::hikvision::Hikvision,
     &super::dahua::Dahua,
@@ -29,10 +21,6 @@ pub const ALL: &[&dyn Format] = &[
     &super::onvif_ej::OnvifEj,
     &super::onvif_xml::OnvifXml,
     &super::axis_mqtt::AxisMqtt,
-pub const ALL: &[&dyn Format] = &[
-    &super::vzenith::Vzenith,
-    &super::hikvision::Hikvision,
-    &super::dahua::Dahua,
     &super::tasmota::Tasmota,
     &super::shelly::Shelly,
     &super::homie5::Homie5,
@@ -42,8 +30,8 @@ pub const ALL: &[&dyn Format] = &[
     &super::cloudevents::CloudEvents,
     &super::thingsboard::ThingsBoard,
     &super::osdp::Osdp,
-    &super::sia_dc09::SiaDc09,
-    &super::zkteco::Zkteco,
+    &super::openmqttgateway::OpenMqttGateway,
+    &super::esphome::EspHome,
     &super::chirpstack::ChirpStack,
     &super::lorawan_codec::LorawanCodec,
     &super::uhppoted::Uhppoted,
@@ -52,8 +40,4 @@ pub const ALL: &[&dyn Format] = &[
     &super::axis_lpr::AxisLpr,
     &super::parking_platform::ParkingPlatform,
     &super::esp_rfid::EspRfid,
-    &super::zwave_js_ui::ZwaveJsUi,
-    &super::home_assistant::HomeAssistant,
-    &super::openmqttgateway::OpenMqttGateway,
-    &super::esphome::EspHome,
 ];

@@ -28,39 +28,38 @@ pub mod text;
 
 // vendors' formats
 pub mod axis_lpr;
+pub mod axis_mqtt;
+pub mod chirpstack;
+pub mod cloudevents;
+pub mod ctwing;
 pub mod dahua;
 pub mod esp_rfid;
-pub mod hikvision;
-pub mod openalpr;
-pub mod parking_platform;
-pub mod plate_recognizer;
-pub mod uhppoted;
-pub mod vzenith;
-pub mod chirpstack;
-pub mod ctwing;
+pub mod esphome;
+pub mod frigate;
 pub mod gat1400;
 pub mod gb28181;
 pub mod gbt26875;
-pub mod esphome;
+pub mod hikvision;
 pub mod home_assistant;
 pub mod homie5;
-pub mod openmqttgateway;
-pub mod shelly;
-pub mod tasmota;
-pub mod zigbee2mqtt;
 pub mod lorawan_codec;
 pub mod meokon;
 pub mod onenet;
-pub mod sia_dc09;
-pub mod sparkplug_b;
-pub mod axis_mqtt;
-pub mod cloudevents;
-pub mod frigate;
 pub mod onvif_ej;
 pub mod onvif_xml;
+pub mod openalpr;
+pub mod openmqttgateway;
 pub mod osdp;
-pub mod thingsboard;
+pub mod parking_platform;
+pub mod plate_recognizer;
+pub mod shelly;
 pub mod sia_dc09;
+pub mod sparkplug_b;
+pub mod tasmota;
+pub mod thingsboard;
+pub mod uhppoted;
+pub mod vzenith;
+pub mod zigbee2mqtt;
 pub mod zkteco;
 pub mod zwave_js_ui;
 
@@ -111,7 +110,7 @@ pub fn parse(seq: Seq, uplink: &Uplink, context: &Context<'_>, memory: &mut Memo
     if let Some(reject) = &parsed.reject
         && reject.code != hub::REFUSED
         && parsed.events.is_empty()
-        && lane_of(&uplink.topic) == Lane::Alarm
+        && may_alarm(&uplink.topic)
     {
         parsed
             .events
@@ -149,6 +148,14 @@ pub fn lane_of(topic: &str) -> Lane {
     }
 }
 
+/// Whether a message that could not be read might have been an alarm.
+fn may_alarm(topic: &str) -> bool {
+    if foreign::is_foreign(topic) {
+        return foreign::may_alarm(topic);
+    }
+    lane_of(topic) == Lane::Alarm
+}
+
 /// The event that stands in for an alarm which could not be read. None when not even the sender has a usable name.
 fn rejected_event(
     seq: Seq,
@@ -172,6 +179,13 @@ fn rejected_event(
         "lane": "alarm", "reason": reject.code, "detail": reject.detail, "adapter": adapter,
         "topic": uplink.topic.chars().take(200).collect::<String>(),
     });
+    // a bridge that nobody has configured says so once an hour, not with every message
+    let dedupe_key = if reject.code == foreign::UNKNOWN_BRIDGE {
+        let hour = uplink.received_at.as_second() / 3600;
+        format!("{}:{hour}", reject.code)
+    } else {
+        format!("#{seq}")
+    };
     Some(Event {
         id: EventId::of_uplink(uplink.received_at, seq, 0),
         seq,
@@ -181,7 +195,7 @@ fn rejected_event(
         component: None,
         kind: Kind::GatewayRejected,
         phase: Phase::Instant,
-        dedupe_key: format!("#{seq}"),
+        dedupe_key,
         occurred_at: uplink.received_at,
         received_at: uplink.received_at,
         clock: ClockSource::Gateway,

@@ -8,8 +8,8 @@ use domain::{Seq, Uplink};
 use store::journal::{Journal, Reader};
 use tokio::sync::watch;
 
-use crate::adapters::rerun::{self, Rerun};
 use crate::adapters::memory::MemoryRow;
+use crate::adapters::rerun::{self, Rerun};
 use crate::adapters::{self, Bridges, Context, Memory, Parsed};
 
 /// Most uplinks of one batch: big enough to share a transaction, small enough to stay quick.

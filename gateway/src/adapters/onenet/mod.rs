@@ -10,7 +10,7 @@ use serde_json::{Map, Value};
 
 use super::clock::DeviceTime;
 use super::draft::{Draft, Reading};
-use super::format::{Claim, Format, Recall};
+use super::format::{Claim, Format, Recall, Reply};
 use super::message::Message;
 use super::passthrough::Passed;
 use super::{Reject, decoded, text};
@@ -36,6 +36,10 @@ impl Format for OneNet {
             has(object, "msg") && is_signed && has(object, "nonce") || is_message(object)
         });
         if is_own { Claim::Shape } else { Claim::No }
+    }
+
+    fn reply(&self, message: &Message<'_>) -> Reply {
+        verification(message).map_or_else(Reply::default, Reply::text)
     }
 
     fn read(&self, message: &Message<'_>, recall: &dyn Recall) -> Result<Reading, Reject> {

@@ -216,7 +216,7 @@ mod tests {
 
     #[test]
     fn a_frame_is_acknowledged_with_its_own_number() {
-        let body = r##""SIA-DCS"0042R1L0#77AB[#77AB|Nri1/FA004]_10:00:00,11-24-2026"##;
+        let body = r#""SIA-DCS"0042R1L0#77AB[#77AB|Nri1/FA004]_10:00:00,11-24-2026"#;
         let right = format!("{:04X}{:04X}{body}", crc16(body.as_bytes()), body.len());
         let frame = Frame::parse(&right).expect("a frame");
         assert_eq!(
@@ -240,7 +240,7 @@ mod tests {
 
     #[test]
     fn a_wrong_crc_is_noticed_and_zeros_stand_for_none() {
-        let body = r##""NULL"0000L0#1234[]"##;
+        let body = r#""NULL"0000L0#1234[]"#;
         for (head, degraded) in [
             ("", false),
             ("00000000", false),

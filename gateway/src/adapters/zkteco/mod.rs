@@ -16,7 +16,7 @@ use jiff::tz::TimeZone;
 
 use super::clock::DeviceTime;
 use super::draft::{Draft, Reading};
-use super::format::{Claim, Format, Recall};
+use super::format::{Claim, Format, Recall, Reply};
 use super::message::Message;
 use super::{Reject, text};
 use codes::Meaning;
@@ -83,8 +83,21 @@ impl Format for Zkteco {
         Ok(drafts.into())
     }
 
-    fn may_alarm(&self, _topic: &str) -> bool {
-        true
+    /// Tables are counted; a terminal that begins is told what to send, and one that asks for commands hears that there are none.
+    fn reply(&self, message: &Message<'_>) -> Reply {
+        let query = |name: &str| message.query(name).unwrap_or_default();
+        if query("table").eq_ignore_ascii_case("tabledata") {
+            let table = text::clip(&query("tablename"), 32);
+            let rows = message.text().map_or(0, |body| body.lines().count());
+            return Reply::text(format!("{table}={rows}"));
+        }
+        if query("options").eq_ignore_ascii_case("all") {
+            let serial = text::clip(&query("SN"), 64);
+            return Reply::text(format!(
+                "GET OPTION FROM: {serial}\r\nATTLOGStamp=None\r\nOPERLOGStamp=9999\r\nErrorDelay=30\r\nDelay=10\r\nTransInterval=1\r\nTransFlag=TransData AttLog OpLog\r\nRealtime=1\r\nEncrypt=None\r\n"
+            ));
+        }
+        Reply::default()
     }
 }
 

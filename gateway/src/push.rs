@@ -1,0 +1,277 @@
+//! The door for web hooks: devices and platforms that speak HTTP instead of MQTT. What comes is journalled as it is, and answered with 2xx
+//! once it is on disk, however odd it is; only whoever may not send at all hears something else.
+//!
+//! Who it is: the account of a bridge and its secret, as HTTP Basic authentication (RFC 7617) or as the first two segments of the path
+//! (`/zigbee-q1/the-secret/whatever/the/device/adds`), because many devices can be given an address and nothing else.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Router;
+use axum::body::{Body, to_bytes};
+use axum::extract::{ConnectInfo, Request, State};
+use axum::http::{HeaderMap, Method, StatusCode, header};
+use axum::response::{IntoResponse as _, Response};
+use base64::Engine as _;
+use dashboard_api::Proxies as Networks;
+use domain::{Timestamp, Uplink, UplinkExtra, UplinkFlags};
+use jiff::tz::TimeZone;
+use store::journal::{AppendError, Journal};
+use tokio::net::TcpListener;
+use tokio::sync::Semaphore;
+use tokio_util::sync::CancellationToken;
+use tracing::debug;
+
+use crate::adapters::format::{self, Reply};
+use crate::adapters::message::{Door, Message};
+use crate::adapters::properties::{self, Carried};
+use crate::adapters::{Bridges, foreign, lane_of, text};
+use crate::clock::Clock;
+use crate::listener::{Directory, PrincipalKind};
+
+/// Longest body, in bytes: an event of a camera with its pictures.
+pub const BODY_BYTES_MAX: usize = 8 << 20;
+/// Longest path with its query, in bytes; a topic has at most 512.
+const TARGET_BYTES_MAX: usize = 400;
+/// How long a request may take until its last byte.
+const READ: Duration = Duration::from_secs(30);
+/// Requests at one time; what comes beyond waits.
+const REQUESTS_MAX: usize = 64;
+/// Headers that are kept beside the content type: those of `CloudEvents` in binary mode.
+const KEPT: &str = "ce-";
+/// Most headers that are kept.
+const KEPT_MAX: usize = 64;
+
+/// What the door needs.
+pub struct Push {
+    /// Where it goes.
+    pub journal: Journal,
+    /// Who may send.
+    pub accounts: Arc<dyn Directory>,
+    /// In which format.
+    pub bridges: Arc<Bridges>,
+    /// Who is known by a serial number, from where.
+    pub terminals: Vec<Terminals>,
+    /// The hub's clock.
+    pub clock: Clock,
+}
+
+/// Terminals that push to a path of their own and can carry no secret.
+pub struct Terminals {
+    /// The bridge that they are.
+    pub account: String,
+    /// Their serial numbers.
+    pub serials: Vec<String>,
+    /// From where they may come.
+    pub networks: Networks,
+}
+
+struct Porch {
+    push: Push,
+    places: Semaphore,
+}
+
+/// Answers web hooks until `stop`.
+///
+/// # Errors
+/// A port that fails.
+pub async fn serve(
+    listener: TcpListener,
+    push: Push,
+    stop: CancellationToken,
+) -> anyhow::Result<()> {
+    let door = Arc::new(Porch {
+        push,
+        places: Semaphore::new(REQUESTS_MAX),
+    });
+    let app = Router::new().fallback(take).with_state(door);
+    let app = app.into_make_service_with_connect_info::<SocketAddr>();
+    axum::serve(listener, app)
+        .with_graceful_shutdown(async move { stop.cancelled().await })
+        .await?;
+    Ok(())
+}
+
+/// Who sent a request, and what is left of its path.
+struct Sent {
+    account: String,
+    target: String,
+}
+
+async fn take(
+    State(door): State<Arc<Porch>>,
+    ConnectInfo(peer): ConnectInfo<SocketAddr>,
+    request: Request,
+) -> Response {
+    let Ok(_place) = door.places.acquire().await else {
+        return StatusCode::SERVICE_UNAVAILABLE.into_response();
+    };
+    match tokio::time::timeout(READ, door.take(request, peer)).await {
+        Ok(Ok(reply)) => {
+            let status = StatusCode::from_u16(reply.status).unwrap_or(StatusCode::OK);
+            let kind = [(header::CONTENT_TYPE, reply.content_type)];
+            (status, kind, reply.body).into_response()
+        }
+        Ok(Err(refused)) => {
+            metrics::counter!("hub_push_refused_total", "status" => refused.0.as_u16().to_string())
+                .increment(1);
+            debug!(network.peer = %peer, http.status = refused.0.as_u16(), "web hook refused");
+            refused.into_response()
+        }
+        Err(_) => (StatusCode::REQUEST_TIMEOUT, "the body took too long\n").into_response(),
+    }
+}
+
+type Refused = (StatusCode, &'static str);
+
+impl Porch {
+    async fn take(&self, request: Request, peer: SocketAddr) -> Result<Reply, Refused> {
+        let target = request
+            .uri()
+            .path_and_query()
+            .map_or("/", |all| all.as_str());
+        let sent = self.sender(request.headers(), target, peer).ok_or((
+            StatusCode::UNAUTHORIZED,
+            "who are you? (hint: the account and the secret of a bridge, by Basic authentication or as /account/secret/ before the path)\n",
+        ))?;
+        if sent.target.len() > TARGET_BYTES_MAX {
+            return Err((
+                StatusCode::URI_TOO_LONG,
+                "the path is longer than 400 bytes\n",
+            ));
+        }
+        let asks = request.method() == Method::GET || request.method() == Method::HEAD;
+        let carried = carried(request.headers());
+        let body = body(request.into_body()).await?;
+        let received_at = self.push.clock.now();
+        let reply = self.reply(&sent, &carried, &body, received_at);
+        // a question tells nothing
+        if asks && body.is_empty() {
+            return Ok(reply);
+        }
+        let topic = format!("{}{}{}", foreign::HTTP, sent.account, sent.target);
+        let uplink = Uplink {
+            received_at,
+            principal: sent.account,
+            epoch: 0,
+            flags: UplinkFlags::new(1),
+            extra: Some(Box::new(UplinkExtra {
+                properties: properties::write(&carried),
+                ..UplinkExtra::default()
+            })),
+            payload: body,
+            topic,
+        };
+        metrics::counter!("hub_push_messages_total").increment(1);
+        let lane = lane_of(&uplink.topic);
+        match self.push.journal.append_durable(lane, uplink).await {
+            Ok(()) => Ok(reply),
+            Err(AppendError::TooLarge) => {
+                Err((StatusCode::PAYLOAD_TOO_LARGE, "too long for the journal\n"))
+            }
+            Err(_) => Err((
+                StatusCode::SERVICE_UNAVAILABLE,
+                "not on disk, send it again\n",
+            )),
+        }
+    }
+
+    fn sender(&self, headers: &HeaderMap, target: &str, peer: SocketAddr) -> Option<Sent> {
+        if let Some((account, secret)) = basic(headers) {
+            return self.is_bridge(&account, &secret).then(|| Sent {
+                account,
+                target: target.to_owned(),
+            });
+        }
+        if let Some(account) = self.terminal(target, peer) {
+            return Some(Sent {
+                account: account.to_owned(),
+                target: target.to_owned(),
+            });
+        }
+        let mut parts = target.splitn(4, '/').skip(1);
+        let (account, secret) = (parts.next()?, parts.next()?);
+        let rest = parts.next().unwrap_or_default();
+        // a query may follow the secret at once
+        let (secret, query) = secret
+            .split_once('?')
+            .map_or((secret, None), |(s, q)| (s, Some(q)));
+        self.is_bridge(account, secret).then(|| Sent {
+            account: account.to_owned(),
+            target: match query {
+                Some(query) => format!("/?{query}"),
+                None => format!("/{rest}"),
+            },
+        })
+    }
+
+    /// The bridge of a terminal that says its serial number and comes from where it stands.
+    fn terminal(&self, target: &str, peer: SocketAddr) -> Option<&str> {
+        let (_, query) = target.split_once('?')?;
+        let (_, serial) =
+            text::form_pairs(query).find(|(name, _)| name.eq_ignore_ascii_case("SN"))?;
+        let known = self.push.terminals.iter().find(|terminals| {
+            terminals.serials.contains(&serial) && terminals.networks.contain(peer.ip())
+        });
+        known.map(|terminals| terminals.account.as_str())
+    }
+
+    fn is_bridge(&self, account: &str, secret: &str) -> bool {
+        let known = self.push.accounts.authenticate(account, secret.as_bytes());
+        known.is_some_and(|principal| principal.kind == PrincipalKind::Bridge)
+    }
+
+    /// What the sender's format wants to hear.
+    fn reply(&self, sent: &Sent, carried: &Carried, body: &[u8], received_at: Timestamp) -> Reply {
+        let bridge = self.push.bridges.by_account.get(&sent.account);
+        let zone = bridge.map_or(TimeZone::UTC, |bridge| bridge.zone.clone());
+        let door = Door::Http {
+            target: &sent.target,
+        };
+        let mut message = Message::new(door, body, received_at, &zone);
+        message.content_type = carried.content_type.as_deref();
+        message.headers = &carried.user;
+        let only = bridge
+            .map(|bridge| bridge.formats.as_slice())
+            .unwrap_or_default();
+        format::of(&message, only).map_or_else(Reply::default, |format| format.reply(&message))
+    }
+}
+
+/// `Authorization: Basic …`
+fn basic(headers: &HeaderMap) -> Option<(String, String)> {
+    let value = headers.get(header::AUTHORIZATION)?.to_str().ok()?;
+    let (scheme, coded) = value.split_once(' ')?;
+    if !scheme.eq_ignore_ascii_case("basic") {
+        return None;
+    }
+    let decoded = base64::engine::general_purpose::STANDARD
+        .decode(coded.trim())
+        .ok()?;
+    let text = String::from_utf8(decoded).ok()?;
+    let (account, secret) = text.split_once(':')?;
+    Some((account.to_owned(), secret.to_owned()))
+}
+
+fn carried(headers: &HeaderMap) -> Carried {
+    let text = |value: &axum::http::HeaderValue| value.to_str().ok().map(str::to_owned);
+    Carried {
+        content_type: headers.get(header::CONTENT_TYPE).and_then(text),
+        user: headers
+            .iter()
+            .filter(|(name, _)| name.as_str().starts_with(KEPT))
+            .filter_map(|(name, value)| Some((name.as_str().to_owned(), text(value)?)))
+            .take(KEPT_MAX)
+            .collect(),
+    }
+}
+
+async fn body(body: Body) -> Result<bytes::Bytes, Refused> {
+    to_bytes(body, BODY_BYTES_MAX).await.map_err(|_| {
+        (
+            StatusCode::PAYLOAD_TOO_LARGE,
+            "the body is longer than 8 MiB, or was cut off\n",
+        )
+    })
+}

@@ -1,0 +1,365 @@
+//! Devices in their makers' formats: through a bridge over MQTT, as a web hook, and one message at the command line.
+
+use std::io::Write as _;
+use std::path::Path;
+use std::process::{Command, Stdio};
+use std::time::Duration;
+
+use blackbox::{Hello, Hub, Mqtt, Props, bin, eventually};
+use serde_json::{Value, json};
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::TcpStream;
+
+use crate::registry::own_compound;
+
+const SOON: Duration = Duration::from_secs(20);
+/// How a Zigbee bridge calls the detector.
+const ADDRESS: &str = "0x00158d00045a10c7";
+
+/// A hub over a compound of its own, in which a detector is known to a Zigbee bridge by its address; gives that detector's id.
+async fn hub(dir: &Path) -> (Hub, String) {
+    let compound = own_compound(dir);
+    let file = compound.join("devices.csv");
+    let text = std::fs::read_to_string(&file).expect("it ships");
+    let mut detector = String::new();
+    let mut table = String::new();
+    for line in text.lines() {
+        let is_it = detector.is_empty() && line.contains(",fire_sensor,") && line.contains(",q1,");
+        table.push_str(line);
+        if is_it {
+            detector = line.split(',').next().expect("an id").to_owned();
+            table.push_str(",zigbee:");
+            table.push_str(ADDRESS);
+        } else if line.starts_with("id,") {
+            table.push_str(",address");
+        } else if !line.starts_with('#') {
+            table.push(',');
+        }
+        table.push('\n');
+    }
+    std::fs::write(&file, table).expect("written");
+    let data = dir.join("data");
+    std::fs::create_dir_all(&data).expect("made");
+    let hub = Hub::start_set(&data, &settings(&compound.display().to_string())).await;
+    (hub, detector)
+}
+
+fn settings(compound: &str) -> [(&str, &str); 8] {
+    [
+        ("JIMING__REGISTRY__DIR", compound),
+        ("JIMING__PUSH__LISTEN", "127.0.0.1:0"),
+        ("JIMING__BRIDGES__ZIGBEE__SITE", "q1"),
+        ("JIMING__BRIDGES__GATE__SITE", "q2"),
+        ("JIMING__BRIDGES__PANEL__SITE", "q1"),
+        ("JIMING__BRIDGES__PANEL__FORMATS", "gbt26875"),
+        ("JIMING__BRIDGES__PANEL__TCP", "127.0.0.1:0"),
+        ("JIMING__BRIDGES__PANEL__NETWORKS", "127.0.0.1"),
+    ]
+}
+
+/// Makes the account of a bridge; gives its secret.
+fn account(dir: &Path, login: &str, publish: &str) -> String {
+    let out = Command::new(bin("gateway"))
+        .args(["credential", "add", "--bridge", "--publish", publish, login])
+        .env("JIMING__DATA__DIR", dir.join("data"))
+        .output()
+        .expect("runs");
+    let said = String::from_utf8_lossy(&out.stderr);
+    assert!(out.status.success(), "{said}");
+    String::from_utf8_lossy(&out.stdout).trim().to_owned()
+}
+
+async fn bridge(hub: &Hub, login: &str, secret: &str) -> Mqtt {
+    let (host, port) = hub.demo.mqtt_address();
+    let address = format!("{host}:{port}");
+    let hello = Hello {
+        version: 5,
+        client: login.to_owned(),
+        clean: true,
+        keep_alive_s: 60,
+        login: Some((login.to_owned(), secret.to_owned())),
+        will: None,
+        props: Props::default(),
+    };
+    eventually("the account is known", SOON, || async {
+        let (client, welcome) = Mqtt::connect(&address, &hello).await;
+        welcome.filter(|welcome| welcome.code == 0).map(|_| client)
+    })
+    .await
+}
+
+async fn alarm(hub: &Hub, rule: &str, state: &str) -> Value {
+    let api = hub.api("operator");
+    eventually("the alarm stands so", SOON, || async {
+        let all = api.items("/api/v1/alarms?limit=200").await.ok()?;
+        all.into_iter()
+            .find(|alarm| alarm["rule"] == rule && alarm["state"] == state)
+    })
+    .await
+}
+
+async fn told(hub: &Hub, device: &str, kind: &str) -> Vec<Value> {
+    let path = format!("/api/v1/events?device={device}&limit=200");
+    let all = hub.api("operator").items(&path).await.unwrap_or_default();
+    all.into_iter()
+        .filter(|event| event["kind"] == kind)
+        .collect()
+}
+
+#[tokio::test]
+async fn a_zigbee_detector_rings_once_however_often_its_state_is_told() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let (hub, detector) = hub(dir.path()).await;
+    let secret = account(dir.path(), "zigbee", "zigbee2mqtt/#");
+    let mut line = bridge(&hub, "zigbee", &secret).await;
+    let topic = format!("zigbee2mqtt/{ADDRESS}");
+    let state = |smoke: bool, quality: u32| {
+        json!({"smoke": smoke, "battery": 87, "battery_low": false, "tamper": false, "linkquality": quality}).to_string()
+    };
+    // nothing was and nothing is: no news
+    line.publish(&topic, &state(false, 90), 1, false).await;
+    for quality in 91..95 {
+        line.publish(&topic, &state(true, quality), 1, false).await;
+    }
+    let burning = alarm(&hub, "S1", "active_unacked").await;
+    assert_eq!(burning["device"], detector, "{burning}");
+    let raised = eventually("history has it", SOON, || async {
+        let told = told(&hub, &detector, "fire.smoke").await;
+        (!told.is_empty()).then_some(told)
+    })
+    .await;
+    assert_eq!(raised.len(), 1, "{raised:?}");
+    assert_eq!(raised[0]["attrs"]["adapter"], "zigbee2mqtt");
+
+    // a hub that was killed remembers what the detector said last
+    let demo = hub.demo.clone();
+    hub.kill9();
+    let compound = dir.path().join("compound").display().to_string();
+    let again = Hub::start_again_set(&dir.path().join("data"), &demo, &settings(&compound)).await;
+    let mut line = bridge(&again, "zigbee", &secret).await;
+    line.publish(&topic, &state(true, 95), 1, false).await;
+    line.publish(&topic, &state(false, 96), 1, false).await;
+    alarm(&again, "S1", "returned_unacked").await;
+    let all = eventually("history has the end", SOON, || async {
+        let told = told(&again, &detector, "fire.smoke").await;
+        told.iter().any(|e| e["phase"] == "cleared").then_some(told)
+    })
+    .await;
+    assert_eq!(all.len(), 2, "{all:?}");
+}
+
+#[tokio::test]
+async fn what_a_bridge_says_that_nobody_can_read_is_kept_and_rings() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let (hub, _) = hub(dir.path()).await;
+    let secret = account(dir.path(), "zigbee", "zigbee2mqtt/#");
+    let mut line = bridge(&hub, "zigbee", &secret).await;
+    let reason = line
+        .publish("zigbee2mqtt/0x1", "{\"smoke\":tr", 1, false)
+        .await;
+    assert_eq!(reason, 0, "it is acknowledged once it is on disk");
+    let rows = eventually("it is in quarantine", SOON, || async {
+        let rows = hub
+            .api("property_manager")
+            .items("/api/v1/quarantine")
+            .await
+            .ok()?;
+        let rows: Vec<Value> = rows
+            .into_iter()
+            .filter(|row| row["principal"] == "zigbee")
+            .collect();
+        (!rows.is_empty()).then_some(rows)
+    })
+    .await;
+    assert_eq!(rows[0]["reason"], "bad_json", "{rows:?}");
+    eventually(
+        "it rings, since it might have been a fire",
+        SOON,
+        || async {
+            let all = hub
+                .api("operator")
+                .items("/api/v1/alarms?limit=200")
+                .await
+                .ok()?;
+            all.into_iter().find(|alarm| alarm["device"] == "zigbee")
+        },
+    )
+    .await;
+}
+
+#[tokio::test]
+async fn a_web_hook_is_answered_once_it_is_on_disk() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let (hub, _) = hub(dir.path()).await;
+    let secret = account(dir.path(), "gate", "$http/none");
+    let port = eventually("the port is told", SOON, || async {
+        let log = hub.log();
+        let told = log.split("push.address=").nth(1)?;
+        told.split_whitespace().next().map(str::to_owned)
+    })
+    .await;
+    let client = reqwest::Client::new();
+    let read = json!({"hook": {"event": "recognition"}, "data": {"camera_id": "east-gate", "timestamp": "2026-11-24 12:00:00.000000+00:00",
+        "results": [{"plate": "浙g8k123", "score": 0.93, "dscore": 0.9, "box": {"xmin": 1, "ymin": 2, "xmax": 3, "ymax": 4}, "region": {"code": "cn"}}]}});
+    // nobody, and somebody with a wrong secret, may not send
+    let hook = |path: &str| client.post(format!("http://{port}/{path}")).json(&read);
+    assert_eq!(
+        hook("gate/wrong/anpr")
+            .send()
+            .await
+            .expect("answers")
+            .status(),
+        401
+    );
+    assert_eq!(hook("anpr").send().await.expect("answers").status(), 401);
+    // by its path, as a camera that can be given an address only; and by Basic authentication
+    let known = eventually("the account is known", SOON, || async {
+        let answer = hook(&format!("gate/{secret}/anpr")).send().await.ok()?;
+        (answer.status() == 200).then_some(())
+    });
+    known.await;
+    let odd = client
+        .post(format!("http://{port}/anything?x=1"))
+        .basic_auth("gate", Some(&secret));
+    let answer = odd.body(vec![0xff, 0, 1]).send().await.expect("answers");
+    assert_eq!(answer.status(), 200, "odd bytes are kept");
+    let plates = eventually("history has it", SOON, || async {
+        let told = told(&hub, "east-gate", "vehicle.plate_read").await;
+        (!told.is_empty()).then_some(told)
+    })
+    .await;
+    assert_eq!(plates[0]["attrs"]["adapter"], "plate-recognizer");
+    assert_eq!(plates[0]["site"], "q2");
+    let rows = eventually("the odd bytes are in quarantine", SOON, || async {
+        let rows = hub
+            .api("property_manager")
+            .items("/api/v1/quarantine")
+            .await
+            .ok()?;
+        rows.into_iter().find(|row| row["principal"] == "gate")
+    })
+    .await;
+    assert_eq!(rows["reason"], "unknown_format", "{rows}");
+    let log = hub.log();
+    assert!(!log.contains(&secret), "a secret is in the log");
+}
+
+/// A frame of GB/T 26875.3 (clause 6): a device whose address is 9 sends data to the centre, one component's state in it.
+fn component_state(sequence: u16, kind: u8, state: u16) -> Vec<u8> {
+    let mut unit = vec![2, 1, 1, 1, kind, 17, 0, 3, 0];
+    unit.extend_from_slice(&state.to_le_bytes());
+    unit.extend_from_slice(&[0; 31]);
+    unit.extend_from_slice(&[30, 15, 20, 24, 11, 26]);
+    let mut frame = b"@@".to_vec();
+    frame.extend_from_slice(&sequence.to_le_bytes());
+    frame.extend_from_slice(&[1, 0, 30, 15, 20, 24, 11, 26]);
+    frame.extend_from_slice(&[9, 0, 0, 0, 0, 0, 1, 0, 0, 0, 0, 0]);
+    frame.extend_from_slice(&u16::try_from(unit.len()).expect("short").to_le_bytes());
+    frame.push(2);
+    frame.extend_from_slice(&unit);
+    let sum = frame[2..]
+        .iter()
+        .fold(0u8, |sum, byte| sum.wrapping_add(*byte));
+    frame.push(sum);
+    frame.extend_from_slice(b"##");
+    frame
+}
+
+#[tokio::test]
+async fn a_fire_panel_is_answered_and_its_fire_rings() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let (hub, _) = hub(dir.path()).await;
+    let address = eventually("the port is told", SOON, || async {
+        let log = hub.log();
+        let told = log.split("panels.address=").nth(1)?;
+        told.split_whitespace().next().map(str::to_owned)
+    })
+    .await;
+    let mut line = TcpStream::connect(&address).await.expect("connects");
+    let fire = component_state(7, 40, 0b10);
+    // cut in two on its way, and some noise before it
+    line.write_all(b"noise").await.expect("sent");
+    line.write_all(&fire[..20]).await.expect("sent");
+    line.write_all(&fire[20..]).await.expect("sent");
+    let mut answer = [0; 30];
+    let answered = tokio::time::timeout(SOON, line.read_exact(&mut answer)).await;
+    answered.expect("in time").expect("an answer");
+    assert_eq!(
+        (&answer[..4], answer[26]),
+        (&b"@@\x07\x00"[..], 3),
+        "confirmed"
+    );
+    let burning = alarm(&hub, "S1", "active_unacked").await;
+    assert_eq!(burning["site"], "q1", "{burning}");
+    // a damaged one is denied and kept
+    let mut damaged = component_state(8, 40, 0b10);
+    let sum = damaged.len() - 3;
+    damaged[sum] ^= 1;
+    line.write_all(&damaged).await.expect("sent");
+    let answered = tokio::time::timeout(SOON, line.read_exact(&mut answer)).await;
+    answered.expect("in time").expect("an answer");
+    assert_eq!(
+        (&answer[..4], answer[26]),
+        (&b"@@\x08\x00"[..], 6),
+        "denied"
+    );
+    let row = eventually("it is in quarantine", SOON, || async {
+        let rows = hub
+            .api("property_manager")
+            .items("/api/v1/quarantine")
+            .await
+            .ok()?;
+        rows.into_iter().find(|row| row["principal"] == "panel")
+    })
+    .await;
+    assert_eq!(row["reason"], "bad_checksum", "{row}");
+}
+
+#[test]
+fn one_message_is_read_at_the_command_line() {
+    let adapt = |arguments: &[&str], payload: &str| {
+        let mut child = Command::new(bin("gateway"))
+            .arg("adapt")
+            .args(arguments)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .expect("runs");
+        let mut input = child.stdin.take().expect("a pipe");
+        input.write_all(payload.as_bytes()).expect("written");
+        drop(input);
+        let out = child.wait_with_output().expect("ends");
+        assert!(
+            out.status.success(),
+            "{}",
+            String::from_utf8_lossy(&out.stderr)
+        );
+        let text = String::from_utf8(out.stdout).expect("text");
+        let lines: Vec<Value> = text
+            .lines()
+            .map(|line| serde_json::from_str(line).expect("JSON"))
+            .collect();
+        (lines, String::from_utf8_lossy(&out.stderr).into_owned())
+    };
+    let (lines, _) = adapt(
+        &["--topic", "zigbee2mqtt/烟感 1"],
+        r#"{"smoke":true,"battery":100}"#,
+    );
+    assert_eq!(lines.len(), 1, "{lines:?}");
+    assert_eq!(
+        (&lines[0]["kind"], &lines[0]["phase"]),
+        (&json!("fire.smoke"), &json!("raised"))
+    );
+    assert_eq!(lines[0]["device"], "烟感 1");
+    // a frame of a fire panel, in hexadecimal digits, spaces and all
+    let (lines, _) = adapt(&["--tcp", "gbt26875"], "40 40 xx");
+    assert_eq!(lines, [] as [Value; 0]);
+    let (lines, said) = adapt(&["--topic", "zigbee2mqtt/0x1"], "{");
+    assert_eq!(lines, [] as [Value; 0]);
+    assert!(said.starts_with("quarantine: bad_json"), "{said}");
+    // and what a native device says
+    let (lines, said) = adapt(&["--topic", "ssg/v1/q1/nobody/evt/fire-smoke"], "{}");
+    assert_eq!(lines, [] as [Value; 0]);
+    assert!(said.starts_with("quarantine: unknown_device"), "{said}");
+}
