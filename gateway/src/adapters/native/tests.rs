@@ -170,7 +170,8 @@ fn a_device_speaks_for_itself_and_its_own_site_only() {
             "ssg/v1/q1/smoke-9/evt/fire-smoke",
             "unknown_device",
         ),
-        ("smoke-1", "烟感/01/evt", "foreign_topic"),
+        ("smoke-1", "烟感/01/evt", "unknown_bridge"),
+        ("smoke-1", "ssg/v2/q1/smoke-1/evt", "foreign_topic"),
         ("smoke-1", "ssg/v1/q1/smoke-1/evt", "unknown_channel"),
         ("smoke-1", "ssg/v1/q1/smoke-1/jump", "unknown_channel"),
     ] {
