@@ -51,7 +51,7 @@ await story('registry', base, async ({ open, allow }) => {
   const lines = table.trimEnd().split('\n')
   lines.pop()
   await page.click(byTest('registry-import'))
-  await page.fill(byTest('import-text'), [...lines, 'zz-1,q77,nowhere,fire_sensor,新,m,60,0,0,'].join('\n'))
+  await page.fill(byTest('import-text'), [...lines, 'zz-1,q77,nowhere,fire_sensor,新,m,60,0,0,,'].join('\n'))
   await page.click(byTest('import-look'))
   await says('import-preview', 'nowhere')
   must(await page.isDisabled(byTest('import-apply')), 'a table with mistakes can be imported')

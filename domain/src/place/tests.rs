@@ -405,7 +405,7 @@ fn what_is_exported_reads_back_the_same() {
     for (kind, line) in [
         (
             TableKind::Devices,
-            "smoke-1,q1,z1,fire_sensor,\"'=烟感,1\",,60,1.0,2.5,",
+            "smoke-1,q1,z1,fire_sensor,\"'=烟感,1\",,60,1.0,2.5,,",
         ),
         (TableKind::Zones, "z4,q1,,-1,,unit,301,g1"),
         (TableKind::Watch, "浙G·12345,,,找人,true,p1,2030-01-02"),

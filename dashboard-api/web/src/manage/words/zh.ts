@@ -490,6 +490,7 @@ export const zh = {
   "column.x_m": "东向（米）",
   "column.y_m": "北向（米）",
   "column.sensor": "探测物",
+  "column.address": "外部地址",
   "column.building": "楼栋",
   "column.floor": "楼层",
   "column.floor_to": "至楼层",
