@@ -1,4 +1,4 @@
-// The board's queries over HTTP, from four connections, one query after the other: `node api.mjs DEMO [ROUNDS] [PID]`, the hub's demo.json and its
+// The board's queries over HTTP, one after the other as a page asks them: `node api.mjs DEMO [ROUNDS] [PID] [CONNECTIONS]`, the hub's demo.json and its
 // process. Prints JSON: milliseconds until the whole answer was there, and with PID the hub's processor time a request, which others on the machine do not change.
 import http from 'node:http'
 import { readFileSync } from 'node:fs'
@@ -8,7 +8,7 @@ const rounds = Number(process.argv[3] ?? 500)
 const pid = process.argv[4]
 /** Of Linux's clock, 100 a second. */
 const TICK_MS = 10
-const CONNECTIONS = 4
+const CONNECTIONS = Number(process.argv[5] ?? 1)
 const { token } = demo.users.find((user) => user.role === 'station_lead')
 const agent = new http.Agent({ keepAlive: true, maxSockets: CONNECTIONS })
 
@@ -21,6 +21,8 @@ function get(path) {
       reply.on('end', () => {
         const ms = Number(process.hrtime.bigint() - begun) / 1e6
         const body = Buffer.concat(parts)
+        // a user may ask so much and no more: it goes on when the second is over, and the answer is none of the figures
+        if (reply.statusCode === 429) return setTimeout(() => get(path).then(done, failed), 1000 * JSON.parse(body).retry_after_s)
         if (reply.statusCode !== 200) return failed(new Error(`${path} answered ${reply.statusCode}: ${body}`))
         done({ ms, bytes: body.length, body })
       })
