@@ -11,7 +11,7 @@ use axum::{Extension, Json};
 use domain::UserId;
 use serde::Deserialize;
 use serde_json::json;
-use store::state::{Origin, Owes, SESSION_LIFE, User};
+use store::state::{Origin, Owes, SESSION_LIFE, User, Way};
 use tracing::{info, warn};
 
 use super::reports::address;
@@ -29,7 +29,7 @@ pub(crate) struct LogIn {
     code: Option<String>,
 }
 
-fn told(user: &User, owes: Owes) -> Json<serde_json::Value> {
+pub(super) fn told(user: &User, owes: Owes) -> Json<serde_json::Value> {
     let (calls, owes) = match owes {
         Owes::Nothing => (access::calls(user.role, &user.scope), None),
         Owes::Password => (Vec::new(), Some("password")),
@@ -49,6 +49,15 @@ fn set_cookie(api: &Api, secret: &str, seconds: i64) -> HeaderValue {
     HeaderValue::from_str(&text).expect("a secret is hexadecimal")
 }
 
+/// Somebody tries a password or a code.
+pub(super) fn attempt(api: &Api, login: &str, address: IpAddr) -> Result<(), Problem> {
+    let tried = api.throttle.attempt(login, address, Instant::now());
+    tried.map_err(|wait| {
+        let detail = "too many wrong passwords; wait a little";
+        Problem::too_many(detail, wait.as_secs() + 1)
+    })
+}
+
 /// Whose password this is; each is counted as wrong until somebody says that it [`went_well`], and too many have to wait.
 pub(super) async fn proven(
     api: &Api,
@@ -57,27 +66,25 @@ pub(super) async fn proven(
     address: IpAddr,
     headers: &HeaderMap,
 ) -> Result<Option<User>, Problem> {
-    let now = Instant::now();
-    api.throttle.attempt(login, address, now).map_err(|wait| {
-        let detail = "too many wrong passwords; wait a little";
-        Problem::too_many(detail, wait.as_secs() + 1)
-    })?;
+    attempt(api, login, address)?;
     let user = api.deps.state.verify_password(login, password).await?;
     if user.is_none() {
-        let (origin, now) = (origin(address, headers), (api.deps.clock)());
+        let origin = origin(address, headers, Way::Password);
+        let now = (api.deps.clock)();
         api.deps.state.note_refused(login, &origin, now).await?;
         warn!(network.peer = %address, "password refused");
     }
     Ok(user)
 }
 
-fn origin(address: IpAddr, headers: &HeaderMap) -> Origin {
+pub(super) fn origin(address: IpAddr, headers: &HeaderMap, way: Way) -> Origin {
     let agent = headers
         .get(header::USER_AGENT)
         .map(|value| String::from_utf8_lossy(value.as_bytes()).into_owned());
     Origin {
         address: address.to_string(),
         agent: agent.unwrap_or_default(),
+        way,
     }
 }
 
@@ -87,12 +94,12 @@ pub(super) fn went_well(api: &Api, login: &str, address: IpAddr) {
 }
 
 /// The second step, where there is one. A code that is wrong is counted like a wrong password; to be asked for one is not.
-async fn second_step(
+pub(super) async fn second_step(
     api: &Api,
     login: &UserId,
     code: Option<&str>,
     address: IpAddr,
-    headers: &HeaderMap,
+    origin: &Origin,
 ) -> Result<(), Problem> {
     let state = &api.deps.state;
     if !state.second_factor(login).await?.is_on {
@@ -106,8 +113,8 @@ async fn second_step(
         .use_second_factor(login, code, (api.deps.clock)())
         .await?
     {
-        let (origin, now) = (origin(address, headers), (api.deps.clock)());
-        state.note_refused(login.as_str(), &origin, now).await?;
+        let now = (api.deps.clock)();
+        state.note_refused(login.as_str(), origin, now).await?;
         warn!(network.peer = %address, "code of the second step refused");
         return Err(Problem::code_wrong());
     }
@@ -115,16 +122,14 @@ async fn second_step(
 }
 
 /// Begins a session for this browser; the one that it had before is over.
-async fn begin(
+pub(super) async fn begin(
     api: &Api,
     login: &UserId,
-    address: IpAddr,
-    headers: &HeaderMap,
+    origin: &Origin,
+    former: Option<&str>,
 ) -> Result<(HeaderValue, String), Problem> {
-    let origin = origin(address, headers);
-    let (former, now) = (auth::cookie(headers), (api.deps.clock)());
-    let state = &api.deps.state;
-    let secret = state.open_session(login, &origin, former, now).await?;
+    let (state, now) = (&api.deps.state, (api.deps.clock)());
+    let secret = state.open_session(login, origin, former, now).await?;
     let cookie = set_cookie(api, &secret, SESSION_LIFE.as_secs());
     Ok((cookie, secret))
 }
@@ -143,9 +148,11 @@ pub(crate) async fn log_in(
     let Some(user) = proven(&api, &body.login, &body.password, address, &headers).await? else {
         return Err(Problem::unauthenticated().with("reason", "wrong log-in name or password"));
     };
-    second_step(&api, &user.login, body.code.as_deref(), address, &headers).await?;
+    let origin = origin(address, &headers, Way::Password);
+    second_step(&api, &user.login, body.code.as_deref(), address, &origin).await?;
     went_well(&api, &body.login, address);
-    let (cookie, secret) = begin(&api, &user.login, address, &headers).await?;
+    let former = auth::cookie(&headers);
+    let (cookie, secret) = begin(&api, &user.login, &origin, former).await?;
     info!(user.login = %user.login, "logged in");
     let owes = auth::owed_by_session(&api, &secret).await?;
     Ok(([(header::SET_COOKIE, cookie)], told(&user, owes)).into_response())
@@ -272,6 +279,7 @@ pub(crate) async fn change_password(
     if matches!(caller.proof, Proof::Token(_)) {
         return Ok(StatusCode::NO_CONTENT.into_response());
     }
-    let (cookie, _) = begin(&api, login, address, &headers).await?;
+    let origin = origin(address, &headers, Way::Password);
+    let (cookie, _) = begin(&api, login, &origin, auth::cookie(&headers)).await?;
     Ok((StatusCode::NO_CONTENT, [(header::SET_COOKIE, cookie)]).into_response())
 }

@@ -102,7 +102,7 @@ pub use rule::{RuleChanged, Rung};
 pub use second_factor::{SecondFactor, SecondFactorError};
 pub use session::{
     Origin, Owes, SESSION_IDLE, SESSION_IDLE_ADMINISTRATOR, SESSION_LIFE, SessionCaller,
-    SessionItem,
+    SessionItem, Way,
 };
 pub use token::{NewToken, TOKEN_DAYS_MAX, TokenItem};
 pub use unmasking::{Ground, NewUnmasking, REASON_CHARS_MAX, UnmaskingItem};

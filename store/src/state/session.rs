@@ -25,13 +25,35 @@ const SESSIONS_MAX: i64 = 20;
 /// Characters kept of what a browser says of itself.
 const AGENT_CHARS_MAX: usize = 160;
 
-/// Where somebody logs in.
+/// How somebody shows who they are when they log in.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Way {
+    /// With the password of their account.
+    #[default]
+    Password,
+    /// An identity provider says so (OpenID Connect).
+    Oidc,
+}
+
+impl Way {
+    /// The word that the audit trail has for it; none for the usual one.
+    const fn as_str(self) -> &'static str {
+        match self {
+            Self::Password => "",
+            Self::Oidc => "oidc",
+        }
+    }
+}
+
+/// Where somebody logs in, and how.
 #[derive(Debug, Clone, Default)]
 pub struct Origin {
     /// Address of the other end.
     pub address: String,
     /// What the browser says of itself.
     pub agent: String,
+    /// By which way.
+    pub way: Way,
 }
 
 /// A session as its user sees it.
@@ -105,7 +127,7 @@ fn of_account(at: Timestamp, login: &str, act: &str, origin: Option<&Origin>) ->
         object: format!("account:{login}"),
         department: None,
         from: String::new(),
-        to: String::new(),
+        to: origin.map_or("", |origin| origin.way.as_str()).to_owned(),
         note: origin.map(|origin| format!("{} {}", origin.address, shortened(&origin.agent))),
     }
 }
@@ -120,7 +142,7 @@ fn name(token_hash: &str) -> String {
 }
 
 impl State {
-    /// Begins a session for somebody whose password was right, and gives out its secret. What the browser had before ends.
+    /// Begins a session for somebody who has shown who they are, and gives out its secret. What the browser had before ends.
     pub async fn open_session(
         &self,
         login: &UserId,

@@ -229,6 +229,20 @@ impl State {
         Ok(user.filter(|_| is_right))
     }
 
+    /// The user with this log-in name, if there is one who may log in: somebody else has said that it is they.
+    pub async fn enabled_user(&self, login: &UserId) -> Result<Option<User>, StateError> {
+        let row: Option<(String, String, String, Option<String>, String)> = sqlx::query_as(
+            "SELECT login, name, role, department, scope FROM account WHERE login = $1 AND disabled_at IS NULL",
+        )
+        .bind(login.as_str())
+        .fetch_optional(&self.shared.read)
+        .await?;
+        row.map(|(login, name, role, department, scope)| {
+            user(&login, name, &role, department.as_ref(), &scope)
+        })
+        .transpose()
+    }
+
     /// Everybody who may log in, by log-in name.
     pub async fn users(&self) -> Result<Vec<User>, StateError> {
         let rows: Vec<(String, String, String, Option<String>, String)> = sqlx::query_as(

@@ -252,6 +252,7 @@ async fn ones_own_sessions_are_listed_and_ended_and_nobody_elses() {
     let from = |address: &str| Origin {
         address: address.to_owned(),
         agent: "x".repeat(500),
+        ..Origin::default()
     };
     let open = async |user: &User, address: &str, former: Option<&str>, second| {
         state
