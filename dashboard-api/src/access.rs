@@ -54,6 +54,26 @@ const INSPECTORS: Callers = Callers::Roles(&[StationLead, Auditor, Administrator
 /// Method, path as the router has it, callers, scope.
 pub const ROUTES: &[(&str, &str, Callers, Scoped)] = &[
     ("POST", "/api/v1/session", Callers::Anybody, Scoped::Own),
+    // nobody is logged in yet who goes to the identity provider, comes back, or shows the code of the second step
+    (
+        "GET",
+        "/api/v1/session/ways",
+        Callers::Anybody,
+        Scoped::Open,
+    ),
+    ("GET", "/api/v1/session/oidc", Callers::Anybody, Scoped::Own),
+    (
+        "GET",
+        "/api/v1/session/oidc/callback",
+        Callers::Anybody,
+        Scoped::Own,
+    ),
+    (
+        "POST",
+        "/api/v1/session/oidc",
+        Callers::Anybody,
+        Scoped::Own,
+    ),
     ("GET", "/api/v1/session", EVERYBODY, Scoped::Own),
     ("DELETE", "/api/v1/session", EVERYBODY, Scoped::Own),
     // one's own, and no others

@@ -9,6 +9,7 @@ mod document;
 mod door;
 pub mod keeper;
 mod mask;
+pub mod oidc;
 mod problem;
 mod proxied;
 pub mod rerun;
@@ -77,6 +78,9 @@ const EVIDENCE_AT_ONCE: u32 = 40;
 const EVIDENCE_EVERY: Duration = Duration::from_secs(15);
 /// Photos that come in at one time, of people's reports and of responders each.
 const UPLOADS_MAX: usize = 16;
+/// Log-ins at the identity provider that are begun from one address: so many at once, and one more so often.
+const OIDC_AT_ONCE: u32 = 20;
+const OIDC_EVERY: Duration = Duration::from_secs(3);
 /// How long open requests may take when the hub stops.
 const DRAIN: Duration = Duration::from_secs(3);
 
@@ -166,6 +170,8 @@ pub struct Deps {
     pub behind_https: bool,
     /// Roles whose log-in has a second step, whether they like it or not.
     pub second_factor_roles: Vec<Role>,
+    /// Where people may log in besides, if somewhere.
+    pub oidc: Option<Arc<oidc::Provider>>,
     /// Seconds for which browsers refuse plain HTTP; 0 when nothing is said of it.
     pub hsts_s: u64,
     /// The proxies whose word about who asked is taken.
@@ -189,6 +195,12 @@ impl Deps {
 struct Api {
     deps: Deps,
     throttle: Arc<throttle::Throttle>,
+    /// Log-ins that begin at the identity provider.
+    oidc_begun: Arc<throttle::ByAddress>,
+    /// Those who are there, by the state that they come back with.
+    at_provider: Arc<oidc::Table<routes::oidc::AtProvider>>,
+    /// Those who have come back and owe the second step, by their cookie.
+    half_in: Arc<oidc::Table<routes::oidc::HalfIn>>,
     /// Reports of those who are not logged in.
     reports: Arc<throttle::ByAddress>,
     /// Photos of those who are not logged in.
@@ -219,7 +231,7 @@ struct Api {
 fn api() -> OpenApiRouter<Api> {
     use routes::{
         alarms, audit, devices, duty_book, enrolment, evacuation, events, evidence, grids, holds,
-        incidents, kpi, live, load, maintenance, meta, photos, privacy, quarantine, registry,
+        incidents, kpi, live, load, maintenance, meta, oidc, photos, privacy, quarantine, registry,
         reports, roster, roster_week, rules, second_factor, session, tokens, users,
     };
     use utoipa_axum::routes;
@@ -228,6 +240,9 @@ fn api() -> OpenApiRouter<Api> {
         .routes(routes!(session::list, session::end_all))
         .routes(routes!(session::end))
         .routes(routes!(session::change_password))
+        .routes(routes!(oidc::ways))
+        .routes(routes!(oidc::begin_oidc, oidc::finish_oidc))
+        .routes(routes!(oidc::end_oidc))
         .routes(routes!(meta::meta))
         .routes(routes!(meta::status))
         .routes(routes!(incidents::list))
@@ -304,6 +319,9 @@ pub fn router(deps: Deps, stop: CancellationToken) -> Router {
     let api_state = Api {
         deps,
         throttle: Arc::default(),
+        oidc_begun: Arc::new(throttle::ByAddress::new(OIDC_AT_ONCE, OIDC_EVERY)),
+        at_provider: Arc::default(),
+        half_in: Arc::default(),
         reports: Arc::new(throttle::ByAddress::new(REPORTS_AT_ONCE, REPORT_EVERY)),
         photos: Arc::new(throttle::ByAddress::new(PHOTOS_AT_ONCE, PHOTO_EVERY)),
         uploads: Arc::new(Semaphore::new(UPLOADS_MAX)),

@@ -99,6 +99,22 @@ pub struct Session {
     pub owes: Option<String>,
 }
 
+/// Ways to log in besides a password.
+#[derive(Debug, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct LogInWays {
+    /// At an identity provider: `GET /api/v1/session/oidc`. None when none is configured.
+    pub oidc: Option<OidcWay>,
+}
+
+/// What the button says.
+#[derive(Debug, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct OidcWay {
+    pub label_zh: String,
+    pub label_en: String,
+}
+
 /// How the second step of one's own log-in stands.
 #[derive(Debug, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]

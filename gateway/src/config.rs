@@ -8,10 +8,10 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, bail};
-use dashboard_api::Proxies;
-use domain::SiteId;
+use dashboard_api::{Proxies, oidc};
 use domain::kpi::{Scoring, Thresholds, Weights};
 use domain::privacy::Personal;
+use domain::{SiteId, UserId};
 use serde::de::Error as _;
 use serde::{Deserialize, Deserializer};
 use store::state::{KpiSettings, Role};
@@ -35,6 +35,7 @@ pub struct Config {
     pub mqtt: Mqtt,
     pub tls: Tls,
     pub http: Http,
+    pub oidc: Oidc,
     pub journal: Journal,
     pub events: Events,
     pub reports: Reports,
@@ -135,6 +136,22 @@ pub struct Http {
     pub second_factor_roles: Vec<Role>,
     pub behind_https: bool,
     pub trusted_proxies: Proxies,
+}
+
+/// `[oidc]`
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[expect(missing_docs, reason = "as above")]
+pub struct Oidc {
+    pub issuer: String,
+    pub client_id: String,
+    pub client_secret_file: PathBuf,
+    pub redirect: String,
+    pub claim: String,
+    pub users: BTreeMap<String, UserId>,
+    pub label_zh: String,
+    pub label_en: String,
+    pub ca_file: PathBuf,
 }
 
 /// `[journal]`
@@ -552,6 +569,7 @@ fn check(config: &Config) -> anyhow::Result<()> {
     config.kpi.check()?;
     check_tls(config)?;
     check_https(&config.http)?;
+    check_oidc(config)?;
     if !config.influx.url.is_empty() && config.influx.token_file.as_os_str().is_empty() {
         bail!(
             "`influx.url` is set and `influx.token_file` is not (hint: a file, mode 0600, with the API token)"
@@ -572,6 +590,57 @@ fn check_https(http: &Http) -> anyhow::Result<()> {
     if http.hsts_s > 0 && !is_set(certificate) && !http.behind_https {
         bail!(
             "`http.hsts_s` is set and nothing speaks HTTPS (hint: set `http.certificate_file`, or `http.behind_https` for a proxy in front)"
+        );
+    }
+    Ok(())
+}
+
+/// What the settings of the identity provider say of each other; its files are read later, and it is asked later still.
+fn check_oidc(config: &Config) -> anyhow::Result<()> {
+    let (oidc, http) = (&config.oidc, &config.http);
+    if oidc.issuer.is_empty() {
+        let others = [&oidc.client_id, &oidc.redirect];
+        if others.iter().any(|text| !text.is_empty()) || !oidc.users.is_empty() {
+            bail!(
+                "`oidc.client_id`, `oidc.redirect` or `oidc.users` is set and `oidc.issuer` is not (hint: the address of the identity provider)"
+            );
+        }
+        return Ok(());
+    }
+    oidc::trusted_url(&oidc.issuer).context("`oidc.issuer`")?;
+    for (key, is_empty, hint) in [
+        (
+            "client_id",
+            oidc.client_id.is_empty(),
+            "the name under which the provider knows this hub",
+        ),
+        (
+            "client_secret_file",
+            oidc.client_secret_file.as_os_str().is_empty(),
+            "a file, mode 0600, with the secret that the provider has given out",
+        ),
+        (
+            "redirect",
+            oidc.redirect.is_empty(),
+            "the dashboard's address in browsers, as in https://station.example:8443",
+        ),
+        (
+            "claim",
+            oidc.claim.is_empty(),
+            "the claim that names the user, as in preferred_username",
+        ),
+        ("label_zh", oidc.label_zh.is_empty(), "what the button says"),
+        ("label_en", oidc.label_en.is_empty(), "what the button says"),
+    ] {
+        if is_empty {
+            bail!("`oidc.issuer` is set and `oidc.{key}` is not (hint: {hint})");
+        }
+    }
+    let redirect = oidc::origin(&oidc.redirect).context("`oidc.redirect`")?;
+    let is_secure = !http.certificate_file.as_os_str().is_empty() || http.behind_https;
+    if redirect.starts_with("https:") && !is_secure {
+        bail!(
+            "`oidc.redirect` is https and nothing speaks HTTPS (hint: set `http.certificate_file`, or `http.behind_https` for a proxy in front)"
         );
     }
     Ok(())
@@ -690,9 +759,74 @@ mod tests {
                 "[influx]\nurl = \"http://127.0.0.1:1\"",
                 "influx.token_file",
             ),
+            ("[oidc]\nissuers = \"x\"", "did you mean `oidc.issuer`"),
+            ("[oidc]\nclient_id = \"hub\"", "`oidc.issuer` is not"),
+            ("[oidc]\nusers = { a = \"Zhou\" }", "is not an id"),
         ] {
             let error = with_file(text).expect_err(text);
             assert!(error.contains(part), "{text}: {error}");
+        }
+    }
+
+    /// An identity provider with everything it must have, and then these lines.
+    fn with_provider(more: &str) -> Result<Config, String> {
+        let mut keys: BTreeMap<&str, &str> = [
+            ("issuer", "\"https://id.example\""),
+            ("client_id", "\"hub\""),
+            ("client_secret_file", "\"/run/secrets/oidc\""),
+            ("redirect", "\"http://127.0.0.1:8080\""),
+        ]
+        .into();
+        keys.extend(more.lines().filter_map(|line| line.split_once(" = ")));
+        let lines: Vec<_> = keys.iter().map(|(k, v)| format!("{k} = {v}")).collect();
+        with_file(&format!("[oidc]\n{}\n", lines.join("\n")))
+    }
+
+    #[test]
+    fn an_identity_provider_is_off_until_asked_for_and_then_whole() {
+        let off = load(None).expect("loads").oidc;
+        assert!(off.issuer.is_empty() && off.users.is_empty());
+        let on = with_provider("users = { \"8f6c.Aa\" = \"zhou\", \"王磊\" = \"wanglei\" }");
+        let on = on.expect("loads").oidc;
+        assert_eq!(on.claim, "preferred_username");
+        // names of others are kept letter by letter
+        let users: Vec<_> = on.users.iter().map(|(n, u)| (&**n, u.as_str())).collect();
+        assert_eq!(users, [("8f6c.Aa", "zhou"), ("王磊", "wanglei")]);
+        for (lines, part) in [
+            (
+                "issuer = \"http://id.example\"",
+                "`oidc.issuer`: `http://id.example` is neither https nor on this machine",
+            ),
+            (
+                "issuer = \"id.example\"",
+                "`oidc.issuer`: `id.example` is not an address",
+            ),
+            (
+                "client_id = \"\"",
+                "`oidc.client_id` is not (hint: the name",
+            ),
+            (
+                "client_secret_file = \"\"",
+                "`oidc.client_secret_file` is not (hint: a file, mode 0600",
+            ),
+            ("redirect = \"\"", "`oidc.redirect` is not"),
+            (
+                "redirect = \"http://127.0.0.1/board\"",
+                "more than an origin",
+            ),
+            (
+                "redirect = \"http://station.example\"",
+                "`oidc.redirect`: `http://station.example` is neither",
+            ),
+            (
+                "redirect = \"https://station.example\"",
+                "nothing speaks HTTPS",
+            ),
+            ("claim = \"\"", "`oidc.claim` is not"),
+            ("label_zh = \"\"", "`oidc.label_zh` is not"),
+        ] {
+            let error = with_provider(lines).expect_err(lines);
+            assert!(error.contains(part), "{lines}: {error}");
         }
     }
 }

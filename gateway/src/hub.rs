@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use anyhow::{Context as _, bail};
 use dashboard_api::Door;
+use dashboard_api::oidc::{self, Provider};
 use domain::alarm::flood::Seats;
 use domain::place::Registry;
 use domain::rule::{Engine, RuleBook, RuleError, RuleSet};
@@ -377,6 +378,45 @@ pub fn https(config: &Config) -> anyhow::Result<Option<Arc<Tls>>> {
     Ok(Some(Arc::new(tls)))
 }
 
+/// The identity provider, if there is one. It is not asked yet.
+///
+/// # Errors
+/// [`Misconfigured`]: a file is missing or bad.
+pub fn identity_provider(config: &Config) -> anyhow::Result<Option<Arc<Provider>>> {
+    let settings = &config.oidc;
+    if settings.issuer.is_empty() {
+        return Ok(None);
+    }
+    let read = |key: &str, file: &Path| {
+        std::fs::read(file).map_err(|e| {
+            let file = file.display();
+            Misconfigured(format!("cannot read `oidc.{key}` {file}: {e}"))
+        })
+    };
+    let secret = read("client_secret_file", &settings.client_secret_file)?;
+    let secret = String::from_utf8(secret).unwrap_or_default();
+    if secret.trim().is_empty() {
+        let hint = "hint: the secret that the identity provider has given out, as text";
+        let text = format!("`oidc.client_secret_file` has no secret in it ({hint})");
+        return Err(Misconfigured(text).into());
+    }
+    let has_authorities = !settings.ca_file.as_os_str().is_empty();
+    let authorities = has_authorities.then(|| read("ca_file", &settings.ca_file));
+    let provider = Provider::new(oidc::Settings {
+        issuer: settings.issuer.clone(),
+        client_id: settings.client_id.clone(),
+        client_secret: secret.trim().to_owned(),
+        redirect: settings.redirect.clone(),
+        claim: settings.claim.clone(),
+        users: settings.users.clone(),
+        label_zh: settings.label_zh.clone(),
+        label_en: settings.label_en.clone(),
+        authorities: authorities.transpose()?,
+    });
+    let provider = provider.map_err(|e| Misconfigured::new(&e))?;
+    Ok(Some(Arc::new(provider)))
+}
+
 /// Binds the ports that devices connect to; the plain one is the first.
 async fn endpoints(config: &Config, tls: Option<&Arc<Tls>>) -> anyhow::Result<Vec<Endpoint>> {
     let mqtt = &config.mqtt;
@@ -455,6 +495,7 @@ pub async fn serve(
         None
     };
     let (tls, secure) = (tls(config)?, https(config)?);
+    let provider = identity_provider(config)?;
     let endpoints = endpoints(config, tls.as_ref()).await?;
     let mqtt_address = endpoints[0].listener.local_addr()?;
     let http = bind("http.listen", config.http.listen).await?;
@@ -709,6 +750,7 @@ pub async fn serve(
         behind_https: config.http.behind_https || secure.is_some(),
         hsts_s: config.http.hsts_s,
         second_factor_roles: config.http.second_factor_roles.clone(),
+        oidc: provider,
     };
     let is_secure = secure.is_some();
     let door = match secure {
@@ -721,6 +763,10 @@ pub async fn serve(
             Door::Secure(http_address, streams)
         }
     };
+    if let Some(provider) = &deps.oidc {
+        let looking = Arc::clone(provider).look_for(life.stop());
+        life.spawn("identity provider", looking);
+    }
     life.spawn("dashboard", dashboard_api::serve(door, deps, life.stop()));
     life.spawn("disk", disk.watch(life.stop()));
     life.spawn("clock", clock.clone().follow(journal.clone(), life.stop()));

@@ -550,6 +550,7 @@ fn check(file: &ConfigFile) -> anyhow::Result<()> {
     } else {
         hub::tls(&config)?;
     }
+    hub::identity_provider(&config)?;
     println!(
         "configuration is good: {} sites, {} zones, {} devices, {} rules",
         catalogue.registry.sites.len(),

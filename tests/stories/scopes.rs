@@ -202,7 +202,14 @@ const ROUTES: &[(&str, &str, &str, Gets)] = &[
     ("POST", "/audit/verification", "", Nothing),
 ];
 /// Routes at which nobody is logged in yet, or need not be.
-const PUBLIC: [(&str, &str); 2] = [("POST", "/session"), ("POST", "/enrol")];
+const PUBLIC: [(&str, &str); 6] = [
+    ("POST", "/session"),
+    ("GET", "/session/ways"),
+    ("GET", "/session/oidc"),
+    ("POST", "/session/oidc"),
+    ("GET", "/session/oidc/callback"),
+    ("POST", "/enrol"),
+];
 
 const NOBODYS: [(&str, &str); 6] = [
     ("{hold}", "hld_00000000000000000000000000000000"),
