@@ -159,6 +159,13 @@ impl Hub {
         Self::start_at(dir, free, &["--devices", "0"], settings).await
     }
 
+    /// The same with its pages where the settings say that they are: on a port that was free a moment ago.
+    pub async fn start_set_on(dir: &Path, port: u16, settings: &[(&str, &str)]) -> Self {
+        let http = format!("127.0.0.1:{port}");
+        let places = ["127.0.0.1:0", &http];
+        Self::start_at(dir, places, &["--devices", "0"], settings).await
+    }
+
     /// Starts `gateway demo --devices 0` with its pages on an address that is not of this machine alone, as in `0.0.0.0:0`.
     pub async fn start_open(dir: &Path, http: &str) -> Self {
         Self::start_at(dir, ["127.0.0.1:0", http], &["--devices", "0"], &[]).await

@@ -26,6 +26,7 @@ mod kill9;
 mod kpi;
 mod live;
 mod manager_pages;
+mod oidc;
 mod one_incident;
 mod people_pages;
 mod phone_page;
