@@ -54,15 +54,22 @@ const CONDITIONS: &[Condition] = &[
     condition(Kind::FireGas, &["gas_alarm_1"]),
     condition(Kind::FireGas, &["gas_alarm_2"]),
     condition(Kind::FireHeat, &["heat", "heat_alarm"]),
-    condition(
-        Kind::EnvWaterLeak,
-        &["water_leak", "water", "active_water_leak"],
-    ),
+    condition(Kind::FireHeat, &["high_temperature"]),
+    condition(Kind::EnvWaterLeak, &["water_leak", "water"]),
+    condition(Kind::EnvWaterLeak, &["active_water_leak"]),
     condition(Kind::EnvWaterLeak, &["water_leak_alarm_1"]),
     condition(Kind::EnvWaterLeak, &["water_leak_alarm_2"]),
     Condition {
         sensor: "sos",
         ..condition(Kind::DeviceAlarmInput, &["sos", "sos_alarm"])
+    },
+    Condition {
+        sensor: "alarm",
+        ..condition(Kind::DeviceAlarmInput, &["alarm", "alarm_1"])
+    },
+    Condition {
+        sensor: "alarm",
+        ..condition(Kind::DeviceAlarmInput, &["alarm_2"])
     },
     Condition {
         sensor: "vibration",
@@ -180,7 +187,8 @@ fn description(property: &str, object: &Map<String, Value>) -> String {
 /// `contact: true` is a closed door; some locks tell the door themselves, and that it was forced.
 fn door(name: &str, class: DeviceClass, object: &Map<String, Value>) -> Vec<Draft> {
     let word = text_of(object, "door_state").or_else(|| text_of(object, "opening_state"));
-    let state = match object.get("contact").and_then(text::boolean) {
+    let contact = object.get("contact").or(object.get("contact_alarm_1"));
+    let state = match contact.and_then(text::boolean) {
         Some(true) => Some("closed"),
         Some(false) => Some("open"),
         None => match word {
@@ -217,7 +225,8 @@ fn motion(name: &str, class: DeviceClass, object: &Map<String, Value>) -> Option
     if object.contains_key("contact") {
         return None;
     }
-    let (property, is_there) = ["occupancy", "motion", "presence"]
+    let names = ["occupancy", "motion", "presence", "occupancy_alarm_1"];
+    let (property, is_there) = names
         .iter()
         .find_map(|property| Some((*property, text::boolean(object.get(*property)?)?)))?;
     Some(
