@@ -80,6 +80,10 @@ fn of(name: &str, action: &str, object: &Map<String, Value>) -> Option<Draft> {
     let lower = action.to_ascii_lowercase();
     let draft = match lower.as_str() {
         "fire" => draft(Kind::FireManualCall, Phase::Instant),
+        // the property beside it tells the same
+        "vibration" if object.get("vibration").and_then(text::boolean) == Some(true) => {
+            return None;
+        }
         "emergency" | "panic" | "sos" | "vibration" | "tilt" | "drop" | "fall" | "shake" => {
             draft(Kind::DeviceAlarmInput, Phase::Instant).attr("sensor", lower.as_str())
         }
