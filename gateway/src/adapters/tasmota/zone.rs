@@ -69,18 +69,44 @@ const NAMED: &[(&str, Kind, DeviceClass, &str)] = &[
     ),
 ];
 
+/// The alarm bit by the type of the zone, where it is told beside the status (Zigbee Cluster Library, 8.2.2.2.1.2).
+const TYPES: &[(i64, &str)] = &[
+    (0x0d, "Occupancy"),
+    (0x15, "Contact"),
+    (0x28, "Fire"),
+    (0x2a, "Water"),
+    (0x2b, "CO"),
+    (0x2c, "PersonalAlarm"),
+    (0x2d, "Vibration"),
+    (0x0226, "GlassBreak"),
+];
+
 /// What one device told.
 pub(super) fn drafts(address: &str, attributes: &Map<String, Value>) -> Vec<Draft> {
     let mut drafts = Vec::new();
     let mut is_named = false;
+    let typed = typed(attributes);
+    let told = |name: &str| {
+        let own = attributes.get(name).and_then(text::boolean);
+        own.or_else(|| typed.filter(|(typed, _)| *typed == name).map(|(_, is)| is))
+    };
     for (name, kind, class, sensor) in NAMED {
-        if let Some(is_there) = attributes.get(*name).and_then(text::boolean) {
+        if let Some(is_there) = told(name) {
             is_named = true;
             let draft = Draft::condition(address, *class, *kind, name, is_there);
             drafts.push(draft.attr("sensor", *sensor));
         }
     }
-    if let Some(is_open) = attributes.get("Contact").and_then(text::boolean) {
+    let mode = attributes
+        .get("AqaraVibrationMode")
+        .and_then(Value::as_str)
+        .filter(|mode| matches!(*mode, "vibrate" | "tilt" | "drop"));
+    if let Some(mode) = mode {
+        let (class, kind) = (DeviceClass::FireSensor, Kind::DeviceAlarmInput);
+        let draft = Draft::new(address, class, kind, Phase::Instant);
+        drafts.push(draft.attr("sensor", mode));
+    }
+    if let Some(is_open) = told("Contact") {
         is_named = true;
         let state = if is_open { "open" } else { "closed" };
         let draft = Draft::new(
@@ -112,6 +138,13 @@ pub(super) fn drafts(address: &str, attributes: &Map<String, Value>) -> Vec<Draf
         drafts.push(draft.attr("reason", reason));
     }
     drafts
+}
+
+/// What the alarm bit is called by the type of its zone, and whether it is set.
+fn typed(attributes: &Map<String, Value>) -> Option<(&'static str, bool)> {
+    let number = text::integer(attributes.get("ZoneType")?)?;
+    let (_, name) = TYPES.iter().find(|(known, _)| *known == number)?;
+    Some((name, status(attributes)? & ALARMS != 0))
 }
 
 /// The zone status: named, as an attribute, or from the bytes of the notification.
