@@ -43,6 +43,8 @@ enum How {
     Sentence,
     /// The message types of smoke detectors in words.
     SmokeEvent,
+    /// A threshold that is crossed is no fire; something burning is.
+    Burning,
 }
 
 /// The drafts that an object's properties make, the most urgent first. `at` is the time of the message; a property may bring its own
@@ -134,6 +136,8 @@ impl Found {
                         .attr("state", state)
                 }),
                 How::Sentence => sentence(address, class, &value),
+                How::Burning => is_burning(&value)
+                    .map(|is| Draft::condition(address, class, row.kind, row.property, is)),
                 How::SmokeEvent => {
                     for draft in smoke_event(address, &value) {
                         push(&mut drafts, draft.at(at.clone()));
@@ -180,7 +184,7 @@ fn plain(name: &str) -> String {
 }
 
 fn row(name: &str) -> Option<Row> {
-    use How::{Contact, Door, DoorWord, Is, IsNot, Sentence, SmokeEvent};
+    use How::{Burning, Contact, Door, DoorWord, Is, IsNot, Sentence, SmokeEvent};
     let plain = plain(name);
     let stem = [
         "sensorstate",
@@ -198,6 +202,7 @@ fn row(name: &str) -> Option<Row> {
         "smoke" | "smokesensor" => (Kind::FireSmoke, "smoke", Is),
         "fire" => (Kind::FireDetector, "fire", Is),
         "heat" => (Kind::FireHeat, "heat", Is),
+        "temperature" if plain.ends_with("alarm") => (Kind::FireHeat, "burning", Burning),
         "gas" | "gasleak" | "gasleakage" | "combustiblegas" => (Kind::FireGas, "gas", Is),
         "carbonmonoxide" => (Kind::FireCo, "co", Is),
         "co" if stem.len() < plain.len() => (Kind::FireCo, "co", Is),
@@ -277,6 +282,13 @@ fn is_there(value: &Value, name: &str) -> Option<bool> {
         }
         _ => None,
     }
+}
+
+/// `burning alarm trigger`, of a vape detector (Milesight GS601) in a fire.
+fn is_burning(value: &Value) -> Option<bool> {
+    let words = value.as_str()?.trim().to_lowercase();
+    let rest = words.strip_prefix("burning alarm")?.trim();
+    Some(!matches!(rest, "deactivation" | "release"))
 }
 
 fn door(value: &Value, how: How) -> Option<&'static str> {
@@ -405,6 +417,11 @@ mod tests {
                 vec!["access.door_state.updated", "device.tamper.raised"],
             ),
             (json!({"contact": false}), vec!["access.door_state.updated"]),
+            (
+                json!({"temperature_alarm": "burning alarm trigger"}),
+                vec!["fire.heat.raised"],
+            ),
+            (json!({"temperature_alarm": "alarm trigger"}), vec![]),
             (json!({"state": "on"}), vec![]),
             (
                 json!({"pir": "trigger", "daylight": "dark"}),
