@@ -29,7 +29,7 @@ pub struct Frame<'a> {
     pub data: &'a str,
     /// When, by the sender; the standard says UTC.
     pub at: Option<DeviceTime>,
-    /// CRC or length are there and wrong.
+    /// The CRC is there and wrong, or there is none and the length is wrong.
     pub degraded: bool,
 }
 
@@ -100,7 +100,8 @@ fn time_of(text: &str) -> Option<DeviceTime> {
     })
 }
 
-/// Whether CRC and length before the token are those of what follows. Zeros stand for none.
+/// Whether CRC and length before the token are not those of what follows. Zeros stand for none. Where the CRC is right the length is not
+/// asked: panels exist that write it in decimal.
 fn is_degraded(head: &str, body: &str) -> bool {
     let head = head.trim();
     let Some((crc, length)) = head
@@ -111,9 +112,11 @@ fn is_degraded(head: &str, body: &str) -> bool {
     };
     let number = |hex: &str| u16::from_str_radix(hex, 16).ok();
     let (crc, length) = (number(crc), number(length));
-    let crc_is_right = crc == Some(0) || crc == Some(crc16(body.as_bytes()));
+    if crc == Some(crc16(body.as_bytes())) {
+        return false;
+    }
     let length_is_right = length == Some(0) || length.map(usize::from) == Some(body.len());
-    !(crc_is_right && length_is_right)
+    !(crc == Some(0) && length_is_right)
 }
 
 /// CRC-16 with the polynomial 0x8005 reflected, from zero.
@@ -246,8 +249,11 @@ mod tests {
             ("00000000", false),
             ("0000", true),
             ("12340013", true),
+            ("CRC_0020", false),
         ] {
-            let line = format!("{head}{body}");
+            // a right CRC outweighs a length in decimal
+            let crc = format!("{:04X}", crc16(body.as_bytes()));
+            let line = format!("{}{body}", head.replace("CRC_", &crc));
             assert_eq!(
                 Frame::parse(&line).map(|f| f.degraded),
                 Ok(degraded),
