@@ -25,6 +25,7 @@ const CLASSES: &[(&str, &str)] = &[
     ("98", "door_lock"),
     ("113", "notification"),
     ("128", "battery"),
+    ("156", "alarm_sensor"),
 ];
 
 impl Format for ZwaveJsUi {
@@ -102,6 +103,16 @@ struct Place<'a> {
 
 /// Node, class and property of a value's topic: `113/0/…` or `notification/endpoint_0/…`.
 fn split<'a>(levels: &'a [&'a str]) -> Option<Place<'a>> {
+    if let [prefix, node @ .., "notification", _] = levels
+        && prefix.starts_with("zwave")
+    {
+        // the name of an event, by a bridge that left endpoints out
+        return Some(Place {
+            node: node.join("/"),
+            class: "113",
+            property: levels.get(levels.len() - 1..)?,
+        });
+    }
     let at = (2..levels.len()).find(|at| {
         let class = levels.get(*at).copied().unwrap_or_default();
         let endpoint = levels.get(at + 1).copied().unwrap_or_default();

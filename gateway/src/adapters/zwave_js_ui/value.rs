@@ -97,6 +97,7 @@ pub(super) fn drafts(node: &str, class: &str, property: &[&str], value: &Value) 
             let is_on = text::boolean(value);
             Vec::from_iter(is_on.and_then(|is_on| named::binary(node, name, name, is_on)))
         }
+        "156" => Vec::from_iter(alarm_sensor(node, property, value)),
         "128" => {
             let is_low = match property {
                 ["isLow", ..] => text::boolean(value),
@@ -120,6 +121,9 @@ fn squeezed(word: &str) -> String {
 }
 
 fn notification(node: &str, property: &[&str], value: &Value) -> Vec<Draft> {
+    if let Some(draft) = operation(node, property, value) {
+        return vec![draft];
+    }
     let Some(value) = text::integer(value) else {
         return Vec::new();
     };
@@ -141,6 +145,23 @@ fn notification(node: &str, property: &[&str], value: &Value) -> Vec<Draft> {
                 .attr("sensor", known.sensor)
         })
         .collect()
+}
+
+/// What was done to a lock, where only the name of the event says it: `Manual_lock_operation`, with nothing or with who it was.
+fn operation(node: &str, property: &[&str], value: &Value) -> Option<Draft> {
+    let number = match squeezed(property.last()?).as_str() {
+        "manuallockoperation" => 1,
+        "manualunlockoperation" => 2,
+        "rflockoperation" => 3,
+        "rfunlockoperation" => 4,
+        "keypadlockoperation" => 5,
+        "keypadunlockoperation" => 6,
+        "autolocklockedoperation" => 9,
+        "lockjammed" => 11,
+        _ => return None,
+    };
+    let user = value.get("userId").and_then(text::word);
+    access(node, number).map(|draft| draft.attr("user", user))
 }
 
 /// Notification type 6: doors, and what happened to locks.
@@ -168,6 +189,25 @@ fn access(node: &str, value: i64) -> Option<Draft> {
             .attr("method", method)
             .edge(property, state),
     )
+}
+
+/// Class 156, of sensors that are older than notifications: `state/1` is smoke.
+fn alarm_sensor(node: &str, property: &[&str], value: &Value) -> Option<Draft> {
+    let ["state", sensor, ..] = property else {
+        return None;
+    };
+    let kind = match squeezed(sensor).as_str() {
+        "0" | "general" | "generalpurpose" => Kind::DeviceAlarmInput,
+        "1" | "smoke" | "smokealarm" => Kind::FireSmoke,
+        "2" | "co" | "coalarm" => Kind::FireCo,
+        "4" | "heat" | "heatalarm" => Kind::FireHeat,
+        "5" | "water" | "waterleak" | "waterleakalarm" => Kind::EnvWaterLeak,
+        _ => return None,
+    };
+    let is_there = text::boolean(value)?;
+    let property = format!("alarm_sensor:{kind}");
+    let class = DeviceClass::FireSensor;
+    Some(Draft::condition(node, class, kind, &property, is_there))
 }
 
 /// Class 98. 255 is secured, the odd numbers in between are unlocked for a while or from one side.
