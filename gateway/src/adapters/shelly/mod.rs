@@ -92,9 +92,14 @@ fn place(topic: &str) -> Option<Place<'_>> {
         let (id, rest) = rest.split_once('/').unwrap_or(("", rest));
         return Some(match rest {
             "online" => Place::Online(id),
-            _ => match rest.strip_prefix("sensor/") {
-                Some(sensor) => Place::Sensor(id, sensor),
-                None => Place::Other,
+            // later generations that were given the prefix of the first
+            "events/rpc" => Place::Notify(id),
+            _ => match rest.split_once('/') {
+                Some(("sensor", sensor)) => Place::Sensor(id, sensor),
+                Some(("status", component)) if component.contains(':') => {
+                    Place::Status(id, component)
+                }
+                _ => Place::Other,
             },
         });
     }
