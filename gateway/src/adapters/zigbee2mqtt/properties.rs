@@ -19,6 +19,9 @@ struct Condition {
     sensor: &'static str,
 }
 
+/// Most wires and zones of one device.
+const WIRES_MAX: usize = 64;
+
 const fn condition(kind: Kind, names: &'static [&'static str]) -> Condition {
     Condition {
         kind,
@@ -79,6 +82,10 @@ const CONDITIONS: &[Condition] = &[
         sensor: "tilt",
         ..condition(Kind::DeviceAlarmInput, &["tilt"])
     },
+    Condition {
+        sensor: "fall",
+        ..condition(Kind::DeviceAlarmInput, &["fall_down_status"])
+    },
     condition(Kind::DeviceTest, &["test", "testing", "test_in_progress"]),
     condition(
         Kind::DeviceTest,
@@ -108,6 +115,7 @@ const CONDITIONS: &[Condition] = &[
     condition(Kind::DeviceFault, &["trouble"]),
     condition(Kind::DeviceFault, &["battery_defect"]),
     condition(Kind::DeviceFault, &["chamber_contamination"]),
+    condition(Kind::DeviceFault, &["reliability"]),
     condition(
         Kind::DevicePower,
         &[
@@ -171,9 +179,56 @@ pub(super) fn drafts(name: &str, class: DeviceClass, object: &Map<String, Value>
         }
         drafts.push(draft);
     }
+    drafts.extend(wires(name, object));
+    drafts.extend(failed_test(name, class, object));
     drafts.extend(door(name, class, object));
     drafts.extend(motion(name, class, object));
     drafts
+}
+
+/// Controllers of valves name each wire and zone: `water_leak_wire_2`, `input_3_leak_detect_9`.
+fn wires(name: &str, object: &Map<String, Value>) -> Vec<Draft> {
+    let is_wire = |property: &str| {
+        property.starts_with("water_leak_wire_")
+            || property.starts_with("water_leak_zone_")
+            || property.contains("_leak_detect_")
+    };
+    let told = object
+        .iter()
+        .filter(|(property, _)| is_wire(property))
+        .filter_map(|(property, value)| Some((property, is_there(value)?)));
+    told.take(WIRES_MAX)
+        .map(|(property, is_there)| {
+            let kind = Kind::EnvWaterLeak;
+            Draft::condition(name, DeviceClass::FireSensor, kind, property, is_there)
+                .component(property)
+        })
+        .collect()
+}
+
+/// A detector that did not pass its own test.
+fn failed_test(name: &str, class: DeviceClass, object: &Map<String, Value>) -> Option<Draft> {
+    let results = [
+        "self_test_result",
+        "self_test",
+        "checking_result",
+        "test_alarm_result",
+    ];
+    let word = results
+        .iter()
+        .find_map(|property| text_of(object, property))?
+        .to_ascii_lowercase();
+    let has_failed = if word.ends_with("failure") || word.ends_with("fault") {
+        true
+    } else if word.ends_with("success") {
+        false
+    } else {
+        return None;
+    };
+    Some(
+        Draft::condition(name, class, Kind::DeviceFault, "self_test", has_failed)
+            .attr("reason", "self_test"),
+    )
 }
 
 /// The name of a fault, where it has one.
@@ -251,6 +306,10 @@ fn is_there(value: &Value) -> Option<bool> {
         | "probe_fault"
         | "power_fault"
         | "checking"
+        | "unreliable_other"
+        | "process_error"
+        | "fall"
+        | "maybe_fall"
         | "outage_detected"
         | "expired"
         | "expires_soon"
@@ -266,6 +325,7 @@ fn is_there(value: &Value) -> Option<bool> {
         | "success"
         | "check_success"
         | "check success"
+        | "no_fault_detected"
         | "power_ok"
         | "light_contamination"
         | "medium_contamination"
