@@ -98,6 +98,7 @@ pub fn read_frame(frame: &[u8], address: Option<&str>) -> Result<Vec<Draft>, Rej
             .copied()
             .map(i16::from_be_bytes),
         unit: unit(head[23]),
+        kind: head[23],
     };
     Ok(teller.drafts(head[17], head[24]))
 }
@@ -108,6 +109,7 @@ struct Teller<'a> {
     at: Option<DeviceTime>,
     level: Option<i16>,
     unit: Option<(f64, &'static str)>,
+    kind: u8,
 }
 
 impl Teller<'_> {
@@ -129,6 +131,10 @@ impl Teller<'_> {
             condition(Kind::DeviceFault, "sensor", bit(3)).attr("fault", "sensor"),
             condition(Kind::DeviceFault, "hardware", bit(4)).attr("fault", "hardware"),
         ];
+        drafts.extend((5..8).map(|n| {
+            let (kind, alarm) = upper(self.kind, n);
+            condition(kind, alarm, bit(n)).attr("alarm", alarm)
+        }));
         if self.level.is_some() {
             let reading = Draft::new(
                 self.address,
@@ -153,6 +159,18 @@ impl Teller<'_> {
             (Some(level), None) => draft.attr("level", level),
             _ => draft,
         }
+    }
+}
+
+/// What the upper alarm bits say: of a hydrant (24 with a sense of tilt, 34) that it is used or struck, else of the other sensors.
+fn upper(kind: u8, bit: u8) -> (Kind, &'static str) {
+    match (kind, bit) {
+        (24 | 34, 7) => (Kind::FireSupervisory, "discharge"),
+        (24, 6) => (Kind::DeviceTamper, "tilt"),
+        (24, 5) => (Kind::DeviceTamper, "impact"),
+        (_, 5) => (Kind::FireSupervisory, "second_low"),
+        (_, 6) => (Kind::FireSupervisory, "second_high"),
+        _ => (Kind::FireSupervisory, "third"),
     }
 }
 
