@@ -9,7 +9,7 @@ use super::{Action, Event};
 
 /// Reads an event of a door; none where it is no such event.
 pub(super) fn read(event: &Event, zone: &TimeZone) -> Option<Vec<Draft>> {
-    let door = ["Door", "DoorID", "DoorIndex"]
+    let door = ["Door", "DoorID", "DoorIndex", "door"]
         .iter()
         .find_map(|name| event.integer(name))
         .or(event.index);
@@ -36,6 +36,14 @@ pub(super) fn read(event: &Event, zone: &TimeZone) -> Option<Vec<Draft>> {
             let draft = own(Kind::AccessDoorState, Phase::Updated).edge("contact", state);
             Some(draft.attr("state", state))
         }
+        "MagneticLock" => event
+            .at("isLocked")
+            .and_then(text::boolean)
+            .map(|is_locked| {
+                let state = if is_locked { "locked" } else { "unlocked" };
+                let draft = own(Kind::AccessLockState, Phase::Updated).edge("lock", state);
+                draft.attr("state", state)
+            }),
         "DoorNotClosed" | "DoorNotCloseTimeout" => Some(own(Kind::AccessHeldOpen, begins)),
         "BreakIn" => Some(own(Kind::AccessForcedOpen, begins)),
         "RepeatEnter" => not_over(event, || own(Kind::AccessAntiPassback, Phase::Instant)),

@@ -82,8 +82,25 @@ fn is_envelope(message: &Message<'_>, map: &Map<String, Value>) -> bool {
             .is_some_and(|picture| picture.get("Plate").is_some())
         || (has("Action")
             && has("Data")
-            && (has("serialNumber") || has("deviceType"))
-            && (message.topic().ends_with("/Event") || message.topic().is_empty()))
+            && (bridge_prefix(message).is_some()
+                || (message.topic().is_empty() && (has("serialNumber") || has("deviceType")))))
+        || (is_lock_topic(message) && has("isLocked"))
+}
+
+/// `DahuaVTO2MQTT` names the code in the topic, and older ones nothing else: `<prefix>/<Code>/Event`. The prefix, if this is such a topic.
+fn bridge_prefix(message: &Message<'_>) -> Option<String> {
+    match message.levels().as_slice() {
+        [prefix @ .., code, "Event"] if !prefix.is_empty() && !code.is_empty() => {
+            Some(prefix.join("/"))
+        }
+        [prefix @ .., "MagneticLock", "Status"] if !prefix.is_empty() => Some(prefix.join("/")),
+        _ => None,
+    }
+}
+
+/// What the same bridge says of a lock that it opened: `{door, isLocked}`.
+fn is_lock_topic(message: &Message<'_>) -> bool {
+    message.topic().ends_with("/MagneticLock/Status")
 }
 
 /// Reads the events of a message.
@@ -166,7 +183,7 @@ fn event(value: &Value, outer: &Value, message: &Message<'_>, is_degraded: bool)
     let topic_code = || {
         let levels = message.levels();
         match levels.as_slice() {
-            [.., code, "Event"] => Some((*code).to_owned()),
+            [.., code, "Event"] | [.., code @ "MagneticLock", "Status"] => Some((*code).to_owned()),
             _ => None,
         }
     };
@@ -191,6 +208,7 @@ fn event(value: &Value, outer: &Value, message: &Message<'_>, is_degraded: bool)
                 .get("MachineName")
                 .and_then(text::word)
         })
+        .or_else(|| bridge_prefix(message))
         .unwrap_or_default();
     Some(Event {
         code,
