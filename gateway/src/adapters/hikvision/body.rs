@@ -42,6 +42,7 @@ pub(super) fn looks_like_ours(message: &Message<'_>) -> bool {
 fn is_alert(map: &Map<String, Value>) -> bool {
     let has = |name: &str| map.contains_key(name);
     has("EventNotificationAlert")
+        || is_bare_event(map)
         || map
             .get("AccessControllerEvent")
             .is_some_and(|event| has("eventType") || event.get("majorEventType").is_some())
@@ -49,6 +50,11 @@ fn is_alert(map: &Map<String, Value>) -> bool {
             && has("dateTime")
             && (has("ipAddress") || has("macAddress") || has("channelID"))
             && (has("eventState") || has("activePostCount") || has("eventDescription")))
+}
+
+/// The event of a door controller without its notification around it, as a part `AccessControllerEvent` of a form holds it.
+fn is_bare_event(map: &Map<String, Value>) -> bool {
+    map.contains_key("majorEventType") && map.contains_key("subEventType")
 }
 
 /// Reads the documents of a message.
@@ -82,7 +88,11 @@ fn document(bytes: &[u8]) -> Result<Value, Reject> {
 
 /// JSON, from GB 18030 where it is no UTF-8.
 fn json_of(bytes: &[u8]) -> Result<Value, Reject> {
-    text::json(decoded(bytes)?.as_bytes())
+    let value = text::json(decoded(bytes)?.as_bytes())?;
+    Ok(match value.as_object() {
+        Some(map) if is_bare_event(map) => json!({ "AccessControllerEvent": value }),
+        _ => value,
+    })
 }
 
 fn decoded(bytes: &[u8]) -> Result<std::borrow::Cow<'_, str>, Reject> {

@@ -106,7 +106,13 @@ impl<'a> Alert<'a> {
         let channel = ["channelID", "dynChannelID"]
             .iter()
             .find_map(|name| text::integer(root.get(*name)?));
-        let at = ["dateTime", "triggerTime", "AccessControllerEvent.time"]
+        let times = [
+            "dateTime",
+            "triggerTime",
+            "AccessControllerEvent.time",
+            "AccessControllerEvent.dateTime",
+        ];
+        let at = times
             .iter()
             .find_map(|path| DeviceTime::text(&told(path)?, message.zone));
         let is_late = root
