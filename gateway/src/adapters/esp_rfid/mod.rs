@@ -1,8 +1,8 @@
 //! esp-rfid: a door reader of one's own making.
 //!
-//! `<topic>/send` carries `{type: access|boot|heartbeat|INFO|WARN, …}`; with Home Assistant's discovery on, `<topic>/tag` the card,
+//! `<topic>/send` carries `{type: access|boot|heartbeat|INFO|WARN, …}`, older firmware has `<topic>/sync` besides; with Home Assistant's discovery on, `<topic>/tag` the card,
 //! `<topic>/io/{lock,door,doorbell,tamper}` bare words and `<topic>/avty` whether it is there. The topic can be chosen, so messages are
-//! known by their looks. Layout: esprfid/esp-rfid src/mqtt.esp.
+//! known by their looks. Layout: esprfid/esp-rfid src/mqtt.esp, README-MQTT.md. Commands to the reader and its lists of persons tell nothing.
 
 use domain::{DeviceClass, Kind, Phase};
 use serde_json::{Map, Value};
@@ -78,7 +78,7 @@ impl Format for EspRfid {
             .and_then(text::number)
             .and_then(DeviceTime::epoch_any);
         let kind = word("type").unwrap_or_default();
-        let is_card = kind == "access" || (kind.is_empty() && value.get("uid").is_some());
+        let is_card = kind == "access" || (kind.is_empty() && value.get("access").is_some());
         if is_card {
             return Ok(access(value, &device).at(at).into());
         }
@@ -91,7 +91,10 @@ impl Format for EspRfid {
             );
             return Ok(draft.at(at).attr("reason", "boot").into());
         }
-        Ok(Reading::default())
+        let drafts = log(value, &device)
+            .into_iter()
+            .map(|draft| draft.at(at.clone()));
+        Ok(drafts.collect::<Vec<_>>().into())
     }
 }
 
@@ -99,9 +102,15 @@ fn is_ours(object: &Map<String, Value>, topic: &str) -> bool {
     let has = |name: &str| object.contains_key(name);
     match object.get("type").and_then(Value::as_str) {
         Some("access") => has("uid") && (has("isKnown") || has("access")),
-        Some("boot" | "heartbeat") => has("uptime") && (has("hostname") || has("ip")),
+        Some("boot" | "heartbeat") => {
+            (has("uptime") && (has("hostname") || has("ip")))
+                || (has("time") && ((has("ip") && has("door")) || has("Wifi SSID")))
+        }
         Some("INFO" | "WARN" | "ERRO") => has("src") && has("desc"),
+        Some("adduser" | "deletuid" | "deletusers") => has("ip") && has("hostname"),
         Some(_) => false,
+        None if has("cmd") => has("doorip"),
+        None if has("command") => has("uid") && has("acctype"),
         None => has("uid") && has("username") && has("access") && topic.ends_with("/tag"),
     }
 }
@@ -109,12 +118,21 @@ fn is_ours(object: &Map<String, Value>, topic: &str) -> bool {
 /// A card at the reader. `access` says what the card may: `Always` and `Admin` open, `Denied`, `Disabled` and `Expired` do not.
 fn access(value: &Value, device: &str) -> Draft {
     let word = |name: &str| value.get(name).and_then(text::word).unwrap_or_default();
-    let may = word("access").to_ascii_lowercase();
-    let is_known = value.get("isKnown").and_then(text::boolean).unwrap_or(true);
-    let is_denied = ["denied", "disabled", "expired", "not ", "invalid"]
-        .iter()
-        .any(|bad| may.contains(bad))
-        || may.is_empty();
+    let known = value.get("isKnown").or_else(|| value.get("isknown"));
+    let is_known = known.and_then(text::boolean).unwrap_or(true);
+    let is_bad = |may: &str| {
+        let bad = ["denied", "disabled", "expired", "not ", "invalid"];
+        may.is_empty() || bad.iter().any(|bad| may.contains(bad))
+    };
+    // a reader with several doors says it for each: let in is who may open one
+    let each: Vec<String> = match value.get("access") {
+        Some(Value::Array(list)) => list.iter().take(16).filter_map(text::word).collect(),
+        _ => vec![word("access")],
+    };
+    let each: Vec<String> = each.iter().map(|may| may.to_ascii_lowercase()).collect();
+    let open = each.iter().find(|may| !is_bad(may));
+    let may = open.or(each.first()).cloned().unwrap_or_default();
+    let is_denied = open.is_none();
     let is_granted = is_known && !is_denied;
     let name = word("username");
     // a door that was opened from afar comes as a card of the user `MQTT`
@@ -138,6 +156,23 @@ fn access(value: &Value, device: &str) -> Draft {
         .attr("door", word("door"))
         .attr("reason", reason)
         .credential(&word("uid"))
+}
+
+/// What its log tells of the door; of itself it tells nothing that anybody does something about.
+fn log(value: &Value, device: &str) -> Option<Draft> {
+    let word = |name: &str| value.get(name).and_then(text::word).unwrap_or_default();
+    let told = word("desc").to_ascii_lowercase();
+    let own = |kind: Kind, phase: Phase| Draft::new(device, DeviceClass::Access, kind, phase);
+    match word("src").as_str() {
+        "door" if told.ends_with("open") => part_state(device, "door", "open").pop(),
+        "door" if told.ends_with("closed") => part_state(device, "door", "closed").pop(),
+        "doorbell" => part_state(device, "doorbell", "on").pop(),
+        "tamper" if told.contains("max open time") => {
+            Some(own(Kind::AccessHeldOpen, Phase::Raised))
+        }
+        "tamper" => Some(own(Kind::DeviceTamper, Phase::Raised)),
+        _ => None,
+    }
 }
 
 /// A word on an `io` topic.
