@@ -32,7 +32,7 @@ impl Format for Osdp {
         }
         let is_own = message.json().is_ok_and(|body| {
             event_of(body).is_some_and(|(_, event)| {
-                ["reader_no", "report", "nr_entries"]
+                ["reader_no", "report", "nr_entries", "vendor_code", "arg0"]
                     .iter()
                     .any(|member| event.get(member).is_some())
             })
@@ -83,9 +83,21 @@ fn event_of(body: &Value) -> Option<(&'static str, &Value)> {
         let name = name.strip_prefix("osdpevent").unwrap_or(&name).to_owned();
         NAMES.into_iter().find(|own| **own == name)
     };
-    if let Some(name) = text::at(body, "event").and_then(Value::as_str) {
+    let numbered = |number: i64| match number {
+        1 => Some("cardread"),
+        2 => Some("keypress"),
+        3 => Some("mfgreply"),
+        4 => Some("status"),
+        5 => Some("notification"),
+        _ => None,
+    };
+    let name = text::at(body, "event").and_then(|event| match event {
+        Value::String(name) => of(name),
+        event => text::integer(event).and_then(numbered),
+    });
+    if let Some(name) = name {
         return Some((
-            of(name)?,
+            name,
             text::at(body, "data")
                 .filter(|data| data.is_object())
                 .unwrap_or(body),
@@ -141,17 +153,38 @@ fn number_of(value: &Value) -> String {
     hex
 }
 
+/// The bytes of a report: a list, or hexadecimal digits.
+fn report_of(value: Option<&Value>) -> Vec<i64> {
+    match value {
+        Some(Value::Array(list)) => list
+            .iter()
+            .take(LIST_MAX)
+            .filter_map(|value| {
+                text::integer(value).or_else(|| text::boolean(value).map(i64::from))
+            })
+            .collect(),
+        Some(Value::String(digits)) if digits.len() <= LIST_MAX * 2 => {
+            let bytes = hex::decode(digits).unwrap_or_default();
+            bytes.into_iter().map(i64::from).collect()
+        }
+        _ => Vec::new(),
+    }
+}
+
 /// Reports of the reader itself (tampering, power), of its inputs, of what hangs on it.
 fn status(reader: &str, event: &Value) -> Vec<Draft> {
-    let kind = text::first(event, &["type", "type_", "report_type"]).and_then(Value::as_str);
-    let kind = kind.unwrap_or_default().to_ascii_lowercase();
-    let report: Vec<i64> = text::first(event, &["report", "status"])
-        .and_then(Value::as_array)
-        .into_iter()
-        .flatten()
-        .take(LIST_MAX)
-        .filter_map(|value| text::integer(value).or_else(|| text::boolean(value).map(i64::from)))
-        .collect();
+    let kind = match text::first(event, &["type", "type_", "report_type"]) {
+        Some(Value::String(kind)) => kind.to_ascii_lowercase(),
+        // as libosdp numbers them
+        Some(kind) => match text::integer(kind) {
+            Some(0) => "input".to_owned(),
+            Some(1) => "output".to_owned(),
+            Some(3) => "remote".to_owned(),
+            _ => String::new(),
+        },
+        None => String::new(),
+    };
+    let report = report_of(text::first(event, &["report", "status"]));
     let named = |name: &str| text::at(event, name).and_then(text::boolean).map(i64::from);
     let condition = |kind, property: &str, is_there: bool| {
         Draft::condition(reader, ACCESS, kind, property, is_there)
@@ -174,9 +207,13 @@ fn status(reader: &str, event: &Value) -> Vec<Draft> {
             })
             .collect(),
         "output" => Vec::new(),
-        _ => {
-            let tamper = named("tamper").or(report.first().copied());
-            let power = named("power").or(report.get(1).copied());
+        kind => {
+            // both in one report, or one by its name
+            let is_of = |own: &str| report.len() > 1 || kind != own;
+            let first = report.first().copied();
+            let tamper = named("tamper").or(first.filter(|_| is_of("power")));
+            let power = report.get(1).copied().or(first.filter(|_| kind == "power"));
+            let power = named("power").or(power);
             let tamper = tamper.map(|value| condition(Kind::DeviceTamper, "tamper", value != 0));
             let power = power.map(|value| condition(Kind::DevicePower, "power", value != 0));
             tamper.into_iter().chain(power).collect()
