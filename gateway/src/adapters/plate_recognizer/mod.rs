@@ -156,10 +156,13 @@ fn read(result: &Value, camera: &str) -> Option<Draft> {
         let first = text::at(result, list)?.as_array()?.first()?;
         text::word(first.get(name)?).map(|word| text::clip(&word, 40))
     };
-    if let Some(color) = best("color", "color") {
+    // newer payloads hold what was seen of the vehicle beside its type
+    let color = best("color", "color").or_else(|| best("vehicle.props.color", "value"));
+    if let Some(color) = color {
         vehicle.insert("color".to_owned(), color.into());
     }
-    if let Some(brand) = best("model_make", "make") {
+    let brand = best("model_make", "make").or_else(|| best("vehicle.props.make_model", "make"));
+    if let Some(brand) = brand {
         vehicle.insert("brand".to_owned(), brand.into());
     }
     let confidence = number("score")
@@ -173,7 +176,10 @@ fn read(result: &Value, camera: &str) -> Option<Draft> {
     )
     .plate(&plate)
     .attr("confidence", confidence)
-    .attr("plate_region", word("region.code"))
+    .attr(
+        "plate_region",
+        word("region.code").or_else(|| best("plate.props.region", "value")),
+    )
     // degrees in the picture; whether that is in or out only the place knows
     .attr("heading_deg", number("direction"));
     if vehicle.is_empty() {
