@@ -27,16 +27,26 @@ impl Format for Openalpr {
         let Some(object) = message.object() else {
             return Claim::No;
         };
-        let kind = object
-            .get("data_type")
-            .and_then(Value::as_str)
-            .unwrap_or_default();
+        let of = |object: &Map<String, Value>| {
+            let kind = object.get("data_type").and_then(Value::as_str);
+            kind.unwrap_or_default().to_owned()
+        };
+        let kind = match (of(object), object.get("group")) {
+            (kind, Some(Value::Object(inner))) if kind.is_empty() => of(inner),
+            (kind, _) => kind,
+        };
+        let kind = kind.as_str();
         let is_ours = kind.starts_with("alpr_") || matches!(kind, "heartbeat" | "vehicle");
         if is_ours { Claim::Shape } else { Claim::No }
     }
 
     fn read(&self, message: &Message<'_>, _recall: &dyn Recall) -> Result<Reading, Reject> {
         let value = message.json()?;
+        // a car that an alert would wrap, without the alert
+        let value = match (text::at(value, "data_type"), text::at(value, "group")) {
+            (None, Some(group)) => group,
+            _ => value,
+        };
         let kind = text::at(value, "data_type").and_then(text::word);
         let drafts = match kind.as_deref() {
             Some("alpr_group") => vec![group(value, Kind::VehiclePlateRead)],
