@@ -34,6 +34,7 @@ const STRUCTS: &[&str] = &[
 const NAMES: &[&str] = &[
     "ivs_result",
     "ivs_result_fast",
+    "quick_ivs_result",
     "keep_alive",
     "gpio_in",
     "barr_gate_status",
@@ -185,6 +186,11 @@ fn is_ours(envelope: &Value) -> bool {
         return true;
     }
     let is = |name: &str| envelope.get(name).is_some();
+    // that of the HTTP push
+    if let Some(Value::Object(heartbeat)) = envelope.get("heartbeat") {
+        let has = |name: &str| heartbeat.contains_key(name);
+        return has("serialno") || (has("countid") && has("timeStamp"));
+    }
     let named = envelope
         .get("name")
         .or_else(|| payload.get("type"))
