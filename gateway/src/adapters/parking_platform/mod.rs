@@ -47,6 +47,7 @@ const LANE: &[&str] = &[
     "laneid",
     "gateid",
     "gateno",
+    "passagelaneno",
 ];
 const LANE_IN: &[&str] = &[
     "inchannelid",
@@ -62,7 +63,7 @@ const LANE_OUT: &[&str] = &[
     "outlaneno",
     "exitlaneno",
 ];
-const LANE_NAME: &[&str] = &["channelname", "lanename", "gatename"];
+const LANE_NAME: &[&str] = &["channelname", "lanename", "gatename", "passagelanename"];
 const NAME_IN: &[&str] = &["inlanename", "inchannelname", "entrance", "entrancename"];
 const NAME_OUT: &[&str] = &[
     "outlanename",
@@ -71,7 +72,14 @@ const NAME_OUT: &[&str] = &[
     "exitdesc",
     "exitname",
 ];
-const TIME: &[&str] = &["iotime", "passtime", "capturetime", "eventtime", "time"];
+const TIME: &[&str] = &[
+    "iotime",
+    "passtime",
+    "capturetime",
+    "eventtime",
+    "passagetime",
+    "time",
+];
 const TIME_IN: &[&str] = &["intime", "entertime", "entrytime", "enterdate"];
 const TIME_OUT: &[&str] = &["outtime", "leavetime", "exittime", "leavedate"];
 const SERVICE: &[&str] = &[
@@ -205,7 +213,8 @@ impl<'a> Record<'a> {
             .to_ascii_lowercase();
         let says = |words: &[&str]| words.iter().any(|word| told.contains(word));
         let status = self.get(&["iostatus", "carstatus"]).and_then(text::integer);
-        let way = match self.get(&["isin"]).and_then(text::boolean) {
+        let is_in = self.get(&["isin", "inouttype"]).and_then(text::boolean);
+        let way = match is_in {
             Some(true) => Some("in"),
             Some(false) => Some("out"),
             None if says(&["leave", "exit", "parkout", "outpark", "carout"]) => Some("out"),
@@ -215,7 +224,8 @@ impl<'a> Record<'a> {
             None => None,
         };
         let is_before = says(&["pre", "check", "verify", "query"]) || self.has(&["isin", "iotime"]);
-        let has_passed = !is_before && (self.has(TIME_IN) || self.has(TIME_OUT));
+        let has_time = [TIME_IN, TIME_OUT, &["passagetime"]];
+        let has_passed = !is_before && has_time.iter().any(|names| self.has(names));
         (way, has_passed)
     }
 
