@@ -155,6 +155,13 @@ impl Teller<'_, '_> {
             .attr(
                 "heading",
                 table::heading(code(object, "Direction").as_deref()),
+            )
+            // what car parks add to the standard's members
+            .attr(
+                "direction",
+                word(object, "InOut")
+                    .map(|way| way.to_ascii_lowercase())
+                    .filter(|way| way == "in" || way == "out"),
             );
         let mut vehicle = Map::new();
         for (name, value) in [
