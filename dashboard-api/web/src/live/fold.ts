@@ -37,6 +37,15 @@ export type Line = Folded | LevelLine;
 
 const LEVELS: readonly Severity[] = ["P3", "P4"];
 
+/** The line of an incident that stands by itself, made once: the board is folded anew ten times a second, whatever its length. */
+const alone = new WeakMap<IncidentItem, IncidentLine>();
+
+function lineOf(item: IncidentItem): IncidentLine {
+  let line = alone.get(item);
+  if (line === undefined) alone.set(item, (line = { kind: "incident", id: item.id, item, isMember: false }));
+  return line;
+}
+
 function isFolded(row: IncidentItem): row is IncidentItem & { storm: string } {
   return row.storm !== null && isOpen(row.state);
 }
@@ -54,11 +63,10 @@ export function fold(rows: readonly IncidentItem[], opened: ReadonlySet<string>,
   }
   const lines: Folded[] = [];
   const told = new Set<string>();
-  const one = (item: IncidentItem, isMember: boolean) => lines.push({ kind: "incident", id: item.id, item, isMember });
   for (const row of rows) {
     const held = isFolded(row) && !isOne(row) ? cards.get(row.storm)! : [];
     if (!isFolded(row) || held.length < CARD_FROM) {
-      one(row, false);
+      lines.push(lineOf(row));
       continue;
     }
     if (told.has(row.storm)) continue;
@@ -67,7 +75,7 @@ export function fold(rows: readonly IncidentItem[], opened: ReadonlySet<string>,
     const waiting = held.filter(isUnacknowledged).length;
     const since = held.reduce((oldest, item) => (item.opened_at < oldest ? item.opened_at : oldest), row.opened_at);
     lines.push({ kind: "storm", id: row.storm, first: row, count: held.length, waiting, since, isOpened });
-    if (isOpened) for (const item of held) one(item, true);
+    if (isOpened) for (const item of held) lines.push({ ...lineOf(item), isMember: true });
   }
   return lines;
 }
