@@ -301,6 +301,79 @@ mod tests {
         );
     }
 
+    const PLACES: &str = r#"
+        committee = [{ id = "c1", name = "一委" }]
+        person = [{ id = "p1", name = "周", login = "zhou" }]
+        grid = [{ id = "g1", name = "一格", committee = "c1", captain = "p1" }]
+        site = [{ id = "q1", name = "一区", name_en = "Q1", width_m = 9.0, height_m = 9.0, x_m = 0.0, y_m = 0.0 }]
+        zone = [{ id = "z1", site = "q1", kind = "gate_lane", name = "东门", grid = "g1" }]
+    "#;
+    const DEVICES: &str = "id,site,zone,class,name,model,heartbeat_s,x_m,y_m,address\n\
+        smoke-1,q1,z1,fire_sensor,烟感,m,60,0.0,0.0,\n\
+        smoke-2,q1,z1,fire_sensor,烟感,m,60,0.0,0.0,0x2\n\
+        smoke-3,q1,z1,fire_sensor,烟感,m,60,0.0,0.0,bridge:0x2\n";
+
+    #[test]
+    fn a_bridge_reaches_devices_by_their_address_only() {
+        let registry = Registry::from_files([("p.toml", PLACES), ("d.csv", DEVICES)]);
+        let registry = registry.unwrap_or_else(|mistakes| panic!("{}", mistakes[0]));
+        let of = |account: &str, address: &str| {
+            let sender = Sender {
+                account,
+                site: &"q1".parse().expect("an id"),
+                format: "f",
+                registry: &registry,
+                card_key: b"k",
+            };
+            let class = domain::DeviceClass::FireSensor;
+            let draft = Draft::new(address, class, domain::Kind::FireSmoke, Phase::Raised);
+            let stamp = Stamp {
+                seq: Seq(1),
+                received_at: Timestamp::UNIX_EPOCH,
+            };
+            let events = sender.events(stamp, vec![draft], &mut Memory::default());
+            events[0].device.to_string()
+        };
+        assert_eq!(of("other", "0x2"), "smoke-2");
+        assert_eq!(of("bridge", "0x2"), "smoke-3", "its own goes first");
+        // it calls itself like one that speaks for itself
+        assert_eq!(of("bridge", "smoke-1"), "bridge-smoke-1");
+        assert_eq!(of("bridge", "smoke-2"), "bridge-smoke-2");
+        assert_eq!(of("bridge", "0x9"), "0x9");
+        assert_eq!(of("bridge", ""), "bridge");
+    }
+
+    #[test]
+    fn a_card_is_known_again_and_its_number_is_nowhere() {
+        let event = |key: &[u8], number: &str| {
+            let sender = Sender {
+                account: "bridge",
+                site: &"q1".parse().expect("an id"),
+                format: "f",
+                registry: &Registry::default(),
+                card_key: key,
+            };
+            let class = domain::DeviceClass::Access;
+            let draft = Draft::new("door", class, domain::Kind::AccessGranted, Phase::Instant);
+            let stamp = Stamp {
+                seq: Seq(1),
+                received_at: Timestamp::UNIX_EPOCH,
+            };
+            let drafts = vec![draft.credential(number)];
+            sender
+                .events(stamp, drafts, &mut Memory::default())
+                .remove(0)
+        };
+        let hash = |key: &[u8], number: &str| {
+            event(key, number).attrs.to_value()["credential_ref"].clone()
+        };
+        assert_eq!(hash(b"k", "8165533"), hash(b"k", "8165533"));
+        assert_ne!(hash(b"k", "8165533"), hash(b"k", "8165534"));
+        assert_ne!(hash(b"k", "8165533"), hash(b"other", "8165533"));
+        assert!(!event(b"k", "8165533").attrs.as_json().contains("8165533"));
+        assert!(hash(b"k", "0").is_null(), "nobody");
+    }
+
     #[test]
     fn a_clock_counts_only_where_it_can_be_right() {
         let received: Timestamp = "2026-11-24T12:00:00Z".parse().expect("a time");
