@@ -45,9 +45,10 @@ impl Personal {
     /// The event's attributes that hold it, the one that is searched first.
     pub const fn attrs(self) -> &'static [&'static str] {
         match self {
-            Self::Plate => &["plate", "plate_raw"],
+            Self::Plate => &["plate", "plate_raw", "plates"],
             Self::Credential => &["credential_ref"],
-            Self::Person => &["person_ref", "person_name"],
+            // what a camera calls an object that it has recognised: a person, or whose car it is
+            Self::Person => &["person_ref", "person_name", "sub_label", "sub_labels"],
         }
     }
 
@@ -64,7 +65,10 @@ impl Personal {
         let kind = kind.as_str();
         match self {
             Self::Plate => kind.starts_with("vehicle.") || kind.starts_with("barrier."),
-            Self::Credential | Self::Person => kind.starts_with("access.") || kind == "camera.face",
+            Self::Credential => kind.starts_with("access.") || kind == "camera.face",
+            Self::Person => {
+                kind.starts_with("access.") || matches!(kind, "camera.face" | "camera.object")
+            }
         }
     }
 

@@ -286,7 +286,6 @@ fn recognised(what: &str, value: &Value) -> Option<Draft> {
         "face" => Some(
             new(Kind::CameraFace, Phase::Instant)
                 .id(format!("{track}/{name}"))
-                .attr("name", text::clip(name, 100))
                 .attr(
                     "person_name",
                     text::somebody(name).map(|name| text::clip(name, 100)),

@@ -294,8 +294,8 @@ fn with_person(draft: Draft, object: &Value) -> Draft {
     let score = object.get("Similaritydegree").and_then(text::number);
     let score = score.filter(|n| (0.0..=100.0).contains(n));
     draft
-        .attr("person_ref", number)
-        .attr("name", name.clone())
+        // the number of an identity card
+        .credential(&number.unwrap_or_default())
         .attr("person_name", name)
         .attr(
             "confidence",

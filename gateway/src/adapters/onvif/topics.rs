@@ -334,7 +334,7 @@ fn face(notice: &Notice) -> Option<Draft> {
         .and_then(text::somebody);
     let draft = labelled(notice, notice.fact(CAMERA, Kind::CameraFace))?;
     let name = name.map(|name| text::clip(name, 100));
-    Some(draft.attr("name", name.clone()).attr("person_name", name))
+    Some(draft.attr("person_name", name))
 }
 
 /// A measured value; numbers stay numbers, and where they came as text they become some.
