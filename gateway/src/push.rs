@@ -4,22 +4,29 @@
 //! Who it is: the account of a bridge and its secret, as HTTP Basic authentication (RFC 7617) or as the first two segments of the path
 //! (`/zigbee-q1/the-secret/whatever/the/device/adds`), because many devices can be given an address and nothing else.
 
+use std::io;
 use std::net::SocketAddr;
+use std::pin::Pin;
 use std::sync::Arc;
+use std::task::{Context, Poll};
 use std::time::Duration;
 
 use axum::Router;
 use axum::body::{Body, to_bytes};
+use axum::extract::connect_info::Connected;
 use axum::extract::{ConnectInfo, Request, State};
 use axum::http::{HeaderMap, Method, StatusCode, header};
 use axum::response::{IntoResponse as _, Response};
+use axum::serve::{IncomingStream, Listener};
 use base64::Engine as _;
 use dashboard_api::Proxies as Networks;
 use domain::{Timestamp, Uplink, UplinkExtra, UplinkFlags};
 use jiff::tz::TimeZone;
 use store::journal::{AppendError, Journal};
-use tokio::net::TcpListener;
-use tokio::sync::Semaphore;
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::time::{Instant, Sleep, sleep};
 use tokio_util::sync::CancellationToken;
 use tracing::debug;
 
@@ -36,6 +43,10 @@ pub const BODY_BYTES_MAX: usize = 8 << 20;
 const TARGET_BYTES_MAX: usize = 400;
 /// How long a request may take until its last byte.
 const READ: Duration = Duration::from_secs(30);
+/// Connections at one time.
+const CONNECTIONS_MAX: usize = 512;
+/// How long one may be silent: a sender that keeps its line open connects again.
+const IDLE: Duration = Duration::from_mins(1);
 /// Requests at one time; what comes beyond waits.
 const REQUESTS_MAX: usize = 64;
 /// Headers that are kept beside the content type: those of `CloudEvents` in binary mode.
@@ -72,6 +83,106 @@ struct Porch {
     places: Semaphore,
 }
 
+/// The port: so many connections, none of which may be silent for long.
+struct Port {
+    listener: TcpListener,
+    places: Arc<Semaphore>,
+}
+
+impl Listener for Port {
+    type Io = Patient<TcpStream>;
+    type Addr = SocketAddr;
+
+    async fn accept(&mut self) -> (Self::Io, SocketAddr) {
+        // further ones wait in the system's queue
+        let place = Arc::clone(&self.places).acquire_owned().await.ok();
+        let (socket, peer) = Listener::accept(&mut self.listener).await;
+        (Patient::new(socket, IDLE, place), peer)
+    }
+
+    fn local_addr(&self) -> io::Result<SocketAddr> {
+        self.listener.local_addr()
+    }
+}
+
+/// Who is at the other end.
+#[derive(Debug, Clone, Copy)]
+struct Peer(SocketAddr);
+
+impl Connected<IncomingStream<'_, Port>> for Peer {
+    fn connect_info(stream: IncomingStream<'_, Port>) -> Self {
+        Self(*stream.remote_addr())
+    }
+}
+
+/// A stream that fails when its other end neither sends nor takes anything for some time.
+struct Patient<S> {
+    stream: S,
+    idle: Duration,
+    ends: Pin<Box<Sleep>>,
+    _place: Option<OwnedSemaphorePermit>,
+}
+
+impl<S> Patient<S> {
+    fn new(stream: S, idle: Duration, place: Option<OwnedSemaphorePermit>) -> Self {
+        Self {
+            stream,
+            idle,
+            ends: Box::pin(sleep(idle)),
+            _place: place,
+        }
+    }
+
+    /// What came of it, and how long it may take until the next.
+    fn watched<T>(
+        &mut self,
+        polled: Poll<io::Result<T>>,
+        context: &mut Context<'_>,
+    ) -> Poll<io::Result<T>> {
+        if polled.is_ready() {
+            let next = Instant::now() + self.idle;
+            self.ends.as_mut().reset(next);
+            return polled;
+        }
+        self.ends
+            .as_mut()
+            .poll(context)
+            .map(|()| Err(io::ErrorKind::TimedOut.into()))
+    }
+}
+
+impl<S: AsyncRead + Unpin> AsyncRead for Patient<S> {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        into: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        let polled = Pin::new(&mut self.stream).poll_read(context, into);
+        self.watched(polled, context)
+    }
+}
+
+impl<S: AsyncWrite + Unpin> AsyncWrite for Patient<S> {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        let polled = Pin::new(&mut self.stream).poll_write(context, bytes);
+        self.watched(polled, context)
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        let polled = Pin::new(&mut self.stream).poll_flush(context);
+        self.watched(polled, context)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        let polled = Pin::new(&mut self.stream).poll_shutdown(context);
+        self.watched(polled, context)
+    }
+}
+
 /// Answers web hooks until `stop`.
 ///
 /// # Errors
@@ -86,8 +197,12 @@ pub async fn serve(
         places: Semaphore::new(REQUESTS_MAX),
     });
     let app = Router::new().fallback(take).with_state(door);
-    let app = app.into_make_service_with_connect_info::<SocketAddr>();
-    axum::serve(listener, app)
+    let app = app.into_make_service_with_connect_info::<Peer>();
+    let port = Port {
+        listener,
+        places: Arc::new(Semaphore::new(CONNECTIONS_MAX)),
+    };
+    axum::serve(port, app)
         .with_graceful_shutdown(async move { stop.cancelled().await })
         .await?;
     Ok(())
@@ -101,7 +216,7 @@ struct Sent {
 
 async fn take(
     State(door): State<Arc<Porch>>,
-    ConnectInfo(peer): ConnectInfo<SocketAddr>,
+    ConnectInfo(Peer(peer)): ConnectInfo<Peer>,
     request: Request,
 ) -> Response {
     let Ok(_place) = door.places.acquire().await else {
@@ -274,4 +389,26 @@ async fn body(body: Body) -> Result<bytes::Bytes, Refused> {
             "the body is longer than 8 MiB, or was cut off\n",
         )
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+
+    use super::*;
+
+    #[tokio::test]
+    async fn a_line_that_is_silent_ends_and_one_that_speaks_goes_on() {
+        let (mut far, near) = tokio::io::duplex(64);
+        let idle = Duration::from_millis(300);
+        let mut near = Patient::new(near, idle, None);
+        let mut byte = [0];
+        for _ in 0..4 {
+            tokio::time::sleep(idle / 3).await;
+            far.write_all(b"x").await.expect("written");
+            near.read_exact(&mut byte).await.expect("it spoke in time");
+        }
+        let silent = near.read_exact(&mut byte).await.expect_err("silent");
+        assert_eq!(silent.kind(), io::ErrorKind::TimedOut);
+    }
 }
