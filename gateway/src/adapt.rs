@@ -40,7 +40,7 @@ pub struct Asked {
     /// The account that sent it; the only bridge of the configuration, or one that may speak every format, when none is named.
     #[arg(long)]
     pub account: Option<String>,
-    /// When it came, such as 2026-03-01T08:00:00+08:00; now when nothing is said.
+    /// When it came, such as 2026-03-01T08:00:00+08:00. When nothing is said, it came when its device says, or now.
     #[arg(long, value_name = "TIME")]
     pub received_at: Option<Timestamp>,
 }
@@ -120,7 +120,7 @@ fn read(
             .collect::<Result<_, _>>()?,
     };
     let flags = UplinkFlags::new(1);
-    let uplink = Uplink {
+    let mut uplink = Uplink {
         received_at: asked.received_at.unwrap_or_else(Timestamp::now),
         principal: account,
         epoch: 0,
@@ -140,7 +140,17 @@ fn read(
         registry,
         bridges: &bridges,
     };
-    let (_, parsed) = adapters::read(Seq(1), &uplink, &context, &mut Memory::default());
+    let look = |uplink: &Uplink| {
+        let (_, parsed) = adapters::read(Seq(1), uplink, &context, &mut Memory::default());
+        parsed
+    };
+    let mut parsed = look(&uplink);
+    // an old message is not one of a clock that is wrong
+    let told = parsed.events.iter().find_map(device_time);
+    if let Some(at) = told.filter(|_| asked.received_at.is_none()) {
+        uplink.received_at = at;
+        parsed = look(&uplink);
+    }
     Ok(Told {
         events: parsed
             .events
@@ -151,6 +161,12 @@ fn read(
             .reject
             .map(|reject| format!("{}: {}", reject.code, reject.detail)),
     })
+}
+
+/// When it happened, by the device.
+fn device_time(event: &Event) -> Option<Timestamp> {
+    let attrs = event.attrs.to_value();
+    attrs["device_time"].as_str()?.parse().ok()
 }
 
 /// `name: value`
@@ -229,6 +245,26 @@ mod tests {
         let told = told(asked, r#"{"id":"a","kind":"fire.smoke","phase":"raised"}"#);
         assert_eq!(kinds(&told), ["smoke-1 fire.smoke raised"]);
         assert_eq!(told.quarantine, None);
+    }
+
+    #[test]
+    fn an_old_message_came_when_its_device_says() {
+        let asked = |received_at| Asked {
+            http: Some("/".to_owned()),
+            received_at,
+            ..asked()
+        };
+        let read = r#"{"data_type":"alpr_group","best_plate_number":"ABC123","best_confidence":90.0,"epoch_start":1600000000000,"epoch_end":1600000001000,"camera_id":7,"candidates":[]}"#;
+        let events = told(asked(None), read).events;
+        assert_eq!(events[0]["clock"], "device", "{events:?}");
+        assert!(
+            events[0]["occurred_at"]
+                .as_str()
+                .is_some_and(|at| at.starts_with("2020-09-13T12:26:4"))
+        );
+        let now = "2026-11-24T12:00:00Z".parse().expect("a time");
+        let events = told(asked(Some(now)), read).events;
+        assert_eq!(events[0]["clock"], "gateway", "{events:?}");
     }
 
     #[test]
