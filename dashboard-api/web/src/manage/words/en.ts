@@ -492,7 +492,7 @@ export const en: Record<keyof typeof zh, string> = {
   "column.x_m": "East, m",
   "column.y_m": "North, m",
   "column.sensor": "Senses",
-  "column.address": "Foreign address",
+  "column.address": "Address",
   "column.building": "Building",
   "column.floor": "Floor",
   "column.floor_to": "To floor",
