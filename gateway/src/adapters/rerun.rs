@@ -101,6 +101,9 @@ pub(super) fn parse(seq: Seq, note: &Uplink, context: &Context<'_>, memory: &mut
             reject: Some(Reject::new("bad_rerun", detail)),
         };
     };
+    // what goes to history only was never told: remembered as told, it would keep the next alarm of that device silent
+    let mut apart = Memory::default();
+    let memory = if head.rings { memory } else { &mut apart };
     let (_, mut parsed) = super::read(head.of, &first, context, memory);
     for (index, event) in (0_u16..).zip(&mut parsed.events) {
         event.id = EventId::of_uplink(note.received_at, seq, index);
@@ -186,6 +189,47 @@ mod tests {
         );
         assert!(parsed.events.is_empty());
         assert_eq!(parsed.reject.map(|r| r.code), Some("unknown_device"));
+    }
+
+    #[test]
+    fn what_goes_to_history_only_keeps_no_later_alarm_silent() {
+        let registry = mended();
+        let bridge = super::super::Bridge {
+            site: "q1".parse().expect("an id"),
+            formats: Vec::new(),
+            zone: jiff::tz::TimeZone::UTC,
+        };
+        let bridges = Bridges {
+            by_account: [("zigbee".to_owned(), bridge)].into(),
+            card_key: Vec::new(),
+        };
+        let context = Context {
+            registry: &registry,
+            bridges: &bridges,
+        };
+        let mut row = row(r#"{"smoke": true}"#);
+        row.principal = "zigbee".to_owned();
+        row.topic = "zigbee2mqtt/0x1".to_owned();
+        let mut memory = Memory::default();
+        let mut told = |seq, uplink: &Uplink| {
+            let parsed = super::super::parse(seq, uplink, &context, &mut memory);
+            assert_eq!(parsed.reject, None);
+            parsed.events.len()
+        };
+        // an hour later: to history
+        let later: Timestamp = "2026-11-23T13:00:00Z".parse().expect("a time");
+        assert_eq!(told(Seq(70), &note(later, &row, 900)), 1);
+        let live = |seq| Uplink {
+            received_at: later,
+            principal: row.principal.clone(),
+            epoch: seq,
+            flags: UplinkFlags::default(),
+            topic: row.topic.clone(),
+            payload: Bytes::from_static(br#"{"smoke": true}"#),
+            extra: None,
+        };
+        assert_eq!(told(Seq(71), &live(71)), 1, "it burns now");
+        assert_eq!(told(Seq(72), &live(72)), 0, "and is told again");
     }
 
     #[test]
