@@ -64,6 +64,28 @@ fn check_depth(bytes: &[u8]) -> Result<(), Reject> {
     Ok(())
 }
 
+/// Refuses XML that is nested deeper than `max` elements. Counted before the parser, which goes down by itself as deep as a document leads it.
+///
+/// # Errors
+/// `too_deep`.
+pub fn check_xml_depth(xml: &str, max: usize) -> Result<(), Reject> {
+    let mut depth = 0usize;
+    for tag in xml.split('<').skip(1) {
+        let is_closed = || tag.split('>').next().is_some_and(|tag| tag.ends_with('/'));
+        match tag.as_bytes().first() {
+            Some(b'/') => depth = depth.saturating_sub(1),
+            Some(b'!' | b'?') => {}
+            _ if is_closed() => {}
+            _ => depth += 1,
+        }
+        if depth > max {
+            let detail = format!("nested deeper than {max} levels");
+            return Err(Reject::new("too_deep", detail));
+        }
+    }
+    Ok(())
+}
+
 fn without_nul(value: &mut Value) {
     match value {
         Value::String(text) => text.retain(|c| c != '\0'),
@@ -226,6 +248,20 @@ mod tests {
         // brackets in a text nest nothing, escaped quotes end none
         let text = format!("[\"\\\"{}\"]", "[".repeat(100));
         assert!(json(text.as_bytes()).is_ok());
+    }
+
+    #[test]
+    fn xml_is_counted_before_it_is_parsed() {
+        let deep = |n: usize| {
+            format!(
+                "<?xml version=\"1.0\"?>{}<b/>{}",
+                "<a>".repeat(n),
+                "</a>".repeat(n)
+            )
+        };
+        assert_eq!(check_xml_depth(&deep(64), 64), Ok(()));
+        let code = check_xml_depth(&deep(65), 64).map_err(|reject| reject.code);
+        assert_eq!(code, Err("too_deep"));
     }
 
     #[test]

@@ -62,7 +62,7 @@ impl Format for Gb28181 {
         let begin = ROOTS.iter().filter_map(|root| words.find(root)).min();
         let begin = begin.ok_or_else(|| Reject::new("bad_xml", "no MANSCDP document"))?;
         let xml = mended(&words[begin..]);
-        check_depth(&xml)?;
+        text::check_xml_depth(&xml, DEPTH_MAX)?;
         let options = ParsingOptions {
             allow_dtd: false,
             nodes_limit: NODES_MAX,
@@ -109,25 +109,6 @@ fn mended(xml: &str) -> String {
     mended.push_str(rest);
     mended.retain(|c| c != '\0');
     mended
-}
-
-/// Counted before the parser, which goes down by itself as deep as a document leads it.
-fn check_depth(xml: &str) -> Result<(), Reject> {
-    let mut depth = 0usize;
-    for tag in xml.split('<').skip(1) {
-        let is_closed = || tag.split('>').next().is_some_and(|tag| tag.ends_with('/'));
-        match tag.as_bytes().first() {
-            Some(b'/') => depth = depth.saturating_sub(1),
-            Some(b'!' | b'?') => {}
-            _ if is_closed() => {}
-            _ => depth += 1,
-        }
-        if depth > DEPTH_MAX {
-            let detail = format!("nested deeper than {DEPTH_MAX} levels");
-            return Err(Reject::new("too_deep", detail));
-        }
-    }
-    Ok(())
 }
 
 /// The text of the first element below with one of these names, in any case.

@@ -10,6 +10,8 @@ use super::super::{Reject, multipart, text};
 const XML_NODES_MAX: u32 = 20_000;
 /// Deepest element that is kept.
 const XML_DEPTH_MAX: usize = 24;
+/// Deepest XML that is parsed at all.
+const XML_NESTED_MAX: usize = 256;
 /// How far into a body its marks are looked for.
 const LOOK_BYTES_MAX: usize = 256 << 10;
 
@@ -132,6 +134,7 @@ fn xml(bytes: &[u8]) -> Result<Value, Reject> {
         ..ParsingOptions::default()
     };
     let text = text.trim();
+    text::check_xml_depth(text, XML_NESTED_MAX)?;
     let document = Document::parse_with_options(text, options)
         .map_err(|e| Reject::new("bad_xml", e.to_string()))?;
     let root = document.root_element();
@@ -267,5 +270,8 @@ mod tests {
         assert_eq!(read, Ok(json!({"A": {"b": "1", "c": ""}})));
         let deep = format!("{}{}", "<a>".repeat(200), "</a>".repeat(200));
         assert!(xml(deep.as_bytes()).is_ok());
+        let deeper = "<a>".repeat(5000);
+        let code = xml(deeper.as_bytes()).map_err(|reject| reject.code);
+        assert_eq!(code, Err("too_deep"));
     }
 }

@@ -55,7 +55,7 @@ impl Format for OnvifXml {
             let detail = format!("{} bytes of XML, at most {BYTES_MAX} are read", xml.len());
             return Err(Reject::new("too_long", detail));
         }
-        check_depth(xml)?;
+        text::check_xml_depth(xml, DEPTH_MAX)?;
         let options = ParsingOptions {
             allow_dtd: false,
             nodes_limit: NODES_MAX,
@@ -72,25 +72,6 @@ impl Format for OnvifXml {
             .collect();
         Ok(drafts.into())
     }
-}
-
-/// Counted before the parser, which goes down by itself as deep as a document leads it.
-fn check_depth(xml: &str) -> Result<(), Reject> {
-    let mut depth = 0usize;
-    for tag in xml.split('<').skip(1) {
-        let is_closed = || tag.split('>').next().is_some_and(|tag| tag.ends_with('/'));
-        match tag.as_bytes().first() {
-            Some(b'/') => depth = depth.saturating_sub(1),
-            Some(b'!' | b'?') => {}
-            _ if is_closed() => {}
-            _ => depth += 1,
-        }
-        if depth > DEPTH_MAX {
-            let detail = format!("nested deeper than {DEPTH_MAX} levels");
-            return Err(Reject::new("too_deep", detail));
-        }
-    }
-    Ok(())
 }
 
 fn child<'a, 'x>(node: Node<'a, 'x>, name: &str) -> Option<Node<'a, 'x>> {
