@@ -251,6 +251,14 @@ made!(
     HoldId, "hld_"
 );
 made!(
+    /// One command to one device.
+    CommandId, "cmd_"
+);
+made!(
+    /// Fire mode of one building, from its release to its end.
+    FireModeId, "fmd_"
+);
+made!(
     /// What one person reported once.
     ReportId, "rep_"
 );

@@ -4,6 +4,7 @@
 //! goes out as values. The words are those of `docs/ARCHITECTURE.md`.
 
 pub mod alarm;
+pub mod device_command;
 pub mod duty_book;
 pub mod event;
 pub mod id;
@@ -18,8 +19,8 @@ pub mod uplink;
 
 pub use event::{Attrs, ClockSource, DeviceClass, Event, Kind, Phase, Severity};
 pub use id::{
-    AlarmId, DepartmentId, DeviceId, EventId, HoldId, IncidentId, ReportId, Revision, RuleId, Seq,
-    SiteId, StormId, TaskId, UnmaskingId, UserId, ZoneId,
+    AlarmId, CommandId, DepartmentId, DeviceId, EventId, FireModeId, HoldId, IncidentId, ReportId,
+    Revision, RuleId, Seq, SiteId, StormId, TaskId, UnmaskingId, UserId, ZoneId,
 };
 pub use jiff::Timestamp;
 pub use scope::{Reach, Scope};
