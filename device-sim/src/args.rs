@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
+use device_sim::command::{Behaviour, Key};
 use jiff::SignedDuration;
 
 /// Simulated devices, and load.
@@ -48,6 +49,39 @@ pub(crate) struct RunArgs {
     /// Write what was done to this file, as JSON.
     #[arg(long)]
     pub(crate) report: Option<PathBuf>,
+    /// How devices take commands, by id or pattern, such as 'door-q1-*=refuse: jammed'; the first that fits counts. Behaviours:
+    /// obey, refuse, refuse: REASON, delay: 3s, lie, mute, offline: 30s.
+    #[arg(long = "commands", value_name = "PATTERN=BEHAVIOUR", value_parser = behaviour)]
+    pub(crate) commands: Vec<(String, Behaviour)>,
+    /// How far the clocks of devices are ahead of the true time, by id or pattern, such as 'gate-*=-65s'.
+    #[arg(long, value_name = "PATTERN=TIME", value_parser = clock_off)]
+    pub(crate) clock_off: Vec<(String, SignedDuration)>,
+    /// The hub's public key (Ed25519, base64): devices reject what was not signed with the other half.
+    #[arg(long)]
+    pub(crate) command_key: Option<Key>,
+    /// A folder in which devices remember what they have executed; without it they forget it when the simulator ends.
+    #[arg(long)]
+    pub(crate) memory: Option<PathBuf>,
+}
+
+fn behaviour(text: &str) -> Result<(String, Behaviour), String> {
+    let (pattern, behaviour) = of_pattern(text)?;
+    Ok((pattern, behaviour.parse()?))
+}
+
+fn clock_off(text: &str) -> Result<(String, SignedDuration), String> {
+    let (pattern, time) = of_pattern(text)?;
+    let time = time
+        .parse()
+        .map_err(|_| format!("`{time}` is no time (hint: -65s, 8h)"))?;
+    Ok((pattern, time))
+}
+
+fn of_pattern(text: &str) -> Result<(String, &str), String> {
+    let (pattern, rest) = text
+        .split_once('=')
+        .ok_or("say which devices (hint: 'door-*=…', or '*=…' for all)")?;
+    Ok((pattern.to_owned(), rest))
 }
 
 #[derive(Args)]

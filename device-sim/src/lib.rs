@@ -4,6 +4,7 @@
 //! It stands in for hardware in tests and demonstrations and knows nothing of the hub's insides: it publishes, and it
 //! remembers which publishes were acknowledged.
 
+pub mod command;
 pub mod credentials;
 pub mod fleet;
 pub mod latency;

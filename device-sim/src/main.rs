@@ -11,6 +11,7 @@ use std::time::Duration;
 use anyhow::{Context, bail, ensure};
 use args::{Cli, Command, LoadArgs, RunArgs, VerifyArgs};
 use clap::Parser;
+use device_sim::command::Manners;
 use device_sim::credentials::Credentials;
 use device_sim::fleet::{Fleet, FleetConfig, run_name};
 use device_sim::load::{self, Account, Plan};
@@ -60,7 +61,19 @@ async fn run(args: RunArgs) -> anyhow::Result<ExitCode> {
         .map(Duration::try_from)
         .transpose()
         .context("--for")?;
-    let fleet = Fleet::new(FleetConfig::new(mqtt, devices, scenario, args.seed))?;
+    if let Some(folder) = &args.memory {
+        std::fs::create_dir_all(folder)
+            .with_context(|| format!("cannot make {}", folder.display()))?;
+    }
+    let fleet = Fleet::new(FleetConfig {
+        manners: Manners {
+            behaviours: args.commands,
+            clocks: args.clock_off,
+        },
+        command_key: args.command_key,
+        memory: args.memory,
+        ..FleetConfig::new(mqtt, devices, scenario, args.seed)
+    })?;
     let stop = CancellationToken::new();
     let stopped = stop.clone();
     let (report, ()) = tokio::join!(fleet.run(stop), async move {
@@ -87,6 +100,13 @@ async fn run(args: RunArgs) -> anyhow::Result<ExitCode> {
         report.puback_ms.p99,
         report.scenario_events.len()
     );
+    let commands = &report.commands;
+    if commands.heard > 0 {
+        println!(
+            "commands heard {} executed {} late {} double {} answered {}",
+            commands.heard, commands.executed, commands.late, commands.double, commands.answered
+        );
+    }
     write_report(args.report.as_ref(), &report)?;
     let all = report.published == report.acknowledged && report.refused == 0;
     Ok(if all {

@@ -4,6 +4,7 @@ use domain::{Kind, Phase, Timestamp};
 use serde_json::{Map, Value, json};
 
 use crate::SimDevice;
+use crate::command::Answer;
 
 /// Version of the payloads, told in `meta`.
 const SCHEMA: u32 = 1;
@@ -118,6 +119,12 @@ pub fn encode(device: &SimDevice, say: &Say, id: String, at: Timestamp) -> Messa
             id: None,
         },
     }
+}
+
+/// What a device answers to a command.
+pub fn answer(device: &SimDevice, command: &str, answer: &Answer) -> Message {
+    let topic = format!("{}/rsp/{command}", topic_root(device));
+    Message::report(topic, &json!(answer), false)
 }
 
 fn event_body(

@@ -7,20 +7,25 @@ use std::time::Duration;
 use domain::Timestamp;
 use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
-use rumqttc::{AsyncClient, ConnectionError, Event, LastWill, MqttOptions, Outgoing, Packet, QoS};
+use rumqttc::{
+    AsyncClient, ConnectionError, Event, LastWill, MqttOptions, Outgoing, Packet, Publish, QoS,
+};
 use tokio::sync::mpsc;
 use tokio::time::{Instant, sleep_until};
 
+use super::Clock;
+use super::later::Later;
 use super::ledger::{Acked, Ledger};
 use super::outbox::Outbox;
 use crate::SimDevice;
-use crate::native::{self, Message};
+use crate::command::{Executor, Heard, Now, Reaction};
+use crate::native::{self, Message, Say};
 
 /// Unacknowledged messages on the wire; rumqttc's own limit is twice that, so that it never has to choose.
 const WINDOW: usize = 8;
 /// Unacknowledged messages in all: about an hour of a busy door.
 const OUTBOX_MAX: usize = 2_000;
-/// Requests that wait for rumqttc's event loop: a window, and readings.
+/// Requests that wait for rumqttc's event loop: a window, readings and a subscription.
 const REQUESTS_MAX: usize = 2 * WINDOW + 8;
 /// MQTT keep-alive.
 const KEEP_ALIVE: Duration = Duration::from_secs(30);
@@ -61,6 +66,12 @@ pub(super) struct Device {
     closing: bool,
     /// Its network is gone until then.
     offline_until: Option<Instant>,
+    executor: Executor,
+    clock: Clock,
+    /// What commands have left to be done.
+    later: Later<Reaction>,
+    /// Events that it has said of its own accord, by a command.
+    own: u64,
 }
 
 /// How a connection ended.
@@ -80,6 +91,7 @@ impl Device {
         boot: String,
         seed: u64,
         ledger: Arc<Ledger>,
+        (executor, clock): (Executor, Clock),
     ) -> Self {
         let mut options = MqttOptions::new(who.id.as_str(), host, *port);
         let (topic, payload) = native::will(&who, &boot);
@@ -99,6 +111,10 @@ impl Device {
             ledger,
             closing: false,
             offline_until: None,
+            executor,
+            clock,
+            later: Later::default(),
+            own: 0,
         }
     }
 
@@ -141,6 +157,7 @@ impl Device {
         loop {
             tokio::select! {
                 () = sleep_until(until) => return,
+                reaction = self.later.next() => self.react(reaction, None),
                 order = orders.recv(), if !self.closing => self.take(order, None),
             }
         }
@@ -155,6 +172,7 @@ impl Device {
             }
             tokio::select! {
                 () = sleep_until(until) => {}
+                reaction = self.later.next() => self.react(reaction, None),
                 order = orders.recv() => self.take(order, None),
             }
         }
@@ -177,6 +195,12 @@ impl Device {
                                 return End::Cut;
                             }
                         }
+                        reaction = self.later.next() => {
+                            self.react(reaction, connected.then_some(&client));
+                            if self.offline_until.is_some() {
+                                return End::Cut;
+                            }
+                        }
                     }
                 }
             };
@@ -187,6 +211,9 @@ impl Device {
                 }
                 Ok(Event::Outgoing(Outgoing::Publish(packet_id))) if packet_id != 0 => {
                     self.outbox.sent(packet_id);
+                }
+                Ok(Event::Incoming(Packet::Publish(publish))) => {
+                    self.hear(&publish);
                 }
                 Ok(Event::Incoming(Packet::PubAck(ack))) => self.acknowledged(ack.pkid),
                 Ok(Event::Outgoing(Outgoing::Disconnect)) => {
@@ -239,6 +266,66 @@ impl Device {
         }
     }
 
+    /// Something came from the other side; only commands do.
+    fn hear(&mut self, publish: &Publish) {
+        let root = format!("{}/cmd/", native::topic_root(&self.who));
+        let Some(command) = publish.topic.strip_prefix(&root) else {
+            return;
+        };
+        let heard = Heard {
+            command: command.to_owned(),
+            payload: publish.payload.to_vec(),
+            is_retained: publish.retain,
+        };
+        let reactions = self.executor.hear(heard, now());
+        self.put_off(reactions);
+    }
+
+    fn put_off(&mut self, reactions: Vec<(Duration, Reaction)>) {
+        let at = Instant::now();
+        for (after, reaction) in reactions {
+            if self.later.push(at + after, reaction).is_err() {
+                tracing::warn!(device.id = %self.who.id, "a device has more commands than it can take");
+            }
+        }
+        self.clock.set(self.executor.clock_off());
+    }
+
+    /// Does what a command has left to be done, now that its time has come.
+    fn react(&mut self, reaction: Reaction, client: Option<&AsyncClient>) {
+        match reaction {
+            Reaction::Note(note) => self.ledger.command(&self.who.id, &note),
+            Reaction::Take(heard) => {
+                let reactions = self.executor.take(&heard, now());
+                self.put_off(reactions);
+            }
+            Reaction::Cut(span) => self.offline_until = Some(Instant::now() + span),
+            Reaction::Answer(command, answer) => {
+                let message = native::answer(&self.who, &command, &answer);
+                self.keep(message, Timestamp::now());
+            }
+            Reaction::Say(moves, say) => {
+                if let Some(say) = self.executor.still(moves, say) {
+                    self.say_of_own_accord(&say);
+                }
+            }
+        }
+        if let Some(client) = client {
+            self.say(client);
+        }
+    }
+
+    fn say_of_own_accord(&mut self, say: &Say) {
+        self.own += 1;
+        let now = Timestamp::now();
+        let id = format!("{}-own-{}", self.boot, self.own);
+        let message = native::encode(&self.who, say, id, self.clock.read(now));
+        if message.id.is_some() {
+            self.ledger.published();
+        }
+        self.keep(message, now);
+    }
+
     fn keep(&mut self, message: Message, at: Timestamp) {
         let is_event = message.id.is_some();
         let waiting = Waiting {
@@ -255,8 +342,13 @@ impl Device {
     fn greet(&mut self, client: &AsyncClient) {
         let now = Timestamp::now();
         if !self.closing {
-            self.keep(native::online(&self.who, &self.boot, now), now);
-            self.keep(native::meta(&self.who, now), now);
+            let shown = self.clock.read(now);
+            self.keep(native::online(&self.who, &self.boot, shown), now);
+            self.keep(native::meta(&self.who, shown), now);
+            let commands = format!("{}/cmd/+", native::topic_root(&self.who));
+            if client.try_subscribe(commands, QoS::AtLeastOnce).is_err() {
+                tracing::warn!(device.id = %self.who.id, "a device hears no commands");
+            }
         }
         self.say(client);
     }
@@ -290,5 +382,12 @@ impl Device {
             ),
             None => self.ledger.report_acknowledged(),
         }
+    }
+}
+
+fn now() -> Now {
+    Now {
+        wall: Timestamp::now(),
+        instant: Instant::now(),
     }
 }

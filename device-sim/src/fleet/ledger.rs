@@ -7,6 +7,9 @@ use std::time::Duration;
 use domain::{DeviceId, RuleId, Timestamp};
 use serde::Serialize;
 
+use super::orders::{CommandReport, Orders};
+use crate::command::Note;
+
 use crate::latency::{Histogram, LatencyMs};
 
 /// Most scenario events that are remembered; the oldest go first.
@@ -59,6 +62,8 @@ pub struct FleetReport {
     pub acked_left_out: u64,
     /// What must have become incidents.
     pub scenario_events: Vec<ScenarioEvent>,
+    /// What became of commands.
+    pub commands: CommandReport,
 }
 
 #[derive(Debug, Default)]
@@ -67,6 +72,7 @@ struct Inner {
     acked: VecDeque<Acked>,
     scenario_events: VecDeque<ScenarioEvent>,
     puback: Histogram,
+    orders: Orders,
 }
 
 /// Shared by all devices of a fleet; locked for moments only.
@@ -128,6 +134,10 @@ impl Ledger {
         inner.scenario_events.push_back(event);
     }
 
+    pub(super) fn command(&self, device: &DeviceId, note: &Note) {
+        self.lock().orders.note(device, note);
+    }
+
     /// Everything so far.
     pub(super) fn report(&self) -> FleetReport {
         let inner = self.lock();
@@ -135,6 +145,7 @@ impl Ledger {
             puback_ms: inner.puback.summary(),
             acked: inner.acked.iter().cloned().collect(),
             scenario_events: inner.scenario_events.iter().cloned().collect(),
+            commands: inner.orders.report(),
             ..inner.report.clone()
         }
     }

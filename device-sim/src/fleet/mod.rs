@@ -5,18 +5,24 @@
 //! Devices are dropped with the future of `run`; nothing is spawned that outlives it.
 
 mod device;
+mod later;
 mod ledger;
+mod orders;
 mod outbox;
 
+use std::path::PathBuf;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 
 use domain::Timestamp;
+use jiff::SignedDuration;
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep_until, timeout};
 use tokio_util::sync::CancellationToken;
 
+use crate::command::{Executor, Key, Manner, Manners, Memory, MemoryError};
 use crate::credentials::{CredentialsError, SimDevice, broker_address};
 use crate::scenario::Scenario;
 use crate::script::{Line, Script};
@@ -25,6 +31,7 @@ use device::{Device, Order};
 use ledger::Ledger;
 
 pub use ledger::{Acked, FleetReport, ScenarioEvent};
+pub use orders::{CommandRecord, CommandReport};
 
 /// Lines that wait for a device's task.
 const ORDERS_MAX: usize = 256;
@@ -48,6 +55,12 @@ pub struct FleetConfig {
     pub run: String,
     /// How many acknowledged ids the report may hold; older ones are only counted.
     pub acked_max: usize,
+    /// How devices take commands, and how wrong their clocks are; what the scenario says comes after this.
+    pub manners: Manners,
+    /// Commands must be signed with the other half of it, where there is one.
+    pub command_key: Option<Key>,
+    /// A folder in which devices remember what they have executed; without it they forget it with the process.
+    pub memory: Option<PathBuf>,
 }
 
 impl FleetConfig {
@@ -65,6 +78,9 @@ impl FleetConfig {
             seed,
             run: run_name(),
             acked_max: 200_000,
+            manners: Manners::default(),
+            command_key: None,
+            memory: None,
         }
     }
 }
@@ -89,6 +105,48 @@ pub enum FleetError {
     /// The scenario needs devices that are not there.
     #[error("the scenario needs {} (hint: more devices, or another scenario)", .0.join(", "))]
     Missing(Vec<String>),
+    /// A device does not know what it has executed.
+    #[error("what devices have executed")]
+    Memory(#[from] MemoryError),
+}
+
+/// The clock of one device, which somebody may set. Clones show the same time.
+#[derive(Debug, Clone)]
+struct Clock(Arc<AtomicI64>);
+
+impl Clock {
+    fn new(off: SignedDuration) -> Self {
+        let clock = Self(Arc::default());
+        clock.set(off);
+        clock
+    }
+
+    /// How far ahead of the true time it is from now on.
+    fn set(&self, off: SignedDuration) {
+        let ms = i64::try_from(off.as_millis()).unwrap_or_default();
+        self.0.store(ms, Ordering::Relaxed);
+    }
+
+    fn read(&self, now: Timestamp) -> Timestamp {
+        let off = SignedDuration::from_millis(self.0.load(Ordering::Relaxed));
+        now.checked_add(off).unwrap_or(now)
+    }
+}
+
+/// Where the conductor leaves the lines for a device.
+#[derive(Debug)]
+struct Desk {
+    sender: mpsc::Sender<Order>,
+    clock: Clock,
+}
+
+/// What each device remembers, in the order of the devices.
+fn memories(config: &FleetConfig) -> Result<Vec<Memory>, MemoryError> {
+    let of = |device: &SimDevice| match &config.memory {
+        Some(folder) => Memory::open(folder, &device.id),
+        None => Ok(Memory::default()),
+    };
+    config.devices.iter().map(of).collect()
 }
 
 /// A fleet that has not been started.
@@ -97,6 +155,7 @@ pub struct Fleet {
     config: FleetConfig,
     address: (String, u16),
     ledger: Arc<Ledger>,
+    memories: Vec<Memory>,
 }
 
 /// A look at a fleet that runs elsewhere.
@@ -132,11 +191,13 @@ impl Fleet {
         if !missing.is_empty() && !config.devices.is_empty() {
             return Err(FleetError::Missing(missing));
         }
+        let memories = memories(&config)?;
         let ledger = Arc::new(Ledger::new(config.acked_max));
         Ok(Self {
             config,
             address,
             ledger,
+            memories,
         })
     }
 
@@ -147,19 +208,24 @@ impl Fleet {
 
     /// Connects the devices and plays the script until `stop`; then says good-bye and waits up to 5 s for what is not yet
     /// acknowledged.
-    pub async fn run(self, stop: CancellationToken) -> FleetReport {
+    pub async fn run(mut self, stop: CancellationToken) -> FleetReport {
         let mut tasks = JoinSet::new();
         let mut orders = Vec::with_capacity(self.config.devices.len());
-        for (at, device) in self.config.devices.iter().enumerate() {
+        let memories = std::mem::take(&mut self.memories);
+        for ((at, device), memory) in self.config.devices.iter().enumerate().zip(memories) {
             let (sender, receiver) = mpsc::channel(ORDERS_MAX);
-            orders.push(sender);
+            let manner = self.manner(device);
+            let clock = Clock::new(manner.clock_off);
+            let executor = Executor::new(device.clone(), manner, self.config.command_key, memory);
             let device = Device::new(
                 device.clone(),
                 &self.address,
                 self.config.run.clone(),
                 self.config.seed ^ at as u64,
                 Arc::clone(&self.ledger),
+                (executor, clock.clone()),
             );
+            orders.push(Desk { sender, clock });
             let start_after = Duration::from_secs(1) * at as u32 / CONNECTS_PER_SECOND;
             tasks.spawn(device.run(receiver, start_after));
         }
@@ -176,8 +242,16 @@ impl Fleet {
         self.ledger.report()
     }
 
+    /// How a device takes commands: as the configuration says, else as the scenario does.
+    fn manner(&self, device: &SimDevice) -> Manner {
+        let mut manners = self.config.manners.clone();
+        let told = &self.config.scenario.behaviours;
+        manners.behaviours.extend(told.iter().cloned());
+        manners.of(&device.id)
+    }
+
     /// Hands out the lines of the script at their times, until `stop` or the end of the script and then `stop`.
-    async fn conduct(&self, orders: &[mpsc::Sender<Order>], stop: &CancellationToken) {
+    async fn conduct(&self, orders: &[Desk], stop: &CancellationToken) {
         let start = Instant::now();
         let script = Script::new(
             &self.config.devices,
@@ -195,19 +269,20 @@ impl Fleet {
         stop.cancelled().await;
     }
 
-    fn hand_out(&self, line: Line, orders: &[mpsc::Sender<Order>], counters: &mut [u64]) {
+    fn hand_out(&self, line: Line, orders: &[Desk], counters: &mut [u64]) {
         let device = &self.config.devices[line.device];
+        let Desk { sender, clock } = &orders[line.device];
         let now = Timestamp::now();
         let mut event_id = None;
         if let Some(say) = line.say {
             counters[line.device] += 1;
             let id = format!("{}-{}", self.config.run, counters[line.device]);
-            let clock = now.checked_add(line.clock_off).unwrap_or(now);
-            let message = native::encode(device, &say, id, clock);
+            let at = clock.read(now).checked_add(line.clock_off).unwrap_or(now);
+            let message = native::encode(device, &say, id, at);
             let is_event = message.id.is_some();
             event_id.clone_from(&message.id);
             let order = Order::Say { message, at: now };
-            match orders[line.device].try_send(order) {
+            match sender.try_send(order) {
                 Ok(()) if is_event => self.ledger.published(),
                 Err(_) if is_event => self.ledger.refused(),
                 _ => {}
@@ -215,7 +290,7 @@ impl Fleet {
         }
         if let Some(span) = line.offline {
             // a device whose queue is full has other troubles
-            let _ = orders[line.device].try_send(Order::Offline(span));
+            let _ = sender.try_send(Order::Offline(span));
         }
         if let Some(rule) = line.expect {
             tracing::info!(rule.id = %rule, device.id = %device.id, "scenario event");

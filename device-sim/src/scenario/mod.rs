@@ -30,12 +30,17 @@
 //! `fields = {…}`, what came of a command; `raw = "a/topic"` with `payload = "…"`, bytes that no sound device sends;
 //! `silent_for = "2m"`, a device that hangs; `offline_for = "2m"`, a device whose connection is cut.
 //!
+//! `commands = { door = "refuse: jammed" }`, before the steps, says how devices take commands: by a name of the cast (then every
+//! device of its pattern), a device id or a pattern; see `Behaviour`.
+//!
 //! `[[include]]` with `scenario = "forced-door"` and `at = "3m"` plays another scenario that ships within this one.
 //! `hour = "02:30"` says when in the day its rules ring, `lasts = "24h"` how long it takes; both matter only to tests that play
 //! it in virtual time.
 
 mod nearest;
 mod parse;
+
+pub(crate) use parse::span;
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -45,6 +50,7 @@ use domain::{Kind, Phase, RuleId};
 use jiff::SignedDuration;
 use jiff::civil::Time;
 
+use crate::command::Behaviour;
 use crate::native::Fields;
 
 macro_rules! embed {
@@ -145,6 +151,8 @@ pub struct Scenario {
     pub repeat: Option<Repeat>,
     /// The hour in the compound at which its rules ring, where that matters: it is played then in virtual time.
     pub hour: Option<Time>,
+    /// How devices take commands, by id or pattern; the first that fits counts, and the rest obeys.
+    pub behaviours: Vec<(String, Behaviour)>,
     /// How long it has to be played, where that is longer than its steps tell.
     pub lasts: Option<Duration>,
 }

@@ -9,6 +9,7 @@ use serde::Deserialize;
 
 use super::nearest::hint;
 use super::{Action, Background, Repeat, Scenario, ScenarioError, Step};
+use crate::command::Behaviour;
 use crate::native::Fields;
 
 /// Longest offset, pause and silence.
@@ -31,6 +32,8 @@ struct RawScenario {
     fires: Option<Vec<String>>,
     #[serde(default)]
     cast: BTreeMap<String, String>,
+    #[serde(default)]
+    commands: BTreeMap<String, String>,
     #[serde(default)]
     background: RawBackground,
     #[serde(default)]
@@ -146,7 +149,7 @@ impl Reader<'_> {
             .map(|(at, step)| self.step(&format!("step {}", at + 1), step, &raw.cast))
             .collect::<Vec<_>>();
         for name in raw.cast.keys() {
-            if !steps.iter().any(|step| step.device == *name) {
+            if !steps.iter().any(|step| step.device == *name) && !raw.commands.contains_key(name) {
                 self.wrong("cast", format!("`{name}` has no part in any step"));
             }
         }
@@ -164,6 +167,7 @@ impl Reader<'_> {
             fires: self.fires(raw.fires.as_deref(), &steps),
             title: raw.title,
             background: self.background(&raw.background),
+            behaviours: self.behaviours(&raw.commands, &raw.cast),
             repeat: None,
             hour,
             lasts: raw
@@ -211,6 +215,7 @@ impl Reader<'_> {
             step.at += at;
             into.steps.push(step);
         }
+        into.behaviours.extend(other.behaviours);
         into.fires.extend(other.fires);
         into.fires.sort();
         into.fires.dedup();
@@ -236,6 +241,24 @@ impl Reader<'_> {
             );
         }
         fires.into_iter().collect()
+    }
+
+    fn behaviours(
+        &mut self,
+        raw: &BTreeMap<String, String>,
+        cast: &BTreeMap<String, String>,
+    ) -> Vec<(String, Behaviour)> {
+        let read = |(name, text): (&String, &String)| {
+            let pattern = cast.get(name).unwrap_or(name).clone();
+            match text.parse() {
+                Ok(behaviour) => Some((pattern, behaviour)),
+                Err(error) => {
+                    self.wrong("commands", error);
+                    None
+                }
+            }
+        };
+        raw.iter().filter_map(read).collect()
     }
 
     fn background(&mut self, raw: &RawBackground) -> Background {
