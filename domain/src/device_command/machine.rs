@@ -1,5 +1,6 @@
 //! The states of a command and what moves it from one to the next. Pure: whoever keeps it writes each step down before acting on it.
 
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::{
@@ -10,7 +11,7 @@ use crate::id::CommandId;
 use crate::{DeviceId, FireModeId, IncidentId, SiteId, Timestamp, UserId};
 
 /// A command as it is asked for; whether its asker may is decided before.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Asked {
     /// Which device.
     pub device: DeviceId,
@@ -32,8 +33,6 @@ pub struct Asked {
     pub fire_mode: Option<FireModeId>,
     /// A second person has to confirm it.
     pub needs_two: bool,
-    /// The device answers; of one that does not, its state alone tells.
-    pub answers: bool,
     /// When.
     pub at: Timestamp,
 }
@@ -42,7 +41,7 @@ pub struct Asked {
 ///
 /// `proposed → waiting → sending → sent (→ accepted → releasing → released) → done | failed | rejected | unknown`; `expired` when its time
 /// is over and it has certainly not been carried out; `no_effect` when the device's state shows other than what it said.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct DeviceCommand {
     /// Names it.
     pub id: CommandId,
@@ -58,6 +57,8 @@ pub struct DeviceCommand {
     pub issued_at: Option<Timestamp>,
     /// When it left.
     pub sent_at: Option<Timestamp>,
+    /// The device says what becomes of it; of one that does not, its state alone tells.
+    pub answers: bool,
     /// What the device wants to see again, and when the hub received that.
     pub challenge: Option<(String, Timestamp)>,
     /// When the device answered last.
@@ -114,6 +115,7 @@ impl DeviceCommand {
             expires_at: after(at, PROPOSAL),
             issued_at: None,
             sent_at: None,
+            answers: true,
             challenge: None,
             answered_at: None,
             detail: None,
@@ -132,6 +134,11 @@ impl DeviceCommand {
         self.stage = Stage::Waiting;
         self.issued_at = Some(at);
         self.expires_at = after(at, DEADLINE);
+    }
+
+    /// When its time began to run.
+    fn begun_at(&self) -> Timestamp {
+        self.issued_at.unwrap_or(self.asked.at)
     }
 
     fn end(&mut self, stage: Stage, at: Timestamp, detail: &str) {
@@ -176,13 +183,15 @@ impl DeviceCommand {
     }
 
     /// The hub is about to put it on the wire; none when there is nothing to put there. The command as it stands after this has to be on
-    /// disk before a byte leaves: nothing that stands at `sending` or `releasing` is ever put on the wire again.
-    pub fn claim(&mut self, now: Timestamp) -> Option<SendStep> {
+    /// disk before a byte leaves: nothing that stands at `sending` or `releasing` is ever put on the wire again. `answers`: whether a device
+    /// that is reached this way says what becomes of it.
+    pub fn claim(&mut self, now: Timestamp, answers: bool) -> Option<SendStep> {
         self.tick(now);
         match (self.stage, &self.challenge) {
             (Stage::Waiting, _) => {
                 self.stage = Stage::Sending;
                 self.sent_at = Some(now);
+                self.answers = answers;
                 Some(SendStep::Order)
             }
             (Stage::Accepted, Some((challenge, at))) => {
@@ -263,7 +272,7 @@ impl DeviceCommand {
         match self.stage {
             Stage::Sending | Stage::Sent | Stage::Accepted | Stage::Releasing | Stage::Released => {
                 self.effect_seen = true;
-                if !self.asked.answers {
+                if !self.answers {
                     self.end(Stage::Done, at, "seen_in_state");
                 }
                 true
@@ -287,6 +296,15 @@ impl DeviceCommand {
         match self.stage {
             Stage::Proposed if now >= self.expires_at => {
                 self.end(Stage::Expired, now, "not_confirmed");
+            }
+            // a clock that was set back must not make it live longer
+            Stage::Proposed | Stage::Waiting | Stage::Accepted if self.begun_at() > now => {
+                self.end(Stage::Expired, now, "clock_set_back");
+            }
+            Stage::Sending | Stage::Sent | Stage::Releasing | Stage::Released
+                if self.begun_at() > now =>
+            {
+                self.end(Stage::Unknown, now, "clock_set_back");
             }
             // it has not left, or waits for a challenge that has not gone back: it has certainly not been carried out
             Stage::Waiting if now >= self.expires_at => {

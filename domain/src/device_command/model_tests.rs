@@ -97,7 +97,6 @@ impl World {
             incident: None,
             fire_mode: None,
             needs_two: action.needs_two(),
-            answers: true,
             at: start,
         };
         let bad = Faults {
@@ -152,7 +151,7 @@ impl World {
     fn hub_turn(&mut self) {
         let now = self.time();
         self.hub.tick(now);
-        let Some(step) = self.hub.claim(now) else {
+        let Some(step) = self.hub.claim(now, true) else {
             return;
         };
         if self.dice.chance(self.bad.hub_crash) {

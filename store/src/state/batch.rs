@@ -5,6 +5,7 @@ use domain::rule::{Finding, WindowChange};
 use domain::{DeviceId, IncidentId, Revision, Seq, Timestamp, Uplink};
 
 use super::adapter_memory::Remembered;
+use super::device_command::Heard;
 
 /// Everything that a stretch of the journal, or a tick of the clock, brought about.
 #[derive(Debug, Clone, Default)]
@@ -25,6 +26,8 @@ pub struct Batch {
     pub reran: Vec<Reran>,
     /// Which devices spoke, at most one entry a device.
     pub devices: Vec<DeviceTouch>,
+    /// What devices said of commands, and showed while one was under way.
+    pub heard: Vec<Heard>,
     /// What adapters remember from now on.
     pub memory: Vec<Remembered>,
 }

@@ -77,6 +77,11 @@ impl State {
         let quarantined = keep(&mut tx, &batch.quarantine, committed_upto).await?;
         let reran = quarantine::mark(&mut tx, &batch.reran, committed_upto).await?;
 
+        let (commands, command_news) = if batch.cursor > committed_upto {
+            self.hear(&mut tx, &batch.heard).await?
+        } else {
+            Default::default()
+        };
         let touched = self
             .shared
             .devices
@@ -114,10 +119,14 @@ impl State {
             }
         }));
         news.extend(reran);
+        news.extend(command_news);
         let revision = self.publish(&mut tx, news).await?;
         tx.commit().await?;
 
         self.shared.devices.commit(touched);
+        if !commands.is_empty() {
+            self.command_news(None, &commands);
+        }
         self.shared
             .seen_rows
             .fetch_add(seen_growth, Ordering::Relaxed);

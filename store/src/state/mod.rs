@@ -20,6 +20,7 @@ mod commit;
 mod counted;
 mod credential;
 mod device;
+mod device_command;
 mod due;
 mod duty_log;
 mod enrolment;
@@ -73,6 +74,7 @@ pub use batch::{Batch, Committed, DeviceTouch, QuarantineRow, Reran};
 pub use command::{CommandError, IDEMPOTENCY_KEY_BYTES_MAX, NOTE_CHARS_MAX};
 pub use counted::Counted;
 pub use credential::{Credential, CredentialKind};
+pub use device_command::{Claimed, CommandAskError, CommandItem, Heard, NewCommand, Untold};
 pub use due::EXHAUSTED_RULE;
 pub use duty_log::{DutyLine, DutyLog, DutyNote, Line as DutyLineText};
 pub use enrolment::{CertificateRow, Enrolled, INVITATION_LIFE, OVERLAP};
@@ -141,6 +143,8 @@ struct Shared {
     rate: watch::Sender<Rate>,
     /// What devices last said of themselves.
     devices: device::Presence,
+    /// Commands to devices that are under way.
+    commands: device_command::Watch,
     /// Rows of the table of what rules have seen.
     seen_rows: AtomicI64,
     /// The last revision that is committed.

@@ -15,7 +15,7 @@ use tokio::sync::{Mutex, Semaphore, watch};
 use super::device::Presence;
 use super::error::StateError;
 use super::flood::Rate;
-use super::{Shared, State, feed, seen};
+use super::{Shared, State, device_command, feed, seen};
 
 /// Connections that read at one time.
 const READERS_MAX: u32 = 4;
@@ -67,6 +67,7 @@ impl State {
         let revision = feed::revision(&mut *write.acquire().await?).await?;
         let devices = Presence::load(&write).await?;
         let seen_rows = seen::count(&write).await?;
+        let commands = device_command::Watch::load(&mut *write.acquire().await?).await?;
         Ok(Self {
             shared: Arc::new(Shared {
                 write,
@@ -75,6 +76,7 @@ impl State {
                 seats,
                 rate: watch::Sender::new(Rate::calm(seats)),
                 devices,
+                commands,
                 seen_rows: seen_rows.into(),
                 revision: watch::Sender::new(revision),
                 hashing: Semaphore::new(HASHING_MAX),

@@ -103,6 +103,13 @@ pub(super) fn windows(query: &mut Sql, reach: &Reach, registry: &Registry) {
     query.push("))))");
 }
 
+/// ` AND …` on the table `device_command`: those for devices in one of the places.
+pub(super) fn commands(query: &mut Sql, reach: &Reach, registry: &Registry) {
+    let Some(places) = &reach.place else { return };
+    query.push(" AND ");
+    among(query, "device", places.devices(registry));
+}
+
 /// ` AND …` on the table `quarantine`: what devices in one of the places sent. Who is no registered device stands nowhere.
 pub(super) fn quarantined(query: &mut Sql, reach: &Reach, registry: &Registry) {
     if reach.place.is_none() {
@@ -209,6 +216,7 @@ impl State {
                 "alarm" => alarms.contains(&row.id),
                 "maintenance" => windows.contains(&row.id),
                 "device" => device(&row.id),
+                "command" => device(&list::<OfDevice>(&row.json)?.device),
                 "quarantine" => {
                     reach.place.is_none() || device(&list::<OfPrincipal>(&row.json)?.principal)
                 }
@@ -238,6 +246,12 @@ impl State {
 #[derive(Deserialize)]
 struct OfIncident {
     incident: String,
+}
+
+/// Of a command: whom it is for.
+#[derive(Deserialize)]
+struct OfDevice {
+    device: String,
 }
 
 /// Of an uplink in quarantine: who sent it.

@@ -62,6 +62,8 @@ pub(super) const MOVED: &[(&str, &[&str])] = &[
     ("maintenance", &["starts_at", "ends_at", "started_at"]),
     ("delivery", &["next_at"]),
     ("device", &["last_seen", "epoch"]),
+    // what was under way is looked at, and found to be of a clock that was ahead
+    ("device_command", &["due_at"]),
     ("seen", &["at"]),
     ("answered", &["at"]),
     // photos are kept so long after it

@@ -5,6 +5,7 @@ mod administration;
 mod audit;
 mod batches;
 mod commands;
+mod device_commands;
 mod devices;
 mod duty_book;
 mod evidence;

@@ -22,6 +22,7 @@ const KEPT: &[&str] = &[
     "credential.created_at",
     "delivery.answered_at",
     "delivery.ended_at",
+    "device_command.asked_at",
     "duty_log.ends_at",
     "duty_log.starts_at",
     "duty_log.written_at",
