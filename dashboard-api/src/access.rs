@@ -46,6 +46,18 @@ const KEEPERS: Callers = Callers::Roles(&[
     Administrator,
 ]);
 
+/// Those who see what devices were told.
+const ORDERED: Callers = Callers::Roles(&[
+    Operator,
+    Responder,
+    StationLead,
+    PropertyManager,
+    Auditor,
+    Administrator,
+]);
+/// Those who tell devices something.
+const ORDERERS: Callers = Callers::Roles(&[Operator, StationLead, PropertyManager]);
+
 /// Those who manage users and accounts.
 const ADMINISTRATORS: Callers = Callers::Roles(&[Administrator]);
 /// Those who look into what was done.
@@ -222,6 +234,46 @@ pub const ROUTES: &[(&str, &str, Callers, Scoped)] = &[
         "POST",
         "/api/v1/maintenance/{id}/end",
         Callers::Roles(&[StationLead, PropertyManager, Administrator]),
+        Scoped::Place,
+    ),
+    // who watches and who manages the devices; who opens one is in the audit trail
+    ("GET", "/api/v1/commands", ORDERED, Scoped::Place),
+    ("GET", "/api/v1/commands/{id}", ORDERED, Scoped::Place),
+    (
+        "POST",
+        "/api/v1/devices/{id}/commands",
+        ORDERERS,
+        Scoped::Place,
+    ),
+    (
+        "POST",
+        "/api/v1/commands/{id}/confirm",
+        ORDERERS,
+        Scoped::Place,
+    ),
+    (
+        "POST",
+        "/api/v1/commands/{id}/withdraw",
+        ORDERERS,
+        Scoped::Place,
+    ),
+    ("GET", "/api/v1/fire-modes", ORDERED, Scoped::Place),
+    (
+        "POST",
+        "/api/v1/fire-modes",
+        Callers::Roles(&[Operator, StationLead]),
+        Scoped::Place,
+    ),
+    (
+        "POST",
+        "/api/v1/fire-modes/{id}/confirm",
+        ORDERERS,
+        Scoped::Place,
+    ),
+    (
+        "POST",
+        "/api/v1/fire-modes/{id}/end",
+        Callers::Roles(&[Operator, StationLead]),
         Scoped::Place,
     ),
     ("GET", "/api/v1/devices", EVERYBODY, Scoped::Place),

@@ -28,9 +28,10 @@ use axum::Router;
 use axum::extract::DefaultBodyLimit;
 use axum::http::{HeaderName, HeaderValue, header};
 use axum::middleware;
+use domain::device_command::Action;
 use domain::place::Registry;
 use domain::rule::RuleBook;
-use domain::{Timestamp, UserId};
+use domain::{DeviceId, Timestamp, UserId};
 use store::events::EventStore;
 use store::photos::Room as Photos;
 use store::state::{KpiSettings, Role, State};
@@ -158,6 +159,8 @@ pub struct Deps {
     pub rules: watch::Receiver<Arc<RuleBook>>,
     /// The hub itself.
     pub ops: Arc<dyn Ops>,
+    /// Whether there is a way to tell a device something.
+    pub can_command: Arc<CanCommand>,
     /// Credentials of devices.
     pub enrolment: Arc<dyn Enrolment>,
     /// The dashboard's files.
@@ -189,6 +192,9 @@ impl Deps {
         Arc::clone(&self.rules.borrow())
     }
 }
+
+/// Says whether there is a way to tell a device something.
+pub type CanCommand = dyn Fn(&DeviceId, Action) -> bool + Send + Sync;
 
 /// What handlers share.
 #[derive(Clone)]
@@ -230,9 +236,10 @@ struct Api {
 
 fn api() -> OpenApiRouter<Api> {
     use routes::{
-        alarms, audit, devices, duty_book, enrolment, evacuation, events, evidence, grids, holds,
-        incidents, kpi, live, load, maintenance, meta, oidc, photos, privacy, quarantine, registry,
-        reports, roster, roster_week, rules, second_factor, session, tokens, users,
+        alarms, audit, commands, devices, duty_book, enrolment, evacuation, events, evidence,
+        fire_modes, grids, holds, incidents, kpi, live, load, maintenance, meta, oidc, photos,
+        privacy, quarantine, registry, reports, roster, roster_week, rules, second_factor, session,
+        tokens, users,
     };
     use utoipa_axum::routes;
     OpenApiRouter::with_openapi(document::Document::openapi())
@@ -256,6 +263,14 @@ fn api() -> OpenApiRouter<Api> {
         .routes(routes!(alarms::acknowledge))
         .routes(routes!(maintenance::list, maintenance::plan))
         .routes(routes!(maintenance::end))
+        .routes(routes!(commands::list))
+        .routes(routes!(commands::one))
+        .routes(routes!(commands::ask))
+        .routes(routes!(commands::confirm))
+        .routes(routes!(commands::withdraw))
+        .routes(routes!(fire_modes::list, fire_modes::start))
+        .routes(routes!(fire_modes::confirm))
+        .routes(routes!(fire_modes::end))
         .routes(routes!(events::history))
         .routes(routes!(events::counts))
         .routes(routes!(privacy::list, privacy::unmask))

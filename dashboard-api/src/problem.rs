@@ -12,8 +12,8 @@ use serde_json::{Value, json};
 use store::events::EventsError;
 use store::photos::PhotoError;
 use store::state::{
-    AccountError, AlarmError, CommandError, HandoverError, HoldError, MaintenanceError, Owes,
-    ReportError, SecondFactorError, StateError,
+    AccountError, AlarmError, CommandAskError, CommandError, HandoverError, HoldError,
+    MaintenanceError, Owes, ReportError, SecondFactorError, StateError,
 };
 use tracing::error;
 
@@ -21,6 +21,9 @@ use crate::keeper::KeepError;
 use crate::rerun::RerunError;
 use crate::rule_keeper::RuleKeepError;
 use crate::{mask, schema};
+
+/// When whoever has asked too much of doors may ask again, in seconds.
+const COMMANDS_AGAIN_S: u64 = 20;
 
 /// An error on its way to the client.
 #[derive(Debug)]
@@ -103,6 +106,10 @@ impl Problem {
     /// It is not as the request takes it to be.
     pub(crate) fn conflict(code: &'static str, detail: impl Into<String>) -> Self {
         Self::new(StatusCode::CONFLICT, code, detail)
+    }
+    /// It cannot be done as things are.
+    pub(crate) fn not_possible(detail: impl Into<String>) -> Self {
+        Self::conflict("not_possible", detail)
     }
     /// There is no such thing, or none that the caller may know of.
     pub(crate) fn not_found(what: &str) -> Self {
@@ -410,6 +417,29 @@ impl From<MaintenanceError> for Problem {
             }
             MaintenanceError::Invalid { what } => Self::bad_request(what),
             MaintenanceError::State(error) => error.into(),
+        }
+    }
+}
+
+impl From<CommandAskError> for Problem {
+    fn from(error: CommandAskError) -> Self {
+        let text = error.to_string();
+        match error {
+            CommandAskError::NotFound(what) => Self::not_found(what),
+            CommandAskError::NotOfClass { .. } | CommandAskError::Invalid { .. } => {
+                Self::bad_request(text)
+            }
+            CommandAskError::Maintenance { .. } => Self::not_possible(text),
+            CommandAskError::Busy { current, .. } => {
+                let current = serde_json::to_value(&*current).unwrap_or_default();
+                Self::conflict("busy", text).with("command", current)
+            }
+            CommandAskError::TooMany => Self::too_many(text, COMMANDS_AGAIN_S),
+            CommandAskError::NotNow(_) => Self::conflict("not_allowed", text),
+            CommandAskError::KeyReused => {
+                Self::new(StatusCode::UNPROCESSABLE_ENTITY, "key_reused", text)
+            }
+            CommandAskError::State(error) => error.into(),
         }
     }
 }

@@ -6,6 +6,7 @@
 )]
 
 pub mod admin;
+pub mod commands;
 pub mod duty_book;
 pub mod evacuation;
 pub mod grids;
@@ -27,6 +28,7 @@ use serde_json::{Map, Value};
 use store::state::Possible;
 use utoipa::ToSchema;
 
+pub use commands::{DeviceCommand, FireMode, FireModeList};
 pub use privacy::{Hold, HoldPage, Sight, Unmasking, UnmaskingPage};
 use report::{IncidentReport, Report};
 
@@ -50,6 +52,8 @@ pub struct Problem {
     pub alarm: Option<Box<Alarm>>,
     /// With `not_allowed` of a handover: numbers of the P1 that nobody has acknowledged.
     pub incidents: Option<Vec<u64>>,
+    /// With `busy`: the command that is under way.
+    pub command: Option<Box<DeviceCommand>>,
     /// With `not_allowed` of a maintenance window: the window as it is now.
     pub window: Option<Box<Maintenance>>,
     /// With `version_conflict` of the registry: the version at work.
@@ -632,6 +636,7 @@ page!(ReportPage of Report, revision);
 page!(AlarmPage of Alarm, revision);
 page!(MaintenancePage of Maintenance, revision);
 page!(DevicePage of Device, revision);
+page!(DeviceCommandPage of DeviceCommand, revision);
 page!(QuarantinePage of Quarantined, revision);
 page!(EventPage of Event, upto_seq);
 page!(CountPage of Count);

@@ -12,6 +12,7 @@ use store::state::State;
 
 use crate::adapters::memory::{Memory, Remembered};
 use crate::adapters::{Bridge, Bridges, formats};
+use crate::commands::{BridgeForm, BridgeWay, Form, Target, Ways};
 use crate::config::{self, Config};
 use crate::hub::Misconfigured;
 use crate::panels::Protocol;
@@ -123,6 +124,52 @@ pub fn stand_in(bridges: &mut Bridges, registry: &Registry) -> anyhow::Result<St
     };
     bridges.by_account.insert(account.clone(), bridge);
     Ok(account)
+}
+
+/// How the devices of bridges are told something.
+///
+/// # Errors
+/// [`Misconfigured`]: a format in which nothing can be said, an address without a scheme, a password file that cannot be read.
+pub fn ways(config: &Config) -> anyhow::Result<Ways> {
+    let mut ways = Ways::default();
+    for (account, said) in &config.bridges {
+        let Some(commands) = &said.commands else {
+            continue;
+        };
+        let form = way(commands).map_err(|wrong| {
+            Misconfigured::text(format!("`bridges.{account}.commands`: {wrong}"))
+        })?;
+        let bridge = BridgeWay {
+            site: said.site.clone(),
+            form,
+        };
+        ways.bridges.insert(account.clone(), bridge);
+    }
+    Ok(ways)
+}
+
+fn way(said: &config::BridgeCommands) -> Result<BridgeForm, String> {
+    let over_mqtt = |form| Ok(BridgeForm::Mqtt(form, said.topic.clone()));
+    match said.format.as_str() {
+        "zigbee2mqtt" => over_mqtt(Form::Zigbee2mqtt),
+        "vzenith" => over_mqtt(Form::Vzenith),
+        "shelly" => over_mqtt(Form::Shelly),
+        "hikvision" => {
+            if !said.url.starts_with("http://") && !said.url.starts_with("https://") {
+                return Err(format!(
+                    "`url` is `{}` (hint: where the device answers, url = \"http://10.20.0.9\")",
+                    said.url
+                ));
+            }
+            let password = std::fs::read_to_string(&said.password_file)
+                .map_err(|e| format!("`password_file` {}: {e}", said.password_file.display()))?;
+            let target = Target::new(&said.url, &said.user, password.trim());
+            target.map(BridgeForm::Http).map_err(|e| e.to_string())
+        }
+        other => Err(format!(
+            "nothing can be said in `{other}` (hint: zigbee2mqtt, vzenith, shelly or hikvision)"
+        )),
+    }
 }
 
 /// Where the key of card numbers stands.

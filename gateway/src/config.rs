@@ -364,6 +364,33 @@ pub struct Bridge {
     /// From which networks panels, and terminals that are known by their serial number, may come.
     #[serde(default)]
     pub networks: Proxies,
+    /// How its devices are told something; nothing when it is not there.
+    #[serde(default)]
+    pub commands: Option<BridgeCommands>,
+}
+
+/// `[bridges.{account}.commands]`
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct BridgeCommands {
+    /// `zigbee2mqtt`, `vzenith`, `shelly`: over the account's own connection; `hikvision`: over HTTP.
+    pub format: String,
+    /// Of zigbee2mqtt: the first levels of its topics.
+    #[serde(default = "zigbee2mqtt")]
+    pub topic: String,
+    /// Of `hikvision`: where the device answers, `http://10.20.0.9`.
+    #[serde(default)]
+    pub url: String,
+    /// Of `hikvision`: who we are there.
+    #[serde(default)]
+    pub user: String,
+    /// Of `hikvision`: a file with the password.
+    #[serde(default)]
+    pub password_file: PathBuf,
+}
+
+fn zigbee2mqtt() -> String {
+    "zigbee2mqtt".to_owned()
 }
 
 /// Reads defaults, file and environment, in that order of growing weight.

@@ -48,7 +48,7 @@ use crate::registry::keep::Keeper;
 use crate::rerun::Rerunner;
 use crate::rules::{self, Follow};
 use crate::screen::Screen;
-use crate::{bridges, dispatch, embedded, feed, forget, https, set_back};
+use crate::{bridges, commands, dispatch, embedded, feed, forget, https, set_back};
 
 /// How often the journal is told what nobody needs any more.
 const RELEASE_EVERY: Duration = Duration::from_secs(5);
@@ -302,7 +302,7 @@ impl Stores {
 }
 
 /// Makes a directory that only its owner may enter.
-pub(crate) fn make_private(dir: &Path) -> anyhow::Result<()> {
+pub fn make_private(dir: &Path) -> anyhow::Result<()> {
     use std::os::unix::fs::DirBuilderExt as _;
     std::fs::DirBuilder::new()
         .recursive(true)
@@ -319,6 +319,8 @@ pub struct Running {
     pub http: SocketAddr,
     /// What is spoken there: `http` or `https`.
     pub scheme: &'static str,
+    /// What devices check the signatures of commands with: Ed25519, base64.
+    pub command_key: String,
     /// Counters of the pipeline.
     pub stats: Arc<Stats>,
     /// Counters of the listener.
@@ -417,6 +419,16 @@ pub fn identity_provider(config: &Config) -> anyhow::Result<Option<Arc<Provider>
     Ok(Some(Arc::new(provider)))
 }
 
+/// Whether there is a way to tell a device something.
+fn can_command(state: &State, ways: Arc<commands::Ways>) -> Arc<dashboard_api::CanCommand> {
+    let state = state.clone();
+    Arc::new(move |id, action| {
+        let registry = state.registry();
+        let device = registry.devices.get(id);
+        device.is_some_and(|device| ways.to(&registry, device, action).is_some())
+    })
+}
+
 /// Binds the ports that devices connect to; the plain one is the first.
 async fn endpoints(config: &Config, tls: Option<&Arc<Tls>>) -> anyhow::Result<Vec<Endpoint>> {
     let mqtt = &config.mqtt;
@@ -487,6 +499,7 @@ pub async fn serve(
         ..
     } = stores;
     let bridges = Arc::new(bridges::read(config, &catalogue.registry)?);
+    let ways = Arc::new(bridges::ways(config)?);
     let authority = if config.tls.own_authority {
         let opened = Authority::open(&config.data.dir, clock.now());
         let opened = opened.context("opening the hub's own authority")?;
@@ -591,6 +604,17 @@ pub async fn serve(
         "detect",
         detector.run(source, journal.watermarks(), detect_done),
     );
+    let key = Arc::new(commands::CommandKey::open(&config.data.dir)?);
+    let command_key = key.public();
+    let worker_of_commands = commands::Worker {
+        state: state.clone(),
+        exchange: exchange.clone(),
+        ways: Arc::clone(&ways),
+        key,
+        journal: journal.clone(),
+        clock: clock.clone(),
+    };
+    life.spawn("commands", worker_of_commands.run(life.stop()));
     let driven = dispatch::run(
         state.clone(),
         book_now.clone(),
@@ -739,6 +763,7 @@ pub async fn serve(
         }),
         rules: book_now,
         ops: Arc::new(ops),
+        can_command: can_command(state, ways),
         enrolment: Arc::new(Enrolment {
             state: state.clone(),
             authority,
@@ -791,6 +816,7 @@ pub async fn serve(
         mqtt: mqtt_address,
         http: http_address,
         scheme: if is_secure { "https" } else { "http" },
+        command_key,
         stats,
         listener: listener_stats,
     })

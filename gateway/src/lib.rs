@@ -7,6 +7,7 @@ pub mod authority;
 pub mod bridges;
 pub mod certificate;
 pub mod clock;
+pub mod commands;
 pub mod config;
 pub mod demo;
 pub mod disk;

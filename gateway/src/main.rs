@@ -1,5 +1,5 @@
 //! The command line: `run`, `demo`, `check`, `adapt`, `rules check|test|backtest`, `journal verify`, `clock show|repair`, `audit verify`, `kpi`, `user add`, `certificate self-signed`,
-//! `credential add|invite|revoke|list`, `registry export|import|unpack`.
+//! `command key`, `credential add|invite|revoke|list`, `registry export|import|unpack`.
 //!
 //! Exit codes: 0 all is well, 1 something failed (with `demo --for`: messages were lost), 64 the configuration is wrong.
 
@@ -18,6 +18,16 @@ use gateway::registry::{Mark, Then};
 use gateway::{
     accounts, adapt, certificate, config, demo, embedded, hub, kpi, registry, rules, set_back,
 };
+
+/// `gateway command key`
+fn print_command_key(config: &config::Config) -> anyhow::Result<()> {
+    hub::make_private(&config.data.dir)?;
+    println!(
+        "{}",
+        gateway::commands::CommandKey::open(&config.data.dir)?.public()
+    );
+    Ok(())
+}
 
 /// `EX_USAGE` of sysexits.h: the command or the configuration is wrong; starting again will not help.
 const EXIT_USAGE: u8 = 64;
@@ -86,6 +96,11 @@ enum Command {
         #[command(subcommand)]
         command: CertificateCommand,
     },
+    /// Commands to devices.
+    Command {
+        #[command(subcommand)]
+        command: DeviceCommandCommand,
+    },
     /// MQTT accounts of devices and integrations.
     Credential {
         #[command(subcommand)]
@@ -127,6 +142,12 @@ struct KpiArguments {
     /// Print the bytes that the hash is over, and nothing else.
     #[arg(long)]
     canonical: bool,
+}
+
+#[derive(Subcommand)]
+enum DeviceCommandCommand {
+    /// Print the public key that devices check the signatures of commands with (Ed25519, base64).
+    Key(ConfigFile),
 }
 
 #[derive(Subcommand)]
@@ -379,6 +400,12 @@ async fn run(command: Command) -> ExitCode {
             Ok(config) => kpi_command(&config, asked).await,
             Err(e) => return usage(Err(e)),
         },
+        Command::Command {
+            command: DeviceCommandCommand::Key(file),
+        } => match config::load(file.config.as_deref()) {
+            Ok(config) => print_command_key(&config),
+            Err(e) => return usage(Err(e)),
+        },
         Command::Rules { command } => match rules_command(command).await {
             Ok(outcome) => outcome,
             Err(e) => return usage(Err(e)),
@@ -541,6 +568,7 @@ fn check(file: &ConfigFile) -> anyhow::Result<()> {
     let config = config::load(file.config.as_deref())?;
     let catalogue = hub::Catalogue::load(&config)?;
     gateway::bridges::check(&config, &catalogue.registry)?;
+    gateway::bridges::ways(&config)?;
     let is_to_be_made = config.tls.own_authority
         && !gateway::authority::certificate_file(&config.data.dir).exists();
     if is_to_be_made {

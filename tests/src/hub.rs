@@ -17,6 +17,8 @@ pub struct Demo {
     pub http: String,
     /// `mqtt://host:port`.
     pub mqtt: String,
+    /// What devices check the signatures of commands with.
+    pub command_key: String,
     /// The demo's users, one a role.
     pub users: Vec<Login>,
     /// The registered devices with their secrets.
@@ -302,6 +304,7 @@ impl Demo {
         Self {
             http: String::new(),
             mqtt: String::new(),
+            command_key: String::new(),
             users: Vec::new(),
             devices: Vec::new(),
             integration: Credentials {

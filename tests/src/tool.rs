@@ -52,6 +52,11 @@ impl Tool {
         }
     }
 
+    /// Its process.
+    pub fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
     /// It has not ended yet.
     pub fn is_running(&mut self) -> bool {
         self.child.try_wait().expect("a child").is_none()

@@ -31,6 +31,7 @@ const KEEPERS: &[&str] = &[
     "auditor",
     "administrator",
 ];
+const ORDERERS: &[&str] = &["operator", "station_lead", "property_manager"];
 const INSPECTORS: &[&str] = &["station_lead", "auditor", "administrator"];
 const ADMINISTRATORS: &[&str] = &["administrator"];
 const DOERS: &[&str] = &[
@@ -43,7 +44,7 @@ const DOERS: &[&str] = &[
 ];
 
 /// Method, path, who may, and what they then get.
-const ROUTES: [(&str, &str, &[&str], u16); 72] = [
+const ROUTES: &[(&str, &str, &[&str], u16)] = &[
     ("GET", "/api/v1/session", EVERYBODY, 200),
     ("DELETE", "/api/v1/session", EVERYBODY, 204),
     ("GET", "/api/v1/sessions", EVERYBODY, 200),
@@ -203,6 +204,46 @@ const ROUTES: [(&str, &str, &[&str], u16); 72] = [
         &["station_lead", "property_manager", "administrator"],
         404,
     ),
+    ("GET", "/api/v1/commands", READERS, 200),
+    (
+        "GET",
+        "/api/v1/commands/cmd_00000000000000000000000000000000",
+        READERS,
+        404,
+    ),
+    ("POST", "/api/v1/devices/none/commands", ORDERERS, 404),
+    (
+        "POST",
+        "/api/v1/commands/cmd_00000000000000000000000000000000/confirm",
+        ORDERERS,
+        404,
+    ),
+    (
+        "POST",
+        "/api/v1/commands/cmd_00000000000000000000000000000000/withdraw",
+        ORDERERS,
+        404,
+    ),
+    ("GET", "/api/v1/fire-modes", READERS, 200),
+    // where it burns is missing
+    (
+        "POST",
+        "/api/v1/fire-modes",
+        &["operator", "station_lead"],
+        422,
+    ),
+    (
+        "POST",
+        "/api/v1/fire-modes/fmd_00000000000000000000000000000000/confirm",
+        ORDERERS,
+        404,
+    ),
+    (
+        "POST",
+        "/api/v1/fire-modes/fmd_00000000000000000000000000000000/end",
+        &["operator", "station_lead"],
+        404,
+    ),
     ("GET", "/api/v1/devices", EVERYBODY, 200),
     ("GET", "/api/v1/grids", KEEPERS, 200),
     (
@@ -342,7 +383,11 @@ async fn every_route_answers_each_role_as_the_table_says() {
             "{method} {path} with a wrong token"
         );
         for role in ROLES {
-            let expected = if allowed.contains(&role) { answer } else { 403 };
+            let expected = if allowed.contains(&role) {
+                *answer
+            } else {
+                403
+            };
             let token = &hub.demo.user(role).token;
             assert_eq!(
                 call(method, path, Some(token)).await,

@@ -395,6 +395,7 @@ async fn users_and_accounts_are_made_with_secrets_that_work() {
     let told: serde_json::Value = answer.json().await.expect("JSON");
     assert_eq!(told["code"], "built_in", "{told}");
     let demo = Demo {
+        command_key: String::new(),
         http: format!("http://{http}"),
         mqtt: format!("mqtt://{mqtt}"),
         users: Vec::new(),

@@ -117,6 +117,41 @@ const ROUTES: &[(&str, &str, &str, Gets)] = &[
         "/maintenance/{window}/end",
         Thing,
     ),
+    ("GET", "/commands", "", Items),
+    ("GET", "/commands/{id}", "/commands/{command}", Thing),
+    (
+        "POST",
+        "/devices/{id}/commands",
+        "/devices/{device}/commands",
+        Thing,
+    ),
+    (
+        "POST",
+        "/commands/{id}/confirm",
+        "/commands/{command}/confirm",
+        Thing,
+    ),
+    (
+        "POST",
+        "/commands/{id}/withdraw",
+        "/commands/{command}/withdraw",
+        Thing,
+    ),
+    ("GET", "/fire-modes", "", Items),
+    // without a body that names a zone
+    ("POST", "/fire-modes", "", Same),
+    (
+        "POST",
+        "/fire-modes/{id}/confirm",
+        "/fire-modes/{fire_mode}/confirm",
+        Thing,
+    ),
+    (
+        "POST",
+        "/fire-modes/{id}/end",
+        "/fire-modes/{fire_mode}/end",
+        Thing,
+    ),
     ("GET", "/devices", "", Items),
     ("GET", "/grids", "", Items),
     (
@@ -211,7 +246,9 @@ const PUBLIC: [(&str, &str); 6] = [
     ("POST", "/enrol"),
 ];
 
-const NOBODYS: [(&str, &str); 6] = [
+const NOBODYS: [(&str, &str); 8] = [
+    ("{command}", "cmd_00000000000000000000000000000000"),
+    ("{fire_mode}", "fmd_00000000000000000000000000000000"),
     ("{hold}", "hld_00000000000000000000000000000000"),
     ("{incident}", "inc_00000000000000000000000000000000"),
     ("{alarm}", "alm_00000000000000000000000000000000"),
@@ -321,6 +358,23 @@ impl Things {
             let planned = lead.post("/api/v1/maintenance", &key, &window).await;
             let (status, planned) = planned.expect("answers");
             assert_eq!(status, 200, "{planned}");
+            // a drill that moves nothing, and a barrier that is not there
+            let zone = hub.api("operator").items("/api/v1/devices").await;
+            let zone = zone.expect("devices").into_iter();
+            let zone = zone.clone().find(|d| d["id"] == detector.id.as_str());
+            let zone = zone.expect("the detector")["zone"].clone();
+            let drill = json!({"zone": zone, "reason": "test", "drill": true});
+            let started = lead.post("/api/v1/fire-modes", "", &drill).await;
+            let (status, started) = started.expect("answers");
+            assert_eq!(status, 200, "{started}");
+            let barrier = hub.demo.devices.iter();
+            let mut barrier = barrier.filter(|d| d.class == "barrier" && d.site == detector.site);
+            let barrier = &barrier.next().expect("the compound has one").id;
+            let path = format!("/api/v1/devices/{barrier}/commands");
+            let raise = json!({"command": "raise", "reason": "test"});
+            let asked = lead.post(&path, &format!("raise-{n}"), &raise).await;
+            let (status, asked) = asked.expect("answers");
+            assert_eq!(status, 200, "{asked}");
         }
         let report = json!({"type": "fire_hazard", "site": "q1", "text": "loud", "occurred_at": "2026-11-26T20:00:00Z"});
         let key = "0198f0c4-7c1f-7000-8000-000000000001";
@@ -367,6 +421,10 @@ impl Things {
         }
         let windows = lead.items("/api/v1/maintenance").await.expect("windows");
         let window = of_q1(windows, "").expect("of q1");
+        let commands = lead.items("/api/v1/commands").await.expect("commands");
+        let command = of_q1(commands, "").expect("of q1");
+        let modes = lead.items("/api/v1/fire-modes").await.expect("fire modes");
+        let fire_mode = of_q1(modes, "").expect("of q1");
         let text = |value: &Value| value.as_str().expect("an id").to_owned();
         Self {
             names: vec![
@@ -375,6 +433,8 @@ impl Things {
                 ("{window}", text(&window["id"])),
                 ("{report}", text(&report["id"])),
                 ("{hold}", text(&hold["id"])),
+                ("{command}", text(&command["id"])),
+                ("{fire_mode}", text(&fire_mode["id"])),
                 ("{device}", detectors(hub)[0].id.clone()),
             ],
         }

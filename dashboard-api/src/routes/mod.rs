@@ -2,12 +2,14 @@
 
 pub(crate) mod alarms;
 pub(crate) mod audit;
+pub(crate) mod commands;
 pub(crate) mod devices;
 pub(crate) mod duty_book;
 pub(crate) mod enrolment;
 pub(crate) mod evacuation;
 pub(crate) mod events;
 pub(crate) mod evidence;
+pub(crate) mod fire_modes;
 pub(crate) mod grids;
 pub(crate) mod holds;
 pub(crate) mod incidents;

@@ -3,7 +3,7 @@
 
 use std::borrow::Cow;
 
-use domain::{Severity as S, alarm, incident, privacy, rule};
+use domain::{Severity as S, alarm, device_command, incident, privacy, rule};
 use serde::Serialize;
 use serde_json::Value;
 use store::state;
@@ -72,6 +72,14 @@ words! {
     WindowState = all(alarm::WindowState::ALL);
     /// Of a device.
     DeviceState = all(state::DeviceState::ALL);
+    /// What a device can be told.
+    DeviceAction = all(device_command::Action::ALL);
+    /// Why a device is told to.
+    CommandPurpose = all(device_command::Purpose::ALL);
+    /// Where a command stands.
+    CommandStage = all(device_command::Stage::ALL);
+    /// Of fire mode.
+    FireModeState = all(device_command::FireModeState::ALL);
     /// Of a user.
     Role = all(state::Role::ALL);
 }

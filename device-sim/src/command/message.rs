@@ -40,6 +40,9 @@ pub struct Command {
     /// What the device gave in its answer to the first message with this id.
     #[serde(default)]
     pub challenge: Option<String>,
+    /// How long after the device made the challenge it may still act, in milliseconds: the sender's deadline, whatever the line does.
+    #[serde(default)]
+    pub valid_ms: Option<u64>,
 }
 
 impl Command {
@@ -60,10 +63,11 @@ impl Command {
         self.expires_at.parse().ok()
     }
 
-    /// What the signature is made over: eleven lines without an end of line after the last, which is empty without a challenge.
+    /// What the signature is made over: twelve lines without an end of line after the last; the last two are empty without a challenge.
     pub fn signed_text(&self, device: &SimDevice) -> String {
         let args = canonical(&Value::Object(self.args.clone()));
         let counter = self.counter.to_string();
+        let valid_ms = self.valid_ms.map_or_else(String::new, |ms| ms.to_string());
         [
             self.command_id.as_str(),
             device.site.as_str(),
@@ -76,6 +80,7 @@ impl Command {
             &self.nonce,
             &counter,
             self.challenge.as_deref().unwrap_or_default(),
+            &valid_ms,
         ]
         .join("\n")
     }
@@ -151,9 +156,11 @@ mod tests {
         .expect("reads");
         let text = "c-1\nq1\ndoor-1\nopen-door\n{\"a\":1.5,\"b\":[1,{\"a\":\"x y\",\"z\":null}]}\n\
             2026-11-27T08:00:00.000Z\n2026-11-27T08:00:10.000Z\nusr_1 王\n00ff\n7\n";
-        assert_eq!(command.signed_text(&device), text);
+        let end = "\n";
+        assert_eq!(command.signed_text(&device), format!("{text}{end}"));
         command.challenge = Some("abc".to_owned());
-        assert_eq!(command.signed_text(&device), format!("{text}abc"));
+        command.valid_ms = Some(4200);
+        assert_eq!(command.signed_text(&device), format!("{text}abc\n4200"));
     }
 
     #[test]

@@ -141,6 +141,14 @@ impl DeviceCommand {
         self.issued_at.unwrap_or(self.asked.at)
     }
 
+    /// By when the device has to have said something. In fire mode nobody waits beyond the ten seconds.
+    fn answer_due(&self) -> Timestamp {
+        match self.asked.purpose {
+            Purpose::Fire | Purpose::Drill => self.expires_at,
+            Purpose::Operator | Purpose::Upkeep => after(self.expires_at, ANSWER_GRACE),
+        }
+    }
+
     fn end(&mut self, stage: Stage, at: Timestamp, detail: &str) {
         self.stage = stage;
         self.ended_at = Some(at);
@@ -180,6 +188,11 @@ impl DeviceCommand {
             stage if stage.is_final() => Err(NotNow::Over),
             _ => Err(NotNow::Left),
         }
+    }
+
+    /// Something of it could be put on the wire now, if the device is there.
+    pub fn wants_to_go(&self) -> bool {
+        self.stage == Stage::Waiting || (self.stage == Stage::Accepted && self.challenge.is_some())
     }
 
     /// The hub is about to put it on the wire; none when there is nothing to put there. The command as it stands after this has to be on
@@ -314,7 +327,7 @@ impl DeviceCommand {
                 self.end(Stage::Expired, now, "not_released");
             }
             Stage::Sending | Stage::Sent | Stage::Releasing | Stage::Released
-                if now >= after(self.expires_at, ANSWER_GRACE) =>
+                if now >= self.answer_due() =>
             {
                 if self.effect_seen {
                     self.end(Stage::Done, now, "seen_in_state");
@@ -336,7 +349,7 @@ impl DeviceCommand {
         match self.stage {
             Stage::Proposed | Stage::Waiting | Stage::Accepted => Some(self.expires_at),
             Stage::Sending | Stage::Sent | Stage::Releasing | Stage::Released => {
-                Some(after(self.expires_at, ANSWER_GRACE))
+                Some(self.answer_due())
             }
             Stage::Done => self.effect_due,
             _ => None,

@@ -107,6 +107,19 @@ words!(
     Withdrawn = "withdrawn",
 );
 
+words!(
+    /// Where a fire mode stands.
+    FireModeState, "fire mode state":
+    /// A second person has to confirm it.
+    Proposed = "proposed",
+    /// What has to open was told to.
+    Active = "active",
+    /// Somebody has ended it.
+    Ended = "ended",
+    /// Nobody has confirmed it.
+    Void = "void",
+);
+
 impl Stage {
     /// It is over; only word of the device itself can still change it.
     pub const fn is_final(self) -> bool {

@@ -27,6 +27,7 @@ pub(super) fn meta(rule: &str, lead: &str, co: &[&str]) -> RuleMeta {
         mode: crate::rule::Mode::default(),
         verify: false,
         silent: false,
+        fire_mode: false,
         suppresses: None,
         reports: None,
         threshold: None,

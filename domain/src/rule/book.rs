@@ -199,6 +199,9 @@ pub struct RuleMeta {
     pub verify: bool,
     /// Nothing at the place itself may sound or show it (duress, a wanted plate at the gate).
     pub silent: bool,
+    /// Raised, it starts fire mode of its zone's building: doors of escape ways and barriers are told to open.
+    #[serde(default)]
+    pub fire_mode: bool,
     /// Which alarms it holds back while it is active.
     pub suppresses: Option<Suppression>,
     /// For a rule about what people report; none for one about devices.

@@ -34,6 +34,9 @@ impl Adapter for Hub {
         if let Some(device) = uplink.topic.strip_prefix("$hub/presence/") {
             return presence(seq, uplink, device, context);
         }
+        if let Some(device) = uplink.topic.strip_prefix(COMMAND) {
+            return command(seq, uplink, device, context);
+        }
         if uplink.topic.starts_with("$hub/security/") {
             return security(seq, uplink, context);
         }
@@ -59,6 +62,9 @@ pub const PROBE: &str = "$hub/probe";
 pub const STORAGE: &str = "$hub/storage";
 /// The hub is back after an end that nobody asked for: `{"reason": "…"}`.
 pub const RESTARTED: &str = "$hub/restarted";
+
+/// What became of a command, by device: `{"command_id": "cmd_…", "command": "unlock", "status": "done", "purpose": "operator", …}`.
+pub const COMMAND: &str = "$hub/command/";
 
 /// What is wrong with rule files, or with those of the registry when it has `"part": "registry"`:
 /// `{"level": "ok" | "mistakes", "mistakes": 2, "first": "…", …}`.
@@ -176,6 +182,38 @@ fn security(seq: Seq, uplink: &Uplink, context: &Context<'_>) -> Parsed {
 
 /// The code of what was refused at the door: counted apart from what was taken and could not be read.
 pub const REFUSED: &str = "refused";
+
+/// What became of a command to a device: an event of the device, known again by the command and where it ended.
+fn command(seq: Seq, uplink: &Uplink, device: &str, context: &Context<'_>) -> Parsed {
+    let known = device.parse::<DeviceId>().ok();
+    let Some(device) = known.and_then(|id| context.registry.devices.get(&id)) else {
+        return Parsed::default(); // taken out of the registry since
+    };
+    let text = String::from_utf8_lossy(&uplink.payload).into_owned();
+    let attrs = serde_json::value::RawValue::from_string(text)
+        .map_or_else(|_| Attrs::empty(), Attrs::from_raw);
+    let said = attrs.to_value();
+    let word = |name: &str| said[name].as_str().unwrap_or_default().to_owned();
+    let event = Event {
+        id: EventId::of_uplink(uplink.received_at, seq, 0),
+        seq,
+        site: device.site.clone(),
+        device: device.id.clone(),
+        class: device.class,
+        component: Some(word("command")),
+        kind: Kind::GatewayCommand,
+        phase: Phase::Updated,
+        dedupe_key: format!("{}:{}", word("command_id"), word("status")),
+        occurred_at: uplink.received_at,
+        received_at: uplink.received_at,
+        clock: ClockSource::Gateway,
+        attrs,
+    };
+    Parsed {
+        events: vec![event],
+        reject: None,
+    }
+}
 
 fn presence(seq: Seq, uplink: &Uplink, device: &str, context: &Context<'_>) -> Parsed {
     let known = device

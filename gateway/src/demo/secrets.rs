@@ -60,6 +60,7 @@ struct Account {
 struct Told<'a> {
     http: String,
     mqtt: String,
+    command_key: &'a str,
     #[serde(flatten)]
     secrets: &'a Secrets,
 }
@@ -131,6 +132,7 @@ impl Secrets {
         let told = Told {
             http: format!("{}://{}", running.scheme, running.http),
             mqtt: format!("mqtt://{}", running.mqtt),
+            command_key: &running.command_key,
             secrets: self,
         };
         write_private(path, &serde_json::to_vec_pretty(&told)?)

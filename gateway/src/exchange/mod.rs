@@ -106,6 +106,16 @@ enum Command {
     },
     Release(Arc<Session>, u16, oneshot::Sender<()>),
     Offer(Arc<Message>),
+    Hears {
+        account: String,
+        topic: String,
+        reply: oneshot::Sender<bool>,
+    },
+    Hand {
+        account: String,
+        message: Arc<Message>,
+        reply: oneshot::Sender<bool>,
+    },
 }
 
 /// Figures of the exchange.
@@ -294,6 +304,52 @@ impl Exchange {
             self.shared.stats.dropped.fetch_add(1, Ordering::Relaxed);
             metrics::counter!("hub_exchange_dropped_total").increment(1);
         }
+    }
+
+    /// Whether a connection of an account stands and subscribes to a topic.
+    ///
+    /// # Errors
+    /// [`Unavailable`]
+    pub async fn hears(&self, account: &str, topic: &str) -> Result<bool, Unavailable> {
+        let (reply, answer) = oneshot::channel();
+        let command = Command::Hears {
+            account: account.to_owned(),
+            topic: topic.to_owned(),
+            reply,
+        };
+        self.send(command).await?;
+        answer.await.map_err(|_| Unavailable)
+    }
+
+    /// Hands a message to the one connection of an account that hears the topic now; says whether there was one. It goes out once, with QoS 0,
+    /// is never retained and never kept for a connection to come: a command that came late, or again, would open a door for somebody else.
+    ///
+    /// # Errors
+    /// [`Unavailable`]: whether it went out is not known.
+    pub async fn hand(
+        &self,
+        account: &str,
+        topic: &str,
+        payload: Bytes,
+        expires_at: Timestamp,
+    ) -> Result<bool, Unavailable> {
+        let (reply, answer) = oneshot::channel();
+        let message = Message {
+            topic: topic.to_owned(),
+            payload,
+            forwarded: Forwarded::default(),
+            qos: 0,
+            retain: false,
+            expires_at: Some(expires_at),
+            epoch: 0,
+        };
+        let command = Command::Hand {
+            account: account.to_owned(),
+            message: Arc::new(message),
+            reply,
+        };
+        self.send(command).await?;
+        answer.await.map_err(|_| Unavailable)
     }
 
     /// Journal position up to which everything is routed and kept.

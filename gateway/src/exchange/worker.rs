@@ -446,6 +446,16 @@ impl Worker {
     fn handle(&mut self, command: Command) {
         match command {
             Command::Offer(message) => self.publish(&message),
+            Command::Hears {
+                account,
+                topic,
+                reply,
+            } => drop(reply.send(self.listener_of(&account, &topic).is_some())),
+            Command::Hand {
+                account,
+                message,
+                reply,
+            } => drop(reply.send(self.hand(&account, message))),
             Command::Attach(arrival, reply) => self.attach(arrival, reply),
             Command::Detach {
                 session,
@@ -480,6 +490,26 @@ impl Worker {
                 self.answer(true, Answer::Done(reply));
             }
         }
+    }
+
+    /// The session of an account that is connected and hears a topic; the newest connection of several.
+    fn listener_of(&self, account: &str, topic: &str) -> Option<Arc<Session>> {
+        let matching = self.index.matching(topic).into_iter();
+        let own = matching.filter(|s| s.session.account == account && s.session.is_attached());
+        let newest = own.max_by_key(|s| s.session.holder())?;
+        Some(Arc::clone(&newest.session))
+    }
+
+    /// Gives a message to one session and to no other; says whether it did.
+    fn hand(&mut self, account: &str, message: Arc<Message>) -> bool {
+        let Some(session) = self.listener_of(account, &message.topic) else {
+            return false;
+        };
+        let is_queued = session.push(message, 0, false, Vec::new()).is_ok();
+        if is_queued {
+            self.shared.stats.routed.fetch_add(1, Ordering::Relaxed);
+        }
+        is_queued
     }
 
     fn answer(&mut self, waits: bool, answer: Answer) {

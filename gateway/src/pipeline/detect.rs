@@ -9,11 +9,12 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use anyhow::Context as _;
+use domain::device_command::{Answer, Feedback};
 use domain::place::Registry;
 use domain::rule::{Engine, Finding, FindingKind, RuleBook, RuleSet};
 use domain::{DeviceId, Event, Kind, RuleId, Seq, Timestamp};
 use store::journal::Watermarks;
-use store::state::{Batch, DeviceTouch, QuarantineRow, Remembered, Reran, State};
+use store::state::{Batch, DeviceTouch, Heard, QuarantineRow, Remembered, Reran, State};
 use tokio::sync::watch;
 use tokio::time::MissedTickBehavior;
 use tracing::info;
@@ -178,6 +179,7 @@ impl Detector {
                 if !matches!(event.kind, Kind::DeviceOffline | Kind::GatewayRefused) {
                     self.engine.seen(&event.device, event.received_at);
                 }
+                self.hear(&mut work, &event);
                 if !self.engine.interested(event.kind) {
                     work.out.push(event);
                     continue;
@@ -203,6 +205,21 @@ impl Detector {
             }
         }
         Ok(work)
+    }
+
+    /// What an event says of a command to its device.
+    fn hear(&self, work: &mut Work, event: &Event) {
+        let device = || event.device.clone();
+        if let Some(answer) = Answer::of_event(event) {
+            work.heard.push(Heard::Answer(device(), answer));
+        } else if event.kind == Kind::GatewayClockSkew {
+            work.heard.push(Heard::Skewed(device(), event.received_at));
+        } else if self.state.watches_device(&event.device)
+            && let Some(shows) = Feedback::of_event(event)
+        {
+            work.heard
+                .push(Heard::State(device(), shows, event.received_at));
+        }
     }
 
     /// What was in quarantine and can be read now. It is no word of the device of this moment: when it was last seen stays, and silence goes
@@ -293,6 +310,7 @@ impl Detector {
             quarantine: work.quarantine,
             reran: work.reran,
             devices: work.devices.into_values().collect(),
+            heard: work.heard,
             memory: work.memory,
         };
         let committed = self
@@ -336,6 +354,7 @@ struct Work {
     reran: Vec<Reran>,
     devices: BTreeMap<DeviceId, DeviceTouch>,
     memory: Vec<Remembered>,
+    heard: Vec<Heard>,
     out: Vec<Event>,
 }
 

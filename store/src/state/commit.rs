@@ -106,6 +106,7 @@ impl State {
             annunciator.turn_unknown(device, *since).await?;
         }
         let outcome = annunciator.finish().await?;
+        let (opening, fire_news) = self.fire_modes_of(&mut tx, &fresh, book).await?;
         touched.write(&mut tx).await?;
         let mut news = self
             .news(&mut tx, &outcome, &touched, latest(batch))
@@ -120,12 +121,13 @@ impl State {
         }));
         news.extend(reran);
         news.extend(command_news);
+        news.extend(fire_news);
         let revision = self.publish(&mut tx, news).await?;
         tx.commit().await?;
 
         self.shared.devices.commit(touched);
-        if !commands.is_empty() {
-            self.command_news(None, &commands);
+        if !commands.is_empty() || !opening.is_empty() {
+            self.command_news(None, &[commands, opening].concat());
         }
         self.shared
             .seen_rows

@@ -17,7 +17,7 @@ pub const FEED_ROWS_MAX: u64 = 10_000;
 pub struct FeedRow {
     /// Its number: one more than the one before.
     pub revision: Revision,
-    /// `incident`, `alarm`, `device`, `command`, `maintenance` or `quarantine`.
+    /// `incident`, `alarm`, `device`, `command`, `fire_mode`, `maintenance` or `quarantine`.
     pub kind: String,
     /// The object's id.
     pub id: String,

@@ -103,11 +103,22 @@ pub(super) fn windows(query: &mut Sql, reach: &Reach, registry: &Registry) {
     query.push("))))");
 }
 
+/// ` AND …` on the table `fire_mode`.
+pub(super) fn fire_modes(query: &mut Sql, reach: &Reach) {
+    if let Some(places) = &reach.place {
+        standing(query, "fire_mode", places);
+    }
+}
+
 /// ` AND …` on the table `device_command`: those for devices in one of the places.
 pub(super) fn commands(query: &mut Sql, reach: &Reach, registry: &Registry) {
-    let Some(places) = &reach.place else { return };
+    if reach.place.is_none() {
+        return;
+    }
+    let devices = registry.devices.values();
+    let seen = devices.filter(|device| reach.sees(&device.site, Some(&device.zone)));
     query.push(" AND ");
-    among(query, "device", places.devices(registry));
+    among(query, "device", seen.map(|device| &device.id));
 }
 
 /// ` AND …` on the table `quarantine`: what devices in one of the places sent. Who is no registered device stands nowhere.
@@ -216,6 +227,13 @@ impl State {
                 "alarm" => alarms.contains(&row.id),
                 "maintenance" => windows.contains(&row.id),
                 "device" => device(&row.id),
+                "fire_mode" => {
+                    let of: OfZone = list(&row.json)?;
+                    let zone = of.zone.parse().ok();
+                    of.site
+                        .parse()
+                        .is_ok_and(|site| reach.sees(&site, zone.as_ref()))
+                }
                 "command" => device(&list::<OfDevice>(&row.json)?.device),
                 "quarantine" => {
                     reach.place.is_none() || device(&list::<OfPrincipal>(&row.json)?.principal)
@@ -246,6 +264,13 @@ impl State {
 #[derive(Deserialize)]
 struct OfIncident {
     incident: String,
+}
+
+/// Of fire mode: where.
+#[derive(Deserialize)]
+struct OfZone {
+    site: String,
+    zone: String,
 }
 
 /// Of a command: whom it is for.

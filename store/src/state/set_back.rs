@@ -57,6 +57,8 @@ pub(super) const MOVED: &[(&str, &[&str])] = &[
             "forgotten_at",
         ],
     ),
+    // a proposal is void in time
+    ("fire_mode", &["started_at"]),
     ("flood", &["started_at", "ended_at"]),
     ("storm", &["opened_at", "last_at"]),
     ("maintenance", &["starts_at", "ends_at", "started_at"]),

@@ -169,6 +169,7 @@ fn rule(
             at.one_of(file, "mode", Mode::WORDS)
         });
     let (verify, silent) = (fields.yes_if("verify"), fields.yes_if("silent"));
+    let fire_mode = fields.yes_if("fire_mode");
     let (suppresses, suppressed) = suppression(file, fields);
     let (sop_zh, sop_en) = (steps(fields, "sop_zh"), steps(fields, "sop_en"));
     if sop_zh.len() != sop_en.len() {
@@ -240,6 +241,7 @@ fn rule(
                 mode: mode?,
                 verify: verify.unwrap_or(false),
                 silent: silent.unwrap_or(false),
+                fire_mode: fire_mode.unwrap_or(false),
                 suppresses,
                 reports,
                 threshold: condition.threshold(),

@@ -151,9 +151,7 @@ fn read(seq: Seq, uplink: &Uplink, context: &Context<'_>) -> Result<Option<Event
         ("cfg", Some("reported")) => source
             .stamped(Kind::DeviceConfigChanged, Phase::Updated, Some("cfg"))
             .map(Some),
-        ("rsp", Some(command)) => source
-            .stamped(Kind::GatewayCommand, Phase::Updated, Some(command))
-            .map(Some),
+        ("rsp", Some(command)) => source.answer(command).map(Some),
         _ => {
             let detail = format!(
                 "a device has no channel `{channel}` here (hint: evt/{{kind}}, state/{{component}}, tele, avail, meta)"
@@ -241,6 +239,14 @@ impl Source<'_> {
             body.ts.as_deref(),
             attrs,
         )
+    }
+
+    /// What the device says of a command. What became of the command is the hub's to say, so its word is kept apart, in `answer`.
+    fn answer(&self, command: &str) -> Result<Event, Reject> {
+        let mut event = self.stamped(Kind::GatewayCommand, Phase::Instant, Some(command))?;
+        event.attrs = Attrs::from_value(&serde_json::json!({"answer": event.attrs.to_value()}));
+        event.dedupe_key = format!("rsp#{}", self.seq);
+        Ok(event)
     }
 
     fn availability(&self) -> Result<Event, Reject> {

@@ -7,7 +7,9 @@ use jiff::SignedDuration;
 use sha2::{Digest as _, Sha256};
 use sqlx::{QueryBuilder, Sqlite, SqliteConnection};
 
-use super::{CommandItem, Row, SELECT, insert, is_under_way, line, news, one, save, standing, us};
+use super::{
+    CommandItem, Row, SELECT, insert, line, news, of_device_open, one, save, standing, us,
+};
 use crate::state::command::{answered, bad_key, finish, remember};
 use crate::state::error::StateError;
 use crate::state::finding::made;
@@ -356,19 +358,9 @@ async fn under_way(
     connection: &mut SqliteConnection,
     device: &DeviceId,
 ) -> Result<Option<DeviceCommand>, StateError> {
-    let rows: Vec<Row> = sqlx::query_as(sqlx::AssertSqlSafe(format!(
-        "{SELECT} device = $1 AND due_at IS NOT NULL ORDER BY id DESC"
-    )))
-    .bind(device.as_str())
-    .fetch_all(connection)
-    .await?;
-    for row in rows {
-        let command: DeviceCommand = list(&row.body)?;
-        if is_under_way(command.stage) {
-            return Ok(Some(command));
-        }
-    }
-    Ok(None)
+    let open = of_device_open(connection, device).await?;
+    let mut open = open.into_iter();
+    Ok(open.find(|command| !command.stage.is_final()))
 }
 
 async fn not_too_many(

@@ -2,20 +2,23 @@
 
 use std::collections::HashMap;
 
-use domain::device_command::{Answer, DeviceCommand, Feedback, SendStep};
+use domain::device_command::{Action, Answer, Asked, DeviceCommand, Feedback, Purpose, SendStep};
 use domain::{CommandId, DeviceId, Revision, Timestamp};
 use jiff::SignedDuration;
 use sqlx::SqliteConnection;
 use tokio::sync::watch;
 
-use super::{Row, SELECT, line, news, one, save, us};
+use super::{Row, SELECT, insert, line, news, one, save, standing, us};
 use crate::state::commit::News;
 use crate::state::error::StateError;
+use crate::state::finding::made;
 use crate::state::incidents::list;
 use crate::state::{State, audit};
 
 /// Commands that are moved on at a time.
 const AT_ONCE: i64 = 256;
+/// A clock that stays wrong is set so often and no oftener.
+const SET_CLOCK_EVERY: SignedDuration = SignedDuration::from_hours(1);
 /// How long after a command is over its device's state may still show it.
 const WATCHED_AFTER: SignedDuration = SignedDuration::from_secs(30);
 
@@ -24,6 +27,8 @@ const WATCHED_AFTER: SignedDuration = SignedDuration::from_secs(30);
 pub enum Heard {
     /// It answered a command.
     Answer(DeviceId, Answer),
+    /// Its clock is wrong.
+    Skewed(DeviceId, Timestamp),
     /// Its state shows something.
     State(DeviceId, Feedback, Timestamp),
 }
@@ -59,15 +64,28 @@ impl State {
         self.shared.commands.watched.read().contains_key(device)
     }
 
-    /// Lets the clock run on commands, and claims those that can go: `way` says of a device whether it can be reached now, and then whether
-    /// it answers. What is given back is on disk as claimed, and is never given back again.
+    /// Commands that are not over.
+    ///
+    /// # Errors
+    /// A database that cannot be read.
+    pub async fn commands_under_way(&self) -> Result<Vec<DeviceCommand>, StateError> {
+        let rows: Vec<Row> = sqlx::query_as(sqlx::AssertSqlSafe(format!(
+            "{SELECT} due_at IS NOT NULL ORDER BY counter, id LIMIT {AT_ONCE}"
+        )))
+        .fetch_all(&self.shared.read)
+        .await?;
+        rows.iter().map(|row| list(&row.body)).collect()
+    }
+
+    /// Lets the clock run on commands, and claims those that can go: `way` says of a command whether its device can be reached now, and
+    /// then whether it answers. What is given back is on disk as claimed, and is never given back again.
     ///
     /// # Errors
     /// A database that cannot be written: nothing is claimed.
     pub async fn claim_commands(
         &self,
         now: Timestamp,
-        way: impl Fn(&DeviceId) -> Option<bool> + Send,
+        way: impl Fn(CommandId) -> Option<bool> + Send,
     ) -> Result<Vec<Claimed>, StateError> {
         let mut tx = self.begin().await?;
         let rows: Vec<Row> = sqlx::query_as(sqlx::AssertSqlSafe(format!(
@@ -81,7 +99,7 @@ impl State {
             let mut command: DeviceCommand = list(&row.body)?;
             let before = command.stage;
             command.tick(now);
-            let step = match way(&command.asked.device) {
+            let step = match way(command.id) {
                 Some(answers) => command.claim(now, answers),
                 None => None,
             };
@@ -236,6 +254,12 @@ impl State {
                         changed.push(command);
                     }
                 }
+                Heard::Skewed(device, at) => {
+                    latest = latest.max(*at);
+                    if let Some(command) = self.set_clock(connection, device, *at).await? {
+                        changed.push(command);
+                    }
+                }
                 Heard::State(device, shows, at) => {
                     latest = latest.max(*at);
                     let rows: Vec<Row> = sqlx::query_as(sqlx::AssertSqlSafe(format!(
@@ -256,6 +280,46 @@ impl State {
         }
         let news = self.told_of(connection, &changed, latest).await?;
         Ok((changed, news))
+    }
+
+    /// A device whose clock is wrong is told the time, at most once in [`SET_CLOCK_EVERY`].
+    async fn set_clock(
+        &self,
+        connection: &mut SqliteConnection,
+        device: &DeviceId,
+        at: Timestamp,
+    ) -> Result<Option<DeviceCommand>, StateError> {
+        let Some(site) = standing(&self.shared.registry(), device) else {
+            return Ok(None);
+        };
+        let since = us(at.saturating_sub(SET_CLOCK_EVERY).unwrap_or(Timestamp::MIN));
+        let recent: i64 = sqlx::query_scalar(
+            "SELECT COUNT(*) FROM device_command WHERE device = $1 AND asked_at > $2 AND purpose = 'upkeep'",
+        )
+        .bind(device.as_str())
+        .bind(since)
+        .fetch_one(&mut *connection)
+        .await?;
+        if recent > 0 {
+            return Ok(None);
+        }
+        let asked = Asked {
+            device: device.clone(),
+            site,
+            action: Action::SyncTime,
+            args: serde_json::json!({}),
+            purpose: Purpose::Upkeep,
+            by: "clock".to_owned(),
+            reason: String::new(),
+            incident: None,
+            fire_mode: None,
+            needs_two: false,
+            at,
+        };
+        let id = CommandId::new(made(at, &format!("sync-time|{device}")));
+        let command = DeviceCommand::new(id, asked);
+        insert(connection, &command).await?;
+        Ok(Some(command))
     }
 
     /// Wakes whoever drives commands, and looks at their devices for a while. After the commit.

@@ -6,7 +6,7 @@
 mod ask;
 mod drive;
 
-use domain::device_command::{DeviceCommand, Stage};
+use domain::device_command::DeviceCommand;
 use domain::place::Registry;
 use domain::{CommandId, DeviceId, FireModeId, IncidentId, Timestamp, UserId};
 use serde::{Deserialize, Serialize};
@@ -161,7 +161,7 @@ pub(super) async fn insert(
     Ok(())
 }
 
-async fn save(
+pub(super) async fn save(
     connection: &mut SqliteConnection,
     command: &DeviceCommand,
 ) -> Result<(), StateError> {
@@ -176,6 +176,36 @@ async fn save(
     .execute(connection)
     .await?;
     Ok(())
+}
+
+/// Commands of a device that are not over.
+pub(super) async fn of_device_open(
+    connection: &mut SqliteConnection,
+    device: &DeviceId,
+) -> Result<Vec<DeviceCommand>, StateError> {
+    let rows: Vec<Row> = sqlx::query_as(sqlx::AssertSqlSafe(format!(
+        "{SELECT} device = $1 AND due_at IS NOT NULL ORDER BY id DESC"
+    )))
+    .bind(device.as_str())
+    .fetch_all(connection)
+    .await?;
+    rows.iter().map(|row| list(&row.body)).collect()
+}
+
+/// What a fire mode has asked for.
+pub(super) async fn of_fire_mode(
+    connection: &mut SqliteConnection,
+    id: FireModeId,
+) -> Result<Vec<CommandItem>, StateError> {
+    let rows: Vec<Row> = sqlx::query_as(sqlx::AssertSqlSafe(format!(
+        "{SELECT} fire_mode = $1 ORDER BY id"
+    )))
+    .bind(id.to_string())
+    .fetch_all(connection)
+    .await?;
+    rows.iter()
+        .map(|row| Ok(CommandItem::from(&list::<DeviceCommand>(&row.body)?)))
+        .collect()
 }
 
 /// What the feed tells of a command.
@@ -207,11 +237,6 @@ pub(super) fn line(command: &DeviceCommand, by: &str, act: &str, at: Timestamp) 
         to,
         note: (act == "ask_command").then(|| asked.reason.clone()),
     }
-}
-
-/// Whether a stage is one that operators still wait at.
-pub(super) fn is_under_way(stage: Stage) -> bool {
-    !stage.is_final()
 }
 
 /// Whether a device is there, and where.

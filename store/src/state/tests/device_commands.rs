@@ -1,4 +1,3 @@
-use domain::DeviceId;
 use domain::device_command::{Action, Answer, AnswerStatus, Feedback, NotNow, SendStep};
 use domain::{CommandId, Reach, UserId};
 
@@ -28,7 +27,7 @@ impl Hub {
     }
 
     async fn claim(&self, second: i64, way: Option<bool>) -> Vec<Claimed> {
-        let claimed = self.state.claim_commands(at(second), |_: &DeviceId| way);
+        let claimed = self.state.claim_commands(at(second), |_| way);
         claimed.await.expect("claims")
     }
 

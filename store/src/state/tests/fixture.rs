@@ -108,6 +108,7 @@ pub(super) fn rule(id: &str, lead: &str, co: &[&str], latched: bool, absorbs: &[
         mode: domain::rule::Mode::default(),
         verify: false,
         silent: false,
+        fire_mode: false,
         suppresses: None,
         reports: None,
         threshold: None,

@@ -26,6 +26,7 @@ const KEPT: &[&str] = &[
     "duty_log.ends_at",
     "duty_log.starts_at",
     "duty_log.written_at",
+    "fire_mode.ended_at",
     "incident.acknowledged_at",
     // computed anew from what moves
     "incident.due_at",

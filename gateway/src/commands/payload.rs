@@ -1,0 +1,130 @@
+//! A command in the words of those who carry it out.
+
+use domain::Timestamp;
+use domain::device_command::{Action, Order, SendStep};
+use serde_json::{Value, json};
+use store::state::Claimed;
+
+use super::key::CommandKey;
+
+/// How long a relay is on that stands for a push button, in seconds.
+const PULSE_S: u32 = 1;
+/// The same for the output of a camera, in milliseconds (Vzenith, `gpio_out`).
+const PULSE_MS: u32 = 500;
+
+/// A format in which commands are told over MQTT.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Form {
+    /// Our own.
+    Native,
+    /// zigbee2mqtt: `{base}/{name}/set`.
+    Zigbee2mqtt,
+    /// Vzenith: `device/{sn}/message/down/gpio_out`.
+    Vzenith,
+    /// Shelly, second generation: `{id}/rpc`.
+    Shelly,
+}
+
+impl Form {
+    /// Whether whoever is told this way says what became of it.
+    pub const fn answers(self) -> bool {
+        match self {
+            Self::Native | Self::Vzenith | Self::Shelly => true,
+            // the lock's state is all that comes back
+            Self::Zigbee2mqtt => false,
+        }
+    }
+
+    /// Whether an action can be said in it.
+    pub const fn says(self, action: Action) -> bool {
+        match self {
+            Self::Native => true,
+            Self::Zigbee2mqtt => {
+                matches!(action, Action::OpenDoor | Action::Unlock | Action::Lock)
+            }
+            Self::Vzenith => matches!(action, Action::Raise | Action::Lower),
+            Self::Shelly => matches!(
+                action,
+                Action::OpenDoor | Action::HoldOpen | Action::Lock | Action::Raise | Action::Reboot
+            ),
+        }
+    }
+
+    /// The bytes.
+    pub fn payload(
+        self,
+        claimed: &Claimed,
+        address: &str,
+        key: &CommandKey,
+        now: Timestamp,
+    ) -> Vec<u8> {
+        let command = &claimed.command;
+        let action = command.asked.action;
+        let id = command.id.to_string();
+        let value = match self {
+            Self::Native => return native(claimed, key, now),
+            Self::Zigbee2mqtt => {
+                let state = if action == Action::Lock {
+                    "LOCK"
+                } else {
+                    "UNLOCK"
+                };
+                json!({ "state": state })
+            }
+            // io 0 is wired to "open", io 1 to "close"; value 2 is a pulse
+            Self::Vzenith => {
+                let io = u8::from(action == Action::Lower);
+                json!({
+                    "id": id, "sn": address, "name": "gpio_out", "version": "1.0", "timestamp": now.as_second(),
+                    "payload": {"type": "gpio_out", "body": {"io": io, "value": 2, "delay": PULSE_MS}},
+                })
+            }
+            Self::Shelly => shelly(&id, action),
+        };
+        value.to_string().into_bytes()
+    }
+}
+
+fn shelly(id: &str, action: Action) -> Value {
+    let (method, params) = match action {
+        Action::Reboot => ("Shelly.Reboot", json!({})),
+        Action::HoldOpen => ("Switch.Set", json!({"id": 0, "on": true})),
+        Action::Lock => ("Switch.Set", json!({"id": 0, "on": false})),
+        _ => (
+            "Switch.Set",
+            json!({"id": 0, "on": true, "toggle_after": PULSE_S}),
+        ),
+    };
+    json!({"id": id, "src": "jiming", "method": method, "params": params})
+}
+
+fn native(claimed: &Claimed, key: &CommandKey, now: Timestamp) -> Vec<u8> {
+    let command = &claimed.command;
+    let asked = &command.asked;
+    let (challenge, valid_ms) = match &claimed.step {
+        SendStep::Order => (None, None),
+        SendStep::Release {
+            challenge,
+            valid_ms,
+        } => (Some(challenge.clone()), Some(*valid_ms)),
+    };
+    let args = match asked.action {
+        Action::SyncTime => json!({"time": now.to_string()}),
+        _ => json!({}),
+    };
+    let mut order = Order {
+        command_id: command.id.to_string(),
+        command: asked.action,
+        args,
+        issued_at: command.issued_at.unwrap_or(now),
+        expires_at: command.expires_at,
+        actor: asked.by.clone(),
+        nonce: claimed.nonce.clone(),
+        counter: claimed.counter,
+        challenge,
+        valid_ms,
+        sig: String::new(),
+    };
+    key.sign(&mut order, &asked.site, &asked.device);
+    serde_json::to_vec(&order).unwrap_or_default()
+}
