@@ -510,7 +510,10 @@ impl Case {
             seq,
             site: device.site.clone(),
             device: device.id.clone(),
-            class: if said.kind.as_str().starts_with("gateway.") {
+            // what became of a command is told of the device, the rest of the hub itself
+            class: if said.kind.as_str().starts_with("gateway.")
+                && said.kind != Kind::GatewayCommand
+            {
                 DeviceClass::Gateway
             } else {
                 device.class
