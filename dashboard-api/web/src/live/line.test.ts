@@ -77,6 +77,16 @@ test("a snapshot, then what came after it", () => {
   expect(told.changes[1]).toMatchObject({ incident: "b" });
 });
 
+test("no kind of the feed looks like a gap", async () => {
+  const kinds = ["incident", "device", "quarantine", "storm", "alarm", "notification", "maintenance", "command", "fire_mode", "hidden"];
+  kinds.forEach((kind, i) => FakeSource.last.say(kind, item("b"), String(8 + i)));
+  beat(8 + kinds.length - 1);
+  beat(8 + kinds.length - 1);
+  await vi.advanceTimersByTimeAsync(0);
+  expect(told.changes.map((c) => c.revision)).toEqual(kinds.map((_, i) => 8 + i));
+  expect(told.snapshots).toHaveLength(1);
+});
+
 test("a line that broke goes on where it was, and only one is ever open", async () => {
   const before = FakeSource.last;
   FakeSource.last.say("incident", item("b"), "8");

@@ -12,6 +12,8 @@ export const STALE_MS = 5000;
 const RETRY_MS = 500;
 const WATCH_MS = 1000;
 const CLOCK_DRIFT_MS = 5;
+/** What the feed brings that pages read again themselves. A kind that is not listened to would look like a gap. */
+const OTHER = ["maintenance", "command", "fire_mode", "hidden"] as const;
 
 export interface Listener {
   snapshot(snapshot: Snapshot): void;
@@ -119,7 +121,7 @@ export class Line {
     for (const name of ["alarm", "notification"]) {
       change<{ incident?: string | null }>(name, ({ incident }, revision) => ({ kind: "about", incident: incident ?? null, revision }));
     }
-    for (const name of ["maintenance", "hidden"]) change<unknown>(name, (_, revision) => ({ kind: "other", revision }));
+    for (const name of OTHER) change<unknown>(name, (_, revision) => ({ kind: "other", revision }));
     listen("reset", () => void this.load(login));
     listen<Heartbeat>("hb", (heartbeat) => {
       const sent = Date.parse(heartbeat.server_time);

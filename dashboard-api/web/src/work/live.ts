@@ -26,7 +26,7 @@ const RETRY_MS = 2000;
 const KEEP_MS = 5000;
 /** Incidents read at a time. */
 const READERS = 4;
-const FEED_ROWS = ["alarm", "device", "maintenance", "quarantine", "notification", "storm", "hidden"] as const;
+const FEED_ROWS = ["alarm", "device", "maintenance", "quarantine", "notification", "storm", "command", "fire_mode", "hidden"] as const;
 const MAY_ACT = new Set(["operator", "responder", "station_lead", "property_manager", "grid_captain", "administrator"]);
 
 export const user = shallowRef<User | null>(null);
