@@ -57,8 +57,8 @@ pub struct DeviceCommand {
     pub issued_at: Option<Timestamp>,
     /// When it left.
     pub sent_at: Option<Timestamp>,
-    /// The device says what becomes of it; of one that does not, its state alone tells.
-    pub answers: bool,
+    /// What comes back from the device.
+    pub means: Means,
     /// What the device wants to see again, and when the hub received that.
     pub challenge: Option<(String, Timestamp)>,
     /// When the device answered last.
@@ -71,6 +71,23 @@ pub struct DeviceCommand {
     pub effect_due: Option<Timestamp>,
     /// When it was over.
     pub ended_at: Option<Timestamp>,
+}
+
+/// What comes back from a device, by the way in which it is reached.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Means {
+    /// It says what became of a command; of one that does not, its state alone tells.
+    pub answers: bool,
+    /// It tells its state, so that an answer which the state belies is found out.
+    pub shows: bool,
+}
+
+impl Means {
+    /// It says what it does, and shows it.
+    pub const BOTH: Self = Self {
+        answers: true,
+        shows: true,
+    };
 }
 
 /// It cannot be done as the command stands.
@@ -115,7 +132,7 @@ impl DeviceCommand {
             expires_at: after(at, PROPOSAL),
             issued_at: None,
             sent_at: None,
-            answers: true,
+            means: Means::BOTH,
             challenge: None,
             answered_at: None,
             detail: None,
@@ -196,15 +213,15 @@ impl DeviceCommand {
     }
 
     /// The hub is about to put it on the wire; none when there is nothing to put there. The command as it stands after this has to be on
-    /// disk before a byte leaves: nothing that stands at `sending` or `releasing` is ever put on the wire again. `answers`: whether a device
-    /// that is reached this way says what becomes of it.
-    pub fn claim(&mut self, now: Timestamp, answers: bool) -> Option<SendStep> {
+    /// disk before a byte leaves: nothing that stands at `sending` or `releasing` is ever put on the wire again. `means`: what comes back from
+    /// a device that is reached this way.
+    pub fn claim(&mut self, now: Timestamp, means: Means) -> Option<SendStep> {
         self.tick(now);
         match (self.stage, &self.challenge) {
             (Stage::Waiting, _) => {
                 self.stage = Stage::Sending;
                 self.sent_at = Some(now);
-                self.answers = answers;
+                self.means = means;
                 Some(SendStep::Order)
             }
             (Stage::Accepted, Some((challenge, at))) => {
@@ -261,7 +278,8 @@ impl DeviceCommand {
             }
             AnswerStatus::Done => {
                 self.end(Stage::Done, answer.at, "");
-                if self.asked.action.shows().is_some() && !self.effect_seen {
+                let shows = self.means.shows && self.asked.action.shows().is_some();
+                if shows && !self.effect_seen {
                     self.effect_due = Some(after(answer.at, EFFECT_WITHIN));
                 }
             }
@@ -285,7 +303,7 @@ impl DeviceCommand {
         match self.stage {
             Stage::Sending | Stage::Sent | Stage::Accepted | Stage::Releasing | Stage::Released => {
                 self.effect_seen = true;
-                if !self.answers {
+                if !self.means.answers {
                     self.end(Stage::Done, at, "seen_in_state");
                 }
                 true

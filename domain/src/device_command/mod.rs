@@ -14,7 +14,7 @@ mod wire;
 
 use jiff::SignedDuration;
 
-pub use machine::{Asked, DeviceCommand, NotNow, SendStep};
+pub use machine::{Asked, DeviceCommand, Means, NotNow, SendStep};
 pub use outcome::{Answer, AnswerStatus, Feedback};
 pub use wire::{CHALLENGE_CHARS_MAX, Order, signed_text};
 

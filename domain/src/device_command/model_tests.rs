@@ -2,7 +2,7 @@
 //! runs none may carry a command out twice or late, and what the hub says of it must be true.
 //!
 //! The hub here is the machine with a disk that is written before each step, as the real one's; the device does what
-//! `docs/native-protocol.md` says a device does, with a wall clock that is wrong by up to an hour.
+//! `docs/commands.md` says a device does, with a wall clock that is wrong by up to an hour.
 
 use std::collections::BTreeMap;
 
@@ -151,7 +151,7 @@ impl World {
     fn hub_turn(&mut self) {
         let now = self.time();
         self.hub.tick(now);
-        let Some(step) = self.hub.claim(now, true) else {
+        let Some(step) = self.hub.claim(now, Means::BOTH) else {
             return;
         };
         if self.dice.chance(self.bad.hub_crash) {

@@ -30,6 +30,29 @@ pub struct Draft {
     pub attrs: Map<String, Value>,
 }
 
+/// What ids of our own commands start with.
+const COMMAND_PREFIX: &str = "cmd_";
+
+impl Draft {
+    /// A device's answer to a command of ours; none when it answers something else.
+    pub fn answer(
+        address: &str,
+        class: DeviceClass,
+        command: &str,
+        failure: Option<String>,
+    ) -> Option<Self> {
+        if !command.starts_with(COMMAND_PREFIX) {
+            return None;
+        }
+        let status = if failure.is_some() { "failed" } else { "done" };
+        let mut draft = Self::new(address, class, Kind::GatewayCommand, Phase::Instant);
+        let answer =
+            serde_json::json!({"command_id": command, "status": status, "detail": failure});
+        draft.attrs.insert("answer".to_owned(), answer);
+        Some(draft)
+    }
+}
+
 /// A property of a device and its value.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Edge {

@@ -12,7 +12,7 @@ use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use std::time::Duration;
 
-use domain::device_command::{Answer, AnswerStatus, DeviceCommand};
+use domain::device_command::{Answer, AnswerStatus, DeviceCommand, Means};
 use domain::{CommandId, Lane, Timestamp};
 use serde_json::json;
 use store::journal::Journal;
@@ -108,8 +108,8 @@ impl Worker {
         }
         let mut reached = HashMap::new();
         for command in waiting.iter().filter(|command| command.wants_to_go()) {
-            if let Some(answers) = self.reach(command).await {
-                reached.insert(command.id, answers);
+            if let Some(means) = self.reach(command).await {
+                reached.insert(command.id, means);
             }
         }
         let now = self.clock.now();
@@ -167,10 +167,13 @@ impl Worker {
         Ok(true)
     }
 
-    /// Whether a command's device can be reached now, and then whether it answers.
-    async fn reach(&self, command: &DeviceCommand) -> Option<bool> {
+    /// What comes back from a command's device; none when it cannot be reached now.
+    async fn reach(&self, command: &DeviceCommand) -> Option<Means> {
         match self.ways.of(&self.state, &command.asked)? {
-            Way::Http(_) => Some(true),
+            Way::Http(_) => Some(Means {
+                answers: true,
+                shows: false,
+            }),
             Way::Mqtt {
                 account,
                 topic,
@@ -178,7 +181,7 @@ impl Worker {
                 ..
             } => {
                 let hears = self.exchange.hears(&account, &topic).await.ok()?;
-                hears.then_some(form.answers())
+                hears.then_some(form.means())
             }
         }
     }

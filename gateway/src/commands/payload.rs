@@ -1,7 +1,7 @@
 //! A command in the words of those who carry it out.
 
 use domain::Timestamp;
-use domain::device_command::{Action, Order, SendStep};
+use domain::device_command::{Action, Means, Order, SendStep};
 use serde_json::{Value, json};
 use store::state::Claimed;
 
@@ -26,12 +26,20 @@ pub enum Form {
 }
 
 impl Form {
-    /// Whether whoever is told this way says what became of it.
-    pub const fn answers(self) -> bool {
+    /// What comes back from whoever is told this way.
+    pub const fn means(self) -> Means {
         match self {
-            Self::Native | Self::Vzenith | Self::Shelly => true,
+            Self::Native => Means::BOTH,
+            // whether a camera or a relay knows where the arm or the door is depends on what is wired to it
+            Self::Vzenith | Self::Shelly => Means {
+                answers: true,
+                shows: false,
+            },
             // the lock's state is all that comes back
-            Self::Zigbee2mqtt => false,
+            Self::Zigbee2mqtt => Means {
+                answers: false,
+                shows: true,
+            },
         }
     }
 

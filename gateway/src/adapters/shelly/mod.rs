@@ -51,6 +51,7 @@ impl Format for Shelly {
         match place(topic) {
             Some(Place::Notify(_)) if is_notification(message) => Claim::Address,
             Some(_) if is_own => Claim::Address,
+            Some(Place::Other) if is_answer(message) => Claim::Shape,
             Some(Place::Online(_)) if matches!(message.payload, b"true" | b"false") => Claim::Shape,
             Some(Place::Status(_, component))
                 if component.contains(':')
@@ -81,10 +82,36 @@ impl Format for Shelly {
             },
             Some(Place::Notify(id)) => notification(id, message.json()?),
             None if is_notification(message) => notification("", message.json()?),
-            // an answer, or what a script of the device says
-            Some(Place::Other) | None => Ok(Reading::default()),
+            // an answer to us, or to others, or what a script of the device says
+            Some(Place::Other) | None => Ok(Vec::from_iter(answer(message)).into()),
         }
     }
+}
+
+fn is_answer(message: &Message<'_>) -> bool {
+    message.object().is_some_and(|told| {
+        let is_text = |name: &str| told.get(name).is_some_and(Value::is_string);
+        let has = |name: &str| told.contains_key(name);
+        is_text("src") && is_text("dst") && has("id") && (has("result") || has("error"))
+    })
+}
+
+/// `{"id": …, "src": "shellyplus1-…", "dst": "jiming", "result": {…}}`, or with `error` instead of `result`.
+fn answer(message: &Message<'_>) -> Option<Draft> {
+    let told = message.object()?;
+    let word = |name: &str| told.get(name).and_then(Value::as_str);
+    let (id, device) = (word("id")?, word("src")?);
+    let failure = match (told.get("result"), told.get("error")) {
+        (_, Some(error)) => Some(
+            error
+                .get("message")
+                .and_then(Value::as_str)
+                .map_or_else(|| "error".to_owned(), |text| text::clip(text, 100)),
+        ),
+        (Some(_), None) => None,
+        (None, None) => return None,
+    };
+    Draft::answer(device, DeviceClass::Access, id, failure)
 }
 
 fn place(topic: &str) -> Option<Place<'_>> {

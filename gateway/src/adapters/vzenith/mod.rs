@@ -10,10 +10,11 @@ mod plate_text;
 
 use std::borrow::Cow;
 
+use domain::DeviceClass;
 use serde_json::Value;
 
 use super::clock::DeviceTime;
-use super::draft::Reading;
+use super::draft::{Draft, Reading};
 use super::format::{Claim, Format, Recall};
 use super::message::Message;
 use super::{Reject, text};
@@ -73,8 +74,9 @@ impl Format for Vzenith {
         let topic = Topic::of(message);
         let topic_name = topic.as_ref().map_or("", |topic| topic.name);
         // what goes down to a camera, and the camera's answer to it, tells nothing that happened at the barrier
-        if topic.as_ref().is_some_and(|topic| topic.is_down) {
-            return Ok(Reading::default());
+        if let Some(topic) = topic.as_ref().filter(|topic| topic.is_down) {
+            let answer = topic.is_reply.then(|| answer(topic.sn, message)).flatten();
+            return Ok(Vec::from_iter(answer).into());
         }
         let envelope = match body_of(message) {
             Ok(envelope) => envelope,
@@ -127,6 +129,7 @@ struct Topic<'a> {
     sn: &'a str,
     name: &'a str,
     is_down: bool,
+    is_reply: bool,
 }
 
 impl<'a> Topic<'a> {
@@ -148,8 +151,21 @@ impl<'a> Topic<'a> {
             sn,
             name: levels.get(at + 2).copied().unwrap_or_default(),
             is_down: levels.get(at + 1) == Some(&"down"),
+            is_reply: levels.last() == Some(&"reply"),
         })
     }
+}
+
+/// What a camera says to a command of ours: `code` 200 when it has done it.
+fn answer(sn: &str, message: &Message<'_>) -> Option<Draft> {
+    let envelope = body_of(message).ok()?;
+    let id = text::at(&envelope, "id").and_then(text::word)?;
+    let code = text::at(&envelope, "code")
+        .or_else(|| text::at(&envelope, "payload.body.code"))
+        .and_then(text::number)?;
+    let is_done = [0.0, 200.0].iter().any(|good| (code - good).abs() < 0.5);
+    let failure = (!is_done).then(|| format!("code_{code}"));
+    Draft::answer(sn, DeviceClass::Barrier, &id, failure)
 }
 
 /// The JSON, without the zero bytes that stand before some heartbeats, and from GB 2312 where it is no UTF-8.

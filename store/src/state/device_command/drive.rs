@@ -2,7 +2,9 @@
 
 use std::collections::HashMap;
 
-use domain::device_command::{Action, Answer, Asked, DeviceCommand, Feedback, Purpose, SendStep};
+use domain::device_command::{
+    Action, Answer, Asked, DeviceCommand, Feedback, Means, Purpose, SendStep,
+};
 use domain::{CommandId, DeviceId, Revision, Timestamp};
 use jiff::SignedDuration;
 use sqlx::SqliteConnection;
@@ -78,14 +80,14 @@ impl State {
     }
 
     /// Lets the clock run on commands, and claims those that can go: `way` says of a command whether its device can be reached now, and
-    /// then whether it answers. What is given back is on disk as claimed, and is never given back again.
+    /// then what comes back from it. What is given back is on disk as claimed, and is never given back again.
     ///
     /// # Errors
     /// A database that cannot be written: nothing is claimed.
     pub async fn claim_commands(
         &self,
         now: Timestamp,
-        way: impl Fn(CommandId) -> Option<bool> + Send,
+        way: impl Fn(CommandId) -> Option<Means> + Send,
     ) -> Result<Vec<Claimed>, StateError> {
         let mut tx = self.begin().await?;
         let rows: Vec<Row> = sqlx::query_as(sqlx::AssertSqlSafe(format!(
@@ -100,7 +102,7 @@ impl State {
             let before = command.stage;
             command.tick(now);
             let step = match way(command.id) {
-                Some(answers) => command.claim(now, answers),
+                Some(means) => command.claim(now, means),
                 None => None,
             };
             if command.stage == before {

@@ -1,4 +1,4 @@
-use domain::device_command::{Action, Answer, AnswerStatus, Feedback, NotNow, SendStep};
+use domain::device_command::{Action, Answer, AnswerStatus, Feedback, Means, NotNow, SendStep};
 use domain::{CommandId, Reach, UserId};
 
 use super::fixture::{Hub, at, batch};
@@ -26,7 +26,7 @@ impl Hub {
         asked.await.expect("taken")
     }
 
-    async fn claim(&self, second: i64, way: Option<bool>) -> Vec<Claimed> {
+    async fn claim(&self, second: i64, way: Option<Means>) -> Vec<Claimed> {
         let claimed = self.state.claim_commands(at(second), |_| way);
         claimed.await.expect("claims")
     }
@@ -62,9 +62,9 @@ async fn a_door_that_is_away_is_not_opened_when_it_comes_back() {
     assert_eq!(asked.stage, "waiting");
     assert!(hub.claim(101, None).await.is_empty());
     // its time is over: also a door that is there now is told nothing
-    assert!(hub.claim(110, Some(true)).await.is_empty());
+    assert!(hub.claim(110, Some(Means::BOTH)).await.is_empty());
     assert_eq!(hub.stage(asked.id).await, pair("expired", "not_connected"));
-    assert!(hub.claim(400, Some(true)).await.is_empty());
+    assert!(hub.claim(400, Some(Means::BOTH)).await.is_empty());
     let report = hub.state.verify_audit().await.expect("reads");
     assert!(report.broken.is_none());
     let untold = hub.state.untold_commands().await.expect("reads");
@@ -80,14 +80,14 @@ async fn a_door_that_is_away_is_not_opened_when_it_comes_back() {
 async fn what_may_have_left_is_never_sent_again() {
     let hub = Hub::start().await;
     let asked = hub.ask(Action::Unlock, "wang", "k1", 100).await;
-    let claimed = hub.claim(101, Some(true)).await;
+    let claimed = hub.claim(101, Some(Means::BOTH)).await;
     assert_eq!(claimed.len(), 1);
     assert_eq!(claimed[0].step, SendStep::Order);
     // the hub dies before it knows whether a byte has left
     let hub = hub.crash().await;
-    assert!(hub.claim(102, Some(true)).await.is_empty());
+    assert!(hub.claim(102, Some(Means::BOTH)).await.is_empty());
     assert_eq!(hub.stage(asked.id).await.0, "sending");
-    assert!(hub.claim(112, Some(true)).await.is_empty());
+    assert!(hub.claim(112, Some(Means::BOTH)).await.is_empty());
     assert_eq!(hub.stage(asked.id).await, pair("unknown", "no_answer"));
     // the device's own word still counts, as late as it is
     hub.commit(crate::state::Batch {
@@ -102,7 +102,7 @@ async fn what_may_have_left_is_never_sent_again() {
 async fn a_challenge_goes_back_once_and_the_state_has_to_show_it() {
     let hub = Hub::start().await;
     let asked = hub.ask(Action::Unlock, "wang", "k1", 100).await;
-    let first = hub.claim(101, Some(true)).await.remove(0);
+    let first = hub.claim(101, Some(Means::BOTH)).await.remove(0);
     hub.state
         .command_handed(asked.id, true, at(101))
         .await
@@ -116,7 +116,7 @@ async fn a_challenge_goes_back_once_and_the_state_has_to_show_it() {
         ..batch(1, Vec::new())
     };
     hub.commit(said.clone()).await;
-    let release = hub.claim(103, Some(true)).await.remove(0);
+    let release = hub.claim(103, Some(Means::BOTH)).await.remove(0);
     assert_eq!(
         release.step,
         SendStep::Release {
@@ -134,7 +134,7 @@ async fn a_challenge_goes_back_once_and_the_state_has_to_show_it() {
         .expect("written");
     // a batch that is committed again changes nothing
     hub.commit(said).await;
-    assert!(hub.claim(104, Some(true)).await.is_empty());
+    assert!(hub.claim(104, Some(Means::BOTH)).await.is_empty());
 
     hub.commit(crate::state::Batch {
         heard: vec![says(asked.id, AnswerStatus::Done, None, 104)],
@@ -142,7 +142,7 @@ async fn a_challenge_goes_back_once_and_the_state_has_to_show_it() {
     })
     .await;
     assert!(hub.state.watches_device(&"door-1".parse().expect("an id")));
-    assert!(hub.claim(109, Some(true)).await.is_empty());
+    assert!(hub.claim(109, Some(Means::BOTH)).await.is_empty());
     assert_eq!(
         hub.stage(asked.id).await,
         pair("no_effect", "state_unchanged")
@@ -201,7 +201,7 @@ async fn what_stays_open_takes_two() {
     let hub = Hub::start().await;
     let asked = hub.ask(Action::HoldOpen, "wang", "k1", 100).await;
     assert_eq!(asked.stage, "proposed");
-    assert!(hub.claim(101, Some(true)).await.is_empty());
+    assert!(hub.claim(101, Some(Means::BOTH)).await.is_empty());
     let alone = hub
         .state
         .confirm_command(asked.id, &user("wang"), at(101))
@@ -215,7 +215,7 @@ async fn what_stays_open_takes_two() {
         .confirm_command(asked.id, &user("li"), at(102))
         .await;
     assert_eq!(confirmed.expect("confirms").stage, "waiting");
-    assert_eq!(hub.claim(103, Some(true)).await.len(), 1);
+    assert_eq!(hub.claim(103, Some(Means::BOTH)).await.len(), 1);
     let back = hub
         .state
         .withdraw_command(asked.id, &user("li"), at(103))
@@ -257,7 +257,7 @@ async fn a_session_gone_mad_does_not_flood_a_door() {
         let asked = hub
             .ask(Action::Ping, "wang", &format!("k{n}"), second)
             .await;
-        let claimed = hub.claim(second, Some(true)).await;
+        let claimed = hub.claim(second, Some(Means::BOTH)).await;
         assert_eq!(claimed.len(), 1, "{n}");
         hub.commit(crate::state::Batch {
             heard: vec![says(asked.id, AnswerStatus::Done, None, second)],
