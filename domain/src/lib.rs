@@ -15,6 +15,7 @@ pub mod privacy;
 pub mod roster;
 pub mod rule;
 pub mod scope;
+pub mod snapshot;
 pub mod uplink;
 
 pub use event::{Attrs, ClockSource, DeviceClass, Event, Kind, Phase, Severity};
@@ -24,4 +25,5 @@ pub use id::{
 };
 pub use jiff::Timestamp;
 pub use scope::{Reach, Scope};
+pub use snapshot::Shows;
 pub use uplink::{Lane, Uplink, UplinkExtra, UplinkFlags};

@@ -1,5 +1,5 @@
-//! Photos that reports and incidents name: files below a directory of their own, each under the hash by which it was asked for, private, without what cameras
-//! write beside the picture ([`strip`]).
+//! Pictures: photos that people take, which reports and incidents name, and snapshots that devices send. Files below a directory of their own,
+//! each under the hash of what was sent, private, without what cameras write beside the picture ([`strip`]).
 //!
 //! ```text
 //! photos/tmp/…            on its way: gone at the next start
@@ -90,6 +90,8 @@ pub struct Kept {
     pub bytes: u64,
     /// What it is.
     pub kind: Kind,
+    /// Pixels across and down.
+    pub size: (u32, u32),
     /// It was not there before.
     pub is_new: bool,
 }
@@ -123,6 +125,8 @@ pub enum SentFor {
     Report,
     /// An incident, by whoever handles it.
     Incident,
+    /// By a device, with an event or by itself: named as soon as it is kept.
+    Snapshot,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -290,6 +294,39 @@ impl Room {
             .map_err(|e| PhotoError::Disk(io::Error::other(e)))?
     }
 
+    /// Keeps a picture that is here as a whole, under its hash `name`; it is held until whoever sent it has named it.
+    ///
+    /// # Errors
+    /// [`PhotoError`]: nothing is kept.
+    pub async fn keep_bytes(
+        &self,
+        bytes: &[u8],
+        name: &str,
+        sent_for: SentFor,
+        now: Timestamp,
+    ) -> Result<(Pinned, Kept), PhotoError> {
+        if bytes.len() as u64 > PHOTO_BYTES_MAX {
+            return Err(PhotoError::TooLarge);
+        }
+        let pinned = self.hold(&[name.to_owned()]);
+        let mut upload = self.begin(sent_for, now).await?;
+        upload.push(bytes).await?;
+        let kept = self.keep(upload, name, now).await?;
+        Ok((pinned, kept))
+    }
+
+    fn hold(&self, names: &[String]) -> Pinned {
+        let mut inner = self.shared.inner.lock();
+        for name in names {
+            *inner.pinned.entry(name.clone()).or_default() += 1;
+        }
+        Pinned {
+            room: self.clone(),
+            stored: BTreeMap::new(),
+            names: names.to_vec(),
+        }
+    }
+
     fn keep_whole(
         &self,
         sent: &Temporary,
@@ -330,6 +367,7 @@ impl Room {
                 stored,
                 bytes,
                 kind: picture.kind,
+                size: (picture.width, picture.height),
                 is_new,
             })
         }
@@ -355,18 +393,7 @@ impl Room {
     /// # Errors
     /// The names of those that are not there.
     pub async fn pin(&self, names: &[String]) -> io::Result<Result<Pinned, Vec<String>>> {
-        let pinned = Pinned {
-            room: self.clone(),
-            stored: BTreeMap::new(),
-            names: names.to_vec(),
-        };
-        {
-            let mut inner = self.shared.inner.lock();
-            for name in names {
-                *inner.pinned.entry(name.clone()).or_default() += 1;
-            }
-        }
-        let mut pinned = pinned;
+        let mut pinned = self.hold(names);
         let mut missing = Vec::new();
         for name in names {
             match self.read(name).await? {

@@ -76,6 +76,18 @@ pub enum BadPicture {
     Animated,
 }
 
+impl BadPicture {
+    /// A stable word.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Unknown => "no_picture",
+            Self::Broken => "broken",
+            Self::TooManyPixels => "too_many_pixels",
+            Self::Animated => "animated",
+        }
+    }
+}
+
 impl fmt::Display for BadPicture {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {

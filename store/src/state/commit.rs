@@ -111,14 +111,7 @@ impl State {
         let mut news = self
             .news(&mut tx, &outcome, &touched, latest(batch))
             .await?;
-        news.extend(quarantined.into_iter().map(|row| {
-            let item = quarantine_item(row);
-            News::Made {
-                kind: "quarantine",
-                id: item.id.clone(),
-                json: json(&item),
-            }
-        }));
+        news.extend(quarantined.into_iter().map(quarantine_news));
         news.extend(reran);
         news.extend(command_news);
         news.extend(fire_news);
@@ -228,6 +221,16 @@ pub(super) enum News {
     },
 }
 
+/// What is told of an uplink that went to quarantine.
+pub(super) fn quarantine_news(row: &QuarantineRow) -> News {
+    let item = quarantine_item(row);
+    News::Made {
+        kind: "quarantine",
+        id: item.id.clone(),
+        json: json(&item),
+    }
+}
+
 /// The latest hub time that a batch knows.
 fn latest(batch: &Batch) -> Timestamp {
     let touched = batch.devices.iter().map(|touch| touch.last_seen);
@@ -235,7 +238,7 @@ fn latest(batch: &Batch) -> Timestamp {
     touched.chain(found).max().unwrap_or(Timestamp::UNIX_EPOCH)
 }
 
-async fn move_cursor(
+pub(super) async fn move_cursor(
     connection: &mut SqliteConnection,
     consumer: &str,
     seq: Seq,
@@ -284,7 +287,7 @@ async fn write_windows(
 }
 
 /// Keeps what could not be read and gives back what is to be told of.
-async fn keep<'a>(
+pub(super) async fn keep<'a>(
     connection: &mut SqliteConnection,
     rows: &'a [QuarantineRow],
     committed_upto: Seq,

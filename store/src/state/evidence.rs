@@ -1,5 +1,5 @@
 //! Photos that show how an incident was: which incident names which, from the command that does to the day they are taken away. Reports
-//! have theirs in `report`; a file is nobody's when neither names it.
+//! have theirs in `report`, devices in [`snapshot`](super::snapshot); a file is nobody's when none of them names it.
 
 use domain::incident::Command;
 use domain::{IncidentId, Timestamp, UserId};
@@ -96,18 +96,18 @@ impl State {
         rows.into_iter().map(read).collect()
     }
 
-    /// Names of all photos that reports or incidents name.
+    /// Names of all photos that reports or incidents name, and of all snapshots.
     ///
     /// # Errors
     /// A database that cannot be read.
     pub async fn photo_names(&self) -> Result<Vec<String>, StateError> {
         let names = sqlx::query_scalar(
-            "SELECT name FROM report_photo UNION SELECT name FROM evidence_photo",
+            "SELECT name FROM report_photo UNION SELECT name FROM evidence_photo UNION SELECT name FROM snapshot WHERE refused IS NULL",
         );
         Ok(names.fetch_all(&self.shared.read).await?)
     }
 
-    /// Whether a report or an incident names a photo.
+    /// Whether a report or an incident names a photo, or a device has sent it as a snapshot.
     ///
     /// # Errors
     /// A database that cannot be read.
@@ -160,7 +160,8 @@ impl State {
 
 async fn is_named(connection: &mut SqliteConnection, name: &str) -> Result<bool, StateError> {
     let (named,): (i64,) = sqlx::query_as(
-        "SELECT EXISTS (SELECT 1 FROM report_photo WHERE name = $1) OR EXISTS (SELECT 1 FROM evidence_photo WHERE name = $1)",
+        "SELECT EXISTS (SELECT 1 FROM report_photo WHERE name = $1) OR EXISTS (SELECT 1 FROM evidence_photo WHERE name = $1)
+           OR EXISTS (SELECT 1 FROM snapshot WHERE name = $1 AND refused IS NULL)",
     )
     .bind(name)
     .fetch_one(connection)

@@ -58,6 +58,8 @@ mod second_factor;
 mod seen;
 mod session;
 mod set_back;
+mod snapshot;
+mod snapshot_forget;
 mod tally;
 #[cfg(test)]
 mod tests;
@@ -108,6 +110,11 @@ pub use session::{
     Origin, Owes, SESSION_IDLE, SESSION_IDLE_ADMINISTRATOR, SESSION_LIFE, SessionCaller,
     SessionItem, Way,
 };
+pub use snapshot::{
+    INCIDENT_SNAPSHOTS_MAX, KeptSnapshot, NamedSnapshot, NewSnapshot, SNAPSHOTS, SnapshotBatch,
+    SnapshotCounts, SnapshotItem, SnapshotWord, WRONG_SHA256,
+};
+pub use snapshot_forget::SNAPSHOT_LOOSE_KEPT;
 pub use token::{NewToken, TOKEN_DAYS_MAX, TokenItem};
 pub use unmasking::{Ground, NewUnmasking, REASON_CHARS_MAX, UnmaskingItem};
 pub use user::{NewUser, Role, UnknownRole, User, random_password};

@@ -70,6 +70,8 @@ pub(super) const MOVED: &[(&str, &[&str])] = &[
     ("answered", &["at"]),
     // photos are kept so long after it
     ("evidence_photo", &["sent_at"]),
+    ("snapshot", &["received_at"]),
+    ("snapshot_named", &["received_at"]),
     ("enrolment", &["expires_at"]),
     // one that came to nothing may be asked for again after a while
     ("quarantine", &["rerun_at"]),

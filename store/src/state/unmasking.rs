@@ -331,6 +331,22 @@ impl State {
         Ok(tx.commit().await?)
     }
 
+    /// Writes down that somebody is shown a snapshot of a car or a face, and why.
+    ///
+    /// # Errors
+    /// It could not be written: then it must not be shown.
+    pub async fn note_shown_snapshot(
+        &self,
+        login: &UserId,
+        incident: IncidentId,
+        (name, ground): (&str, &Ground),
+        now: Timestamp,
+    ) -> Result<(), StateError> {
+        let to = format!("{} {}", name.get(..12).unwrap_or(name), ground.text());
+        self.note(line(now, login, "show_snapshot", object(incident), to))
+            .await
+    }
+
     /// Writes down that somebody is shown events of history in full.
     ///
     /// # Errors

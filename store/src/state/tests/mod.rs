@@ -25,5 +25,6 @@ mod report;
 mod roster;
 mod set_back;
 mod simulation;
+mod snapshot;
 mod station;
 mod unmasking;
