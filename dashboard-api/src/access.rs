@@ -178,6 +178,8 @@ pub const ROUTES: &[(&str, &str, Callers, Scoped)] = &[
         EVERYBODY,
         Scoped::Work,
     ),
+    // by a link that was given to them, for an incident that they still may see
+    ("GET", "/api/v1/snapshots/{link}", EVERYBODY, Scoped::Work),
     // a grid captain those of the own micro-grid, see `places_of_history`
     ("GET", "/api/v1/events", EVERYBODY, Scoped::Place),
     // the own ones; all of them for those who look over it

@@ -147,7 +147,7 @@ pub struct Deps {
     pub state: State,
     /// History.
     pub events: Arc<dyn EventStore>,
-    /// Photos of reports and incidents.
+    /// Photos of reports and incidents, and snapshots.
     pub photos: Photos,
     /// Changes the registry.
     pub keeper: Arc<dyn keeper::Keeper>,
@@ -179,6 +179,8 @@ pub struct Deps {
     pub hsts_s: u64,
     /// The proxies whose word about who asked is taken.
     pub trusted_proxies: Proxies,
+    /// What the key of links is made from: the same after a restart.
+    pub link_secret: Arc<[u8]>,
 }
 
 impl Deps {
@@ -231,6 +233,8 @@ struct Api {
     trying: Arc<Semaphore>,
     /// The audit trail as a whole, one at a time.
     verifying: Arc<Semaphore>,
+    /// What links to snapshots are signed with.
+    link_key: Arc<routes::snapshots::LinkKey>,
     stop: CancellationToken,
 }
 
@@ -239,7 +243,7 @@ fn api() -> OpenApiRouter<Api> {
         alarms, audit, commands, devices, duty_book, enrolment, evacuation, events, evidence,
         fire_modes, grids, holds, incidents, kpi, live, load, maintenance, meta, oidc, photos,
         privacy, quarantine, registry, reports, roster, roster_week, rules, second_factor, session,
-        tokens, users,
+        snapshots, tokens, users,
     };
     use utoipa_axum::routes;
     OpenApiRouter::with_openapi(document::Document::openapi())
@@ -257,6 +261,7 @@ fn api() -> OpenApiRouter<Api> {
         .routes(routes!(incidents::command))
         .routes(routes!(evacuation::evacuation))
         .routes(routes!(evidence::put, evidence::get))
+        .routes(routes!(snapshots::get))
         .routes(routes!(alarms::list))
         .routes(routes!(alarms::shelve))
         .routes(routes!(alarms::unshelve))
@@ -331,6 +336,7 @@ pub fn openapi() -> utoipa::openapi::OpenApi {
 /// The whole of what is served. `stop` ends the live streams.
 pub fn router(deps: Deps, stop: CancellationToken) -> Router {
     let proxies = Arc::new(deps.trusted_proxies.clone());
+    let link_key = Arc::new(routes::snapshots::LinkKey::of(&deps.link_secret));
     let api_state = Api {
         deps,
         throttle: Arc::default(),
@@ -350,6 +356,7 @@ pub fn router(deps: Deps, stop: CancellationToken) -> Router {
         rerunning: Arc::new(Semaphore::new(RERUNS_MAX)),
         trying: Arc::new(Semaphore::new(TRIALS_MAX)),
         verifying: Arc::new(Semaphore::new(VERIFIED_MAX)),
+        link_key,
         stop,
     };
     let hsts = api_state.deps.hsts_s;

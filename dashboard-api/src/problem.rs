@@ -91,6 +91,16 @@ impl Problem {
             "the password is right; send it again with the `code` that the app shows, or a recovery code",
         )
     }
+    /// A link was not given to the caller, or what it opens is not theirs to see any more.
+    pub(crate) fn bad_link() -> Self {
+        let detail = "this link opens nothing for you (hint: ask for the incident again, it has links of your own)";
+        Self::new(StatusCode::FORBIDDEN, "bad_link", detail)
+    }
+    /// A link was the caller's, and its minutes are over.
+    pub(crate) fn link_over() -> Self {
+        let detail = "this link is over (hint: ask for the incident again, it has new ones)";
+        Self::new(StatusCode::FORBIDDEN, "link_over", detail)
+    }
     /// It goes beyond what the caller's account is limited to, and the caller knows that it is there.
     pub(crate) fn outside_scope(detail: impl Into<String>) -> Self {
         Self::new(StatusCode::FORBIDDEN, "outside_scope", detail)

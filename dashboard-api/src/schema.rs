@@ -277,6 +277,33 @@ pub struct IncidentPhoto {
     pub sent_at: String,
 }
 
+/// A picture that a device sent with an event of an incident.
+#[derive(Debug, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct IncidentSnapshot {
+    /// SHA-256 of what was sent; null for one that is masked.
+    pub sha256: Option<String>,
+    pub device: String,
+    /// The event that it belongs to.
+    pub event: String,
+    #[schema(value_type = words::Shows)]
+    pub shows: String,
+    /// Empty for one that is not kept.
+    pub media_type: String,
+    pub bytes: u64,
+    pub width: u64,
+    pub height: u64,
+    pub received_at: String,
+    /// Why it is not kept: `no_picture`, `broken`, `too_many_pixels`, `animated`, `too_large`, `wrong_sha256`, `no_room`, `not_kept`.
+    pub refused: Option<String>,
+    /// It shows a car or a face, and the caller has no ground to see people in full here.
+    pub is_masked: bool,
+    /// Opens it in the caller's session; null for one that is masked or not kept.
+    pub url: Option<String>,
+    /// The link opens nothing from then on.
+    pub expires_at: Option<String>,
+}
+
 #[derive(Debug, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Task {
@@ -461,6 +488,8 @@ pub struct Incident {
     pub reports: Vec<IncidentReport>,
     /// Photos of its evidence that the caller is shown, oldest first.
     pub photos: Vec<IncidentPhoto>,
+    /// Pictures that devices sent with its events, oldest first; none for whoever is shown no photos of it.
+    pub snapshots: Vec<IncidentSnapshot>,
     /// What the caller may ask for, as it would be answered now; a verb that is not here is not theirs.
     pub may: Vec<May>,
     /// What is about people in it.

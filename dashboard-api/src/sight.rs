@@ -4,7 +4,7 @@
 
 use domain::incident::IncidentState;
 use domain::place::Registry;
-use domain::{DepartmentId, Event, IncidentId, Severity};
+use domain::{DepartmentId, Event, IncidentId, Severity, Shows};
 use serde_json::Value;
 use store::state::{Ground, IncidentItem, Role, UnmaskingItem, User};
 
@@ -34,6 +34,23 @@ impl<'a> Sight<'a> {
         match self.leave_for(item.id) {
             Some(leave) => Some(Ground::Leave(leave.id)),
             None => is_duty(self.user, &item.departments, item.state).then_some(Ground::Duty),
+        }
+    }
+
+    /// Why a snapshot of an incident is shown to the caller; none when it is not. A place is shown to those who are shown photos; a car or a face
+    /// is masked besides, as the plate and the name are.
+    pub(crate) fn snapshot_ground(
+        &self,
+        item: &IncidentItem,
+        registry: &Registry,
+        shows: Shows,
+    ) -> Option<Ground> {
+        if !sees_photos(self.user, item, registry) {
+            None
+        } else if shows.is_masked() {
+            self.ground(item)
+        } else {
+            Some(Ground::Photos)
         }
     }
 

@@ -224,6 +224,7 @@ pub fn device_credential(device: &Device, secret: &str) -> anyhow::Result<Creden
         "avail",
         "meta",
         "rsp/+",
+        "media/+",
         "cfg/reported",
     ];
     let publish = said

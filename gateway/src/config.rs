@@ -11,7 +11,7 @@ use anyhow::{Context as _, bail};
 use dashboard_api::{Proxies, oidc};
 use domain::kpi::{Scoring, Thresholds, Weights};
 use domain::privacy::Personal;
-use domain::{SiteId, UserId};
+use domain::{Shows, SiteId, UserId};
 use serde::de::Error as _;
 use serde::{Deserialize, Deserializer};
 use store::state::{KpiSettings, Role};
@@ -40,6 +40,7 @@ pub struct Config {
     pub events: Events,
     pub reports: Reports,
     pub privacy: Privacy,
+    pub snapshots: Snapshots,
     pub influx: Influx,
     pub station: Station,
     pub kpi: Kpi,
@@ -190,6 +191,16 @@ pub struct Privacy {
     pub plate_days: u32,
     pub credential_days: u32,
     pub person_days: u32,
+    pub face_days: u32,
+    pub scene_days: u32,
+}
+
+/// `[snapshots]`
+#[derive(Debug, Clone, Copy, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[expect(missing_docs, reason = "as above")]
+pub struct Snapshots {
+    pub budget_bytes: u64,
 }
 
 impl Privacy {
@@ -200,6 +211,24 @@ impl Privacy {
             (Personal::Credential, self.credential_days),
             (Personal::Person, self.person_days),
         ]
+    }
+
+    /// Days for which snapshots are kept after the end of their incident, by what they show; 0: not at all.
+    pub fn snapshot_days(self) -> [(Shows, u32); 3] {
+        [
+            (Shows::Scene, self.scene_days),
+            (Shows::Plate, self.plate_days),
+            (Shows::Face, self.face_days),
+        ]
+    }
+
+    /// What snapshots show that are not kept at all.
+    pub fn unwanted(self) -> Vec<Shows> {
+        let off = self
+            .snapshot_days()
+            .into_iter()
+            .filter(|(_, days)| *days == 0);
+        off.map(|(shows, _)| shows).collect()
     }
 }
 
@@ -581,6 +610,12 @@ fn check(config: &Config) -> anyhow::Result<()> {
         1,
         3650,
     )?;
+    for (shows, days) in [
+        ("face", config.privacy.face_days),
+        ("scene", config.privacy.scene_days),
+    ] {
+        in_range(&format!("privacy.{shows}_days"), days.into(), 0, 36_500)?;
+    }
     for (class, days) in config.privacy.days() {
         in_range(&format!("privacy.{class}_days"), days.into(), 1, 36_500)?;
     }

@@ -1,5 +1,5 @@
 //! What is about people has an end: contact and photos of reports and photos of incidents some days after the incident is closed, photos that nothing names after a day,
-//! plates, cards and persons in events, incidents and alarms after the days of their class. What is held stays until the hold is over.
+//! plates, cards and persons in events, incidents and alarms, and snapshots, after the days of their class. What is held stays until the hold is over.
 //!
 //! Nothing is kept here: what is due stands in the state and on the disk, so that a hub that was away goes on where it stood.
 
@@ -8,9 +8,10 @@ use std::time::Duration;
 
 use domain::Timestamp;
 use domain::privacy::Personal;
+use jiff::SignedDuration;
 use store::events::EventStore;
 use store::photos::Room;
-use store::state::{State, StateError};
+use store::state::{SNAPSHOT_LOOSE_KEPT, State, StateError};
 use tokio::time::MissedTickBehavior;
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
@@ -23,6 +24,10 @@ const TICK: Duration = Duration::from_mins(1);
 /// Reports of one transaction, and incidents, with photos or without, and alarms.
 const REPORTS: u32 = 100;
 const INCIDENTS: u32 = 100;
+/// Snapshots of one transaction.
+const SNAPSHOTS: u32 = 200;
+/// How long after it came a snapshot may find its incident: rules look back that far.
+const LINKED_WITHIN: SignedDuration = SignedDuration::from_hours(1);
 /// Transactions and steps of one round: a history of years is gone through in hours, and nobody waits for it.
 const STEPS: usize = 200;
 
@@ -38,7 +43,7 @@ pub(crate) async fn run(
     clock: Clock,
     stop: CancellationToken,
 ) -> anyhow::Result<()> {
-    let keep = jiff::SignedDuration::from_hours(24 * i64::from(keep_days));
+    let keep = SignedDuration::from_hours(24 * i64::from(keep_days));
     let mut tick = tokio::time::interval(TICK);
     tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
@@ -48,6 +53,10 @@ pub(crate) async fn run(
         }
         let now = clock.now();
         let closed_before = now.saturating_sub(keep).unwrap_or(Timestamp::MIN);
+        // files that are nobody's from now on go in the same round
+        if let Err(e) = snapshots(&state, &photos, privacy, now).await {
+            warn!(error = %e, "snapshots cannot be taken away now, it is tried again");
+        }
         if let Err(e) = round(&state, &photos, closed_before, now).await {
             warn!(error = %e, "what reports and incidents hold of people cannot be taken away now, it is tried again");
         }
@@ -60,6 +69,41 @@ pub(crate) async fn run(
     }
 }
 
+/// Snapshots whose time is over; those whose events an incident has taken meanwhile are shown there first.
+async fn snapshots(
+    state: &State,
+    photos: &Room,
+    privacy: Privacy,
+    now: Timestamp,
+) -> Result<(), StateError> {
+    let before = |kept: SignedDuration| now.saturating_sub(kept).unwrap_or(Timestamp::MIN);
+    state.link_snapshots(before(LINKED_WITHIN)).await?;
+    for (shows, days) in privacy.snapshot_days() {
+        let closed_before = before(SignedDuration::from_hours(24 * i64::from(days)));
+        for _ in 0..STEPS {
+            let (done, nobodys) = state
+                .forget_snapshots(shows, closed_before, now, SNAPSHOTS)
+                .await?;
+            photos.loosen(&nobodys, now);
+            if done < SNAPSHOTS {
+                break;
+            }
+        }
+    }
+    let loose_before = now.saturating_sub(SNAPSHOT_LOOSE_KEPT);
+    let loose_before = loose_before.unwrap_or(Timestamp::MIN);
+    for _ in 0..STEPS {
+        let (done, nobodys) = state
+            .forget_loose_snapshots(loose_before, now, SNAPSHOTS)
+            .await?;
+        photos.loosen(&nobodys, now);
+        if done < SNAPSHOTS {
+            break;
+        }
+    }
+    Ok(())
+}
+
 /// Plates, cards and persons whose time is over.
 async fn people(
     state: &State,
@@ -70,7 +114,7 @@ async fn people(
     // some holds are over by now
     state.tell_held(now, |held| events.hold(held)).await?;
     let before = |(class, days): (Personal, u32)| {
-        let kept = jiff::SignedDuration::from_hours(24 * i64::from(days));
+        let kept = SignedDuration::from_hours(24 * i64::from(days));
         (class, now.saturating_sub(kept).unwrap_or(Timestamp::MIN))
     };
     let due = privacy.days().map(before);

@@ -18,7 +18,7 @@ use store::events::influx::{self, InfluxEvents, Pace, Target};
 use store::events::sqlite::SqliteEvents;
 use store::journal::{self, Journal};
 use store::photos::Room;
-use store::state::State;
+use store::state::{SNAPSHOTS, State};
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
@@ -40,6 +40,7 @@ use crate::marker::{Marker, Said};
 use crate::ops::{self, Ops};
 use crate::panels::{self, Panels, Protocol};
 use crate::pipeline::detect::{CONSUMER, Detector};
+use crate::pipeline::snapshots::Snapshots;
 use crate::pipeline::source::Source;
 use crate::pipeline::{Stats, project};
 use crate::probe::Probe;
@@ -207,7 +208,7 @@ pub struct Stores {
     pub journal: Journal,
     /// Alarms, incidents, users.
     pub state: State,
-    /// Photos of reports.
+    /// Photos that people take, and snapshots.
     pub photos: Room,
     /// History.
     pub events: Arc<dyn EventStore>,
@@ -534,8 +535,9 @@ pub async fn serve(
 
     let detected = state.cursor(CONSUMER).await?;
     let projected = events.cursor().await?;
+    let looked = state.cursor(SNAPSHOTS).await?;
     let last = journal.stats().last_seq;
-    if last < detected.max(projected) {
+    if last < detected.max(projected).max(looked) {
         // a fresh journal beside older databases: what comes in next would be taken for known and passed over
         bail!(
             "the journal ends at {last}, before what the databases have read (hint: put the journal back, or start with an empty data directory)"
@@ -544,6 +546,7 @@ pub async fn serve(
     info!(journal.seq = %last, detect.seq = %detected, project.seq = %projected, "cursors read");
     let (detect_done, detected_upto) = watch::channel(detected);
     let (project_done, projected_upto) = watch::channel(projected);
+    let (snapshots_done, looked_upto) = watch::channel(looked);
 
     let mut engine = Engine::new(
         Arc::clone(&catalogue.rules),
@@ -615,6 +618,20 @@ pub async fn serve(
         clock: clock.clone(),
     };
     life.spawn("commands", worker_of_commands.run(life.stop()));
+    let snapshots = Snapshots {
+        state: state.clone(),
+        photos: photos.clone(),
+        registry: state.registry_changes(),
+        bridges: Arc::clone(&bridges),
+        unwanted: config.privacy.unwanted(),
+        budget_bytes: config.snapshots.budget_bytes,
+        clock: clock.clone(),
+        journal: journal.clone(),
+    };
+    life.spawn(
+        "snapshots",
+        snapshots.run(journal.watermarks(), detected_upto.clone(), snapshots_done),
+    );
     let driven = dispatch::run(
         state.clone(),
         book_now.clone(),
@@ -655,7 +672,12 @@ pub async fn serve(
             .context("the exchange's thread")?
     });
 
-    let passed = [detected_upto, projected_upto, exchange.routed()];
+    let passed = [
+        detected_upto,
+        projected_upto,
+        looked_upto,
+        exchange.routed(),
+    ];
     life.spawn("release", release(journal.clone(), passed, life.stop()));
     life.spawn(
         "feed to exchange",
@@ -772,6 +794,7 @@ pub async fn serve(
         clock: ticking(clock),
         kpi: config.kpi_settings(),
         trusted_proxies: config.http.trusted_proxies.clone(),
+        link_secret: bridges.card_key.as_slice().into(),
         behind_https: config.http.behind_https || secure.is_some(),
         hsts_s: config.http.hsts_s,
         second_factor_roles: config.http.second_factor_roles.clone(),
@@ -911,7 +934,7 @@ fn limits(config: &Config) -> listener::Limits {
 /// Tells the journal what every consumer has passed.
 async fn release(
     journal: Journal,
-    passed: [watch::Receiver<Seq>; 3],
+    passed: [watch::Receiver<Seq>; 4],
     stop: tokio_util::sync::CancellationToken,
 ) -> anyhow::Result<()> {
     let mut every = tokio::time::interval(RELEASE_EVERY);

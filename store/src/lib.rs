@@ -5,4 +5,5 @@ pub mod events;
 pub mod journal;
 pub mod photos;
 pub mod sessions;
+pub mod signature;
 pub mod state;

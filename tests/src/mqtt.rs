@@ -314,7 +314,7 @@ impl Mqtt {
     pub async fn send(
         &mut self,
         topic: &str,
-        payload: &str,
+        payload: &(impl AsRef<[u8]> + ?Sized),
         qos: u8,
         retain: bool,
         id: u16,
@@ -331,7 +331,14 @@ impl Mqtt {
     }
 
     /// The same, with any first byte.
-    pub async fn send_as(&mut self, first: u8, topic: &str, payload: &str, id: u16, props: &Props) {
+    pub async fn send_as(
+        &mut self,
+        first: u8,
+        topic: &str,
+        payload: &(impl AsRef<[u8]> + ?Sized),
+        id: u16,
+        props: &Props,
+    ) {
         let mut body = text(topic.as_bytes());
         if first & 0b110 != 0 {
             body.extend_from_slice(&id.to_be_bytes());
@@ -339,12 +346,18 @@ impl Mqtt {
         if self.version == 5 {
             body.extend_from_slice(&props.bytes());
         }
-        body.extend_from_slice(payload.as_bytes());
+        body.extend_from_slice(payload.as_ref());
         self.raw(&packet(first, &body)).await;
     }
 
     /// Publishes and goes through the whole handshake of the quality; the reason that the server gave.
-    pub async fn publish(&mut self, topic: &str, payload: &str, qos: u8, retain: bool) -> u8 {
+    pub async fn publish(
+        &mut self,
+        topic: &str,
+        payload: &(impl AsRef<[u8]> + ?Sized),
+        qos: u8,
+        retain: bool,
+    ) -> u8 {
         self.publish_with(topic, payload, qos, retain, &Props::default())
             .await
     }
@@ -353,7 +366,7 @@ impl Mqtt {
     pub async fn publish_with(
         &mut self,
         topic: &str,
-        payload: &str,
+        payload: &(impl AsRef<[u8]> + ?Sized),
         qos: u8,
         retain: bool,
         props: &Props,

@@ -118,6 +118,7 @@ const ROUTES: &[(&str, &str, &[&str], u16)] = &[
         EVERYBODY,
         404,
     ),
+    ("GET", "/api/v1/snapshots/none", EVERYBODY, 403),
     ("GET", "/api/v1/events", EVERYBODY, 200),
     (
         "GET",

@@ -263,6 +263,7 @@ async fn answers_are_as_the_document_says() {
             | "/api/v1/session/oidc/callback"
             | "/api/v1/reports/{id}"
             | "/api/v1/report/photos/{sha256}"
+            | "/api/v1/snapshots/{link}"
             | "/api/v1/incidents/{id}/photos/{sha256}" => continue,
             "/api/v1/incidents/{id}" => format!("/api/v1/incidents/{id}"),
             "/api/v1/commands/{id}" => {

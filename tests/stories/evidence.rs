@@ -1,5 +1,7 @@
 //! What responders show of an incident: a photo is sent, named, seen by those who handle it and by nobody else, and gone some weeks after the end.
 
+mod snapshots;
+
 use std::time::Duration;
 
 use blackbox::{Api, Browser, Hub, eventually};

@@ -75,6 +75,7 @@ const ROUTES: &[(&str, &str, &str, Gets)] = &[
         "/incidents/{incident}/photos/none",
         Same,
     ),
+    ("GET", "/snapshots/{link}", "/snapshots/none", Same),
     ("GET", "/events", "", Items),
     ("GET", "/holds", "", Items),
     // without a body that names an incident; with one see below

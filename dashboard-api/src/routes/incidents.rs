@@ -14,7 +14,7 @@ use super::{idempotency_key, parse, shown};
 use crate::auth::Caller;
 use crate::routes::events::item;
 use crate::schema::words;
-use crate::sight::Sight;
+use crate::sight::{self, Sight};
 use crate::{Api, Problem, access, schema};
 
 /// Which incidents.
@@ -112,7 +112,12 @@ async fn whole(api: &Api, caller: &Caller, view: &IncidentView) -> Result<Json<V
     let mut events = Value::from(events);
     let sight = Sight::of(api, caller).await?;
     let parts = vec![&mut body, &mut events];
-    let sight = sight.show(api, &view.item, parts).await?;
+    let (snapshots, hides) = super::snapshots::shown(api, caller, view, &sight).await?;
+    let mut sight = sight.show(api, &view.item, parts).await?;
+    if hides {
+        sight.is_masked = true;
+        sight.may_unmask = sight::may_unmask(&caller.user, &view.item);
+    }
     let sight = serde_json::to_value(sight).map_err(broken)?;
     let reports = super::reports::of_incident(api, caller, view).await?;
     let photos = super::evidence::shown(api, caller, view, &mut body).await?;
@@ -122,6 +127,7 @@ async fn whole(api: &Api, caller: &Caller, view: &IncidentView) -> Result<Json<V
         members.insert("events".to_owned(), events);
         members.insert("reports".to_owned(), reports);
         members.insert("photos".to_owned(), photos);
+        members.insert("snapshots".to_owned(), snapshots);
         members.insert("may".to_owned(), may);
         members.insert("sight".to_owned(), sight);
     }

@@ -30,6 +30,7 @@ pub(crate) mod roster_week;
 pub(crate) mod rules;
 pub(crate) mod second_factor;
 pub(crate) mod session;
+pub(crate) mod snapshots;
 pub(crate) mod tokens;
 pub(crate) mod users;
 

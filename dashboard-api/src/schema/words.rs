@@ -56,6 +56,8 @@ words! {
     Verb = all(incident::Verb::ALL);
     /// What stands in a timeline.
     Act = all(incident::Act::ALL);
+    /// What a snapshot may show of people.
+    Shows = all(domain::Shows::ALL);
     /// What somebody needs to see in full for.
     Purpose = all(privacy::Purpose::ALL);
     /// Why something cannot be had.

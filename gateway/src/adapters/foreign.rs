@@ -8,11 +8,14 @@ use std::collections::HashMap;
 use domain::{Lane, Seq, SiteId, Uplink};
 use jiff::tz::TimeZone;
 
+use super::draft::Reading;
 use super::format::{self, Format};
 use super::identity::{Sender, Stamp};
 use super::memory::Memory;
 use super::message::{Door, Message};
-use super::{Context, Parsed, Reject, formats, properties};
+use super::picture::{Found, Looked, Named};
+use super::properties::Carried;
+use super::{Context, Parsed, Reject, formats, picture, properties};
 
 /// Where web hooks are journalled.
 pub const HTTP: &str = "$http/";
@@ -102,19 +105,8 @@ fn read(
         );
         return Err(("foreign", Reject::new(UNKNOWN_BRIDGE, detail)));
     };
-    let carried = uplink
-        .extra
-        .as_ref()
-        .map(|extra| properties::read(&extra.properties))
-        .unwrap_or_default();
-    let mut message = Message::new(
-        door(uplink),
-        &uplink.payload,
-        uplink.received_at,
-        &bridge.zone,
-    );
-    message.content_type = carried.content_type.as_deref();
-    message.headers = &carried.user;
+    let carried = carried(uplink);
+    let message = message(uplink, bridge, &carried);
     let left = memory.of(account);
     let Some(format) = format::of_sender(&message, &bridge.formats, &left) else {
         let detail = "no format knows this topic, path or payload (hint: docs/formats.md lists what is read)";
@@ -133,18 +125,97 @@ fn read(
             return Err((name, Reject::new("memory_full", detail)));
         }
     }
-    let sender = Sender {
-        account,
-        site: &bridge.site,
-        format: name,
-        registry: context.registry,
-        card_key: &context.bridges.card_key,
-    };
     let stamp = Stamp {
         seq,
         received_at: uplink.received_at,
     };
+    let sender = sender(account, bridge, name, context);
     Ok((name, sender.events(stamp, reading.drafts, memory)))
+}
+
+/// The pictures of a message, and those that it names. It is read once more: only few messages have any.
+pub(super) fn pictures(uplink: &Uplink, context: &Context<'_>, memory: &Memory) -> Looked {
+    let account = uplink.principal.as_str();
+    let Some(bridge) = context.bridges.by_account.get(account) else {
+        return Looked::default();
+    };
+    if !picture::has_marks(&uplink.payload, &uplink.topic) {
+        return Looked::default();
+    }
+    let carried = carried(uplink);
+    let message = message(uplink, bridge, &carried);
+    let left = memory.of(account);
+    let Some(format) = format::of_sender(&message, &bridge.formats, &left) else {
+        return Looked::default();
+    };
+    let Ok(Reading { drafts, .. }) = format.read(&message, &left) else {
+        return Looked::default();
+    };
+    let sender = sender(account, bridge, format.name(), context);
+    let named = format.names(&drafts).into_iter().map(|word| Named {
+        device: sender.place_of(&word.address).0,
+        word: word.word,
+        within: word.within,
+        sha256: None,
+    });
+    let found = format.pictures(&message, &left).into_iter();
+    let found = found.take(picture::PICTURES_MAX).filter_map(|one| {
+        let is_all = one.word.is_some();
+        let address = match (&one.word, drafts.first()) {
+            (Some(word), _) => word.address.as_str(),
+            (None, Some(draft)) => draft.address.as_str(),
+            (None, None) => return None,
+        };
+        let (device, site) = sender.place_of(address);
+        Some(Found {
+            device,
+            site,
+            shows: picture::shown(one.shows, &drafts),
+            word: one.word.map(|word| (word.word, word.within)),
+            told_sha256: None,
+            is_all,
+            bytes: one.bytes.into_owned(),
+        })
+    });
+    Looked {
+        found: found.collect(),
+        named: named.collect(),
+    }
+}
+
+/// What came beside topic and payload.
+fn carried(uplink: &Uplink) -> Carried {
+    let extra = uplink.extra.as_ref();
+    extra
+        .map(|extra| properties::read(&extra.properties))
+        .unwrap_or_default()
+}
+
+fn message<'a>(uplink: &'a Uplink, bridge: &'a Bridge, carried: &'a Carried) -> Message<'a> {
+    let mut message = Message::new(
+        door(uplink),
+        &uplink.payload,
+        uplink.received_at,
+        &bridge.zone,
+    );
+    message.content_type = carried.content_type.as_deref();
+    message.headers = &carried.user;
+    message
+}
+
+fn sender<'a>(
+    account: &'a str,
+    bridge: &'a Bridge,
+    format: &'static str,
+    context: &Context<'a>,
+) -> Sender<'a> {
+    Sender {
+        account,
+        site: &bridge.site,
+        format,
+        registry: context.registry,
+        card_key: &context.bridges.card_key,
+    }
 }
 
 /// The format that is sure of a topic.

@@ -1,7 +1,8 @@
 //! What a vendor's format is: it says which messages are its own, and reads them. One folder beside this file for each.
 
-use super::draft::Reading;
+use super::draft::{Draft, Reading};
 use super::message::Message;
+use super::picture::{self, Picture, Word};
 use super::{Reject, formats};
 
 /// How sure a format is that a message is its own.
@@ -64,6 +65,14 @@ pub trait Format: Sync {
     /// Whether a message of its own may tell of an alarm. What surely does not (counters, signal strength, heartbeats) waits behind alarms.
     fn may_alarm(&self, _topic: &str) -> bool {
         true
+    }
+    /// The pictures in a message of its own.
+    fn pictures<'a>(&self, message: &Message<'a>, _recall: &dyn Recall) -> Vec<Picture<'a>> {
+        picture::inside(message)
+    }
+    /// Pictures that come by themselves and belong to what a message tells.
+    fn names(&self, _drafts: &[Draft]) -> Vec<Word> {
+        Vec::new()
     }
     /// What a web hook of its own wants to hear, once the message is on disk; also for questions, which tell nothing (`GET`).
     fn reply(&self, _message: &Message<'_>) -> Reply {

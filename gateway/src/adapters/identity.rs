@@ -129,6 +129,14 @@ impl Sender<'_> {
         self.registry.device_at(self.account, address)
     }
 
+    /// The id of the device behind an address, and the quarter that it is in.
+    pub fn place_of(&self, address: &str) -> (DeviceId, SiteId) {
+        match self.device(address) {
+            Some(device) => (device.id.clone(), device.site.clone()),
+            None => (self.unknown(address), self.site.clone()),
+        }
+    }
+
     /// The id of a device that nobody has registered. It is never that of a registered one: a bridge cannot speak in its name.
     fn unknown(&self, address: &str) -> DeviceId {
         let own = slug(if address.is_empty() {

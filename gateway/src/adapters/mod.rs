@@ -18,6 +18,7 @@ pub mod named;
 pub mod native;
 pub mod onvif;
 pub mod passthrough;
+pub mod picture;
 pub mod plate;
 pub mod properties;
 pub mod reject;

@@ -9,6 +9,7 @@ use gateway::adapters::formats;
 use gateway::adapters::identity::{Sender, Stamp};
 use gateway::adapters::memory::Memory;
 use gateway::adapters::message::{Door, Message};
+use gateway::adapters::picture;
 use jiff::tz::TimeZone;
 
 const ACCOUNT: &str = "bridge";
@@ -47,6 +48,7 @@ pub fn adapters(data: &[u8]) {
         let mut memory = Memory::default();
         let _ = read(*format, &message, &mut memory, 1);
         let _ = format.claim_learnt(&message, &memory.of(ACCOUNT));
+        pictures(*format, &message, &memory);
         let _ = read(*format, &message, &mut memory, 2);
         let _ = memory.take_dirty();
     }
@@ -54,6 +56,17 @@ pub fn adapters(data: &[u8]) {
     let other = format::of_sender(&message, &[], &Memory::default().of(ACCOUNT));
     assert_eq!(one, other.map(|format| format.name()));
     assert!(Memory::default().of(ACCOUNT).recall("a").is_none());
+}
+
+/// The pictures in a message are few, and stripped or refused.
+fn pictures(format: &dyn Format, message: &Message<'_>, memory: &Memory) {
+    let found = format.pictures(message, &memory.of(ACCOUNT));
+    assert!(found.len() <= picture::PICTURES_MAX, "{}", format.name());
+    for one in found {
+        if let Ok(stripped) = store::photos::strip(&one.bytes) {
+            assert!(stripped.bytes.len() <= one.bytes.len());
+        }
+    }
 }
 
 /// The events of a message, or nothing where it is rejected.

@@ -16,6 +16,7 @@ export type TimelineEntry = Schemas["TimelineEntry"];
 export type Alarm = Schemas["Alarm"];
 export type Evidence = Schemas["Evidence"];
 export type IncidentPhoto = Schemas["IncidentPhoto"];
+export type IncidentSnapshot = Schemas["IncidentSnapshot"];
 export type May = Schemas["May"];
 export type Sight = Schemas["Sight"];
 export type Purpose = Schemas["Purpose"];

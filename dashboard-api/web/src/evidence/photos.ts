@@ -1,4 +1,4 @@
-/** Photos of an incident, as the drawer shows them: of its evidence, and of what people reported. */
+/** Photos of an incident, as the drawer shows them: of its evidence, of what people reported, and what devices sent. */
 import type { Incident } from "../api/types";
 import { timeOf } from "../format";
 import { word } from "../i18n";
@@ -22,14 +22,29 @@ export function photosOf(incident: Incident): Shown[] {
     text: e("photo", { name: personName(sent_by), time: timeOf(sent_at) }),
     url: url(sha256),
   }));
+  const sent = incident.snapshots.flatMap(({ sha256, device, received_at, url: link }) =>
+    sha256 && link ? [{ name: sha256, text: e("snapshot", { name: nameOf(incident, device), time: timeOf(received_at) }), url: link }] : [],
+  );
   // one picture may be both
-  return [...new Map([...reported, ...shown].map((photo) => [photo.name, photo])).values()];
+  return [...new Map([...sent, ...reported, ...shown].map((photo) => [photo.name, photo])).values()];
+}
+
+function nameOf(incident: Incident, device: string): string {
+  const known = incident.alarms.find((alarm) => alarm.device === device);
+  return known?.device_name ?? device;
 }
 
 /** What else shows it, in words. Photos that are not shown say why. */
 export function wordsOf(incident: Incident): string[] {
   const shown = new Set(incident.photos.map(({ sha256 }) => sha256));
-  return incident.evidence
+  const unseen = incident.snapshots
+    .filter(({ url }) => !url)
+    .map(({ device, is_masked, shows }) => {
+      const name = nameOf(incident, device);
+      if (!is_masked) return e("snapshotRefused", { name });
+      return e(shows === "face" ? "snapshotOfFace" : "snapshotOfPlate", { name });
+    });
+  const words = incident.evidence
     .filter(({ kind, reference }) => kind !== "photo" || !shown.has(reference))
     .map(({ kind, reference }) => {
       const name = word("evidence", kind);
@@ -37,4 +52,5 @@ export function wordsOf(incident: Incident): string[] {
       if (kind === "photo" && /^[0-9a-f]{64}$/.test(reference)) return e("gone");
       return reference === name ? name : `${name} · ${reference}`;
     });
+  return [...words, ...new Set(unseen)];
 }

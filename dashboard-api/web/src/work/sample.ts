@@ -74,6 +74,7 @@ export function incident(id: string, tasks: Task[], change: Partial<Incident> = 
     alarms: [],
     evidence: [],
     photos: [],
+    snapshots: [],
     notified: [],
     events: [],
     reports: [],

@@ -3,19 +3,25 @@
 //! Layout: blakeblackshear/frigate@docs/docs/integrations/mqtt.md (0.12 to 0.17). The base topic is whatever its configuration
 //! says; one that begins with `frigate` is known by itself, of others the JSON messages are known by their shape, and from the first of
 //! these on the rest of what stands below it. Counts of objects, switches, statistics and snapshots are no events: the objects themselves
-//! are told by `events` and `reviews`.
+//! are told by `events` and `reviews`. A snapshot (`{camera}/{label}/snapshot`) belongs to what was told of such an object there just before.
 
 mod objects;
 
-use domain::{DeviceClass, Kind, Phase};
+use std::borrow::Cow;
+
+use domain::{DeviceClass, Kind, Phase, Shows};
+use jiff::SignedDuration;
 
 use super::draft::{Draft, Reading};
 use super::format::{Claim, Format, Nothing, Recall};
 use super::message::Message;
+use super::picture::{self, Picture, Word};
 use super::{Reject, text};
 
 /// Most levels of a base topic that is learnt.
 const BASE_LEVELS_MAX: usize = 4;
+/// How long after what was told of an object its snapshot may come.
+const SNAPSHOT_WITHIN: SignedDuration = SignedDuration::from_mins(2);
 /// What the key of a base topic that was learnt begins with.
 const LEARNT: &str = "frigate:base:";
 
@@ -83,6 +89,27 @@ impl Format for Frigate {
         Ok(drafts.into())
     }
 
+    fn pictures<'a>(&self, message: &Message<'a>, recall: &dyn Recall) -> Vec<Picture<'a>> {
+        let levels = message.levels();
+        let rest = base_of(message, recall).and_then(|base| levels.get(base..));
+        let Some([camera, label, "snapshot"]) = rest else {
+            return picture::inside(message);
+        };
+        vec![Picture {
+            bytes: Cow::Borrowed(message.payload),
+            shows: shown_with(label),
+            word: Some(word(camera, label)),
+        }]
+    }
+
+    fn names(&self, drafts: &[Draft]) -> Vec<Word> {
+        let objects = drafts
+            .iter()
+            .filter(|draft| draft.kind == Kind::CameraObject && draft.phase != Phase::Cleared);
+        let label = |draft: &Draft| Some(word(&draft.address, draft.attrs.get("label")?.as_str()?));
+        objects.filter_map(label).collect()
+    }
+
     fn may_alarm(&self, topic: &str) -> bool {
         let last = topic.rsplit('/').next().unwrap_or_default();
         !matches!(
@@ -97,6 +124,24 @@ impl Format for Frigate {
                 | "rms"
                 | "transcription"
         )
+    }
+}
+
+/// What ties a snapshot to the objects of that name in front of that camera.
+fn word(camera: &str, label: &str) -> Word {
+    Word {
+        address: camera.to_owned(),
+        word: text::clip(label, picture::WORD_CHARS_MAX),
+        within: SNAPSHOT_WITHIN,
+    }
+}
+
+/// What the snapshot of an object shows: a car's its number plate.
+fn shown_with(label: &str) -> Shows {
+    match label {
+        "face" => Shows::Face,
+        "license_plate" | "car" | "truck" | "bus" | "motorcycle" => Shows::Plate,
+        _ => Shows::Scene,
     }
 }
 

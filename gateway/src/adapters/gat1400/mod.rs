@@ -2,7 +2,7 @@
 //!
 //! By GA/T 1400.3 and .4 (object and field names) and bodies of its implementations. Lists stand in `XxxListObject.XxxObject`, in
 //! `XxxObjectList` of a subscription's notice, or alone; codes are texts or numbers; keys appear twice. Registration and keep-alive are no
-//! events. Pictures stay where they are.
+//! events.
 
 mod table;
 

@@ -1,7 +1,10 @@
-//! The native format: `ssg/v1/{site}/{device}/{evt|state|tele|avail|meta|rsp|cfg}/…`, one JSON object a message.
+//! The native format: `ssg/v1/{site}/{device}/{evt|state|tele|avail|meta|rsp|cfg|media}/…`, one JSON object a message;
+//! `media` is a picture.
 //!
 //! The sender is who the listener authenticated; topic and payload may only agree with that. An `evt` carries the sender's own
 //! id, which is its dedupe key. Members that nobody here knows are kept in `attrs`' neighbourhood of the journal and ignored.
+
+mod pictures;
 
 use std::borrow::Cow;
 
@@ -14,7 +17,9 @@ use jiff::SignedDuration;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
-use super::{Adapter, Context, Parsed, Reject};
+use super::{Adapter, Context, Parsed, Reject, picture};
+
+pub(super) use pictures::pictures;
 
 /// Longest `id` of an event, in characters.
 pub const ID_CHARS_MAX: usize = 64;
@@ -130,6 +135,15 @@ fn read(seq: Seq, uplink: &Uplink, context: &Context<'_>) -> Result<Option<Event
     if uplink.payload.is_empty() && uplink.flags.retain() {
         return Ok(None); // a retained message was taken back: nothing happened at the device
     }
+    // whether it is a picture that is kept is found behind the detector
+    if let ("media", Some(word)) = (channel, rest) {
+        return if picture::is_word(word) {
+            Ok(None)
+        } else {
+            let detail = "the name of a picture has 1 to 64 printable characters";
+            Err(Reject::new("bad_field", detail))
+        };
+    }
     check_text(&uplink.payload)?;
     let source = Source {
         seq,
@@ -154,7 +168,7 @@ fn read(seq: Seq, uplink: &Uplink, context: &Context<'_>) -> Result<Option<Event
         ("rsp", Some(command)) => source.answer(command).map(Some),
         _ => {
             let detail = format!(
-                "a device has no channel `{channel}` here (hint: evt/{{kind}}, state/{{component}}, tele, avail, meta)"
+                "a device has no channel `{channel}` here (hint: evt/{{kind}}, state/{{component}}, tele, avail, meta, media/{{name}})"
             );
             Err(Reject::new("unknown_channel", detail))
         }
