@@ -251,10 +251,11 @@ impl Executor {
     /// A message with the id of a command that was asked about.
     fn challenged(&mut self, at: usize, command: &Command, now: Now) -> Reactions {
         let pending = &self.pending[at];
-        let valid = command
+        let time = command
             .valid_ms
-            .map_or(CHALLENGE_TIME, Duration::from_millis);
-        let is_over = now.instant.duration_since(pending.made) > CHALLENGE_TIME.min(valid);
+            .map_or(CHALLENGE_TIME, Duration::from_millis)
+            .min(CHALLENGE_TIME);
+        let is_over = now.instant.duration_since(pending.made) > time;
         match &command.challenge {
             // the first message again: the question stands, or is asked anew
             None if is_over => {

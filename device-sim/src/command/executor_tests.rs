@@ -140,6 +140,17 @@ fn a_stalled_line_makes_nothing_late_whatever_the_clock_says() {
             "{clock_off}"
         );
     }
+    // the hub may allow less
+    let mut door = Door::new(Behaviour::Obey);
+    let mut open = order("c-3", "unlock", 1);
+    let (asked, _) = door.order(&open);
+    open["valid_ms"] = 900.into();
+    door.wait(901);
+    let (said, executed) = door.order(&with_challenge(open, asked.as_ref()));
+    assert_eq!(
+        (status(said.as_ref()), executed),
+        (Some(Status::Expired), 0)
+    );
     // the first message was on the way for an hour, and the clock is two hours slow: it asks, and nobody answers
     let mut door = Door::with(
         Behaviour::Obey,

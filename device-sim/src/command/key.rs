@@ -78,7 +78,7 @@ mod tests {
         assert!(key.has_signed(&command, &door));
         assert!(!key.has_signed(&command, &device("door-2")));
         let mut other = command.clone();
-        other.args.insert("door".to_owned(), 2.into());
+        other.args["door"] = 2.into();
         assert!(!key.has_signed(&other, &door));
         let mut other = command.clone();
         other.challenge = Some("x".to_owned());

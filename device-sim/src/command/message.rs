@@ -5,7 +5,6 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::SimDevice;
-use crate::native::Fields;
 
 /// Longest payload of a command, in bytes.
 const PAYLOAD_BYTES_MAX: usize = 16 * 1024;
@@ -21,7 +20,7 @@ pub struct Command {
     pub command: String,
     /// How.
     #[serde(default)]
-    pub args: Fields,
+    pub args: Value,
     /// When it was given (RFC 3339, as it was written).
     pub issued_at: String,
     /// When it is not wanted any more (RFC 3339, as it was written).
@@ -40,7 +39,7 @@ pub struct Command {
     /// What the device gave in its answer to the first message with this id.
     #[serde(default)]
     pub challenge: Option<String>,
-    /// How long after the device made the challenge it may still act, in milliseconds: the sender's deadline, whatever the line does.
+    /// How long after it made the challenge the device may still act, in milliseconds by a clock that nobody sets.
     #[serde(default)]
     pub valid_ms: Option<u64>,
 }
@@ -63,12 +62,13 @@ impl Command {
         self.expires_at.parse().ok()
     }
 
-    /// What the signature is made over: twelve lines without an end of line after the last; the last two are empty without a challenge.
+    /// What the signature is made over: twelve lines without an end of line after the last. What is not there is an empty line, and
+    /// a line break within a field a space.
     pub fn signed_text(&self, device: &SimDevice) -> String {
-        let args = canonical(&Value::Object(self.args.clone()));
+        let args = canonical(&self.args);
         let counter = self.counter.to_string();
-        let valid_ms = self.valid_ms.map_or_else(String::new, |ms| ms.to_string());
-        [
+        let valid = self.valid_ms.map_or_else(String::new, |ms| ms.to_string());
+        let lines = [
             self.command_id.as_str(),
             device.site.as_str(),
             device.id.as_str(),
@@ -80,9 +80,9 @@ impl Command {
             &self.nonce,
             &counter,
             self.challenge.as_deref().unwrap_or_default(),
-            &valid_ms,
-        ]
-        .join("\n")
+            &valid,
+        ];
+        lines.map(|line| line.replace('\n', " ")).join("\n")
     }
 }
 
@@ -155,12 +155,14 @@ mod tests {
         )
         .expect("reads");
         let text = "c-1\nq1\ndoor-1\nopen-door\n{\"a\":1.5,\"b\":[1,{\"a\":\"x y\",\"z\":null}]}\n\
-            2026-11-27T08:00:00.000Z\n2026-11-27T08:00:10.000Z\nusr_1 王\n00ff\n7\n";
-        let end = "\n";
-        assert_eq!(command.signed_text(&device), format!("{text}{end}"));
+            2026-11-27T08:00:00.000Z\n2026-11-27T08:00:10.000Z\nusr_1 王\n00ff\n7\n\n";
+        assert_eq!(command.signed_text(&device), text);
         command.challenge = Some("abc".to_owned());
-        command.valid_ms = Some(4200);
-        assert_eq!(command.signed_text(&device), format!("{text}abc\n4200"));
+        command.valid_ms = Some(900);
+        let text = text.strip_suffix("\n\n").expect("two empty lines");
+        assert_eq!(command.signed_text(&device), format!("{text}\nabc\n900"));
+        command.actor = "usr_1\nroot".to_owned();
+        assert!(command.signed_text(&device).contains("\nusr_1 root\n"));
     }
 
     #[test]
