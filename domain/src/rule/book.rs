@@ -170,6 +170,10 @@ pub enum Side {
 
 /// One rule as the station sees it.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is a member of a rule file of its own"
+)]
 pub struct RuleMeta {
     /// Its number in the catalogue.
     pub id: RuleId,
