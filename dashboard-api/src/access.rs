@@ -279,6 +279,20 @@ pub const ROUTES: &[(&str, &str, Callers, Scoped)] = &[
         Scoped::Place,
     ),
     ("GET", "/api/v1/devices", EVERYBODY, Scoped::Place),
+    // whoever is limited admits what was heard in their places to zones in them
+    ("GET", "/api/v1/newcomers", KEEPERS, Scoped::Place),
+    (
+        "POST",
+        "/api/v1/newcomers/{id}/admission",
+        Callers::Roles(&[StationLead, PropertyManager, Administrator]),
+        Scoped::Place,
+    ),
+    (
+        "POST",
+        "/api/v1/newcomers/{id}/dismissal",
+        Callers::Roles(&[StationLead, PropertyManager, Administrator]),
+        Scoped::Place,
+    ),
     ("GET", "/api/v1/grids", KEEPERS, Scoped::Work),
     (
         "POST",
@@ -635,6 +649,17 @@ pub fn refuses_table(user: &User, table: TableKind) -> Option<&'static str> {
         TableKind::People | TableKind::Grids => "the station lead keeps people and micro-grids",
         _ => "property managers and the station lead keep this table",
     })
+}
+
+/// Why somebody may neither admit nor dismiss a device that was heard; none when they may.
+///
+/// Those who keep the table of devices do. It adds one line and changes none, so whoever is limited to places does it within them.
+pub fn refuses_admission(user: &User) -> Option<&'static str> {
+    let whole = User {
+        scope: Scope::default(),
+        ..user.clone()
+    };
+    refuses_table(&whole, TableKind::Devices)
 }
 
 /// Whether somebody keeps the list of households, and so sees in it who needs help out of a building.

@@ -241,9 +241,9 @@ struct Api {
 fn api() -> OpenApiRouter<Api> {
     use routes::{
         alarms, audit, commands, devices, duty_book, enrolment, evacuation, events, evidence,
-        fire_modes, grids, holds, incidents, kpi, live, load, maintenance, meta, oidc, photos,
-        privacy, quarantine, registry, reports, roster, roster_week, rules, second_factor, session,
-        snapshots, tokens, users,
+        fire_modes, grids, holds, incidents, kpi, live, load, maintenance, meta, newcomers, oidc,
+        photos, privacy, quarantine, registry, reports, roster, roster_week, rules, second_factor,
+        session, snapshots, tokens, users,
     };
     use utoipa_axum::routes;
     OpenApiRouter::with_openapi(document::Document::openapi())
@@ -283,6 +283,9 @@ fn api() -> OpenApiRouter<Api> {
         .routes(routes!(holds::list, holds::place))
         .routes(routes!(holds::end))
         .routes(routes!(devices::list))
+        .routes(routes!(newcomers::list))
+        .routes(routes!(newcomers::admit))
+        .routes(routes!(newcomers::dismiss))
         .routes(routes!(grids::list))
         .routes(routes!(quarantine::list))
         .routes(routes!(quarantine::rerun_all))

@@ -12,6 +12,7 @@ pub mod evacuation;
 pub mod grids;
 pub mod kpi;
 pub mod load;
+pub mod newcomers;
 pub mod privacy;
 pub mod registry;
 pub mod report;

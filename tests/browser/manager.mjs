@@ -130,7 +130,7 @@ await story('manager', base, async ({ open }) => {
   await page.keyboard.press('Escape')
   await page.waitForSelector(`${more}:not([open])`)
   must(await page.evaluate((s) => document.activeElement === document.querySelector(s), `${more} summary`), 'the focus is lost')
-  for (const path of ['/roster', '/grid', '/rules', '/quarantine']) {
+  for (const path of ['/roster', '/grid', '/newcomers', '/rules', '/quarantine']) {
     await page.focus(`${more} summary`)
     await page.keyboard.press('Enter')
     for (let n = 0; (await page.evaluate(() => document.activeElement.getAttribute('href'))) !== path; n += 1) {

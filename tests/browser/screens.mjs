@@ -40,6 +40,7 @@ const screens = [
   { name: 'incident', path: '/incidents/:id', who: 'lead' },
   { name: 'history', path: '/history', who: 'lead', act: first('history-row') },
   { name: 'quarantine', path: '/quarantine', who: 'manager', act: first('quarantine-row') },
+  { name: 'newcomers', path: '/newcomers', who: 'manager' },
   { name: 'rules', path: '/rules', who: 'lead', act: async (page) => {
     await page.click(byTest('rule-row'))
     await page.waitForSelector(byTest('rule-form'))

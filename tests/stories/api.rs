@@ -246,6 +246,19 @@ const ROUTES: &[(&str, &str, &[&str], u16)] = &[
         404,
     ),
     ("GET", "/api/v1/devices", EVERYBODY, 200),
+    ("GET", "/api/v1/newcomers", KEEPERS, 200),
+    (
+        "POST",
+        "/api/v1/newcomers/none/admission",
+        &["station_lead", "property_manager", "administrator"],
+        404,
+    ),
+    (
+        "POST",
+        "/api/v1/newcomers/none/dismissal",
+        &["station_lead", "property_manager", "administrator"],
+        404,
+    ),
     ("GET", "/api/v1/grids", KEEPERS, 200),
     (
         "GET",

@@ -58,7 +58,7 @@ fn settings(compound: &str) -> [(&str, &str); 8] {
 }
 
 /// Makes the account of a bridge; gives its secret.
-fn account(dir: &Path, login: &str, publish: &str) -> String {
+pub(crate) fn account(dir: &Path, login: &str, publish: &str) -> String {
     let out = Command::new(bin("gateway"))
         .args(["credential", "add", "--bridge", "--publish", publish, login])
         .env("JIMING__DATA__DIR", dir.join("data"))
@@ -69,7 +69,7 @@ fn account(dir: &Path, login: &str, publish: &str) -> String {
     String::from_utf8_lossy(&out.stdout).trim().to_owned()
 }
 
-async fn bridge(hub: &Hub, login: &str, secret: &str) -> Mqtt {
+pub(crate) async fn bridge(hub: &Hub, login: &str, secret: &str) -> Mqtt {
     let (host, port) = hub.demo.mqtt_address();
     let address = format!("{host}:{port}");
     let hello = Hello {

@@ -22,6 +22,7 @@ mod evidence;
 mod figure_pages;
 mod fire_mode;
 mod flood;
+mod holding;
 mod hostile_text;
 mod https;
 mod kill9;

@@ -161,6 +161,20 @@ const ROUTES: &[(&str, &str, &str, Gets)] = &[
         "/devices/{device}/invitation",
         Thing,
     ),
+    // with something in it, see `holding`
+    ("GET", "/newcomers", "", Same),
+    (
+        "POST",
+        "/newcomers/{id}/admission",
+        "/newcomers/none/admission",
+        Same,
+    ),
+    (
+        "POST",
+        "/newcomers/{id}/dismissal",
+        "/newcomers/none/dismissal",
+        Same,
+    ),
     ("GET", "/quarantine", "", Items),
     ("GET", "/registry", "", Nothing),
     ("GET", "/registry/{table}", "/registry/watch", Nothing),
@@ -259,7 +273,7 @@ const NOBODYS: [(&str, &str); 8] = [
 ];
 
 /// Somebody in a browser: a cookie.
-struct Person {
+pub(crate) struct Person {
     client: reqwest::Client,
     base: String,
     cookie: String,
@@ -291,7 +305,7 @@ impl Person {
     }
 
     /// Status and body; of a stream, its head.
-    async fn call(&self, method: &str, path: &str, body: &Value) -> (u16, Value) {
+    pub(crate) async fn call(&self, method: &str, path: &str, body: &Value) -> (u16, Value) {
         let key = KEY.fetch_add(1, Ordering::Relaxed);
         let url = format!("{}/api/v1{path}", self.base);
         let mut request = self
@@ -320,7 +334,12 @@ impl Person {
 }
 
 /// Makes a user of a hub that runs and logs in.
-async fn person(hub: &Hub, dir: &std::path::Path, login: &str, words: &[&str]) -> Person {
+pub(crate) async fn person(
+    hub: &Hub,
+    dir: &std::path::Path,
+    login: &str,
+    words: &[&str],
+) -> Person {
     let mut command = Command::new(bin("gateway"));
     command
         .args(["user", "add", login])

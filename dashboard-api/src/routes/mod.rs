@@ -18,6 +18,7 @@ pub(crate) mod live;
 pub(crate) mod load;
 pub(crate) mod maintenance;
 pub(crate) mod meta;
+pub(crate) mod newcomers;
 pub(crate) mod oidc;
 pub(crate) mod ops;
 pub(crate) mod photos;

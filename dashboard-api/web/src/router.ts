@@ -19,6 +19,7 @@ export const router = createRouter({
     { path: "/history", component: () => import("./views/HistoryView.vue") },
     { path: "/roster", component: () => import("./views/RosterView.vue") },
     { path: "/grid", component: () => import("./views/GridView.vue") },
+    { path: "/newcomers", component: () => import("./views/NewcomersView.vue") },
     { path: "/registry", component: () => import("./views/RegistryView.vue") },
     { path: "/rules", component: () => import("./views/RulesView.vue") },
     { path: "/quarantine", component: () => import("./views/QuarantineView.vue") },

@@ -190,13 +190,28 @@ pub struct Reading {
     pub drafts: Vec<Draft>,
     /// What to remember for messages to come: key and value, or none to forget it.
     pub learn: Vec<(String, Option<String>)>,
+    /// What the sender says of devices themselves.
+    pub about: Vec<About>,
+}
+
+/// What a bridge says of a device itself, apart from what happens: whoever admits it finds it in the holding list.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct About {
+    /// The device in the sender's words, as in [`Draft::address`].
+    pub address: String,
+    /// What it is, where that is told.
+    pub class: Option<DeviceClass>,
+    /// Its maker.
+    pub vendor: Option<String>,
+    /// Its model.
+    pub model: Option<String>,
 }
 
 impl From<Vec<Draft>> for Reading {
     fn from(drafts: Vec<Draft>) -> Self {
         Self {
             drafts,
-            learn: Vec::new(),
+            ..Self::default()
         }
     }
 }

@@ -74,18 +74,12 @@ pub(super) fn parse(
     memory: &mut Memory,
 ) -> (&'static str, Parsed) {
     match read(seq, uplink, context, memory) {
-        Ok((name, events)) => (
-            name,
-            Parsed {
-                events,
-                reject: None,
-            },
-        ),
+        Ok(read) => read,
         Err((name, reject)) => (
             name,
             Parsed {
-                events: Vec::new(),
                 reject: Some(reject),
+                ..Parsed::default()
             },
         ),
     }
@@ -96,7 +90,7 @@ fn read(
     uplink: &Uplink,
     context: &Context<'_>,
     memory: &mut Memory,
-) -> Result<(&'static str, Vec<domain::Event>), (&'static str, Reject)> {
+) -> Result<(&'static str, Parsed), (&'static str, Reject)> {
     let account = uplink.principal.as_str();
     let Some(bridge) = context.bridges.by_account.get(account) else {
         let detail = format!(
@@ -116,6 +110,8 @@ fn read(
     let reading = format
         .read(&message, &left)
         .map_err(|reject| (name, reject))?;
+    let sender = sender(account, bridge, name, context);
+    let (alive, newcomers) = sender.spoke(uplink.received_at, &reading);
     for (key, value) in reading.learn {
         if !memory.learn(account, &key, value, seq) {
             let detail = format!(
@@ -129,8 +125,13 @@ fn read(
         seq,
         received_at: uplink.received_at,
     };
-    let sender = sender(account, bridge, name, context);
-    Ok((name, sender.events(stamp, reading.drafts, memory)))
+    let parsed = Parsed {
+        events: sender.events(stamp, reading.drafts, memory),
+        reject: None,
+        alive,
+        newcomers,
+    };
+    Ok((name, parsed))
 }
 
 /// The pictures of a message, and those that it names. It is read once more: only few messages have any.

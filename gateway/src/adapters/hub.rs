@@ -50,8 +50,8 @@ impl Adapter for Hub {
         }
         let detail = format!("the hub has no note `{}`", uplink.topic);
         Parsed {
-            events: Vec::new(),
             reject: Some(Reject::new("unknown_topic", detail)),
+            ..Parsed::default()
         }
     }
 }
@@ -104,7 +104,7 @@ fn about_itself(seq: Seq, uplink: &Uplink, context: &Context<'_>, kind: Kind) ->
     }
     Parsed {
         events: event.into_iter().collect(),
-        reject: None,
+        ..Parsed::default()
     }
 }
 
@@ -146,8 +146,8 @@ fn security(seq: Seq, uplink: &Uplink, context: &Context<'_>) -> Parsed {
         Err(e) => {
             let detail = format!("the listener's own note does not parse: {e}");
             return Parsed {
-                events: Vec::new(),
                 reject: Some(Reject::new(REFUSED, detail)),
+                ..Parsed::default()
             };
         }
     };
@@ -177,6 +177,7 @@ fn security(seq: Seq, uplink: &Uplink, context: &Context<'_>) -> Parsed {
             REFUSED,
             format!("{}: {}", note.what, note.detail),
         )),
+        ..Parsed::default()
     }
 }
 
@@ -211,7 +212,7 @@ fn command(seq: Seq, uplink: &Uplink, device: &str, context: &Context<'_>) -> Pa
     };
     Parsed {
         events: vec![event],
-        reject: None,
+        ..Parsed::default()
     }
 }
 
@@ -251,6 +252,6 @@ fn presence(seq: Seq, uplink: &Uplink, device: &str, context: &Context<'_>) -> P
     };
     Parsed {
         events: vec![event],
-        reject: None,
+        ..Parsed::default()
     }
 }

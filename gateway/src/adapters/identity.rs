@@ -1,17 +1,19 @@
 //! From drafts to canonical events: who the device is, whose clock counts, under which key the fact is known again.
 
+use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
 use domain::event::DEDUPE_KEY_BYTES_MAX;
 use domain::place::Registry;
-use domain::{Attrs, ClockSource, DeviceId, Event, EventId, Phase, Seq, SiteId, Timestamp};
+use domain::{Attrs, ClockSource, DeviceId, Event, EventId, Kind, Phase, Seq, SiteId, Timestamp};
 use hmac::{Hmac, Mac as _};
 use jiff::SignedDuration;
 use serde_json::Value;
 use sha2::{Digest as _, Sha256};
+use store::state::NewcomerTouch;
 
 use super::clock::DeviceTime;
-use super::draft::{Draft, Told};
+use super::draft::{Draft, Reading, Told};
 use super::memory::{Memory, News, property_key};
 
 /// A device clock that is ahead of ours by more than this is not believed.
@@ -57,6 +59,59 @@ impl Sender<'_> {
             }
         }
         events
+    }
+
+    /// The registered devices that spoke in a message, and those that nobody has registered and that spoke or were spoken of.
+    pub fn spoke(&self, at: Timestamp, reading: &Reading) -> (Vec<DeviceId>, Vec<NewcomerTouch>) {
+        let (mut alive, mut heard) = (Vec::new(), BTreeMap::new());
+        for draft in &reading.drafts {
+            match self.device(&draft.address) {
+                // that it is gone is no word of its own
+                Some(_) if draft.kind == Kind::DeviceOffline => {}
+                Some(device) => alive.push(device.id.clone()),
+                None => {
+                    let heard = self.heard(&mut heard, &draft.address, at);
+                    // of what is said about any device, the class is a guess
+                    if !draft.kind.as_str().starts_with("device.") {
+                        heard.class = Some(draft.class);
+                    }
+                }
+            }
+        }
+        for about in &reading.about {
+            if self.device(&about.address).is_none() {
+                let heard = self.heard(&mut heard, &about.address, at);
+                heard.class = heard.class.or(about.class);
+                heard.vendor.clone_from(&about.vendor);
+                heard.model.clone_from(&about.model);
+            }
+        }
+        alive.sort_unstable();
+        alive.dedup();
+        (alive, heard.into_values().collect())
+    }
+
+    fn heard<'h>(
+        &self,
+        all: &'h mut BTreeMap<String, NewcomerTouch>,
+        address: &str,
+        at: Timestamp,
+    ) -> &'h mut NewcomerTouch {
+        all.entry(address.to_owned())
+            .or_insert_with(|| NewcomerTouch {
+                account: self.account.to_owned(),
+                address: address.to_owned(),
+                device: self.unknown(address),
+                site: self.site.clone(),
+                class: None,
+                format: self.format,
+                vendor: None,
+                model: None,
+                at,
+                said: None,
+                has_rung: false,
+                messages: 1,
+            })
     }
 
     fn is_news(&self, seq: Seq, draft: &Draft, memory: &mut Memory) -> bool {

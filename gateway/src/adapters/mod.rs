@@ -74,6 +74,7 @@ use domain::{
     Attrs, ClockSource, DeviceClass, DeviceId, Event, EventId, Kind, Lane, Phase, Seq, SiteId,
     Uplink,
 };
+use store::state::NewcomerTouch;
 
 /// What an adapter may look things up in.
 pub struct Context<'a> {
@@ -90,6 +91,10 @@ pub struct Parsed {
     pub events: Vec<Event>,
     /// Why the uplink goes to quarantine, if it does.
     pub reject: Option<Reject>,
+    /// Registered devices that spoke: a bridge that tells again what stands is a word of them, and no event.
+    pub alive: Vec<DeviceId>,
+    /// Devices that nobody has registered.
+    pub newcomers: Vec<NewcomerTouch>,
 }
 
 /// One format.

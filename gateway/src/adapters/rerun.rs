@@ -97,8 +97,8 @@ pub(super) fn parse(seq: Seq, note: &Uplink, context: &Context<'_>, memory: &mut
     let Some((head, first)) = open(note) else {
         let detail = format!("`{}` holds nothing that came before", note.topic);
         return Parsed {
-            events: Vec::new(),
             reject: Some(Reject::new("bad_rerun", detail)),
+            ..Parsed::default()
         };
     };
     // what goes to history only was never told: remembered as told, it would keep the next alarm of that device silent

@@ -3,6 +3,7 @@
 //! One transaction a batch moves the cursor together with everything that the batch brought about: rule windows, alarms,
 //! incidents, tasks, quarantine, feed. What cannot be committed stops the hub; the next start goes on from the cursor.
 
+use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, HashSet};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -14,7 +15,9 @@ use domain::place::Registry;
 use domain::rule::{Engine, Finding, FindingKind, RuleBook, RuleSet};
 use domain::{DeviceId, Event, Kind, RuleId, Seq, Timestamp};
 use store::journal::Watermarks;
-use store::state::{Batch, DeviceTouch, Heard, QuarantineRow, Remembered, Reran, State};
+use store::state::{
+    Batch, DeviceTouch, Heard, NewcomerTouch, QuarantineRow, Remembered, Reran, State,
+};
 use tokio::sync::watch;
 use tokio::time::MissedTickBehavior;
 use tracing::info;
@@ -171,9 +174,19 @@ impl Detector {
                     &reject.detail,
                 ));
             }
+            let at = item.uplink.received_at;
+            for device in item.parsed.alive {
+                self.engine.seen(&device, at);
+                work.spoke(device, at);
+            }
+            let mut newcomers = item.parsed.newcomers;
             for event in item.parsed.events {
+                let newcomer = newcomers.iter().position(|n| n.device == event.device);
+                if let Some(newcomer) = newcomer {
+                    newcomers[newcomer].said = Some((event.kind, event.phase));
+                }
                 // what is said about a device is no word of its own, least of all what somebody tried in its name
-                if event.kind != Kind::GatewayRefused {
+                if newcomer.is_none() && event.kind != Kind::GatewayRefused {
                     work.touch(&event);
                 }
                 if !matches!(event.kind, Kind::DeviceOffline | Kind::GatewayRefused) {
@@ -200,8 +213,15 @@ impl Detector {
                         "rule matched"
                     );
                 }
+                if let Some(newcomer) = newcomer {
+                    let has_rung = |finding: &Finding| finding.what == FindingKind::Raised;
+                    newcomers[newcomer].has_rung |= findings.iter().any(has_rung);
+                }
                 work.findings.extend(findings);
                 work.out.push(event);
+            }
+            for newcomer in newcomers {
+                work.newcomer(newcomer);
             }
         }
         Ok(work)
@@ -311,6 +331,7 @@ impl Detector {
             reran: work.reran,
             devices: work.devices.into_values().collect(),
             heard: work.heard,
+            newcomers: work.newcomers.into_values().collect(),
             memory: work.memory,
         };
         let committed = self
@@ -353,12 +374,39 @@ struct Work {
     quarantine: Vec<QuarantineRow>,
     reran: Vec<Reran>,
     devices: BTreeMap<DeviceId, DeviceTouch>,
+    /// By account and address.
+    newcomers: BTreeMap<(String, String), NewcomerTouch>,
     memory: Vec<Remembered>,
     heard: Vec<Heard>,
     out: Vec<Event>,
 }
 
 impl Work {
+    /// Notes that a device spoke and said nothing new.
+    fn spoke(&mut self, device: DeviceId, at: Timestamp) {
+        let touch = self.devices.entry(device.clone());
+        let touch = touch.or_insert_with(|| DeviceTouch::new(device, at));
+        touch.last_seen = touch.last_seen.max(at);
+    }
+
+    /// Notes that a device which nobody has registered was heard.
+    fn newcomer(&mut self, heard: NewcomerTouch) {
+        let key = (heard.account.clone(), heard.address.clone());
+        match self.newcomers.entry(key) {
+            Entry::Vacant(entry) => _ = entry.insert(heard),
+            Entry::Occupied(mut entry) => {
+                let before = entry.get_mut();
+                before.at = heard.at;
+                before.messages += heard.messages;
+                before.has_rung |= heard.has_rung;
+                before.class = heard.class.or(before.class);
+                before.said = heard.said.or(before.said);
+                before.vendor = heard.vendor.or(before.vendor.take());
+                before.model = heard.model.or(before.model.take());
+            }
+        }
+    }
+
     /// Notes that a device spoke, and what it said of itself.
     fn touch(&mut self, event: &Event) {
         // that it is gone is no word of its own

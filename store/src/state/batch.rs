@@ -6,6 +6,7 @@ use domain::{DeviceId, IncidentId, Revision, Seq, Timestamp, Uplink};
 
 use super::adapter_memory::Remembered;
 use super::device_command::Heard;
+use super::newcomers::NewcomerTouch;
 
 /// Everything that a stretch of the journal, or a tick of the clock, brought about.
 #[derive(Debug, Clone, Default)]
@@ -28,6 +29,8 @@ pub struct Batch {
     pub devices: Vec<DeviceTouch>,
     /// What devices said of commands, and showed while one was under way.
     pub heard: Vec<Heard>,
+    /// Devices that nobody has registered and that were heard, at most one entry a device.
+    pub newcomers: Vec<NewcomerTouch>,
     /// What adapters remember from now on.
     pub memory: Vec<Remembered>,
 }

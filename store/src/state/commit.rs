@@ -59,6 +59,11 @@ impl State {
         batch: &Batch,
         book: &RuleBook,
     ) -> Result<Committed, StateError> {
+        let _turn = if batch.newcomers.is_empty() {
+            None
+        } else {
+            Some(self.shared.newcomers.turn.lock().await)
+        };
         let mut tx = self.begin().await?;
         let committed_upto = cursor(&mut tx, batch.consumer).await?;
         if batch.cursor < committed_upto {
@@ -108,6 +113,10 @@ impl State {
         let outcome = annunciator.finish().await?;
         let (opening, fire_news) = self.fire_modes_of(&mut tx, &fresh, book).await?;
         touched.write(&mut tx).await?;
+        let newcomers = &self.shared.newcomers;
+        let heard = batch.newcomers.clone();
+        let came = newcomers.plan(heard, &self.shared.registry(), latest(batch));
+        came.write(&mut tx).await?;
         let mut news = self
             .news(&mut tx, &outcome, &touched, latest(batch))
             .await?;
@@ -122,6 +131,7 @@ impl State {
         if !commands.is_empty() || !opening.is_empty() {
             self.command_news(None, &[commands, opening].concat());
         }
+        newcomers.commit(came);
         self.shared
             .seen_rows
             .fetch_add(seen_growth, Ordering::Relaxed);
@@ -235,7 +245,12 @@ pub(super) fn quarantine_news(row: &QuarantineRow) -> News {
 fn latest(batch: &Batch) -> Timestamp {
     let touched = batch.devices.iter().map(|touch| touch.last_seen);
     let found = batch.findings.iter().map(|finding| finding.at);
-    touched.chain(found).max().unwrap_or(Timestamp::UNIX_EPOCH)
+    let heard = batch.newcomers.iter().map(|heard| heard.at);
+    touched
+        .chain(found)
+        .chain(heard)
+        .max()
+        .unwrap_or(Timestamp::UNIX_EPOCH)
 }
 
 pub(super) async fn move_cursor(

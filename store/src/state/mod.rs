@@ -41,6 +41,7 @@ mod ledger;
 mod legal_hold;
 mod maintenance;
 mod merge;
+mod newcomers;
 mod notified;
 mod open;
 mod outbox;
@@ -90,6 +91,10 @@ pub use handover::{HandoverError, HandoverItem};
 pub use kpi::{Coverage, KpiQuery, KpiReport, KpiSettings, Listed, Standing};
 pub use legal_hold::{HOLD_DAYS_MAX, HoldError, HoldItem, NewHold};
 pub use maintenance::{MaintenanceError, NewWindow};
+pub use newcomers::{
+    ADDRESS_BYTES_MAX, DISMISSAL_CHARS_MAX, Dismissal, DismissedItem, NewcomerItem, NewcomerPage,
+    NewcomerTouch, newcomer_id, registry_address,
+};
 pub use notified::{NOTIFIED_MAX, NotifiedItem, ToldItem};
 pub use outbox::{ATTEMPTS_MAX, BOARD, Delivery, NotificationItem, PEOPLE_MAX, PersonItem};
 pub use possible::Possible;
@@ -154,6 +159,8 @@ struct Shared {
     devices: device::Presence,
     /// Commands to devices that are under way.
     commands: device_command::Watch,
+    /// Devices that nobody has registered.
+    newcomers: newcomers::Newcomers,
     /// Rows of the table of what rules have seen.
     seen_rows: AtomicI64,
     /// The last revision that is committed.

@@ -15,6 +15,7 @@ use tokio::sync::{Mutex, Semaphore, watch};
 use super::device::Presence;
 use super::error::StateError;
 use super::flood::Rate;
+use super::newcomers::Newcomers;
 use super::{Shared, State, device_command, feed, seen};
 
 /// Connections that read at one time.
@@ -66,6 +67,7 @@ impl State {
             .await?;
         let revision = feed::revision(&mut *write.acquire().await?).await?;
         let devices = Presence::load(&write).await?;
+        let newcomers = Newcomers::load(&write).await?;
         let seen_rows = seen::count(&write).await?;
         let commands = device_command::Watch::load(&mut *write.acquire().await?).await?;
         Ok(Self {
@@ -77,6 +79,7 @@ impl State {
                 rate: watch::Sender::new(Rate::calm(seats)),
                 devices,
                 commands,
+                newcomers,
                 seen_rows: seen_rows.into(),
                 revision: watch::Sender::new(revision),
                 hashing: Semaphore::new(HASHING_MAX),

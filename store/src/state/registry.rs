@@ -14,7 +14,8 @@ use super::audit::{self, Entry};
 use super::commit::News;
 use super::error::StateError;
 use super::incidents::time;
-use super::{Moment, State};
+use super::newcomers::{self, NewcomerItem};
+use super::{DeviceTouch, Moment, State};
 
 /// Changes that are remembered.
 const VERSIONS_MAX: i64 = 200;
@@ -79,6 +80,12 @@ struct Row {
     can_undo: bool,
 }
 
+/// When the device that a newcomer has become was last heard.
+fn touch(item: &NewcomerItem, registry: &Registry) -> Option<DeviceTouch> {
+    let device = newcomers::device_of(registry, item)?;
+    Some(DeviceTouch::new(device.id.clone(), item.last_heard_at.0))
+}
+
 impl State {
     /// The registry for one piece of work.
     pub fn registry(&self) -> Arc<Registry> {
@@ -128,7 +135,14 @@ impl State {
         change: RegistryChange,
         now: Timestamp,
     ) -> Result<(), StateError> {
+        let _turn = self.shared.newcomers.turn.lock().await;
         let mut tx = self.begin().await?;
+        // who was heard before somebody registered it has been heard
+        let settled = self.shared.newcomers.registered(&registry);
+        newcomers::remove(&mut tx, settled.iter().map(|item| item.id.as_str())).await?;
+        let touches = settled.iter().filter_map(|item| touch(item, &registry));
+        let touched = self.shared.devices.plan(touches.collect(), &registry);
+        touched.write(&mut tx).await?;
         let before: Option<String> =
             sqlx::query_scalar("SELECT version FROM registry_version ORDER BY number DESC LIMIT 1")
                 .fetch_optional(&mut *tx)
@@ -181,6 +195,8 @@ impl State {
             self.shared.registry.send_replace(old);
             return Err(e.into());
         }
+        self.shared.devices.commit(touched);
+        self.shared.newcomers.forget(&settled);
         self.announce(revision.unwrap_or_else(|| self.revision()));
         Ok(())
     }

@@ -66,6 +66,10 @@ pub(super) const MOVED: &[(&str, &[&str])] = &[
     ("device", &["last_seen", "epoch"]),
     // what was under way is looked at, and found to be of a clock that was ahead
     ("device_command", &["due_at"]),
+    (
+        "newcomer",
+        &["first_heard_at", "last_heard_at", "dismissed_at"],
+    ),
     ("seen", &["at"]),
     ("answered", &["at"]),
     // photos are kept so long after it

@@ -5,6 +5,7 @@ export const en: Record<keyof typeof zh, string> = {
   "nav.live": "Live",
   "nav.map": "Site map",
   "nav.devices": "Devices",
+  "nav.newcomers": "Holding list",
   "nav.quarantine": "Quarantine",
   "nav.report": "Report",
   "nav.alarms": "Alarms",

@@ -3,6 +3,7 @@ export const zh = {
   "nav.live": "实时告警",
   "nav.map": "场所地图",
   "nav.devices": "设备",
+  "nav.newcomers": "待登记设备",
   "nav.quarantine": "隔离区",
   "nav.report": "上报",
   "nav.alarms": "报警",

@@ -8,7 +8,7 @@ use domain::{DeviceClass, Kind, Phase};
 use serde_json::{Map, Value};
 
 use super::clock::DeviceTime;
-use super::draft::{Draft, Reading};
+use super::draft::{About, Draft, Reading};
 use super::format::{Claim, Format, Recall};
 use super::message::Message;
 use super::{Reject, decoded, text};
@@ -60,7 +60,21 @@ impl Format for ChirpStack {
             at,
             id: value.get("deduplicationId").and_then(text::word),
         };
-        teller.read(&event, value).map(Reading::from)
+        let model = text::first(
+            value,
+            &["deviceInfo.deviceProfileName", "deviceProfileName"],
+        );
+        let about = About {
+            address: device.clone(),
+            model: model.and_then(text::word),
+            ..About::default()
+        };
+        let drafts = teller.read(&event, value)?;
+        Ok(Reading {
+            drafts,
+            about: vec![about],
+            ..Reading::default()
+        })
     }
 }
 

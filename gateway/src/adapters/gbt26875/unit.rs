@@ -66,6 +66,7 @@ impl<'a> Reader<'a> {
         Reading {
             drafts: self.drafts,
             learn,
+            ..Reading::default()
         }
     }
 

@@ -115,6 +115,7 @@ pub(super) fn read(alert: &Alert<'_>, recall: &dyn Recall) -> Reading {
         return Reading {
             drafts: vec![draft],
             learn: last.map(|_| (key, None)).into_iter().collect(),
+            ..Reading::default()
         };
     }
     let (phase, quiet) = if is_instant {
@@ -143,6 +144,7 @@ pub(super) fn read(alert: &Alert<'_>, recall: &dyn Recall) -> Reading {
         } else {
             vec![(key, Some(now.to_string()))]
         },
+        ..Reading::default()
     }
 }
 

@@ -5,6 +5,7 @@ use serde_json::{Map, Value};
 use super::entity::{Availability, Entities, Entity};
 use super::template::TEMPLATE_BYTES_MAX;
 use super::{Announced, payload_word};
+use crate::adapters::draft::About;
 use crate::adapters::{Reject, text};
 
 /// Most entities of one device.
@@ -60,6 +61,19 @@ pub(super) fn entities(announced: &Announced<'_>, body: &Value) -> Result<Entiti
         }
     }
     Ok(entities)
+}
+
+/// The device of entities that can make an event.
+pub(super) fn about(entities: &Entities, body: &Value) -> Option<About> {
+    let address = entities.read.first()?.address.clone();
+    let device = get(body.as_object()?, ("device", "dev")).and_then(Value::as_object);
+    let word = |key| get(device?, key).and_then(text::word);
+    Some(About {
+        address,
+        class: None,
+        vendor: word(("manufacturer", "mf")),
+        model: word(("model", "mdl")),
+    })
 }
 
 fn get(map: &Map<String, Value>, (full, short): Key) -> Option<&Value> {

@@ -76,7 +76,7 @@ pub(super) fn reading(
         return Err(Reject::new("too_many_entities", detail));
     }
     Ok(Reading {
-        drafts: Vec::new(),
         learn,
+        ..Reading::default()
     })
 }

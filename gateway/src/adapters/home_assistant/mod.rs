@@ -76,12 +76,14 @@ impl Format for HomeAssistant {
     fn read(&self, message: &Message<'_>, recall: &dyn Recall) -> Result<Reading, Reject> {
         let levels = message.levels();
         if let Some(announced) = config_topic(&levels) {
-            let entities = if is_taken_back(message) {
-                None
-            } else {
-                Some(config::entities(&announced, message.json()?)?)
-            };
-            return learn::reading(message.topic(), entities.as_ref(), recall);
+            if is_taken_back(message) {
+                return learn::reading(message.topic(), None, recall);
+            }
+            let body = message.json()?;
+            let entities = config::entities(&announced, body)?;
+            let mut reading = learn::reading(message.topic(), Some(&entities), recall)?;
+            reading.about = config::about(&entities, body).into_iter().collect();
+            return Ok(reading);
         }
         state::read(message, recall)
     }

@@ -68,11 +68,11 @@ impl Adapter for Native {
         match read(seq, uplink, context) {
             Ok(event) => Parsed {
                 events: event.into_iter().flat_map(with_skew).collect(),
-                reject: None,
+                ..Parsed::default()
             },
             Err(reject) => Parsed {
-                events: Vec::new(),
                 reject: Some(reject),
+                ..Parsed::default()
             },
         }
     }

@@ -130,6 +130,7 @@ impl Topic<'_> {
         Reading {
             drafts,
             learn: vec![(self.key(), Some(Value::Object(names).to_string()))],
+            ..Reading::default()
         }
     }
 

@@ -4,6 +4,7 @@
 //!
 //! Ten messages with `smoke: true` are one alarm: every property is an edge. `contact: true` is a closed door.
 
+mod about;
 mod lock;
 mod properties;
 
@@ -48,6 +49,7 @@ impl Format for Zigbee2Mqtt {
         match below {
             ["bridge", "state"] => availability(message, "bridge", DeviceClass::Gateway),
             ["bridge", "event"] => membership(message),
+            ["bridge", "devices"] => about::devices(message),
             ["bridge", ..] | [.., "set" | "get"] | [_, .., "set" | "get", _] => {
                 Ok(Reading::default())
             }
@@ -121,12 +123,18 @@ fn availability(
     Ok(draft.edge("availability", word.unwrap_or_default()).into())
 }
 
-/// `{"type": "device_joined", "data": {"friendly_name": …, "ieee_address": …}}`; interviews and announcements are no news to us.
+/// `{"type": "device_joined", "data": {"friendly_name": …, "ieee_address": …}}`; an interview tells maker and model.
 fn membership(message: &Message<'_>) -> Result<Reading, Reject> {
     let event = message.json()?;
     let kind = match event.get("type").and_then(Value::as_str) {
         Some("device_joined") => Kind::DeviceJoined,
         Some("device_leave") => Kind::DeviceLeft,
+        Some("device_interview") => {
+            return Ok(Reading {
+                about: about::definition(event.get("data").unwrap_or(&Value::Null)),
+                ..Reading::default()
+            });
+        }
         _ => return Ok(Reading::default()),
     };
     let Some(name) =
@@ -137,7 +145,10 @@ fn membership(message: &Message<'_>) -> Result<Reading, Reject> {
     };
     let ieee = text::at(event, "data.ieee_address").and_then(text::word);
     let draft = Draft::new(name, DeviceClass::FireSensor, kind, Phase::Instant);
-    Ok(draft.attr("ieee_address", ieee).into())
+    Ok(Reading {
+        about: about::definition(event.get("data").unwrap_or(&Value::Null)),
+        ..draft.attr("ieee_address", ieee).into()
+    })
 }
 
 /// The state of a device: an object, or a single property where the bridge was told to publish attributes.
@@ -198,6 +209,7 @@ fn read_state(name: &str, object: &Map<String, Value>, told: Told, recall: &dyn 
     let class = properties::class_of(object);
     let mut reading = Reading::from(properties::drafts(name, class, object));
     lock::read(name, object, told, recall, &mut reading);
+    reading.about = about::of_state(name, object);
     if let Some(at) = object.get("last_seen").and_then(properties::time) {
         for draft in &mut reading.drafts {
             draft.at = Some(at.clone());

@@ -145,6 +145,21 @@ pub(super) fn class_of(object: &Map<String, Value>) -> DeviceClass {
     }
 }
 
+/// Whether a class can be told by these.
+pub(super) fn is_known(object: &Map<String, Value>) -> bool {
+    let conditions = CONDITIONS.iter().flat_map(|condition| condition.names);
+    let mut names = conditions.chain(&[
+        "contact",
+        "lock_state",
+        "action_source_name",
+        "door_state",
+        "occupancy",
+        "motion",
+        "presence",
+    ]);
+    names.any(|name| object.contains_key(*name))
+}
+
 /// The conditions and states among the properties of one device.
 pub(super) fn drafts(name: &str, class: DeviceClass, object: &Map<String, Value>) -> Vec<Draft> {
     let mut drafts = Vec::new();

@@ -18,6 +18,7 @@ mod ladder;
 mod legal_hold;
 mod lists;
 mod machine;
+mod newcomers;
 mod one_batch;
 mod reach;
 mod registry;
