@@ -3,6 +3,7 @@
 use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::Arc;
+use std::sync::atomic::AtomicUsize;
 use std::time::Duration;
 
 use anyhow::{Context as _, bail};
@@ -733,6 +734,7 @@ pub async fn serve(
             protocol,
             journal: journal.clone(),
             clock: clock.clone(),
+            live: AtomicUsize::new(0),
         };
         life.spawn("panels", panels::serve(port, panels, life.stop()));
     }

@@ -4,6 +4,7 @@
 
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use dashboard_api::Proxies as Networks;
@@ -19,7 +20,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tracing::{debug, info, warn};
 
-use crate::adapters::{foreign, gbt26875, sia_dc09};
+use crate::adapters::{self, foreign, gbt26875, sia_dc09};
 use crate::clock::Clock;
 
 /// Connections of one port at a time; further ones are closed at once.
@@ -138,6 +139,8 @@ pub struct Panels {
     pub journal: Journal,
     /// The hub's clock.
     pub clock: Clock,
+    /// Connections that stand.
+    pub live: AtomicUsize,
 }
 
 /// Serves panels until `stop`.
@@ -179,6 +182,7 @@ pub async fn serve(
         connections.spawn(async move {
             let _place = place;
             info!(network.peer = %peer, bridge = panels.account, "a panel came");
+            panels.came(peer).await;
             let ended = tokio::select! {
                 () = stop.cancelled() => Ok(()),
                 ended = panels.connection(socket, peer) => ended,
@@ -187,6 +191,10 @@ pub async fn serve(
                 debug!(network.peer = %peer, error = %e, "a panel's connection failed");
             }
             info!(network.peer = %peer, bridge = panels.account, "a panel went");
+            // when the hub ends, no line is lost
+            if !stop.is_cancelled() {
+                panels.went(peer).await;
+            }
         });
     }
     connections.close();
@@ -195,6 +203,35 @@ pub async fn serve(
 }
 
 impl Panels {
+    /// A connection stands: the first one is news.
+    async fn came(&self, peer: SocketAddr) {
+        if self.live.fetch_add(1, Ordering::SeqCst) == 0 {
+            self.note(peer, "online", "connect").await;
+        }
+    }
+
+    /// A connection is no more: the last one is news.
+    async fn went(&self, peer: SocketAddr) {
+        if self.live.fetch_sub(1, Ordering::SeqCst) == 1 {
+            self.note(peer, "offline", "connection lost").await;
+        }
+    }
+
+    /// Whether panels can be reached. Those of GB/T 26875.3 hold their line; an alarm panel of DC-09 calls when it has something to say.
+    async fn note(&self, peer: SocketAddr, state: &str, reason: &str) {
+        if self.protocol != Protocol::Gbt26875 {
+            return;
+        }
+        let now = self.clock.now();
+        let epoch = u64::try_from(now.as_microsecond()).unwrap_or_default();
+        let payload = serde_json::json!({"state": state, "epoch": epoch, "reason": reason, "address": peer.to_string()});
+        let topic = format!("$hub/presence/{}", self.account);
+        let note = adapters::hub::note(now, topic, epoch, payload.to_string().into_bytes());
+        if let Err(e) = self.journal.append(Lane::Alarm, note).await {
+            warn!(error = %e, "note not journalled");
+        }
+    }
+
     async fn connection(&self, mut socket: TcpStream, peer: SocketAddr) -> std::io::Result<()> {
         let _ = socket.set_nodelay(true);
         let mut framing = self.protocol.framing();

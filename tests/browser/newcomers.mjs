@@ -1,4 +1,4 @@
-// A property manager finds two devices that nobody has registered, admits one with the keyboard alone, and dismisses the other.
+// A property manager finds a bridge and two devices that nobody has registered, admits one with the keyboard alone, and dismisses another.
 // Called by tests/stories/holding.rs: `node newcomers.mjs URL LOGIN PASSWORD ADDRESS ZONE`.
 import { artefacts, byTest, desk, enter, must, small, story } from './kit.mjs'
 import { barriers, clipped, foreign, tooWide } from './inspect.mjs'
@@ -19,9 +19,9 @@ await story('newcomers', base, async ({ open }) => {
 
   await enter(page, base, { login, password })
   await page.goto(`${base}/devices`)
-  await says('to-newcomers', '待登记设备 2')
+  await says('to-newcomers', '待登记设备 3')
   await page.click(byTest('to-newcomers'))
-  await page.waitForFunction(([row]) => document.querySelectorAll(row).length === 2, [byTest('newcomer-row')])
+  await page.waitForFunction(([row]) => document.querySelectorAll(row).length === 3, [byTest('newcomer-row')])
   await look('list', 'zh-CN')
 
   // without the mouse: down to it, Enter to its form, the zone by its letters, Enter
@@ -37,7 +37,7 @@ await story('newcomers', base, async ({ open }) => {
   await page.keyboard.press('Enter')
   await says('newcomers-done', `已登记到 ${zone}`)
   await page.fill('main input[type="search"]', '')
-  await page.waitForFunction(([row]) => document.querySelectorAll(row).length === 1, [byTest('newcomer-row')])
+  await page.waitForFunction(([row]) => document.querySelectorAll(row).length === 2, [byTest('newcomer-row')])
 
   await page.click('header.top button[lang="en"]')
   await page.click(byTest('newcomer-row'))
@@ -50,5 +50,5 @@ await story('newcomers', base, async ({ open }) => {
   await page.click(byTest('newcomer-row'))
   await says('newcomer-detail', 'next door')
   await page.goto(`${base}/devices`)
-  await says('to-newcomers', 'Holding list 0')
+  await says('to-newcomers', 'Holding list 1')
 })

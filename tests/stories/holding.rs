@@ -242,7 +242,8 @@ async fn five_thousand_invented_addresses_fill_a_tenth_and_what_burns_finds_a_pl
     let manager = hub.api("property_manager");
     let page = eventually("all have been heard", SOON, || async {
         let page = manager.get("/api/v1/newcomers?limit=500").await.ok()?;
-        (page["turned_away"] == 4_500).then_some(page)
+        // the bridge itself has a place, too
+        (page["turned_away"] == 4_501).then_some(page)
     })
     .await;
     assert_eq!(page["waiting"], 500, "the rest has no place");

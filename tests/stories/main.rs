@@ -6,6 +6,7 @@ mod alarms;
 mod api;
 mod audit;
 mod bad_input;
+mod bridge_lost;
 mod bridges;
 mod browser;
 mod clock;

@@ -72,6 +72,8 @@ pub enum Reach {
     Building,
     /// The same quarter.
     Site,
+    /// The devices that the bridge speaks for which this one is about.
+    Bridge,
 }
 
 impl Reach {
@@ -81,6 +83,7 @@ impl Reach {
         ("zone", Self::Zone),
         ("building", Self::Building),
         ("site", Self::Site),
+        ("bridge", Self::Bridge),
     ];
 }
 

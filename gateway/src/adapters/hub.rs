@@ -7,6 +7,7 @@ use domain::{
 };
 use serde::Deserialize;
 
+use super::identity::Sender;
 use super::{Adapter, Context, Parsed, Reject};
 
 /// The adapter of the hub's own notes.
@@ -15,7 +16,12 @@ pub struct Hub;
 #[derive(Deserialize)]
 struct Presence {
     state: String,
+    #[serde(default)]
+    reason: String,
 }
+
+/// Why a connection ended whose client said good-bye: a bridge that sends now and then is not lost.
+const GOODBYE: &str = "disconnect";
 
 /// What the listener refused, as it journals it.
 #[derive(Deserialize)]
@@ -216,31 +222,55 @@ fn command(seq: Seq, uplink: &Uplink, device: &str, context: &Context<'_>) -> Pa
     }
 }
 
-fn presence(seq: Seq, uplink: &Uplink, device: &str, context: &Context<'_>) -> Parsed {
-    let known = device
-        .parse::<DeviceId>()
-        .ok()
-        .and_then(|id| context.registry.devices.get(&id));
-    let (Some(device), Ok(note)) = (known, serde_json::from_slice::<Presence>(&uplink.payload))
-    else {
-        // an integration's session, or a device that was taken out of the registry: nothing to tell
+fn presence(seq: Seq, uplink: &Uplink, account: &str, context: &Context<'_>) -> Parsed {
+    let Ok(note) = serde_json::from_slice::<Presence>(&uplink.payload) else {
         return Parsed::default();
+    };
+    let bridges = &context.bridges.by_account;
+    let bridge = bridges.get(account).map(|bridge| Sender {
+        account,
+        site: &bridge.site,
+        format: "hub",
+        registry: context.registry,
+        card_key: &[],
+    });
+    let registered = match &bridge {
+        Some(bridge) => bridge.device(""),
+        None => account
+            .parse::<DeviceId>()
+            .ok()
+            .and_then(|id| context.registry.devices.get(&id)),
+    };
+    let (device, site, class) = match (registered, &bridge) {
+        (Some(device), _) => (device.id.clone(), device.site.clone(), device.class),
+        (None, Some(bridge)) => {
+            let class = DeviceClass::Gateway;
+            (bridge.unknown(""), bridge.site.clone(), class)
+        }
+        // an integration's session, or a device that was taken out of the registry: nothing to tell
+        (None, None) => return Parsed::default(),
     };
     let kind = if note.state == "online" {
         Kind::DeviceOnline
     } else {
         Kind::DeviceOffline
     };
-    let attrs = serde_json::value::RawValue::from_string(
-        String::from_utf8_lossy(&uplink.payload).into_owned(),
-    )
-    .map_or_else(|_| Attrs::empty(), Attrs::from_raw);
+    let mut attrs: serde_json::Map<String, serde_json::Value> =
+        serde_json::from_slice(&uplink.payload).unwrap_or_default();
+    let address = registered.and_then(|device| device.address.as_ref());
+    let is_bridge =
+        bridge.is_some() || address.is_some_and(|address| bridges.contains_key(address));
+    if is_bridge && note.reason != GOODBYE {
+        // with it all that it speaks for is out of reach, or back
+        attrs.insert("bridge".to_owned(), true.into());
+    }
+    let newcomer = bridge.and_then(|bridge| bridge.itself(uplink.received_at));
     let event = Event {
         id: EventId::of_uplink(uplink.received_at, seq, 0),
         seq,
-        site: device.site.clone(),
-        device: device.id.clone(),
-        class: device.class,
+        site,
+        device,
+        class,
         component: None,
         kind,
         phase: Phase::Instant,
@@ -248,10 +278,11 @@ fn presence(seq: Seq, uplink: &Uplink, device: &str, context: &Context<'_>) -> P
         occurred_at: uplink.received_at,
         received_at: uplink.received_at,
         clock: ClockSource::Gateway,
-        attrs,
+        attrs: Attrs::from_value(&attrs.into()),
     };
     Parsed {
         events: vec![event],
+        newcomers: newcomer.into_iter().collect(),
         ..Parsed::default()
     }
 }

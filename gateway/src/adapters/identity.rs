@@ -5,7 +5,9 @@ use std::fmt::Write as _;
 
 use domain::event::DEDUPE_KEY_BYTES_MAX;
 use domain::place::Registry;
-use domain::{Attrs, ClockSource, DeviceId, Event, EventId, Kind, Phase, Seq, SiteId, Timestamp};
+use domain::{
+    Attrs, ClockSource, DeviceClass, DeviceId, Event, EventId, Kind, Phase, Seq, SiteId, Timestamp,
+};
 use hmac::{Hmac, Mac as _};
 use jiff::SignedDuration;
 use serde_json::Value;
@@ -91,6 +93,14 @@ impl Sender<'_> {
         (alive, heard.into_values().collect())
     }
 
+    /// The sender itself, where nobody has registered it.
+    pub(super) fn itself(&self, at: Timestamp) -> Option<NewcomerTouch> {
+        let mut all = BTreeMap::new();
+        let itself = self.heard(&mut all, "", at);
+        itself.class = Some(DeviceClass::Gateway);
+        self.device("").is_none().then(|| itself.clone())
+    }
+
     fn heard<'h>(
         &self,
         all: &'h mut BTreeMap<String, NewcomerTouch>,
@@ -150,6 +160,11 @@ impl Sender<'_> {
             );
         }
         attrs.insert("adapter".to_owned(), self.format.into());
+        let is_reach = matches!(draft.kind, Kind::DeviceOnline | Kind::DeviceOffline);
+        if is_reach && draft.address.is_empty() {
+            // with it all that it speaks for is out of reach, or back
+            attrs.insert("bridge".to_owned(), true.into());
+        }
         if !draft.address.is_empty() {
             attrs.insert(
                 "address".to_owned(),
@@ -193,7 +208,7 @@ impl Sender<'_> {
     }
 
     /// The id of a device that nobody has registered. It is never that of a registered one: a bridge cannot speak in its name.
-    fn unknown(&self, address: &str) -> DeviceId {
+    pub(super) fn unknown(&self, address: &str) -> DeviceId {
         let own = slug(if address.is_empty() {
             self.account
         } else {

@@ -183,11 +183,21 @@ impl Connection {
             codec::disconnect(&mut self.out, reason, None);
         }
         let _ = tokio::time::timeout(Duration::from_secs(1), self.flush()).await;
-        if matches!(self.principal.kind, PrincipalKind::Device { .. }) {
+        let epoch = match self.principal.kind {
+            PrincipalKind::Device { .. } => Some(self.epoch),
+            // as long as one of its connections stands it can be reached
+            PrincipalKind::Bridge if departure != Departure::HubEnds => {
+                let (presence, account) = (&self.shared.presence, &self.principal.id);
+                presence.last_goes(account, &self.client, self.epoch)
+            }
+            // that the next run tells, if it stays away
+            PrincipalKind::Bridge | PrincipalKind::Integration => None,
+        };
+        if let Some(epoch) = epoch {
             let peer = self.peer.to_string();
             self.shared
                 .notes
-                .presence(&self.principal.id, self.epoch, "offline", reason, &peer)
+                .presence(&self.principal.id, epoch, "offline", reason, &peer)
                 .await;
         }
         debug!(device.id = %self.principal.id, reason, "connection ended");

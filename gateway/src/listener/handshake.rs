@@ -80,7 +80,7 @@ pub(super) async fn run(
     };
     codec::connack(&mut answer, version, &said);
     let is_told = socket.write_all(&answer).await.is_ok();
-    if is_told && matches!(principal.kind, PrincipalKind::Device { .. }) {
+    if is_told && !matches!(principal.kind, PrincipalKind::Integration) {
         let from = peer.address.to_string();
         shared
             .notes

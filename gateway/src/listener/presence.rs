@@ -32,6 +32,17 @@ impl Presence {
         (epoch, token)
     }
 
+    /// A connection ends: if it is the last one of its account, the epoch at which that is so.
+    pub(super) fn last_goes(&self, account: &str, client: &str, epoch: u64) -> Option<u64> {
+        let mut live = self.live.lock();
+        let key = (account.to_owned(), client.to_owned());
+        if live.get(&key).is_some_and(|(current, _)| *current == epoch) {
+            live.remove(&key);
+        }
+        let stays = live.keys().any(|(of, _)| of == account);
+        (!stays).then(|| self.next_epoch.fetch_add(1, Ordering::Relaxed))
+    }
+
     /// Takes a connection out, unless a newer one has its place.
     pub(super) fn leave(&self, account: &str, client: &str, epoch: u64) {
         let mut live = self.live.lock();

@@ -177,7 +177,7 @@ impl Detector {
             let at = item.uplink.received_at;
             for device in item.parsed.alive {
                 self.engine.seen(&device, at);
-                work.spoke(device, at);
+                work.spoke(device, at, &item.uplink.principal);
             }
             let mut newcomers = item.parsed.newcomers;
             for event in item.parsed.events {
@@ -382,11 +382,12 @@ struct Work {
 }
 
 impl Work {
-    /// Notes that a device spoke and said nothing new.
-    fn spoke(&mut self, device: DeviceId, at: Timestamp) {
+    /// Notes that a device spoke through a bridge, whether it said anything new or not.
+    fn spoke(&mut self, device: DeviceId, at: Timestamp, bridge: &str) {
         let touch = self.devices.entry(device.clone());
         let touch = touch.or_insert_with(|| DeviceTouch::new(device, at));
         touch.last_seen = touch.last_seen.max(at);
+        touch.via = Some(bridge.to_owned());
     }
 
     /// Notes that a device which nobody has registered was heard.

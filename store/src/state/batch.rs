@@ -97,6 +97,8 @@ pub struct DeviceTouch {
     pub presence_seq: Seq,
     /// Charge, 0 to 100, if it said so.
     pub battery_percent: Option<f64>,
+    /// The bridge that spoke for it; none where it spoke for itself.
+    pub via: Option<String>,
 }
 
 impl DeviceTouch {
@@ -108,6 +110,7 @@ impl DeviceTouch {
             presence: None,
             presence_seq: Seq(0),
             battery_percent: None,
+            via: None,
         }
     }
 

@@ -33,6 +33,8 @@ struct Known {
     online: Option<bool>,
     epoch: u64,
     battery_percent: Option<f64>,
+    /// The bridge that spoke for it last.
+    via: Option<String>,
     /// `last_seen` as it is on disk.
     written: Timestamp,
 }
@@ -58,19 +60,20 @@ pub(super) struct Touched {
 
 impl Presence {
     pub(super) async fn load(pool: &Pool) -> Result<Self, StateError> {
-        type Columns = (String, i64, Option<i64>, i64, Option<f64>);
+        type Columns = (String, i64, Option<i64>, i64, Option<f64>, Option<String>);
         let rows: Vec<Columns> =
-            sqlx::query_as("SELECT id, last_seen, online, epoch, battery_percent FROM device")
+            sqlx::query_as("SELECT id, last_seen, online, epoch, battery_percent, via FROM device")
                 .fetch_all(pool)
                 .await?;
         let mut known = HashMap::with_capacity(rows.len());
-        for (id, last_seen, online, epoch, battery_percent) in rows {
+        for (id, last_seen, online, epoch, battery_percent, via) in rows {
             let last_seen = time(last_seen)?;
             let row = Known {
                 last_seen,
                 online: online.map(|online| online != 0),
                 epoch: epoch.cast_unsigned(),
                 battery_percent,
+                via,
                 written: last_seen,
             };
             known.insert(word(&id)?, row);
@@ -94,6 +97,7 @@ impl Presence {
             let is_news = before.is_none_or(|before| {
                 let whole = |percent: Option<f64>| percent.map(f64::round);
                 before.online != after.online
+                    || before.via != after.via
                     || whole(before.battery_percent) != whole(after.battery_percent)
                     || registry
                         .devices
@@ -129,6 +133,11 @@ impl Presence {
         touched
     }
 
+    /// The bridge that spoke for a device last.
+    pub(super) fn via(&self, device: &DeviceId) -> Option<String> {
+        self.known.lock().get(device)?.via.clone()
+    }
+
     /// Makes true what is committed.
     pub(super) fn commit(&self, touched: Touched) {
         self.known.lock().extend(touched.all);
@@ -141,6 +150,7 @@ fn touched_by(before: Option<&Known>, touch: &DeviceTouch) -> Known {
         online: None,
         epoch: 0,
         battery_percent: None,
+        via: None,
         written: touch.last_seen,
     });
     known.last_seen = known.last_seen.max(touch.last_seen);
@@ -152,6 +162,7 @@ fn touched_by(before: Option<&Known>, touch: &DeviceTouch) -> Known {
         }
     }
     known.battery_percent = touch.battery_percent.or(known.battery_percent);
+    known.via = touch.via.clone().or(known.via);
     known
 }
 
@@ -165,7 +176,7 @@ impl Touched {
     pub(super) async fn write(&self, connection: &mut SqliteConnection) -> Result<(), StateError> {
         for chunk in chunks(&self.write) {
             let mut query: QueryBuilder<Sqlite> = QueryBuilder::new(
-                "INSERT INTO device (id, last_seen, online, epoch, battery_percent) ",
+                "INSERT INTO device (id, last_seen, online, epoch, battery_percent, via) ",
             );
             query.push_values(chunk, |mut values, id| {
                 let known = &self.all[id];
@@ -174,11 +185,12 @@ impl Touched {
                     .push_bind(known.last_seen.as_microsecond())
                     .push_bind(known.online.map(i64::from))
                     .push_bind(known.epoch.cast_signed())
-                    .push_bind(known.battery_percent);
+                    .push_bind(known.battery_percent)
+                    .push_bind(&known.via);
             });
             query.push(
                 " ON CONFLICT (id) DO UPDATE SET last_seen = excluded.last_seen, online = excluded.online,
-                    epoch = excluded.epoch, battery_percent = excluded.battery_percent",
+                    epoch = excluded.epoch, battery_percent = excluded.battery_percent, via = excluded.via",
             );
             query.build().execute(&mut *connection).await?;
         }

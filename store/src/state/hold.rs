@@ -17,7 +17,7 @@ use tracing::warn;
 use super::error::StateError;
 use super::finding::{Annunciator, owner, share_events};
 use super::ledger::Past;
-use super::{alarms, incidents};
+use super::{Shared, alarms, incidents};
 
 /// The rule whose incident is the work order for a device that chatters; see `deploy/config/rules/hub.toml`.
 const CHATTER_RULE: &str = "HUB5";
@@ -167,7 +167,7 @@ impl Annunciator<'_> {
         for cause in alarms::active_of(connection, &alarm.site, &rules).await? {
             let is_near = reaches
                 .get(&cause.rule)
-                .is_some_and(|reach| is_within(*reach, &cause, alarm, &self.registry));
+                .is_some_and(|reach| is_within(*reach, &cause, alarm, self.shared));
             if is_near
                 && cause.mode == Mode::Annunciate
                 && !depends(connection, &cause, alarm.id).await?
@@ -199,7 +199,7 @@ impl Annunciator<'_> {
             let follows = alarm.severity != Severity::P1
                 && alarm.mode == Mode::Annunciate
                 && alarm.flags.suppressed_by.is_none()
-                && is_within(suppression.within, &cause, &alarm, &self.registry)
+                && is_within(suppression.within, &cause, &alarm, self.shared)
                 && !depends(connection, &cause, alarm.id).await?;
             if follows {
                 follow.insert(alarm.id, alarm);
@@ -326,10 +326,11 @@ fn is_untouched(incident: &Incident) -> bool {
 }
 
 /// Whether an alarm stands as near to its cause as that reaches; both are of the same site.
-fn is_within(reach: Reach, cause: &Alarm, alarm: &Alarm, registry: &Registry) -> bool {
+fn is_within(reach: Reach, cause: &Alarm, alarm: &Alarm, shared: &Shared) -> bool {
     fn same<T: PartialEq>(one: Option<&T>, other: Option<&T>) -> bool {
         one.is_some() && one == other
     }
+    let registry = shared.registry();
     let building = |alarm: &Alarm| {
         let zone = registry.zones.get(alarm.zone.as_ref()?)?;
         zone.building.as_ref()
@@ -339,6 +340,27 @@ fn is_within(reach: Reach, cause: &Alarm, alarm: &Alarm, registry: &Registry) ->
         Reach::Zone => same(cause.zone.as_ref(), alarm.zone.as_ref()),
         Reach::Building => same(building(cause), building(alarm)),
         Reach::Site => true,
+        Reach::Bridge => {
+            let bridge = |alarm: &Alarm| bridge_of(alarm.device.as_ref()?, shared, &registry);
+            cause.device != alarm.device && same(bridge(cause).as_ref(), bridge(alarm).as_ref())
+        }
+    }
+}
+
+/// The account of the bridge that speaks for a device, or that a device is.
+fn bridge_of(device: &DeviceId, shared: &Shared, registry: &Registry) -> Option<String> {
+    let Some(known) = registry.devices.get(device) else {
+        // nobody has registered it; by its own name it is the bridge itself
+        let listed = shared.newcomers.account_of(device);
+        return listed.or_else(|| Some(device.to_string()));
+    };
+    let address = known.address.as_deref()?;
+    match address.split_once(':') {
+        Some((account, _)) => Some(account.to_owned()),
+        None => shared
+            .devices
+            .via(device)
+            .or_else(|| Some(address.to_owned())),
     }
 }
 

@@ -302,6 +302,14 @@ impl Newcomers {
             .collect()
     }
 
+    /// The bridge that speaks for a device, or is it.
+    pub(super) fn account_of(&self, device: &DeviceId) -> Option<String> {
+        let book = self.book.lock();
+        let mut known = book.known.values();
+        let found = known.find(|known| known.item.device == *device)?;
+        Some(found.item.account.clone())
+    }
+
     pub(super) fn forget(&self, items: &[NewcomerItem]) {
         let mut book = self.book.lock();
         for item in items {

@@ -224,7 +224,7 @@ fn each_mistake_names_file_line_rule_field_and_what_to_write() {
         "[rule.suppresses]\nrules = [\"T1\", \"T9\"]\nwithin = \"floor\"",
         "t.toml:16: rule T1: field `suppresses.rules`: a rule cannot suppress itself (hint: there is none yet)\n\
          t.toml:16: rule T1: field `suppresses.rules`: unknown rule `T9` (hint: there is none yet)\n\
-         t.toml:17: rule T1: field `suppresses.within`: unknown reach `floor` (hint: known are `device`, `zone`, `building`, `site`)",
+         t.toml:17: rule T1: field `suppresses.within`: unknown reach `floor` (hint: known are `device`, `zone`, `building`, `site`, `bridge`)",
     );
     let when = "is = \"match\"\nkinds = [\"fire.smoke\"]";
     check(

@@ -58,7 +58,8 @@ impl Format for Frigate {
         let address = levels.get(..base).unwrap_or_default().join("/");
         let rest = levels.get(base..).unwrap_or_default();
         let drafts = match rest {
-            ["available"] => availability(&address, DeviceClass::Gateway, "available", message)?,
+            // the server itself, which speaks for its cameras
+            ["available"] => availability("", DeviceClass::Gateway, "available", message)?,
             ["events" | "reviews" | "tracked_object_update" | "triggers"] => {
                 let told = objects::Told::of(message.json()?);
                 told.map(|told| told.drafts()).unwrap_or_default()

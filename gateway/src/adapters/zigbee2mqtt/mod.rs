@@ -47,7 +47,8 @@ impl Format for Zigbee2Mqtt {
             return Ok(Reading::default()); // a retained message was deleted
         }
         match below {
-            ["bridge", "state"] => availability(message, "bridge", DeviceClass::Gateway),
+            // the bridge itself
+            ["bridge", "state"] => availability(message, "", DeviceClass::Gateway),
             ["bridge", "event"] => membership(message),
             ["bridge", "devices"] => about::devices(message),
             ["bridge", ..] | [.., "set" | "get"] | [_, .., "set" | "get", _] => {
