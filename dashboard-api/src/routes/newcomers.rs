@@ -9,7 +9,7 @@ use axum::extract::rejection::{JsonRejection, QueryRejection};
 use axum::extract::{Path, Query, State};
 use axum::{Extension, Json};
 use domain::place::{Device, Registry, TableKind, Zone};
-use domain::{DeviceClass, DeviceId, ZoneId};
+use domain::{DeviceId, ZoneId};
 use serde::Deserialize;
 use serde_json::Value;
 use store::state::{DISMISSAL_CHARS_MAX, Dismissal, NewcomerItem, newcomer_id, registry_address};
@@ -20,6 +20,8 @@ use crate::keeper::{Content, KeepError, TableChange, Then};
 use crate::schema::newcomers as shape;
 use crate::{Api, Problem, access, schema};
 
+/// How often a device speaks at least where no profile says so: one that lives on a battery (RULES.md, S7).
+const HEARTBEAT_S: u32 = 24 * 3600;
 /// Another change may come in between so often.
 const TRIES_MAX: usize = 3;
 
@@ -50,8 +52,13 @@ pub(crate) async fn list(
     let cursor = query.cursor.as_deref();
     let state = &api.deps.state;
     let page = state.newcomers(&reach, query.dismissed, cursor, limit)?;
+    let registry = api.deps.registry();
     shown(&shape::NewcomerPage {
-        items: page.items.into_iter().map(newcomer).collect(),
+        items: page
+            .items
+            .into_iter()
+            .map(|item| newcomer(item, &registry))
+            .collect(),
         next: page.next,
         waiting: page.waiting,
         turned_away: if reach.place.is_none() {
@@ -62,8 +69,8 @@ pub(crate) async fn list(
     })
 }
 
-fn newcomer(item: NewcomerItem) -> shape::Newcomer {
-    let proposal = propose(&item);
+fn newcomer(item: NewcomerItem, registry: &Registry) -> shape::Newcomer {
+    let proposal = propose(&item, registry);
     shape::Newcomer {
         id: item.id,
         account: item.account,
@@ -89,7 +96,8 @@ fn newcomer(item: NewcomerItem) -> shape::Newcomer {
 }
 
 /// As it would be admitted when nobody says otherwise.
-fn propose(item: &NewcomerItem) -> shape::Proposal {
+fn propose(item: &NewcomerItem, registry: &Registry) -> shape::Proposal {
+    let profile = registry.profile(item.model.as_deref(), item.class);
     let words = [item.vendor.as_deref(), item.model.as_deref()];
     let model: Vec<&str> = words.into_iter().flatten().collect();
     let name = match item.address.as_str() {
@@ -104,23 +112,18 @@ fn propose(item: &NewcomerItem) -> shape::Proposal {
         "fire.co" => Some("co"),
         _ => None,
     };
+    let known = profile.and_then(|profile| profile.sensor);
     shape::Proposal {
         device: item.device.to_string(),
         name: name.to_owned(),
-        class: item.class.to_string(),
+        class: profile
+            .map_or(item.class, |profile| profile.class)
+            .to_string(),
         model: model.join(" "),
-        heartbeat_s: heartbeat_s(item.class),
-        sensor: sensor.map(str::to_owned),
-    }
-}
-
-/// How often such a device speaks at least where nobody knows better (RULES.md, S7): detectors live on a battery.
-fn heartbeat_s(class: DeviceClass) -> u32 {
-    match class {
-        DeviceClass::FireSensor | DeviceClass::Access => 24 * 3600,
-        DeviceClass::Barrier | DeviceClass::Camera | DeviceClass::Panel | DeviceClass::Gateway => {
-            3600
-        }
+        heartbeat_s: profile.map_or(HEARTBEAT_S, |profile| profile.heartbeat_s.get()),
+        sensor: known
+            .map(|sensor| sensor.to_string())
+            .or(sensor.map(str::to_owned)),
     }
 }
 
@@ -273,7 +276,7 @@ fn line(
         let what = "the bridge calls it by a name that the registry cannot hold (hint: rename it at the bridge)";
         return Err(Problem::unprocessable("address", what));
     }
-    let proposal = propose(item);
+    let proposal = propose(item, registry);
     let given = |asked: &Option<String>, proposed: String| {
         let asked = asked.as_deref().map(str::trim);
         asked.map_or(proposed, str::to_owned)
@@ -390,5 +393,5 @@ pub(crate) async fn dismiss(
         at: (api.deps.clock)(),
     };
     let item = state.dismiss_newcomer(&id, dismissal).await?;
-    shown(&newcomer(item.ok_or_else(missing)?))
+    shown(&newcomer(item.ok_or_else(missing)?, &api.deps.registry()))
 }

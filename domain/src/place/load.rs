@@ -10,7 +10,7 @@ use toml::Spanned;
 use super::mistake::{Report, Spot, Spots, is_csv};
 use super::table::{self, Record, TableKind, shared};
 use super::{
-    Building, Committee, Community, Department, Device, Grid, Household, Person, Registry,
+    Building, Committee, Community, Department, Device, Grid, Household, Person, Profile, Registry,
     RegistryError, Rental, Site, WatchEntry, Zone,
 };
 use crate::roster::{Absence, Holiday, OfficeHours, Post, Resource, Shift, Swap};
@@ -40,6 +40,8 @@ struct File {
     rental: Vec<Spanned<Rental>>,
     #[serde(default)]
     watch: Vec<Spanned<WatchEntry>>,
+    #[serde(default)]
+    profile: Vec<Spanned<Profile>>,
     #[serde(default)]
     post: Vec<Spanned<Post>>,
     #[serde(default)]
@@ -85,6 +87,7 @@ by_id! {
     Building, "building", buildings;
     Zone, "zone", zones;
     Household, "household", households;
+    Profile, "profile", profiles;
     Post, "post", roster.posts;
     Resource, "resource", roster.resources;
 }
@@ -241,6 +244,7 @@ impl Loader {
         from.put_all(file.household);
         from.put_all(file.rental);
         from.put_all(file.watch);
+        from.put_all(file.profile);
         from.put_all(file.post);
         from.put_all(file.shift);
         from.put_all(file.holiday);

@@ -1,7 +1,7 @@
 //! The registry: which places, departments, people and devices there are, and how they hang together.
 //!
 //! Read from a folder of files: any number of `*.toml` with tables `[community]`, `[[department]]`, `[[committee]]`, `[[grid]]`,
-//! `[[person]]`, `[[site]]`, `[[building]]`, `[[zone]]`, `[[household]]`, `[[rental]]`, `[[watch]]`, those of [`crate::roster`], and `*.csv` tables, of which
+//! `[[person]]`, `[[site]]`, `[[building]]`, `[[zone]]`, `[[household]]`, `[[rental]]`, `[[watch]]`, `[[profile]]`, those of [`crate::roster`], and `*.csv` tables, of which
 //! `devices.csv` is one (see [`TableKind`]). The folder is read by the caller; here its texts are parsed and checked as a whole, and
 //! *all* mistakes are listed, each with file and line.
 
@@ -15,6 +15,7 @@ mod load;
 mod mistake;
 mod organisation;
 mod plan;
+mod profile;
 mod registry;
 mod table;
 #[cfg(test)]
@@ -31,6 +32,7 @@ pub use mistake::RegistryError;
 pub(crate) use mistake::Report;
 pub use organisation::{Committee, Community, Department, Grid, Person};
 pub use plan::{Building, Rect, Site, Zone, ZoneKind};
+pub use profile::{Power, Profile};
 pub use registry::Registry;
 pub use table::{Cells, TableKind};
 pub use watch::{WatchEntry, masked_watch_key, normal_plate, watch_key};

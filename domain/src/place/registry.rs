@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use jiff::civil::Date;
 
 use super::{
-    Building, Committee, Community, Department, Device, Grid, Household, Person, Rental, Site,
-    WatchEntry, Zone,
+    Building, Committee, Community, Department, Device, Grid, Household, Person, Profile, Rental,
+    Site, WatchEntry, Zone,
 };
 use crate::id::{BuildingId, CommitteeId, GridId, HouseholdId, PersonId};
 use crate::roster::Roster;
@@ -41,6 +41,8 @@ pub struct Registry {
     pub rentals: BTreeMap<ZoneId, Vec<Rental>>,
     /// What is watched, by [`watch_key`](super::watch_key).
     pub watch: BTreeMap<String, WatchEntry>,
+    /// What is known of models of devices.
+    pub profiles: BTreeMap<String, Profile>,
     /// Who is on duty when.
     pub roster: Roster,
 }
