@@ -1,5 +1,5 @@
 // A property manager finds a bridge and two devices that nobody has registered, admits one with the keyboard alone, and dismisses another.
-// Called by tests/stories/holding.rs: `node newcomers.mjs URL LOGIN PASSWORD ADDRESS ZONE`.
+// Called by tests/stories/bridges/holding.rs: `node newcomers.mjs URL LOGIN PASSWORD ADDRESS ZONE`.
 import { artefacts, byTest, desk, enter, must, small, story } from './kit.mjs'
 import { barriers, clipped, foreign, tooWide } from './inspect.mjs'
 

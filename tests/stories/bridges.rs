@@ -1,5 +1,8 @@
 //! Devices in their makers' formats: through a bridge over MQTT, as a web hook, and one message at the command line.
 
+mod holding;
+mod lost;
+
 use std::io::Write as _;
 use std::path::Path;
 use std::process::{Command, Stdio};

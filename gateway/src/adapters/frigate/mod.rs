@@ -55,7 +55,6 @@ impl Format for Frigate {
             reading.learn = base_to_learn(&levels).into_iter().collect();
             return Ok(reading);
         };
-        let address = levels.get(..base).unwrap_or_default().join("/");
         let rest = levels.get(base..).unwrap_or_default();
         let drafts = match rest {
             // the server itself, which speaks for its cameras
