@@ -53,4 +53,5 @@ mod sheet;
 mod smoke_alarm;
 mod tidy;
 mod unbrickable;
+mod vendor_commands;
 mod wall;
