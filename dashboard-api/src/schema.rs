@@ -295,7 +295,7 @@ pub struct IncidentSnapshot {
     pub width: u64,
     pub height: u64,
     pub received_at: String,
-    /// Why it is not kept: `no_picture`, `broken`, `too_many_pixels`, `animated`, `too_large`, `wrong_sha256`, `no_room`, `not_kept`.
+    /// Why it is not kept: `no_picture`, `broken`, `too_many_pixels`, `animated`, `too_large`, `wrong_sha256`, `no_room`, `not_fetched`, `not_kept`.
     pub refused: Option<String>,
     /// It shows a car or a face, and the caller has no ground to see people in full here.
     pub is_masked: bool,

@@ -76,6 +76,11 @@ fn bridge(said: &config::Bridge, registry: &Registry) -> Result<Bridge, String> 
         site: site.clone(),
         formats: said.formats.clone(),
         zone,
+        fetch: said
+            .fetch
+            .iter()
+            .map(|place| place.parse())
+            .collect::<Result<_, String>>()?,
     })
 }
 
@@ -121,6 +126,7 @@ pub fn stand_in(bridges: &mut Bridges, registry: &Registry) -> anyhow::Result<St
         site: site.clone(),
         formats: Vec::new(),
         zone: registry.roster.calendar.time_zone.clone(),
+        fetch: Vec::new(),
     };
     bridges.by_account.insert(account.clone(), bridge);
     Ok(account)

@@ -390,6 +390,9 @@ pub struct Bridge {
     /// Serial numbers of terminals that push over HTTP to a path of their own with `?SN=` and can carry no secret; from `networks` only.
     #[serde(default)]
     pub serials: Vec<String>,
+    /// From where pictures are fetched that its messages name by an address; nowhere when it is empty.
+    #[serde(default)]
+    pub fetch: Vec<String>,
     /// From which networks panels, and terminals that are known by their serial number, may come.
     #[serde(default)]
     pub networks: Proxies,
@@ -450,7 +453,7 @@ pub fn load(file: Option<&Path>) -> anyhow::Result<Config> {
             let key = key.to_lowercase().replace("__", ".");
             // below it stand names of accounts; what stands below those is checked when it is read
             if key.starts_with("bridges.") {
-                if [".formats", ".networks", ".serials"]
+                if [".formats", ".networks", ".serials", ".fetch"]
                     .iter()
                     .any(|list| key.ends_with(list))
                 {

@@ -33,6 +33,7 @@ use crate::config::Config;
 use crate::disk::Disk;
 use crate::enrolment::Enrolment;
 use crate::exchange::Exchange;
+use crate::fetch::Fetcher;
 use crate::lifecycle::{self, Lifecycle};
 use crate::listener::{
     self, ClientCertificates, Endpoint, Kind, ListenerStats, Origins, Tls, TlsFiles,
@@ -619,6 +620,15 @@ pub async fn serve(
         clock: clock.clone(),
     };
     life.spawn("commands", worker_of_commands.run(life.stop()));
+    if bridges.by_account.values().any(|b| !b.fetch.is_empty()) {
+        let fetcher = Fetcher {
+            state: state.clone(),
+            photos: photos.clone(),
+            bridges: Arc::clone(&bridges),
+            clock: clock.clone(),
+        };
+        life.spawn("fetch", fetcher.run(life.stop()));
+    }
     let snapshots = Snapshots {
         state: state.clone(),
         photos: photos.clone(),

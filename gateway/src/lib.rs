@@ -15,6 +15,7 @@ pub mod dispatch;
 pub mod enrolment;
 pub mod exchange;
 pub mod feed;
+pub mod fetch;
 mod forget;
 pub mod https;
 pub mod hub;

@@ -5,7 +5,7 @@
 
 use std::collections::HashMap;
 
-use domain::{Lane, Seq, SiteId, Uplink};
+use domain::{Lane, Seq, Shows, SiteId, Uplink};
 use jiff::tz::TimeZone;
 
 use super::draft::Reading;
@@ -13,9 +13,10 @@ use super::format::{self, Format};
 use super::identity::{Sender, Stamp};
 use super::memory::Memory;
 use super::message::{Door, Message};
-use super::picture::{Found, Looked, Named};
+use super::picture::{Elsewhere, Found, Looked, Named};
 use super::properties::Carried;
 use super::{Context, Parsed, Reject, formats, picture, properties};
+use crate::fetch::Place;
 
 /// Where web hooks are journalled.
 pub const HTTP: &str = "$http/";
@@ -34,6 +35,8 @@ pub struct Bridge {
     pub formats: Vec<String>,
     /// The wall clock of its devices.
     pub zone: TimeZone,
+    /// From where pictures are fetched that its messages name by an address.
+    pub fetch: Vec<Place>,
 }
 
 /// All bridges, by account.
@@ -140,7 +143,8 @@ pub(super) fn pictures(uplink: &Uplink, context: &Context<'_>, memory: &Memory) 
     let Some(bridge) = context.bridges.by_account.get(account) else {
         return Looked::default();
     };
-    if !picture::has_marks(&uplink.payload, &uplink.topic) {
+    let urls = picture::addresses(&uplink.payload, &bridge.fetch);
+    if urls.is_empty() && !picture::has_marks(&uplink.payload, &uplink.topic) {
         return Looked::default();
     }
     let carried = carried(uplink);
@@ -178,9 +182,21 @@ pub(super) fn pictures(uplink: &Uplink, context: &Context<'_>, memory: &Memory) 
             bytes: one.bytes.into_owned(),
         })
     });
+    let shows = picture::shown(Shows::Scene, &drafts);
+    let urls = drafts.first().map(|draft| {
+        let (device, site) = sender.place_of(&draft.address);
+        let urls = urls.into_iter().map(|url| Elsewhere {
+            device: device.clone(),
+            site: site.clone(),
+            shows,
+            url,
+        });
+        urls.collect()
+    });
     Looked {
         found: found.collect(),
         named: named.collect(),
+        elsewhere: urls.unwrap_or_default(),
     }
 }
 

@@ -12,6 +12,7 @@ use serde_json::Value;
 use super::draft::Draft;
 use super::message::Message;
 use super::{Context, Memory, foreign, multipart, native, text};
+use crate::fetch::{self, Place};
 
 /// Most pictures of one message.
 pub const PICTURES_MAX: usize = 8;
@@ -19,6 +20,10 @@ pub const PICTURES_MAX: usize = 8;
 pub const WORD_CHARS_MAX: usize = 64;
 /// Most pictures that one event names.
 const NAMED_MAX: usize = 8;
+/// Most pictures that are fetched for one message, most addresses in it that are looked at, and the longest.
+const ELSEWHERE_MAX: usize = 4;
+const URLS_LOOKED_MAX: usize = 64;
+const URL_BYTES_MAX: usize = 2048;
 /// Shortest base64 that can be a picture.
 const BASE64_BYTES_MIN: usize = 120;
 /// Longest base64 that is decoded; what is longer is too large anyway.
@@ -80,6 +85,19 @@ pub struct Named {
     pub sha256: Option<String>,
 }
 
+/// A picture that an event names by an address.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Elsewhere {
+    /// Who sent the event.
+    pub device: DeviceId,
+    /// In which quarter.
+    pub site: SiteId,
+    /// What it may show.
+    pub shows: Shows,
+    /// Where it is.
+    pub url: String,
+}
+
 /// What one message has of pictures.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub struct Looked {
@@ -87,6 +105,8 @@ pub struct Looked {
     pub found: Vec<Found>,
     /// Those that its events name.
     pub named: Vec<Named>,
+    /// Those that its events name by an address from which something may be fetched.
+    pub elsewhere: Vec<Elsewhere>,
 }
 
 /// Whether messages on a topic can have to do with pictures at all.
@@ -221,6 +241,38 @@ fn from_base64(text: &[u8]) -> Option<Cow<'_, [u8]>> {
         .replace("\\r", "")
         .replace("\\n", "");
     Some(text::base64(&plain).map_or(Cow::Borrowed(text), Cow::Owned))
+}
+
+/// The addresses in a message from which something may be fetched, as they stand in XML or JSON.
+pub(super) fn addresses(payload: &[u8], places: &[Place]) -> Vec<String> {
+    let mut found: Vec<String> = Vec::new();
+    if places.is_empty() {
+        return found;
+    }
+    let (mut rest, mut looked) = (payload, 0);
+    while let Some(at) = multipart::position(rest, b"http") {
+        let after = rest.get(at..).unwrap_or_default();
+        let most = after
+            .get(..after.len().min(URL_BYTES_MAX))
+            .unwrap_or_default();
+        let is_end = |byte: &u8| {
+            !byte.is_ascii_graphic() || matches!(byte, b'"' | b'<' | b'>' | b'\'' | b'`')
+        };
+        let end = most.iter().position(is_end).unwrap_or(most.len());
+        let text = String::from_utf8_lossy(most.get(..end).unwrap_or_default());
+        let text = text.replace("\\/", "/").replace("&amp;", "&");
+        looked += 1;
+        if let Some(url) = fetch::allowed(places, &text).map(String::from)
+            && !found.contains(&url)
+        {
+            found.push(url);
+        }
+        if looked == URLS_LOOKED_MAX || found.len() == ELSEWHERE_MAX {
+            break;
+        }
+        rest = after.get(end.max(4)..).unwrap_or_default();
+    }
+    found
 }
 
 /// What pictures of a message show at the most: what their names say, and the kinds of its events.
@@ -367,6 +419,29 @@ mod tests {
             .collect();
         assert_eq!(of(many.into()).len(), NAMED_MAX);
         assert_eq!(of(Value::Null), []);
+    }
+
+    #[test]
+    fn addresses_stand_in_xml_and_json_and_only_those_below_a_place_are_named() {
+        let places: Vec<Place> = vec!["http://10.20.0.7/".parse().expect("a place")];
+        let check = |text: &str, expect: &[&str]| {
+            assert_eq!(addresses(text.as_bytes(), &places), expect, "{text}");
+        };
+        check(
+            "<a xmlns=\"http://www.hikvision.com/ver20\"><picURL>http://10.20.0.7/1.jpg?a=1&amp;b=2</picURL></a>",
+            &["http://10.20.0.7/1.jpg?a=1&b=2"],
+        );
+        check(
+            r#"{"u":"http:\/\/10.20.0.7:80\/1.jpg"}"#,
+            &["http://10.20.0.7/1.jpg"],
+        );
+        check(
+            "http://10.20.0.7/1 http://10.20.0.7/1 http http:// http://10.20.0.8/2",
+            &["http://10.20.0.7/1"],
+        );
+        assert_eq!(addresses(b"http://10.20.0.7/1", &[]), Vec::<String>::new());
+        let many: String = (0..100).map(|n| format!("http://10.20.0.7/{n} ")).collect();
+        assert_eq!(addresses(many.as_bytes(), &places).len(), ELSEWHERE_MAX);
     }
 
     proptest::proptest! {

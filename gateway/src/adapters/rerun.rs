@@ -196,6 +196,7 @@ mod tests {
         let registry = mended();
         let bridge = super::super::Bridge {
             site: "q1".parse().expect("an id"),
+            fetch: Vec::new(),
             formats: Vec::new(),
             zone: jiff::tz::TimeZone::UTC,
         };

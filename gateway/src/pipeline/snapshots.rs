@@ -15,10 +15,10 @@ use domain::place::Registry;
 use domain::{Seq, Shows, Uplink};
 use sha2::{Digest as _, Sha256};
 use store::journal::{Journal, Reader, Watermarks};
-use store::photos::{PhotoError, Pinned, Room, SentFor};
+use store::photos::{Kept, PhotoError, Pinned, Room, SentFor};
 use store::state::{
-    KeptSnapshot, NamedSnapshot, NewSnapshot, QuarantineRow, SnapshotBatch, SnapshotWord, State,
-    WRONG_SHA256,
+    KeptSnapshot, NamedSnapshot, NewSnapshot, QuarantineRow, SnapshotBatch, SnapshotFetch,
+    SnapshotWord, State, WRONG_SHA256,
 };
 use tokio::sync::watch;
 use tokio::time::Instant;
@@ -199,6 +199,22 @@ impl Snapshots {
                     received_at: uplink.received_at,
                 });
             }
+            for (ordinal, there) in (0..).zip(looked.elsewhere) {
+                if self.unwanted.contains(&there.shows) {
+                    continue;
+                }
+                batch.fetches.push(SnapshotFetch {
+                    seq,
+                    ordinal,
+                    account: uplink.principal.clone(),
+                    url: there.url,
+                    device: there.device,
+                    site: there.site,
+                    shows: there.shows,
+                    received_at: uplink.received_at,
+                    tries: 0,
+                });
+            }
             for found in looked.found {
                 let is_all = found.is_all;
                 let (snapshot, holds) = self.keep_one(course, found, (seq, &uplink)).await;
@@ -261,14 +277,7 @@ impl Snapshots {
         let (kept, pinned) = match kept {
             Ok((pinned, kept)) => {
                 course.bytes += kept.bytes;
-                let kept = KeptSnapshot {
-                    stored: kept.stored,
-                    media_type: kept.kind.media_type(),
-                    bytes: kept.bytes,
-                    width: kept.size.0,
-                    height: kept.size.1,
-                };
-                (Ok(kept), Some(pinned))
+                (Ok(kept_of(kept)), Some(pinned))
             }
             Err(code) => (Err(code), None),
         };
@@ -320,8 +329,19 @@ async fn named(bytes: Vec<u8>) -> (String, Vec<u8>) {
     hashed.unwrap_or_default()
 }
 
+/// What is kept of a picture, for the row.
+pub(crate) fn kept_of(kept: Kept) -> KeptSnapshot {
+    KeptSnapshot {
+        stored: kept.stored,
+        media_type: kept.kind.media_type(),
+        bytes: kept.bytes,
+        width: kept.size.0,
+        height: kept.size.1,
+    }
+}
+
 /// Why a picture is refused, as a stable word.
-fn code_of(error: &PhotoError) -> &'static str {
+pub(crate) fn code_of(error: &PhotoError) -> &'static str {
     match error {
         PhotoError::TooLarge => TOO_LARGE,
         PhotoError::WrongHash { .. } => WRONG_SHA256,

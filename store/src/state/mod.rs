@@ -60,6 +60,7 @@ mod seen;
 mod session;
 mod set_back;
 mod snapshot;
+mod snapshot_fetch;
 mod snapshot_forget;
 mod tally;
 #[cfg(test)]
@@ -119,6 +120,7 @@ pub use snapshot::{
     INCIDENT_SNAPSHOTS_MAX, KeptSnapshot, NamedSnapshot, NewSnapshot, SNAPSHOTS, SnapshotBatch,
     SnapshotCounts, SnapshotItem, SnapshotWord, WRONG_SHA256,
 };
+pub use snapshot_fetch::{FETCHES_MAX, SnapshotFetch};
 pub use snapshot_forget::SNAPSHOT_LOOSE_KEPT;
 pub use token::{NewToken, TOKEN_DAYS_MAX, TokenItem};
 pub use unmasking::{Ground, NewUnmasking, REASON_CHARS_MAX, UnmaskingItem};

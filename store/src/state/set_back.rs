@@ -76,6 +76,7 @@ pub(super) const MOVED: &[(&str, &[&str])] = &[
     ("evidence_photo", &["sent_at"]),
     ("snapshot", &["received_at"]),
     ("snapshot_named", &["received_at"]),
+    ("snapshot_fetch", &["received_at", "next_at"]),
     ("enrolment", &["expires_at"]),
     // one that came to nothing may be asked for again after a while
     ("quarantine", &["rerun_at"]),

@@ -11,6 +11,7 @@ use std::time::Duration;
 
 use domain::{DeviceId, IncidentId, Seq, Shows, SiteId, Timestamp};
 use jiff::SignedDuration;
+use sha2::{Digest as _, Sha256};
 use sqlx::{FromRow, SqliteConnection};
 use tracing::error;
 
@@ -20,6 +21,7 @@ use super::commit::{self, News, quarantine_news};
 use super::error::StateError;
 use super::incidents::{time, word};
 use super::open::cursor;
+use super::snapshot_fetch::{self, SnapshotFetch};
 use super::view::Moment;
 
 /// Name of the cursor of whoever looks for pictures in the journal.
@@ -100,6 +102,8 @@ pub struct SnapshotBatch {
     pub snapshots: Vec<NewSnapshot>,
     /// Pictures that events name.
     pub named: Vec<NamedSnapshot>,
+    /// Pictures that events name by an address, to be fetched.
+    pub fetches: Vec<SnapshotFetch>,
     /// Messages that are nothing but a picture, and not one that is kept.
     pub quarantine: Vec<QuarantineRow>,
 }
@@ -211,6 +215,11 @@ impl State {
         for snapshot in &batch.snapshots {
             nobodys.extend(put(&mut tx, snapshot, &mut changed).await?);
         }
+        for fetch in &batch.fetches {
+            if !snapshot_fetch::ask(&mut tx, fetch).await? {
+                nobodys.extend(put(&mut tx, &unfetched(fetch), &mut changed).await?);
+            }
+        }
         let rows = commit::keep(&mut tx, &batch.quarantine, committed_upto).await?;
         let mut news: Vec<News> = changed.into_iter().map(News::Incident).collect();
         news.extend(rows.into_iter().map(quarantine_news));
@@ -295,8 +304,22 @@ impl State {
     }
 }
 
+/// The note of one for which there was no room to wait.
+fn unfetched(fetch: &SnapshotFetch) -> NewSnapshot {
+    NewSnapshot {
+        device: fetch.device.clone(),
+        site: fetch.site.clone(),
+        name: hex::encode(Sha256::digest(fetch.url.as_bytes())),
+        seq: fetch.seq,
+        word: None,
+        shows: fetch.shows,
+        received_at: fetch.received_at,
+        kept: Err("not_fetched"),
+    }
+}
+
 /// A snapshot comes; one that came before stays as it was, and belongs to this message's events too.
-async fn put(
+pub(super) async fn put(
     connection: &mut SqliteConnection,
     new: &NewSnapshot,
     changed: &mut BTreeSet<IncidentId>,

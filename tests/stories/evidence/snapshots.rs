@@ -3,12 +3,15 @@
 
 use std::path::Path;
 use std::process::Command;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use blackbox::{Api, Hello, Hub, Mqtt, Props, bin, eventually};
 use reqwest::Response;
 use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::TcpListener;
 
 use crate::clock::shown;
 use crate::registry::own_compound;
@@ -602,4 +605,81 @@ async fn a_power_cut_loses_no_picture_and_doubles_none() {
     let all = police.so_many(&seen, 1).await;
     assert_eq!(all[0]["sha256"], sent[0]);
     assert_eq!(police.open(url(&all[0])).await.status(), 200);
+}
+
+/// A server of pictures: who asked for what.
+async fn server(picture: Vec<u8>, elsewhere: String) -> (String, Arc<Mutex<Vec<String>>>) {
+    let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+    let address = listener.local_addr().expect("an address").to_string();
+    let asked = Arc::new(Mutex::new(Vec::new()));
+    let told = Arc::clone(&asked);
+    tokio::spawn(async move {
+        let mut failed = false;
+        while let Ok((mut socket, _)) = listener.accept().await {
+            let mut head = vec![0; 4096];
+            let length = socket.read(&mut head).await.unwrap_or(0);
+            let head = String::from_utf8_lossy(&head[..length]).into_owned();
+            let path = head.split(' ').nth(1).unwrap_or_default().to_owned();
+            told.lock().expect("unharmed").push(path.clone());
+            let answer = match path.as_str() {
+                "/moved.jpg" => format!(
+                    "HTTP/1.1 302 Found\r\nLocation: {elsewhere}\r\nContent-Length: 0\r\n\r\n"
+                )
+                .into_bytes(),
+                // the first time it has none yet
+                _ if !failed => {
+                    failed = true;
+                    b"HTTP/1.1 503 Later\r\nContent-Length: 0\r\n\r\n".to_vec()
+                }
+                _ => {
+                    let head = format!(
+                        "HTTP/1.1 200 OK\r\nContent-Length: {}\r\n\r\n",
+                        picture.len()
+                    );
+                    [head.as_bytes(), &picture].concat()
+                }
+            };
+            let _ = socket.write_all(&answer).await;
+        }
+    });
+    (address, asked)
+}
+
+#[tokio::test]
+async fn a_picture_is_fetched_from_where_it_is_listed_and_nobody_else_is_asked() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let (sent, kept) = picture(8);
+    let (elsewhere, never) = server(sent.clone(), String::new()).await;
+    let moved = format!("http://{elsewhere}/secret.jpg");
+    let (listed, asked) = server(sent.clone(), moved.clone()).await;
+    let place = format!("http://{listed}/");
+    let hub = hub(dir.path(), &[("JIMING__BRIDGES__CAMS__FETCH", &place)]).await;
+    let secret = account(dir.path(), "cams", "$http/none");
+    let more = format!(
+        "<picURL>http://{listed}/a.jpg?token=s3cr3t&amp;x=1</picURL><bkgURL>{moved}</bkgURL><other>http://{listed}/moved.jpg</other>\
+         <third>http://user:word@{listed}/b.jpg</third><fourth>http://localhost:1/c.jpg</fourth>"
+    );
+    post(&hub, &secret, &alert("smokeDetection", &more), &[]).await;
+    let operator = Desk::of(&hub, "operator");
+    let fire = incident(&operator, "C4").await;
+    let all = operator.so_many(&fire, 2).await;
+    let good = all
+        .iter()
+        .find(|one| one["url"].is_string())
+        .expect("a link");
+    assert_eq!(good["sha256"], name(&sent));
+    let answer = operator.open(url(good)).await;
+    assert_eq!(answer.bytes().await.expect("bytes"), kept);
+    let refused: Vec<&Value> = all
+        .iter()
+        .filter_map(|one| one.get("refused"))
+        .filter(|why| why.is_string())
+        .collect();
+    assert_eq!(refused, ["not_fetched"], "it is somewhere else");
+    let mut paths = asked.lock().expect("unharmed").clone();
+    paths.sort_unstable();
+    paths.dedup();
+    assert_eq!(paths, ["/a.jpg?token=s3cr3t&x=1", "/moved.jpg"]);
+    assert_eq!(*never.lock().expect("unharmed"), Vec::<String>::new());
+    assert!(!hub.log().contains("s3cr3t"), "an address is in the log");
 }
