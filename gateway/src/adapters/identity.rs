@@ -142,7 +142,7 @@ impl Sender<'_> {
     }
 
     fn event(&self, stamp: Stamp, draft: Draft, index: u16) -> Event {
-        let known = self.device(&draft.address);
+        let known = self.device(&draft.address, draft.component.as_deref());
         let dedupe_key = dedupe_key(self.format, stamp.seq, index, &draft);
         let (occurred_at, clock, late) = occurred_at(stamp.received_at, draft.at.as_ref());
         let mut attrs = draft.attrs;
@@ -189,14 +189,17 @@ impl Sender<'_> {
         }
     }
 
-    /// The registered device behind an address: its `address` in the registry is this one, either by itself or behind the account.
-    pub fn device(&self, address: &str) -> Option<&domain::place::Device> {
+    /// The registered device behind an address: its `address` in the registry is this one, either by itself or behind the account. A
+    /// part may be a device of its own, `address/component`: a detector on the loop of a panel hangs elsewhere than the panel.
+    pub fn device(&self, address: &str, component: Option<&str>) -> Option<&domain::place::Device> {
         let address = if address.is_empty() {
             self.account
         } else {
             address
         };
-        self.registry.device_at(self.account, address)
+        let at = |address: &str| self.registry.device_at(self.account, address);
+        let part = component.and_then(|component| at(&format!("{address}/{component}")));
+        part.or_else(|| at(address))
     }
 
     /// The id of the device behind an address, and the quarter that it is in.
@@ -389,7 +392,8 @@ mod tests {
     const DEVICES: &str = "id,site,zone,class,name,model,heartbeat_s,x_m,y_m,address\n\
         smoke-1,q1,z1,fire_sensor,烟感,m,60,0.0,0.0,\n\
         smoke-2,q1,z1,fire_sensor,烟感,m,60,0.0,0.0,0x2\n\
-        smoke-3,q1,z1,fire_sensor,烟感,m,60,0.0,0.0,bridge:0x2\n";
+        smoke-3,q1,z1,fire_sensor,烟感,m,60,0.0,0.0,bridge:0x2\n\
+        smoke-4,q1,z1,fire_sensor,烟感,m,60,0.0,0.0,0x2/1-3-17\n";
 
     #[test]
     fn a_bridge_reaches_devices_by_their_address_only() {
@@ -419,6 +423,26 @@ mod tests {
         assert_eq!(of("bridge", "smoke-2"), "bridge-smoke-2");
         assert_eq!(of("bridge", "0x9"), "0x9");
         assert_eq!(of("bridge", ""), "bridge");
+    }
+
+    #[test]
+    fn a_part_may_be_a_device_of_its_own() {
+        let registry = Registry::from_files([("p.toml", PLACES), ("d.csv", DEVICES)]);
+        let registry = registry.unwrap_or_else(|mistakes| panic!("{}", mistakes[0]));
+        let sender = Sender {
+            account: "panel",
+            site: &"q1".parse().expect("an id"),
+            format: "f",
+            registry: &registry,
+            card_key: b"k",
+        };
+        let of = |component: Option<&str>| {
+            let device = sender.device("0x2", component);
+            device.map(|device| device.id.to_string())
+        };
+        assert_eq!(of(Some("1-3-17")).as_deref(), Some("smoke-4"));
+        assert_eq!(of(Some("1-3-18")).as_deref(), Some("smoke-2"), "its panel");
+        assert_eq!(of(None).as_deref(), Some("smoke-2"));
     }
 
     #[test]
