@@ -15,7 +15,7 @@ use axum::Router;
 use axum::body::{Body, to_bytes};
 use axum::extract::connect_info::Connected;
 use axum::extract::{ConnectInfo, Request, State};
-use axum::http::{HeaderMap, Method, StatusCode, header};
+use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 use axum::response::{IntoResponse as _, Response};
 use axum::serve::{IncomingStream, Listener};
 use base64::Engine as _;
@@ -49,6 +49,8 @@ const CONNECTIONS_MAX: usize = 512;
 const IDLE: Duration = Duration::from_mins(1);
 /// Requests at one time; what comes beyond waits.
 const REQUESTS_MAX: usize = 64;
+/// How somebody may say who it is: many senders wait until they are asked.
+const ASKED_FOR: &str = "Basic realm=\"jiming\", charset=\"UTF-8\"";
 /// Headers that are kept beside the content type: those of `CloudEvents` in binary mode.
 const KEPT: &str = "ce-";
 /// Most headers that are kept.
@@ -232,7 +234,14 @@ async fn take(
             metrics::counter!("hub_push_refused_total", "status" => refused.0.as_u16().to_string())
                 .increment(1);
             debug!(network.peer = %peer, http.status = refused.0.as_u16(), "web hook refused");
-            refused.into_response()
+            let mut response = refused.into_response();
+            if refused.0 == StatusCode::UNAUTHORIZED {
+                let basic = HeaderValue::from_static(ASKED_FOR);
+                response
+                    .headers_mut()
+                    .insert(header::WWW_AUTHENTICATE, basic);
+            }
+            response
         }
         Err(_) => (StatusCode::REQUEST_TIMEOUT, "the body took too long\n").into_response(),
     }
