@@ -248,7 +248,7 @@ async fn a_web_hook_is_answered_once_it_is_on_disk() {
 }
 
 /// A frame of GB/T 26875.3 (clause 6): a device whose address is 9 sends data to the centre, one component's state in it.
-fn component_state(sequence: u16, kind: u8, state: u16) -> Vec<u8> {
+pub(crate) fn component_state(sequence: u16, kind: u8, state: u16) -> Vec<u8> {
     let mut unit = vec![2, 1, 1, 1, kind, 17, 0, 3, 0];
     unit.extend_from_slice(&state.to_le_bytes());
     unit.extend_from_slice(&[0; 31]);

@@ -20,6 +20,26 @@ pub(crate) fn own_compound(dir: &Path) -> PathBuf {
     compound
 }
 
+/// Gives devices of a compound the addresses by which their bridges call them.
+pub(crate) fn with_addresses(compound: &Path, addresses: &[(&str, &str)]) {
+    let file = compound.join("devices.csv");
+    let text = std::fs::read_to_string(&file).expect("it ships");
+    let mut table = String::new();
+    for line in text.lines() {
+        table.push_str(line);
+        if line.starts_with("id,") {
+            table.push_str(",address");
+        } else if !line.starts_with('#') {
+            let id = line.split(',').next();
+            let known = addresses.iter().find(|(device, _)| Some(*device) == id);
+            table.push(',');
+            table.push_str(known.map_or("", |(_, address)| address));
+        }
+        table.push('\n');
+    }
+    std::fs::write(&file, table).expect("written");
+}
+
 /// A hub over a compound of its own, and its folder.
 pub(crate) async fn hub_over(dir: &Path, more: &[(&str, &str)]) -> (Hub, PathBuf) {
     let compound = own_compound(dir);
