@@ -6,6 +6,8 @@ use clap::{Args, Parser, Subcommand};
 use device_sim::command::{Behaviour, Key};
 use jiff::SignedDuration;
 
+use crate::foreign_args::{ReplayArgs, VendorArgs};
+
 /// Simulated devices, and load.
 #[derive(Parser)]
 #[command(version)]
@@ -22,6 +24,10 @@ pub(crate) enum Command {
     Scenarios(ScenariosArgs),
     /// Publish as fast as asked, and write down what was acknowledged.
     Load(LoadArgs),
+    /// Play devices in the format of their maker, and take orders in it.
+    Vendor(VendorArgs),
+    /// Play messages from files again, at any speed.
+    Replay(ReplayArgs),
     /// Check that every acknowledged message is in the hub's store exactly once; exit code 1 when not.
     Verify(VerifyArgs),
 }

@@ -1,8 +1,10 @@
-//! `device-sim`: simulated devices against a running hub (`run`), what they can play (`scenarios`), a load generator (`load`), and
-//! the check of its oracle against the hub's store (`verify`).
+//! `device-sim`: simulated devices against a running hub (`run`), what they can play (`scenarios`), devices in the formats of their
+//! makers (`vendor`), messages from files (`replay`), a load generator (`load`), and the check of its oracle against the hub's store
+//! (`verify`).
 
 mod args;
 mod coverage;
+mod foreign_args;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -15,9 +17,13 @@ use device_sim::command::Manners;
 use device_sim::credentials::Credentials;
 use device_sim::fleet::{Fleet, FleetConfig, run_name};
 use device_sim::load::{self, Account, Plan};
-use device_sim::{Scenario, script, verify};
+use device_sim::vendor::{self, Play};
+use device_sim::{Scenario, replay, script, verify};
 use domain::Kind;
+use foreign_args::{ReplayArgs, VendorArgs};
+use jiff::SignedDuration;
 use serde::Serialize;
+use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 use tracing_subscriber::EnvFilter;
 
@@ -33,6 +39,8 @@ async fn main() -> ExitCode {
         Command::Run(args) => run(args).await,
         Command::Scenarios(args) => coverage::list(args.rules.as_deref()),
         Command::Load(args) => load(args).await,
+        Command::Vendor(args) => vendor(args).await,
+        Command::Replay(args) => replay(args).await,
         Command::Verify(args) => check(args).await,
     };
     done.unwrap_or_else(|error| {
@@ -56,11 +64,7 @@ async fn run(args: RunArgs) -> anyhow::Result<ExitCode> {
         }
         None => (credentials.devices, scenario),
     };
-    let lasting = args
-        .lasting
-        .map(Duration::try_from)
-        .transpose()
-        .context("--for")?;
+    let lasting = lasting(args.lasting)?;
     if let Some(folder) = &args.memory {
         std::fs::create_dir_all(folder)
             .with_context(|| format!("cannot make {}", folder.display()))?;
@@ -75,21 +79,7 @@ async fn run(args: RunArgs) -> anyhow::Result<ExitCode> {
         ..FleetConfig::new(mqtt, devices, scenario, args.seed)
     })?;
     let stop = CancellationToken::new();
-    let stopped = stop.clone();
-    let (report, ()) = tokio::join!(fleet.run(stop), async move {
-        let over = async {
-            match lasting {
-                Some(lasting) => tokio::time::sleep(lasting).await,
-                None => std::future::pending().await,
-            }
-        };
-        tokio::select! {
-            () = over => {}
-            // without a handler for Ctrl-C there is nothing better than to stop
-            _ = tokio::signal::ctrl_c() => {}
-        }
-        stopped.cancel();
-    });
+    let report = until_over(lasting, &stop, fleet.run(stop.clone())).await;
     println!(
         "published {} acknowledged {} telemetry {} disconnects {} PUBACK p50/p99 {}/{} ms, {} scenario events",
         report.published,
@@ -110,6 +100,114 @@ async fn run(args: RunArgs) -> anyhow::Result<ExitCode> {
     write_report(args.report.as_ref(), &report)?;
     let all = report.published == report.acknowledged && report.refused == 0;
     Ok(if all {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::FAILURE
+    })
+}
+
+fn lasting(time: Option<SignedDuration>) -> anyhow::Result<Option<Duration>> {
+    time.map(Duration::try_from).transpose().context("--for")
+}
+
+/// Lets something run to its end, and asks it to stop when the time is over or somebody presses Ctrl-C.
+async fn until_over<T>(
+    lasting: Option<Duration>,
+    stop: &CancellationToken,
+    run: impl Future<Output = T>,
+) -> T {
+    let asked = async {
+        let over = async {
+            match lasting {
+                Some(lasting) => tokio::time::sleep(lasting).await,
+                None => std::future::pending().await,
+            }
+        };
+        tokio::select! {
+            () = over => {}
+            // without a handler for Ctrl-C there is nothing better than to stop
+            _ = tokio::signal::ctrl_c() => {}
+        }
+        stop.cancel();
+        std::future::pending().await
+    };
+    tokio::select! {
+        done = run => done,
+        never = asked => never,
+    }
+}
+
+async fn vendor(args: VendorArgs) -> anyhow::Result<ExitCode> {
+    let (devices, way) = args.vendor()?;
+    let lasting = lasting(args.lasting)?;
+    let port = match &args.listen {
+        Some(address) => {
+            let account = args.port_account()?;
+            let listener = TcpListener::bind(address)
+                .await
+                .with_context(|| format!("cannot listen on {address}"))?;
+            println!("the device listens on {}", listener.local_addr()?);
+            Some((listener, account))
+        }
+        None => None,
+    };
+    let stop = CancellationToken::new();
+    let play = Play {
+        vendor: devices,
+        way,
+        faults: args.faults(),
+        happenings: args.happens,
+        again_every: args.again_every,
+        behaviour: args.behaviour,
+        port,
+    };
+    let report = until_over(lasting, &stop, vendor::run(play, stop.clone())).await?;
+    println!(
+        "said {} taken {} refused {} damaged {} resent {} connects {}, orders heard {} understood {}",
+        report.said,
+        report.taken,
+        report.refused,
+        report.damaged,
+        report.resent,
+        report.connects,
+        report.heard,
+        report.orders.len()
+    );
+    write_report(args.report.as_ref(), &report)?;
+    Ok(if report.refused == 0 && report.taken > 0 {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::FAILURE
+    })
+}
+
+async fn replay(args: ReplayArgs) -> anyhow::Result<ExitCode> {
+    let messages = replay::read(&args.files)?;
+    let doors = replay::Doors {
+        mqtt: args.doors.login(),
+        http: args.doors.hook(),
+        tcp: args
+            .doors
+            .tcp
+            .clone()
+            .map(|address| (address, args.doors.answer_within)),
+    };
+    let stop = CancellationToken::new();
+    let pace = (args.speed, args.gap, args.times);
+    let run = replay::run(&messages, doors, pace, stop.clone());
+    let report = until_over(None, &stop, run).await?;
+    println!(
+        "messages {} taken {} refused {} left out {}",
+        report.messages, report.taken, report.refused, report.left_out
+    );
+    if report.left_out > 0 {
+        tracing::warn!(
+            replay.left_out = report.left_out,
+            "no door for these messages (hint: --mqtt, --http, --tcp)"
+        );
+    }
+    write_report(args.report.as_ref(), &report)?;
+    Ok(if report.refused == 0 && report.taken > 0 {
         ExitCode::SUCCESS
     } else {
         ExitCode::FAILURE

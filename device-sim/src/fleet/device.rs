@@ -14,12 +14,12 @@ use tokio::sync::mpsc;
 use tokio::time::{Instant, sleep_until};
 
 use super::Clock;
-use super::later::Later;
 use super::ledger::{Acked, Ledger};
-use super::outbox::Outbox;
 use crate::SimDevice;
 use crate::command::{Executor, Heard, Now, Reaction};
+use crate::later::Later;
 use crate::native::{self, Message, Say};
+use crate::outbox::Outbox;
 
 /// Unacknowledged messages on the wire; rumqttc's own limit is twice that, so that it never has to choose.
 const WINDOW: usize = 8;

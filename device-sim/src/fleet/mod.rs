@@ -5,10 +5,8 @@
 //! Devices are dropped with the future of `run`; nothing is spawned that outlives it.
 
 mod device;
-mod later;
 mod ledger;
 mod orders;
-mod outbox;
 
 use std::path::PathBuf;
 use std::sync::Arc;

@@ -9,7 +9,7 @@ use tokio::time::{Instant, sleep_until};
 const LATER_MAX: usize = 1_000;
 
 #[derive(Debug)]
-pub(super) struct Later<T>(VecDeque<(Instant, T)>);
+pub(crate) struct Later<T>(VecDeque<(Instant, T)>);
 
 impl<T> Default for Later<T> {
     fn default() -> Self {
@@ -19,7 +19,7 @@ impl<T> Default for Later<T> {
 
 impl<T> Later<T> {
     /// Takes something, or gives it back when too much waits.
-    pub(super) fn push(&mut self, at: Instant, what: T) -> Result<(), T> {
+    pub(crate) fn push(&mut self, at: Instant, what: T) -> Result<(), T> {
         if self.0.len() >= LATER_MAX {
             return Err(what);
         }
@@ -29,7 +29,7 @@ impl<T> Later<T> {
     }
 
     /// What comes next, when its time has come; never returns while nothing waits. May be dropped at any time.
-    pub(super) async fn next(&mut self) -> T {
+    pub(crate) async fn next(&mut self) -> T {
         if let Some((due, _)) = self.0.front() {
             sleep_until(*due).await;
             if let Some((_, what)) = self.0.pop_front() {

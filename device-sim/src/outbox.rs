@@ -11,7 +11,7 @@ use std::collections::{BTreeMap, VecDeque};
 
 /// Unacknowledged messages of one device, in the order in which they were said.
 #[derive(Debug)]
-pub(super) struct Outbox<T> {
+pub(crate) struct Outbox<T> {
     waiting: VecDeque<(u64, T)>,
     handed: VecDeque<(u64, T)>,
     in_flight: BTreeMap<u16, (u64, T)>,
@@ -22,7 +22,7 @@ pub(super) struct Outbox<T> {
 
 impl<T> Outbox<T> {
     /// At most `window` messages on the wire, at most `limit` in all.
-    pub(super) fn new(window: usize, limit: usize) -> Self {
+    pub(crate) fn new(window: usize, limit: usize) -> Self {
         Self {
             waiting: VecDeque::new(),
             handed: VecDeque::new(),
@@ -34,7 +34,7 @@ impl<T> Outbox<T> {
     }
 
     /// Takes a message, or gives it back when the outbox is full.
-    pub(super) fn push(&mut self, message: T) -> Result<(), T> {
+    pub(crate) fn push(&mut self, message: T) -> Result<(), T> {
         if self.len() >= self.limit {
             return Err(message);
         }
@@ -44,7 +44,7 @@ impl<T> Outbox<T> {
     }
 
     /// The next message to give to the client; none while the window is full.
-    pub(super) fn next(&self) -> Option<&T> {
+    pub(crate) fn next(&self) -> Option<&T> {
         let room = self.handed.len() + self.in_flight.len() < self.window;
         self.waiting
             .front()
@@ -53,26 +53,26 @@ impl<T> Outbox<T> {
     }
 
     /// The client has taken what [`next`](Self::next) showed.
-    pub(super) fn handed(&mut self) {
+    pub(crate) fn handed(&mut self) {
         self.handed.extend(self.waiting.pop_front());
     }
 
     /// The client has written the oldest message that was handed to it, under this packet id.
-    pub(super) fn sent(&mut self, packet_id: u16) {
+    pub(crate) fn sent(&mut self, packet_id: u16) {
         if let Some(message) = self.handed.pop_front() {
             self.in_flight.insert(packet_id, message);
         }
     }
 
     /// The other side acknowledged; none when it acknowledged what was never sent.
-    pub(super) fn acknowledged(&mut self, packet_id: u16) -> Option<T> {
+    pub(crate) fn acknowledged(&mut self, packet_id: u16) -> Option<T> {
         self.in_flight
             .remove(&packet_id)
             .map(|(_, message)| message)
     }
 
     /// The connection is gone: everything that is not acknowledged will be said again, in the old order.
-    pub(super) fn restart(&mut self) {
+    pub(crate) fn restart(&mut self) {
         let flown = std::mem::take(&mut self.in_flight).into_values();
         self.waiting.extend(flown.chain(self.handed.drain(..)));
         self.waiting
@@ -81,12 +81,12 @@ impl<T> Outbox<T> {
     }
 
     /// How many are not acknowledged.
-    pub(super) fn len(&self) -> usize {
+    pub(crate) fn len(&self) -> usize {
         self.waiting.len() + self.handed.len() + self.in_flight.len()
     }
 
     /// Whether everything was acknowledged.
-    pub(super) fn is_empty(&self) -> bool {
+    pub(crate) fn is_empty(&self) -> bool {
         self.len() == 0
     }
 }
