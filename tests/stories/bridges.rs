@@ -62,8 +62,15 @@ fn settings(compound: &str) -> [(&str, &str); 8] {
 
 /// Makes the account of a bridge; gives its secret.
 pub(crate) fn account(dir: &Path, login: &str, publish: &str) -> String {
+    account_with(dir, login, &["--publish", publish])
+}
+
+/// Makes the account of a bridge with these rights; gives its secret.
+pub(crate) fn account_with(dir: &Path, login: &str, rights: &[&str]) -> String {
     let out = Command::new(bin("gateway"))
-        .args(["credential", "add", "--bridge", "--publish", publish, login])
+        .args(["credential", "add", "--bridge"])
+        .args(rights)
+        .arg(login)
         .env("JIMING__DATA__DIR", dir.join("data"))
         .output()
         .expect("runs");
@@ -91,7 +98,7 @@ pub(crate) async fn bridge(hub: &Hub, login: &str, secret: &str) -> Mqtt {
     .await
 }
 
-async fn alarm(hub: &Hub, rule: &str, state: &str) -> Value {
+pub(crate) async fn alarm(hub: &Hub, rule: &str, state: &str) -> Value {
     let api = hub.api("operator");
     eventually("the alarm stands so", SOON, || async {
         let all = api.items("/api/v1/alarms?limit=200").await.ok()?;
@@ -101,7 +108,7 @@ async fn alarm(hub: &Hub, rule: &str, state: &str) -> Value {
     .await
 }
 
-async fn told(hub: &Hub, device: &str, kind: &str) -> Vec<Value> {
+pub(crate) async fn told(hub: &Hub, device: &str, kind: &str) -> Vec<Value> {
     let path = format!("/api/v1/events?device={device}&limit=200");
     let all = hub.api("operator").items(&path).await.unwrap_or_default();
     all.into_iter()

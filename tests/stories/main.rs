@@ -57,4 +57,5 @@ mod smoke_alarm;
 mod tidy;
 mod unbrickable;
 mod vendor_commands;
+mod vendors;
 mod wall;
