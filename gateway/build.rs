@@ -1,4 +1,4 @@
-//! Embeds the reference compound and the rule catalogue, so that one executable runs without files beside it.
+//! Embeds the reference compound, the rule catalogue and the declared adapters, so that one executable runs without files beside it.
 
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
@@ -7,7 +7,11 @@ use std::{env, fs, io};
 fn main() -> io::Result<()> {
     let config = Path::new(env!("CARGO_MANIFEST_DIR")).join("../deploy/config");
     let mut code = String::new();
-    for (name, folder) in [("COMPOUND", "compound"), ("RULES", "rules")] {
+    for (name, folder) in [
+        ("COMPOUND", "compound"),
+        ("RULES", "rules"),
+        ("ADAPTERS", "adapters"),
+    ] {
         let root = config.join(folder);
         println!("cargo::rerun-if-changed={}", root.display());
         let mut files = Vec::new();

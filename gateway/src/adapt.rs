@@ -11,7 +11,7 @@ use serde_json::Value;
 use crate::adapters::properties::{self, Carried};
 use crate::adapters::{self, Bridges, Context, Memory, foreign};
 use crate::config::Config;
-use crate::{bridges, hub};
+use crate::{adapter_files, bridges, hub};
 
 /// Longest message that is read, in bytes: the listener's own limit is lower.
 const BYTES_MAX: u64 = 16 << 20;
@@ -51,7 +51,8 @@ pub struct Asked {
 /// A configuration or an input that cannot be read.
 pub fn run(config: &Config, asked: Asked) -> anyhow::Result<()> {
     let registry = hub::registry(config)?;
-    let bridges = bridges::check(config, &registry)?;
+    let formats = adapter_files::formats(&config.adapters.dir)?;
+    let bridges = bridges::check(config, &registry, formats)?;
     let mut payload = Vec::new();
     let mut input = std::io::stdin().lock().take(BYTES_MAX + 1);
     input

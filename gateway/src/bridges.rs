@@ -11,7 +11,7 @@ use rand::RngCore as _;
 use store::state::State;
 
 use crate::adapters::memory::{Memory, Remembered};
-use crate::adapters::{Bridge, Bridges, formats};
+use crate::adapters::{Bridge, Bridges, Formats};
 use crate::commands::{BridgeForm, BridgeWay, Form, Target, Ways};
 use crate::config::{self, Config};
 use crate::hub::Misconfigured;
@@ -25,10 +25,10 @@ const CARD_KEY_BYTES: usize = 32;
 ///
 /// # Errors
 /// [`Misconfigured`]: a site, a format or a time zone that does not exist. A key that cannot be read or written.
-pub fn read(config: &Config, registry: &Registry) -> anyhow::Result<Bridges> {
+pub fn read(config: &Config, registry: &Registry, formats: Formats) -> anyhow::Result<Bridges> {
     Ok(Bridges {
         card_key: card_key(&card_key_file(&config.data.dir))?,
-        ..check(config, registry)?
+        ..check(config, registry, formats)?
     })
 }
 
@@ -36,24 +36,30 @@ pub fn read(config: &Config, registry: &Registry) -> anyhow::Result<Bridges> {
 ///
 /// # Errors
 /// [`Misconfigured`]: a site, a format or a time zone that does not exist.
-pub fn check(config: &Config, registry: &Registry) -> anyhow::Result<Bridges> {
-    let mut bridges = Bridges::default();
+pub fn check(config: &Config, registry: &Registry, formats: Formats) -> anyhow::Result<Bridges> {
+    let mut names: Vec<String> = Vec::new();
+    let set = formats.now();
+    names.extend(set.all().map(|format| format.name().to_owned()));
+    // it is said elsewhere what is wrong with them
+    names.extend(set.refused.iter().cloned());
+    let mut bridges = Bridges {
+        formats,
+        ..Bridges::default()
+    };
     for (account, said) in &config.bridges {
-        let bridge = bridge(said, registry)
+        let bridge = bridge(said, registry, &names)
             .map_err(|wrong| Misconfigured::text(format!("`bridges.{account}`: {wrong}")))?;
         bridges.by_account.insert(account.clone(), bridge);
     }
     Ok(bridges)
 }
 
-fn bridge(said: &config::Bridge, registry: &Registry) -> Result<Bridge, String> {
+fn bridge(said: &config::Bridge, registry: &Registry, names: &[String]) -> Result<Bridge, String> {
     let site = &said.site;
     if !registry.sites.contains_key(site) {
         return Err(format!("there is no site `{site}` in the registry"));
     }
-    let known = |name: &String| formats::ALL.iter().any(|format| format.name() == name);
-    if let Some(name) = said.formats.iter().find(|name| !known(name)) {
-        let names: Vec<&str> = formats::ALL.iter().map(|format| format.name()).collect();
+    if let Some(name) = said.formats.iter().find(|name| !names.contains(name)) {
         return Err(format!("no format `{name}` (hint: {})", names.join(", ")));
     }
     if said.tcp.is_some() {

@@ -32,6 +32,7 @@ pub struct Config {
     pub data: Data,
     pub registry: Places,
     pub rules: Folder,
+    pub adapters: Folder,
     pub mqtt: Mqtt,
     pub tls: Tls,
     pub http: Http,
@@ -74,7 +75,7 @@ pub struct Places {
     pub watch_days_max: u32,
 }
 
-/// `[rules]`: a directory, or empty for what is built in.
+/// `[rules]`, `[adapters]`: a directory, or empty for what is built in.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 #[expect(missing_docs, reason = "as above")]

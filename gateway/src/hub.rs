@@ -26,7 +26,7 @@ use tokio_util::sync::CancellationToken;
 use tracing::{error, info, warn};
 
 use crate::accounts::Accounts;
-use crate::adapters::{self, hub::RESTARTED};
+use crate::adapters::{self, Formats, hub::RESTARTED};
 use crate::authority::{self, Authority};
 use crate::clock::Clock;
 use crate::config::Config;
@@ -51,7 +51,7 @@ use crate::registry::keep::Keeper;
 use crate::rerun::Rerunner;
 use crate::rules::{self, Follow};
 use crate::screen::Screen;
-use crate::{bridges, commands, dispatch, embedded, feed, forget, https, set_back};
+use crate::{adapter_files, bridges, commands, dispatch, embedded, feed, forget, https, set_back};
 
 /// How often the journal is told what nobody needs any more.
 const RELEASE_EVERY: Duration = Duration::from_secs(5);
@@ -501,7 +501,15 @@ pub async fn serve(
         clock,
         ..
     } = stores;
-    let bridges = Arc::new(bridges::read(config, &catalogue.registry)?);
+    let dir = config.adapters.dir.clone();
+    let declared = move || adapter_files::read(&dir, &adapter_files::here(), None);
+    let declared = tokio::task::spawn_blocking(declared).await?;
+    for mistake in &declared.mistakes {
+        error!(adapter.mistake = %mistake, "adapter file not taken (hint: `gateway adapter test FILE` says more)");
+    }
+    let formats = Formats::new(declared.set);
+    let bridges = bridges::read(config, &catalogue.registry, formats.clone())?;
+    let bridges = Arc::new(bridges);
     let ways = Arc::new(bridges::ways(config)?);
     let authority = if config.tls.own_authority {
         let opened = Authority::open(&config.data.dir, clock.now());
@@ -527,6 +535,7 @@ pub async fn serve(
         &config.data.dir.join("sessions.db"),
         journal,
         ticking(clock),
+        formats.clone(),
     )?;
     let (accounts, probe_secret) = Accounts::load(state).await?;
     let accounts = Arc::new(accounts);
@@ -585,6 +594,16 @@ pub async fn serve(
     life.spawn(
         "rule files",
         follow.run(catalogue.mistakes.clone(), life.stop()),
+    );
+    let following = adapter_files::Follow {
+        dir: config.adapters.dir.clone(),
+        formats: formats.clone(),
+        journal: journal.clone(),
+        clock: clock.clone(),
+    };
+    life.spawn(
+        "adapter files",
+        following.run(declared.mistakes, life.stop()),
     );
     let rules_of_ops = rules_now.clone();
     let detector = Detector {
@@ -717,6 +736,7 @@ pub async fn serve(
         exchange,
         limits: limits(config),
         clock: ticking(clock),
+        formats,
         stats: Arc::clone(&listener_stats),
         first_epoch,
     };

@@ -2,6 +2,7 @@
 
 pub mod accounts;
 pub mod adapt;
+pub mod adapter_files;
 pub mod adapters;
 pub mod authority;
 pub mod bridges;

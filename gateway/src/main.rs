@@ -1,4 +1,4 @@
-//! The command line: `run`, `demo`, `check`, `adapt`, `rules check|test|backtest`, `journal verify`, `clock show|repair`, `audit verify`, `kpi`, `user add`, `certificate self-signed`,
+//! The command line: `run`, `demo`, `check`, `adapt`, `adapter test`, `rules check|test|backtest`, `journal verify`, `clock show|repair`, `audit verify`, `kpi`, `user add`, `certificate self-signed`,
 //! `command key`, `credential add|invite|revoke|list`, `registry export|import|unpack`.
 //!
 //! Exit codes: 0 all is well, 1 something failed (with `demo --for`: messages were lost), 64 the configuration is wrong.
@@ -14,9 +14,11 @@ use domain::id::GridId;
 use domain::kpi::By;
 use domain::place::TableKind;
 use domain::{DepartmentId, RuleId, Scope, SiteId, Timestamp};
+use gateway::adapters::declarative;
 use gateway::registry::{Mark, Then};
 use gateway::{
-    accounts, adapt, certificate, config, demo, embedded, hub, kpi, registry, rules, set_back,
+    accounts, adapt, adapter_files, certificate, config, demo, embedded, hub, kpi, registry, rules,
+    set_back,
 };
 
 /// `gateway command key`
@@ -68,6 +70,11 @@ enum Command {
         file: ConfigFile,
         #[command(flatten)]
         asked: adapt::Asked,
+    },
+    /// Try declared adapters.
+    Adapter {
+        #[command(subcommand)]
+        command: AdapterCommand,
     },
     /// Look into the journal.
     Journal {
@@ -178,6 +185,15 @@ enum RulesCommand {
         /// Print JSON.
         #[arg(long)]
         json: bool,
+    },
+}
+
+#[derive(Subcommand)]
+enum AdapterCommand {
+    /// Run the tests that stand in adapter files; of those that are built in when no file is named.
+    Test {
+        /// Files that declare adapters.
+        files: Vec<PathBuf>,
     },
 }
 
@@ -342,6 +358,13 @@ enum CredentialCommand {
 }
 
 fn main() -> ExitCode {
+    // the process of a declared adapter: before anything of the hub is made
+    if std::env::args_os()
+        .nth(1)
+        .is_some_and(|word| word == declarative::worker::COMMAND)
+    {
+        return declarative::serve();
+    }
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,
         Err(e) => {
@@ -383,6 +406,9 @@ async fn run(command: Command) -> ExitCode {
             Ok(config) => adapt::run(&config, asked),
             Err(e) => return usage(Err(e)),
         },
+        Command::Adapter {
+            command: AdapterCommand::Test { files },
+        } => adapter_files::test(&files),
         Command::Journal {
             command: JournalCommand::Verify { dir },
         } => verify(&dir),
@@ -567,7 +593,8 @@ fn usage(outcome: anyhow::Result<()>) -> ExitCode {
 fn check(file: &ConfigFile) -> anyhow::Result<()> {
     let config = config::load(file.config.as_deref())?;
     let catalogue = hub::Catalogue::load(&config)?;
-    gateway::bridges::check(&config, &catalogue.registry)?;
+    let formats = adapter_files::formats(&config.adapters.dir)?;
+    gateway::bridges::check(&config, &catalogue.registry, formats)?;
     gateway::bridges::ways(&config)?;
     let is_to_be_made = config.tls.own_authority
         && !gateway::authority::certificate_file(&config.data.dir).exists();

@@ -30,7 +30,7 @@ use tokio::time::{Instant, Sleep, sleep};
 use tokio_util::sync::CancellationToken;
 use tracing::debug;
 
-use crate::adapters::format::{self, Reply};
+use crate::adapters::format::Reply;
 use crate::adapters::message::{Door, Message};
 use crate::adapters::properties::{self, Carried};
 use crate::adapters::{Bridges, foreign, lane_of, text};
@@ -269,28 +269,39 @@ impl Porch {
         let carried = carried(request.headers());
         let body = body(request.into_body()).await?;
         let received_at = self.push.clock.now();
-        let reply = self.reply(&sent, &carried, &body, received_at);
         // a question tells nothing
-        if asks && body.is_empty() {
-            return Ok(reply);
+        if !(asks && body.is_empty()) {
+            self.keep(&sent, &carried, body.clone(), received_at)
+                .await?;
         }
+        Ok(self.reply(sent, carried, body, received_at).await)
+    }
+
+    /// Journals what was sent; whoever sent it hears of it only afterwards.
+    async fn keep(
+        &self,
+        sent: &Sent,
+        carried: &Carried,
+        body: bytes::Bytes,
+        received_at: Timestamp,
+    ) -> Result<(), Refused> {
         let topic = format!("{}{}{}", foreign::HTTP, sent.account, sent.target);
         let uplink = Uplink {
             received_at,
-            principal: sent.account,
+            principal: sent.account.clone(),
             epoch: 0,
             flags: UplinkFlags::new(1),
             extra: Some(Box::new(UplinkExtra {
-                properties: properties::write(&carried),
+                properties: properties::write(carried),
                 ..UplinkExtra::default()
             })),
             payload: body,
             topic,
         };
         metrics::counter!("hub_push_messages_total").increment(1);
-        let lane = lane_of(&uplink.topic);
+        let lane = lane_of(&uplink.topic, &self.push.bridges.formats);
         match self.push.journal.append_durable(lane, uplink).await {
-            Ok(()) => Ok(reply),
+            Ok(()) => Ok(()),
             Err(AppendError::TooLarge) => {
                 Err((StatusCode::PAYLOAD_TOO_LARGE, "too long for the journal\n"))
             }
@@ -347,19 +358,32 @@ impl Porch {
     }
 
     /// What the sender's format wants to hear.
-    fn reply(&self, sent: &Sent, carried: &Carried, body: &[u8], received_at: Timestamp) -> Reply {
-        let bridge = self.push.bridges.by_account.get(&sent.account);
-        let zone = bridge.map_or(TimeZone::UTC, |bridge| bridge.zone.clone());
-        let door = Door::Http {
-            target: &sent.target,
+    async fn reply(
+        &self,
+        sent: Sent,
+        carried: Carried,
+        body: bytes::Bytes,
+        received_at: Timestamp,
+    ) -> Reply {
+        let bridges = Arc::clone(&self.push.bridges);
+        let reply = move || {
+            let bridge = bridges.by_account.get(&sent.account);
+            let zone = bridge.map_or(TimeZone::UTC, |bridge| bridge.zone.clone());
+            let door = Door::Http {
+                target: &sent.target,
+            };
+            let mut message = Message::new(door, &body, received_at, &zone);
+            message.content_type = carried.content_type.as_deref();
+            message.headers = &carried.user;
+            let only = bridge
+                .map(|bridge| bridge.formats.as_slice())
+                .unwrap_or_default();
+            let format = bridges.formats.of(&message, only);
+            format.map_or_else(Reply::default, |format| format.reply(&message))
         };
-        let mut message = Message::new(door, body, received_at, &zone);
-        message.content_type = carried.content_type.as_deref();
-        message.headers = &carried.user;
-        let only = bridge
-            .map(|bridge| bridge.formats.as_slice())
-            .unwrap_or_default();
-        format::of(&message, only).map_or_else(Reply::default, |format| format.reply(&message))
+        // the program of a declared adapter may take its time
+        let replied = tokio::task::spawn_blocking(reply).await;
+        replied.unwrap_or_default()
     }
 }
 

@@ -64,7 +64,7 @@ impl dashboard_api::rerun::Rerunner for Rerunner {
         };
         let mut tickets = Vec::with_capacity(rows.len());
         for row in rows {
-            let lane = adapters::lane_of(&row.topic);
+            let lane = adapters::lane_of(&row.topic, &self.bridges.formats);
             let note = rerun::note(self.clock.now(), row, self.rings_for_s);
             tickets.push(self.journal.append(lane, note).await.map_err(failed)?);
         }

@@ -1,4 +1,4 @@
-// Inputs for the target `adapters`, one for each sample of each format: node tests/fuzz/seeds.mjs DIRECTORY
+// Inputs for the target `adapters`, one for each sample of each format and each test of a declared one: node tests/fuzz/seeds.mjs DIRECTORY
 import { existsSync, mkdirSync, readFileSync, readdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 
@@ -27,4 +27,17 @@ for (const format of readdirSync(root)) {
       writeFileSync(join(into, `${format}-${name}-${index}`), Buffer.concat([head, bytesOf(message)]));
     });
   }
+}
+
+// declared ones carry theirs as texts
+const declared = join(import.meta.dirname, '../../deploy/config/adapters');
+for (const name of readdirSync(declared)) {
+  const tests = readFileSync(join(declared, name), 'utf8').split('[[test]]').slice(1);
+  tests.forEach((test, index) => {
+    const door = /^(mqtt|http) = "([^"]*)"$/m.exec(test);
+    const text = /^text = ('''|')([^]*?)\1$/m.exec(test);
+    if (!door || !text) return;
+    const type = /^content_type = "([^"]*)"$/m.exec(test)?.[1] ?? '';
+    writeFileSync(join(into, `${name}-${index}`), `${door[1][0]}${door[2]}\n${type}\n${text[2]}`);
+  });
 }

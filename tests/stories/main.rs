@@ -12,6 +12,7 @@ mod clock;
 mod command_line;
 mod commands;
 mod conformance;
+mod declarative;
 mod deploy;
 mod disk_faults;
 mod disk_full;

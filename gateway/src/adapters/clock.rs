@@ -3,6 +3,7 @@
 use domain::Timestamp;
 use jiff::civil::DateTime;
 use jiff::tz::TimeZone;
+use serde_json::Value;
 
 /// A time that a device gave.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -46,6 +47,12 @@ impl DeviceTime {
         let mut time = Self::epoch_s(seconds)?;
         time.raw = number.to_string();
         Some(time)
+    }
+
+    /// A text as [`text`](Self::text) reads it, or a number of seconds, milliseconds or microseconds, also where it came as text.
+    pub fn any(told: &Value, zone: &TimeZone) -> Option<Self> {
+        let text = told.as_str().and_then(|told| Self::text(told, zone));
+        text.or_else(|| Self::epoch_any(super::text::number(told)?))
     }
 
     /// RFC 3339 with an offset, or the like without one, which is a wall clock of `zone`: `2023-09-08 15:11:07`, `2023-09-08T15:11:07.5`,
@@ -103,6 +110,11 @@ mod tests {
         ] {
             assert_eq!(DeviceTime::epoch_any(seconds).map(|t| t.at), Some(want));
         }
+        assert_eq!(
+            DeviceTime::any(&"1694157067".into(), &shanghai()).map(|t| t.at),
+            Some(want)
+        );
+        assert_eq!(DeviceTime::any(&Value::Null, &shanghai()), None);
         for none in ["", "0", "yesterday", "2023-13-40 99:00:00", "２０２３"] {
             assert_eq!(DeviceTime::text(none, &shanghai()), None, "{none}");
         }

@@ -3,19 +3,20 @@
 //! A message that came over MQTT is journalled under its own topic; one of another door under `$http/{account}{path and query}` or
 //! `$tcp/{protocol}/{account}`, which nobody can publish to.
 
+use std::borrow::Cow;
 use std::collections::HashMap;
 
 use domain::{Lane, Seq, Shows, SiteId, Uplink};
 use jiff::tz::TimeZone;
 
 use super::draft::Reading;
-use super::format::{self, Format};
+use super::formats::{Formats, Found as Format};
 use super::identity::{Sender, Stamp};
 use super::memory::Memory;
 use super::message::{Door, Message};
 use super::picture::{Elsewhere, Found, Looked, Named};
 use super::properties::Carried;
-use super::{Context, Parsed, Reject, formats, picture, properties};
+use super::{Context, Parsed, Reject, picture, properties};
 use crate::fetch::Place;
 
 /// Where web hooks are journalled.
@@ -40,12 +41,14 @@ pub struct Bridge {
 }
 
 /// All bridges, by account.
-#[derive(Debug, Clone, Default)]
+#[derive(Clone, Default)]
 pub struct Bridges {
     /// What is configured.
     pub by_account: HashMap<String, Bridge>,
     /// The key of the hashes that stand for card numbers.
     pub card_key: Vec<u8>,
+    /// What they speak.
+    pub formats: Formats,
 }
 
 /// Whether an uplink is in no format of our own.
@@ -69,13 +72,16 @@ fn door(uplink: &Uplink) -> Door<'_> {
     }
 }
 
+/// What came of a message, and the name of the adapter that read it.
+type Of<T> = (Cow<'static, str>, T);
+
 /// Reads a message of a bridge, a web hook or a panel.
 pub(super) fn parse(
     seq: Seq,
     uplink: &Uplink,
     context: &Context<'_>,
     memory: &mut Memory,
-) -> (&'static str, Parsed) {
+) -> Of<Parsed> {
     match read(seq, uplink, context, memory) {
         Ok(read) => read,
         Err((name, reject)) => (
@@ -93,27 +99,35 @@ fn read(
     uplink: &Uplink,
     context: &Context<'_>,
     memory: &mut Memory,
-) -> Result<(&'static str, Parsed), (&'static str, Reject)> {
+) -> Result<Of<Parsed>, Of<Reject>> {
     let account = uplink.principal.as_str();
     let Some(bridge) = context.bridges.by_account.get(account) else {
         let detail = format!(
             "`{account}` sends on `{}` and the configuration has no [bridges.{account}] (hint: add it with its site, then read this again)",
             super::text::clip(&uplink.topic, 100)
         );
-        return Err(("foreign", Reject::new(UNKNOWN_BRIDGE, detail)));
+        return Err(("foreign".into(), Reject::new(UNKNOWN_BRIDGE, detail)));
     };
     let carried = carried(uplink);
     let message = message(uplink, bridge, &carried);
     let left = memory.of(account);
-    let Some(format) = format::of_sender(&message, &bridge.formats, &left) else {
+    let found = context
+        .bridges
+        .formats
+        .of_sender(&message, &bridge.formats, &left);
+    let Some(format) = found else {
         let detail = "no format knows this topic, path or payload (hint: docs/formats.md lists what is read)";
-        return Err(("foreign", Reject::new("unknown_format", detail)));
+        return Err(("foreign".into(), Reject::new("unknown_format", detail)));
     };
-    let name = format.name();
-    let reading = format
-        .read(&message, &left)
-        .map_err(|reject| (name, reject))?;
-    let sender = sender(account, bridge, name, context);
+    let name: Cow<'static, str> = match &format {
+        Format::BuiltIn(format) => format.name().into(),
+        Format::Declared(_) => format.name().to_owned().into(),
+    };
+    let reading = match format.read(&message, &left) {
+        Ok(reading) => reading,
+        Err(reject) => return Err((name, reject)),
+    };
+    let sender = sender(account, bridge, &name, context);
     let (alive, newcomers) = sender.spoke(uplink.received_at, &reading);
     for (key, value) in reading.learn {
         if !memory.learn(account, &key, value, seq) {
@@ -150,7 +164,11 @@ pub(super) fn pictures(uplink: &Uplink, context: &Context<'_>, memory: &Memory) 
     let carried = carried(uplink);
     let message = message(uplink, bridge, &carried);
     let left = memory.of(account);
-    let Some(format) = format::of_sender(&message, &bridge.formats, &left) else {
+    let found = context
+        .bridges
+        .formats
+        .of_sender(&message, &bridge.formats, &left);
+    let Some(format) = found else {
         return Looked::default();
     };
     let Ok(Reading { drafts, .. }) = format.read(&message, &left) else {
@@ -223,7 +241,7 @@ fn message<'a>(uplink: &'a Uplink, bridge: &'a Bridge, carried: &'a Carried) -> 
 fn sender<'a>(
     account: &'a str,
     bridge: &'a Bridge,
-    format: &'static str,
+    format: &'a str,
     context: &Context<'a>,
 ) -> Sender<'a> {
     Sender {
@@ -236,30 +254,29 @@ fn sender<'a>(
 }
 
 /// The format that is sure of a topic.
-fn of_topic(topic: &str) -> Option<&'static dyn Format> {
+fn of_topic(topic: &str, formats: &Formats) -> Option<Format> {
     let zone = TimeZone::UTC;
     let door = Door::Mqtt {
         topic,
         retain: false,
     };
     let message = Message::new(door, &[], domain::Timestamp::UNIX_EPOCH, &zone);
-    let sure = |format: &&&dyn Format| format.claim(&message) == format::Claim::Address;
-    formats::ALL.iter().find(sure).copied()
+    formats.sure(&message)
 }
 
 /// The lane of a topic that is none of ours: whatever a format knows by its topic and may tell of an alarm goes first, and so do web hooks
 /// and panels. A topic that somebody has made up waits behind: what it tells is looked at only afterwards.
-pub(super) fn lane_of(topic: &str) -> Lane {
+pub(super) fn lane_of(topic: &str, formats: &Formats) -> Lane {
     if topic.starts_with(HTTP) || topic.starts_with(TCP) {
         return Lane::Alarm;
     }
-    match of_topic(topic) {
+    match of_topic(topic, formats) {
         Some(format) if format.may_alarm(topic) => Lane::Alarm,
         _ => Lane::Telemetry,
     }
 }
 
 /// Whether a message that could not be read might have been an alarm.
-pub(super) fn may_alarm(topic: &str) -> bool {
-    of_topic(topic).is_none_or(|format| format.may_alarm(topic))
+pub(super) fn may_alarm(topic: &str, formats: &Formats) -> bool {
+    of_topic(topic, formats).is_none_or(|format| format.may_alarm(topic))
 }

@@ -1,9 +1,9 @@
 //! What a vendor's format is: it says which messages are its own, and reads them. One folder beside this file for each.
 
+use super::Reject;
 use super::draft::{Draft, Reading};
 use super::message::Message;
 use super::picture::{self, Picture, Word};
-use super::{Reject, formats};
 
 /// How sure a format is that a message is its own.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -50,12 +50,16 @@ impl Reply {
 /// A vendor's format. A pure function of a message and of what was remembered; it never blocks and never panics.
 pub trait Format: Sync {
     /// Its name in quarantine rows, metrics and configuration.
-    fn name(&self) -> &'static str;
+    fn name(&self) -> &str;
     /// Whether a message is its own.
     fn claim(&self, message: &Message<'_>) -> Claim;
     /// Whether a message is its own by what earlier messages of the same sender said.
     fn claim_learnt(&self, message: &Message<'_>, _recall: &dyn Recall) -> Claim {
         self.claim(message)
+    }
+    /// Whether every message of a bridge that may speak this format alone is its own, whatever it looks like.
+    fn claims_all_of_its_bridge(&self) -> bool {
+        false
     }
     /// Reads a message of its own. No drafts: understood, and nothing happened.
     ///
@@ -93,30 +97,4 @@ impl Recall for Nothing {
     fn recall(&self, _key: &str) -> Option<&str> {
         None
     }
-}
-
-/// The format that a message belongs to, when nothing is known of its sender.
-pub fn of(message: &Message<'_>, only: &[String]) -> Option<&'static dyn Format> {
-    of_sender(message, only, &Nothing)
-}
-
-/// The format that a message belongs to: the first that is sure of topic or path, else the first that knows the shape. `only` names
-/// the formats that the sender may speak; all where it is empty.
-pub fn of_sender(
-    message: &Message<'_>,
-    only: &[String],
-    recall: &dyn Recall,
-) -> Option<&'static dyn Format> {
-    let mut by_shape = None;
-    for format in formats::ALL {
-        if !only.is_empty() && !only.iter().any(|name| name == format.name()) {
-            continue;
-        }
-        match format.claim_learnt(message, recall) {
-            Claim::Address => return Some(*format),
-            Claim::Shape if by_shape.is_none() => by_shape = Some(*format),
-            Claim::Shape | Claim::No => {}
-        }
-    }
-    by_shape
 }

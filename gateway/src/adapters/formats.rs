@@ -1,10 +1,18 @@
-//! Every format that this executable reads, one line each. Whoever knows the topic or path goes before those that go by shape; among
-//! these the order below decides, so the more particular shape stands first.
+//! Every format that is read: those that are built in, one line each, and those that files declare. Whoever knows the topic or path goes before
+//! those that go by shape; among these the order below decides, so the more particular shape stands first. A declared format of
+//! this site goes before all, one that ships after all.
 
-use super::format::Format;
+use std::ops::Deref;
+use std::sync::Arc;
 
-/// All of them.
-pub const ALL: &[&dyn Format] = &[
+use arc_swap::ArcSwap;
+
+use super::declarative::Declared;
+use super::format::{Claim, Format, Nothing, Recall};
+use super::message::Message;
+
+/// Those that are built in.
+pub const BUILT_IN: &[&dyn Format] = &[
     &super::zigbee2mqtt::Zigbee2Mqtt,
     &super::vzenith::Vzenith,
     &super::hikvision::Hikvision,
@@ -38,6 +46,147 @@ pub const ALL: &[&dyn Format] = &[
     &super::plate_recognizer::PlateRecognizer,
     &super::openalpr::Openalpr,
     &super::axis_lpr::AxisLpr,
-    &super::parking_platform::ParkingPlatform,
     &super::esp_rfid::EspRfid,
 ];
+
+/// All formats as they are now; those of files change while the hub runs. A copy is the same set.
+#[derive(Clone, Default)]
+pub struct Formats(Arc<ArcSwap<Set>>);
+
+/// The declared ones.
+#[derive(Default)]
+pub struct Set {
+    /// Of files of this site.
+    pub own: Vec<Arc<Declared>>,
+    /// Of files that ship; without those that one of this site replaces.
+    pub shipped: Vec<Arc<Declared>>,
+    /// Names of files that were refused.
+    pub refused: Vec<String>,
+}
+
+/// A format that was found.
+#[derive(Clone)]
+pub enum Found {
+    /// One that is built in.
+    BuiltIn(&'static dyn Format),
+    /// One of a file; it stays as it was, whatever becomes of the file.
+    Declared(Arc<Declared>),
+}
+
+impl Deref for Found {
+    type Target = dyn Format;
+
+    fn deref(&self) -> &Self::Target {
+        match self {
+            Self::BuiltIn(format) => *format,
+            Self::Declared(declared) => declared.as_ref(),
+        }
+    }
+}
+
+impl Set {
+    /// All formats, in the order in which they are asked.
+    pub fn all(&self) -> impl Iterator<Item = Found> {
+        let declared = |declared: &Arc<Declared>| Found::Declared(Arc::clone(declared));
+        let built_in = BUILT_IN.iter().copied().map(Found::BuiltIn);
+        self.own
+            .iter()
+            .map(declared)
+            .chain(built_in)
+            .chain(self.shipped.iter().map(declared))
+    }
+
+    fn refs(&self) -> impl Iterator<Item = Ref<'_>> {
+        let built_in = BUILT_IN.iter().copied().map(Ref::BuiltIn);
+        self.own
+            .iter()
+            .map(Ref::Declared)
+            .chain(built_in)
+            .chain(self.shipped.iter().map(Ref::Declared))
+    }
+}
+
+/// A format that is looked at.
+#[derive(Clone, Copy)]
+enum Ref<'a> {
+    BuiltIn(&'static dyn Format),
+    Declared(&'a Arc<Declared>),
+}
+
+impl Ref<'_> {
+    fn format(&self) -> &dyn Format {
+        match self {
+            Self::BuiltIn(format) => *format,
+            Self::Declared(declared) => declared.as_ref(),
+        }
+    }
+
+    fn found(self) -> Found {
+        match self {
+            Self::BuiltIn(format) => Found::BuiltIn(format),
+            Self::Declared(declared) => Found::Declared(Arc::clone(declared)),
+        }
+    }
+}
+
+impl Formats {
+    /// With these declared ones.
+    pub fn new(set: Set) -> Self {
+        Self(Arc::new(ArcSwap::from_pointee(set)))
+    }
+
+    /// From now on with these.
+    pub fn replace(&self, set: Set) {
+        self.0.store(Arc::new(set));
+    }
+
+    /// As they are now.
+    pub fn now(&self) -> Arc<Set> {
+        self.0.load_full()
+    }
+
+    /// The format that a message belongs to, when nothing is known of its sender.
+    pub fn of(&self, message: &Message<'_>, only: &[String]) -> Option<Found> {
+        self.of_sender(message, only, &Nothing)
+    }
+
+    /// The format that a message belongs to: the first that is sure of topic or path, else the first that knows the shape. `only` names
+    /// the formats that the sender may speak; all where it is empty.
+    pub fn of_sender(
+        &self,
+        message: &Message<'_>,
+        only: &[String],
+        recall: &dyn Recall,
+    ) -> Option<Found> {
+        let set = self.0.load();
+        let mut by_shape = None;
+        for one in set.refs() {
+            let format = one.format();
+            if !only.is_empty() && !only.iter().any(|name| name == format.name()) {
+                continue;
+            }
+            if only.len() == 1 && format.claims_all_of_its_bridge() {
+                return Some(one.found());
+            }
+            match format.claim_learnt(message, recall) {
+                Claim::Address => return Some(one.found()),
+                Claim::Shape if by_shape.is_none() => by_shape = Some(one),
+                Claim::Shape | Claim::No => {}
+            }
+        }
+        by_shape.map(Ref::found)
+    }
+
+    /// The format that is sure of a message.
+    pub fn sure(&self, message: &Message<'_>) -> Option<Found> {
+        let set = self.0.load();
+        let mut all = set.refs();
+        let sure = all.find(|one| one.format().claim(message) == Claim::Address);
+        sure.map(Ref::found)
+    }
+}
+
+/// Whether a format that is built in has this name.
+pub fn is_built_in(name: &str) -> bool {
+    BUILT_IN.iter().any(|format| format.name() == name)
+}

@@ -34,7 +34,7 @@ pub struct Sender<'a> {
     /// The quarter that it speaks for.
     pub site: &'a SiteId,
     /// The format that read it.
-    pub format: &'static str,
+    pub format: &'a str,
     /// Devices and places.
     pub registry: &'a Registry,
     /// The key of the hashes that stand for card numbers.

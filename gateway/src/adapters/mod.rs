@@ -4,6 +4,7 @@
 //! with a code and a sentence; the pipeline keeps the raw bytes in quarantine and goes on. [`parse`] picks the adapter by topic.
 
 pub mod clock;
+pub mod declarative;
 pub mod decoded;
 pub mod draft;
 pub mod foreign;
@@ -51,7 +52,6 @@ pub mod onvif_xml;
 pub mod openalpr;
 pub mod openmqttgateway;
 pub mod osdp;
-pub mod parking_platform;
 pub mod plate_recognizer;
 pub mod shelly;
 pub mod sia_dc09;
@@ -66,8 +66,11 @@ pub mod zwave_js_ui;
 
 pub use foreign::{Bridge, Bridges};
 pub use format::{Format, Recall};
+pub use formats::Formats;
 pub use memory::Memory;
 pub use reject::Reject;
+
+use std::borrow::Cow;
 
 use domain::place::Registry;
 use domain::{
@@ -116,11 +119,11 @@ pub fn parse(seq: Seq, uplink: &Uplink, context: &Context<'_>, memory: &mut Memo
     if let Some(reject) = &parsed.reject
         && reject.code != hub::REFUSED
         && parsed.events.is_empty()
-        && may_alarm(&uplink.topic)
+        && may_alarm(&uplink.topic, &context.bridges.formats)
     {
         parsed
             .events
-            .extend(rejected_event(seq, uplink, context, adapter, reject));
+            .extend(rejected_event(seq, uplink, context, &adapter, reject));
     }
     parsed
 }
@@ -131,21 +134,21 @@ pub fn read(
     uplink: &Uplink,
     context: &Context<'_>,
     memory: &mut Memory,
-) -> (&'static str, Parsed) {
+) -> (Cow<'static, str>, Parsed) {
     if uplink.principal == domain::uplink::HUB {
-        return (hub::Hub.name(), hub::Hub.parse(seq, uplink, context));
+        return (hub::Hub.name().into(), hub::Hub.parse(seq, uplink, context));
     }
     if foreign::is_foreign(&uplink.topic) {
         return foreign::parse(seq, uplink, context, memory);
     }
     let native = native::Native;
-    (native.name(), native.parse(seq, uplink, context))
+    (native.name().into(), native.parse(seq, uplink, context))
 }
 
 /// The lane that a topic belongs to, decided before anybody looks into the payload.
-pub fn lane_of(topic: &str) -> Lane {
+pub fn lane_of(topic: &str, formats: &Formats) -> Lane {
     if foreign::is_foreign(topic) {
-        return foreign::lane_of(topic);
+        return foreign::lane_of(topic, formats);
     }
     match topic.split('/').nth(4) {
         Some("evt") => Lane::Alarm,
@@ -155,11 +158,11 @@ pub fn lane_of(topic: &str) -> Lane {
 }
 
 /// Whether a message that could not be read might have been an alarm.
-fn may_alarm(topic: &str) -> bool {
+fn may_alarm(topic: &str, formats: &Formats) -> bool {
     if foreign::is_foreign(topic) {
-        return foreign::may_alarm(topic);
+        return foreign::may_alarm(topic, formats);
     }
-    lane_of(topic) == Lane::Alarm
+    lane_of(topic, formats) == Lane::Alarm
 }
 
 /// The event that stands in for an alarm which could not be read. None when not even the sender has a usable name.

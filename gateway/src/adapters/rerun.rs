@@ -202,7 +202,7 @@ mod tests {
         };
         let bridges = Bridges {
             by_account: [("zigbee".to_owned(), bridge)].into(),
-            card_key: Vec::new(),
+            ..Bridges::default()
         };
         let context = Context {
             registry: &registry,

@@ -77,6 +77,7 @@ pub async fn run(options: Options) -> anyhow::Result<()> {
     for (name, files, dir) in [
         ("compound", embedded::COMPOUND, &mut config.registry.dir),
         ("rules", embedded::RULES, &mut config.rules.dir),
+        ("adapters", embedded::ADAPTERS, &mut config.adapters.dir),
     ] {
         if dir.as_os_str().is_empty() {
             hub::make_private(&options.data)?;

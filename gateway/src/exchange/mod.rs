@@ -35,6 +35,7 @@ pub use index::shared;
 pub use session::{Delivery, Message, Next, Session, Unreleased};
 pub use worker::Worker;
 
+use crate::adapters::Formats;
 use crate::listener::codec::{Forwarded, SubscribeOptions, WillMessage};
 use session::Wanted;
 
@@ -162,6 +163,7 @@ impl Exchange {
         path: &Path,
         journal: &Journal,
         clock: Arc<dyn Fn() -> Timestamp + Send + Sync>,
+        formats: Formats,
     ) -> Result<(Self, Worker), SessionError> {
         let store = SessionStore::open(path, journal.stats().last_seq)?;
         let kept = store.load()?;
@@ -182,6 +184,7 @@ impl Exchange {
             kept,
             journal.clone(),
             clock,
+            formats,
         );
         Ok((Self { shared }, worker))
     }

@@ -7,6 +7,7 @@ use domain::{Lane, Timestamp, Uplink, UplinkExtra, UplinkFlags};
 use store::journal::{Journal, Options};
 
 use super::*;
+use crate::adapters::Formats;
 
 /// A journal and an exchange over it, which can be stopped and started again on the same files.
 struct Bench {
@@ -36,7 +37,8 @@ impl Bench {
             Arc::new(move || Timestamp::from_second(now_s.load(Ordering::Relaxed)).expect("a time"))
         };
         let path = dir.path().join("sessions.db");
-        let (exchange, worker) = Exchange::open(&path, &journal, clock).expect("opens");
+        let (exchange, worker) =
+            Exchange::open(&path, &journal, clock, Formats::default()).expect("opens");
         let thread = std::thread::spawn(move || worker.run());
         Self {
             dir,

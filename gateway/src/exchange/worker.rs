@@ -16,7 +16,7 @@ use super::index::{Index, Subscription, shared};
 use super::retained::Retained;
 use super::session::{Message, Overflow, Session, Unsaved};
 use super::{Arrival, Attached, Command, Departure, Shared, Wish};
-use crate::adapters::lane_of;
+use crate::adapters::{Formats, lane_of};
 use crate::listener::codec::{Forwarded, SubscribeOptions};
 
 /// Records and bytes that are read at a time.
@@ -99,6 +99,7 @@ pub struct Worker {
     durable: watch::Receiver<Watermarks>,
     reader: Reader,
     clock: Arc<dyn Fn() -> Timestamp + Send + Sync>,
+    formats: Formats,
     index: Index,
     retained: Retained,
     sessions: HashMap<u64, Held>,
@@ -121,6 +122,7 @@ impl Worker {
         kept: Kept,
         journal: Journal,
         clock: Arc<dyn Fn() -> Timestamp + Send + Sync>,
+        formats: Formats,
     ) -> Self {
         let mut worker = Self {
             reader: journal.read_from(kept.cursor),
@@ -129,6 +131,7 @@ impl Worker {
             commands,
             store,
             clock,
+            formats,
             index: Index::default(),
             retained: Retained::default(),
             sessions: HashMap::new(),
@@ -733,7 +736,10 @@ impl Worker {
                 })
             }),
         };
-        match self.journal.try_append(lane_of(&uplink.topic), uplink) {
+        match self
+            .journal
+            .try_append(lane_of(&uplink.topic, &self.formats), uplink)
+        {
             Ok(_) => will.is_said = true,
             // there is no room now, or no journal any more: it stays due
             Err(e) => {

@@ -413,7 +413,7 @@ impl Connection {
         if is_long || !self.principal.may_publish(&topic) {
             return self.deny(&topic, qos, id, kind).await.map(Ok);
         }
-        let lane = lane_of(&topic);
+        let lane = lane_of(&topic, &self.shared.formats);
         if lane == Lane::Telemetry {
             self.bucket.take();
         }

@@ -37,6 +37,7 @@ pub use transport::{
     BadFile, BadOrigin, CertificateLife, ClientCertificates, Endpoint, Kind, Origins, Tls, TlsFiles,
 };
 
+use crate::adapters::Formats;
 use crate::exchange::Exchange;
 use admission::Admission;
 use guesses::Guesses;
@@ -127,6 +128,8 @@ pub struct Deps {
     pub limits: Limits,
     /// The hub's clock.
     pub clock: Arc<dyn Fn() -> Timestamp + Send + Sync>,
+    /// What bridges speak: it decides what goes first.
+    pub formats: Formats,
     /// Counters.
     pub stats: Arc<ListenerStats>,
     /// Epoch of the first connection: above those of all earlier runs.
@@ -139,6 +142,7 @@ struct Shared {
     exchange: Exchange,
     limits: Limits,
     clock: Arc<dyn Fn() -> Timestamp + Send + Sync>,
+    formats: Formats,
     stats: Arc<ListenerStats>,
     presence: Presence,
     notes: Notes,
@@ -160,6 +164,7 @@ pub async fn serve(
         exchange,
         limits,
         clock,
+        formats,
         stats,
         first_epoch,
     } = deps;
@@ -172,6 +177,7 @@ pub async fn serve(
         exchange,
         limits,
         clock,
+        formats,
         stats,
     });
     let admission = Mutex::new(Admission::new(limits.connects_per_second_max));

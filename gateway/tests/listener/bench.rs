@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use domain::{Seq, Uplink};
+use gateway::adapters::Formats;
 use gateway::exchange::Exchange;
 use gateway::listener::{
     Deps, Directory, Endpoint, Kind, Limits, ListenerStats, PeerCertificate, Principal,
@@ -89,6 +90,7 @@ impl Bench {
             &dir.path().join("sessions.db"),
             &journal,
             Arc::clone(&clock),
+            Formats::default(),
         )
         .expect("opens");
         std::thread::spawn(move || worker.run());
@@ -98,6 +100,7 @@ impl Bench {
             exchange,
             limits,
             clock,
+            formats: Formats::default(),
             stats: Arc::clone(&stats),
             first_epoch: 1,
         };

@@ -1,11 +1,15 @@
-//! What devices of other makers say, in whatever door: every format is asked whether a message is its own and reads it all the same.
+//! What devices of other makers say, in whatever door: every format, built in or declared by a file that ships, is asked whether a message is
+//! its own and reads it all the same.
 
+use std::path::Path;
 use std::sync::LazyLock;
 
 use domain::place::Registry;
 use domain::{Event, Seq, Timestamp};
-use gateway::adapters::format::{self, Format, Recall as _};
-use gateway::adapters::formats;
+use gateway::adapters::declarative::Place;
+use gateway::adapters::declarative::file::ANSWER_BYTES_MAX;
+use gateway::adapters::format::{Format, Recall as _};
+use gateway::adapters::formats::{Formats, Found};
 use gateway::adapters::identity::{Sender, Stamp};
 use gateway::adapters::memory::Memory;
 use gateway::adapters::message::{Door, Message};
@@ -17,6 +21,14 @@ const ACCOUNT: &str = "bridge";
 static REGISTRY: LazyLock<Registry> = LazyLock::new(|| {
     Registry::from_files(gateway::embedded::COMPOUND.iter().copied()).expect("it is what ships")
 });
+
+static FORMATS: LazyLock<Formats> = LazyLock::new(|| {
+    let shipped = gateway::adapter_files::read(Path::new(""), &Place::Here, None);
+    assert!(shipped.mistakes.is_empty() && !shipped.set.shipped.is_empty());
+    Formats::new(shipped.set)
+});
+/// The same, in the order in which they are asked.
+static ALL: LazyLock<Vec<Found>> = LazyLock::new(|| FORMATS.now().all().collect());
 
 /// The door (`m` MQTT, `r` retained, `h` a web hook, `t` a frame), the topic, path or protocol, a line feed, the content type, a line feed,
 /// the payload. `tests/fuzz/seeds.mjs` makes such inputs of the formats' samples.
@@ -38,23 +50,26 @@ pub fn adapters(data: &[u8]) {
     let received_at = Timestamp::from_second(1_800_000_000).expect("in range");
     let mut message = Message::new(door, payload, received_at, &zone);
     message.content_type = (!content_type.is_empty()).then_some(content_type.as_str());
-    for format in formats::ALL {
+    for format in ALL.iter() {
         let _ = format.claim(&message);
         let _ = format.may_alarm(message.topic());
-        let first = read(*format, &message, &mut Memory::default(), 1);
-        let again = read(*format, &message, &mut Memory::default(), 1);
+        let first = read(&**format, &message, &mut Memory::default(), 1);
+        let again = read(&**format, &message, &mut Memory::default(), 1);
         assert_eq!(first, again, "{}: a replay is the same", format.name());
         // told again by the same sender, with what it has left behind
         let mut memory = Memory::default();
-        let _ = read(*format, &message, &mut memory, 1);
+        let _ = read(&**format, &message, &mut memory, 1);
         let _ = format.claim_learnt(&message, &memory.of(ACCOUNT));
-        pictures(*format, &message, &memory);
-        let _ = read(*format, &message, &mut memory, 2);
+        pictures(&**format, &message, &memory);
+        let _ = read(&**format, &message, &mut memory, 2);
+        if matches!(format, Found::Declared(_)) {
+            assert!(format.reply(&message).body.len() <= ANSWER_BYTES_MAX);
+        }
         let _ = memory.take_dirty();
     }
-    let one = format::of(&message, &[]).map(|format| format.name());
-    let other = format::of_sender(&message, &[], &Memory::default().of(ACCOUNT));
-    assert_eq!(one, other.map(|format| format.name()));
+    let name = |found: Option<Found>| found.map(|format| format.name().to_owned());
+    let other = FORMATS.of_sender(&message, &[], &Memory::default().of(ACCOUNT));
+    assert_eq!(name(FORMATS.of(&message, &[])), name(other));
     assert!(Memory::default().of(ACCOUNT).recall("a").is_none());
 }
 

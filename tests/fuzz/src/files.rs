@@ -5,6 +5,8 @@ use std::path::{Path, PathBuf};
 use std::sync::LazyLock;
 
 use domain::place::Registry;
+use gateway::adapters::declarative::file::File;
+use gateway::adapters::declarative::programs::Programs;
 use domain::rule::RuleSet;
 use domain::{Lane, Seq, Timestamp, Uplink, UplinkFlags};
 use store::journal::{Journal, Options, verify};
@@ -100,7 +102,7 @@ pub fn journal(data: &[u8]) {
     }
 }
 
-/// A file of settings, of places, of rules: each is read or refused with its mistakes.
+/// A file of settings, of places, of rules, of an adapter: each is read or refused with its mistakes.
 pub fn config(data: &[u8]) {
     let Ok(text) = std::str::from_utf8(data) else {
         return;
@@ -125,6 +127,15 @@ pub fn config(data: &[u8]) {
     }
     let rules = RuleSet::parse(&[("rules.toml".to_owned(), text.to_owned())]);
     said(rules.map(drop).map_err(|e| format!("{e:?}")));
+    let path = "acme-gate.toml";
+    let adapter = File::parse(path, text).and_then(|file| {
+        // long programs may nest as deep as they please: they are compiled in a process of their own
+        if file.program.text.len() > 500 || file.reply.is_some() {
+            return Ok(());
+        }
+        Programs::compile(path, file).map(drop)
+    });
+    said(adapter.map_err(|e| e.to_string()));
 }
 
 /// A photo of a report: what is kept of it is not more than what came, is a picture of the same size, and is clean.

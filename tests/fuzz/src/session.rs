@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
+use gateway::adapters::Formats;
 use gateway::exchange::Exchange;
 use gateway::listener::{
     Deps, Directory, Endpoint, Kind, Limits, ListenerStats, PeerCertificate, Principal,
@@ -71,7 +72,7 @@ static HUB: LazyLock<Hub> = LazyLock::new(|| {
     let clock: Arc<dyn Fn() -> domain::Timestamp + Send + Sync> = Arc::new(domain::Timestamp::now);
     let sessions = dir.path().join("sessions.db");
     let (exchange, worker) =
-        Exchange::open(&sessions, &journal, Arc::clone(&clock)).expect("opens");
+        Exchange::open(&sessions, &journal, Arc::clone(&clock), Formats::default()).expect("opens");
     std::thread::spawn(move || worker.run());
     let device = PrincipalKind::Device {
         site: "q1".parse().expect("an id"),
@@ -97,6 +98,7 @@ static HUB: LazyLock<Hub> = LazyLock::new(|| {
             ..Limits::default()
         },
         clock,
+        formats: Formats::default(),
         stats: Arc::new(ListenerStats::default()),
         first_epoch: 1,
     };
