@@ -235,7 +235,7 @@ fn presence(seq: Seq, uplink: &Uplink, account: &str, context: &Context<'_>) -> 
         card_key: &[],
     });
     let registered = match &bridge {
-        Some(bridge) => bridge.device(""),
+        Some(bridge) => bridge.device("", None),
         None => account
             .parse::<DeviceId>()
             .ok()

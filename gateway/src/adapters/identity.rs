@@ -67,7 +67,7 @@ impl Sender<'_> {
     pub fn spoke(&self, at: Timestamp, reading: &Reading) -> (Vec<DeviceId>, Vec<NewcomerTouch>) {
         let (mut alive, mut heard) = (Vec::new(), BTreeMap::new());
         for draft in &reading.drafts {
-            match self.device(&draft.address) {
+            match self.device(&draft.address, draft.component.as_deref()) {
                 // that it is gone is no word of its own
                 Some(_) if draft.kind == Kind::DeviceOffline => {}
                 Some(device) => alive.push(device.id.clone()),
@@ -81,7 +81,7 @@ impl Sender<'_> {
             }
         }
         for about in &reading.about {
-            if self.device(&about.address).is_none() {
+            if self.device(&about.address, None).is_none() {
                 let heard = self.heard(&mut heard, &about.address, at);
                 heard.class = heard.class.or(about.class);
                 heard.vendor.clone_from(&about.vendor);
@@ -98,7 +98,7 @@ impl Sender<'_> {
         let mut all = BTreeMap::new();
         let itself = self.heard(&mut all, "", at);
         itself.class = Some(DeviceClass::Gateway);
-        self.device("").is_none().then(|| itself.clone())
+        self.device("", None).is_none().then(|| itself.clone())
     }
 
     fn heard<'h>(
@@ -114,7 +114,7 @@ impl Sender<'_> {
                 device: self.unknown(address),
                 site: self.site.clone(),
                 class: None,
-                format: self.format,
+                format: self.format.to_owned(),
                 vendor: None,
                 model: None,
                 at,
@@ -204,7 +204,7 @@ impl Sender<'_> {
 
     /// The id of the device behind an address, and the quarter that it is in.
     pub fn place_of(&self, address: &str) -> (DeviceId, SiteId) {
-        match self.device(address) {
+        match self.device(address, None) {
             Some(device) => (device.id.clone(), device.site.clone()),
             None => (self.unknown(address), self.site.clone()),
         }

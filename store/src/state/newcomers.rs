@@ -59,7 +59,7 @@ pub struct NewcomerTouch {
     /// What it seems to be; none where it was only announced.
     pub class: Option<DeviceClass>,
     /// The format.
-    pub format: &'static str,
+    pub format: String,
     /// Its maker, if the bridge said so.
     pub vendor: Option<String>,
     /// Its model, if the bridge said so.

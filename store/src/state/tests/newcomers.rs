@@ -19,7 +19,7 @@ fn heard(account: &str, address: &str, at: Timestamp) -> NewcomerTouch {
         device: address.parse().expect("an id"),
         site: "q1".parse().expect("an id"),
         class: Some(DeviceClass::FireSensor),
-        format: "zigbee2mqtt",
+        format: "zigbee2mqtt".to_owned(),
         vendor: None,
         model: None,
         at,
