@@ -33,6 +33,15 @@ const screens = [
   { name: 'map', path: '/map', who: 'lead' },
   { name: 'devices', path: '/devices', who: 'manager', act: first('device-row') },
   { name: 'device', path: '/devices/:id', who: 'manager' },
+  { name: 'device-command', path: '/devices/:door', who: 'lead', act: async (page) => {
+    await page.click(byTest('ask-hold-open'))
+    await page.check(byTest('command-alone'))
+    await page.waitForSelector(byTest('alone-warning'))
+  } },
+  { name: 'fire', path: '/fire', who: 'lead', act: async (page) => {
+    await page.click(byTest('fire-start'))
+    await page.waitForSelector(byTest('fire-form'))
+  } },
   { name: 'alarms', path: '/alarms', who: 'lead', act: first('alarm-row') },
   { name: 'maintenance', path: '/maintenance', who: 'manager', act: first('window-row') },
   { name: 'maintenance-plan', path: '/maintenance', who: 'manager', act: (page) => page.click(byTest('plan')) },
@@ -91,7 +100,7 @@ await story('screens', base, async ({ open, problems }) => {
   }
   const [device] = await (await fetch(`${base}/api/v1/incidents?state=active`, { headers: { Authorization: `Bearer ${by('admin').token}` } })).json()
     .then(({ items }) => items.filter(({ device }) => device !== null))
-  const address = { '/devices/:id': `/devices/${device.device}`, '/incidents/:id': `/incidents/${device.id}`, '/:any(.*)*': '/nothing-here' }
+  const address = { '/devices/:id': `/devices/${device.device}`, '/devices/:door': '/devices/door-q1-0301', '/incidents/:id': `/incidents/${device.id}`, '/:any(.*)*': '/nothing-here' }
 
   const pictures = []
   async function look(page, { name, path, who, act, sizes = [small, desk] }, theme, language) {

@@ -21,6 +21,7 @@ export const router = createRouter({
     { path: "/grid", component: () => import("./views/GridView.vue") },
     { path: "/newcomers", component: () => import("./views/NewcomersView.vue") },
     { path: "/registry", component: () => import("./views/RegistryView.vue") },
+    { path: "/fire", component: () => import("./views/FireView.vue") },
     { path: "/rules", component: () => import("./views/RulesView.vue") },
     { path: "/quarantine", component: () => import("./views/QuarantineView.vue") },
     { path: "/account", component: () => import("./views/AccountView.vue") },

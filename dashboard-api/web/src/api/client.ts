@@ -75,6 +75,7 @@ export const api = {
   devices: () => answered(client.GET("/api/v1/devices")),
   quarantine: () => answered(client.GET("/api/v1/quarantine", { params: { query: { limit: 200 } } })),
   storms: () => answered(client.GET("/api/v1/storms")),
+  fireModes: () => answered(client.GET("/api/v1/fire-modes", { params: { query: { open: true } } })),
   acknowledgeStorm: (id: string, seen_at: string) =>
     answered(client.POST("/api/v1/storms/{id}/acknowledge", { params: { path: { id } }, body: { seen_at } })),
   command: (id: string, verb: Verb, command: Command, key: string, sent: Sent = {}): Promise<Incident> =>

@@ -1,8 +1,8 @@
 /** What is on the board: a plain sorted array that is changed in place, and a copy for the screen at most every 100 ms. */
 import { shallowRef } from "vue";
-import type { Device, IncidentItem, QuarantineItem, Storm } from "../api/types";
+import type { Device, FireMode, IncidentItem, QuarantineItem, Storm } from "../api/types";
 import { insert, isOlder, isOnBoard, remove } from "./order";
-import { QUARANTINE_ROWS } from "./picture";
+import { QUARANTINE_ROWS, withFire } from "./picture";
 
 const PAINT_MS = 100;
 /** When no frame came for so long, none is waited for. */
@@ -12,6 +12,8 @@ const LATE_MS = 200;
 export const rows = shallowRef<readonly IncidentItem[]>([]);
 export const devices = shallowRef<readonly Device[]>([]);
 export const quarantine = shallowRef<readonly QuarantineItem[]>([]);
+/** Fire modes that are not over. */
+export const fires = shallowRef<readonly FireMode[]>([]);
 export const storms = shallowRef<ReadonlyMap<string, Storm>>(new Map());
 
 const sorted: IncidentItem[] = [];
@@ -97,6 +99,14 @@ export function putStorm(item: Storm): void {
   stormById.set(item.id, item);
   dirty.storms = true;
   schedule();
+}
+
+export function replaceFires(items: readonly FireMode[]): void {
+  fires.value = items;
+}
+
+export function putFire(item: FireMode): void {
+  fires.value = withFire(fires.value, item);
 }
 
 export function replaceQuarantine(items: readonly QuarantineItem[]): void {

@@ -4,7 +4,7 @@ import type { Meta, Rate } from "../api/types";
 import { setTimeZone } from "../format";
 import { isLocked, restore, sessionEnded, user } from "../session";
 import { isSilenced, soundIn } from "../sound";
-import { putDevice, putIncident, putQuarantine, putStorm, replaceDevices, replaceIncidents, replaceQuarantine, replaceStorms } from "./board";
+import { putDevice, putFire, putIncident, putQuarantine, putStorm, replaceDevices, replaceFires, replaceIncidents, replaceQuarantine, replaceStorms } from "./board";
 import { STALE_MS } from "./line";
 import { type Link, link } from "./link";
 import type { Change, Pulse, Snapshot, ToTab } from "./messages";
@@ -119,6 +119,7 @@ function show(snapshot: Snapshot): void {
   replaceIncidents(snapshot.incidents);
   replaceDevices(snapshot.devices);
   replaceStorms(snapshot.storms);
+  replaceFires(snapshot.fires);
   replaceQuarantine(snapshot.quarantine ?? []);
   revision.value = snapshot.revision;
   isLoaded.value = true;
@@ -133,6 +134,7 @@ function apply(change: Change): void {
   else if (change.kind === "device") putDevice(change.item);
   else if (change.kind === "quarantine") putQuarantine(change.item);
   else if (change.kind === "storm") putStorm(change.item);
+  else if (change.kind === "fire") putFire(change.item);
   else if (change.kind === "about" && change.incident !== null) touched(change.incident);
 }
 

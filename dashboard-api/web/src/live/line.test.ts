@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, expect, test, vi } from "vitest";
 import { ApiError, api } from "../api/client";
-import type { IncidentItem } from "../api/types";
+import type { FireMode, IncidentItem } from "../api/types";
 import { Line, type Listener } from "./line";
 import type { Change, Snapshot } from "./messages";
 
@@ -45,6 +45,7 @@ beforeEach(async () => {
   vi.spyOn(api, "activeIncidents").mockImplementation(async () => ({ items: board, revision }));
   vi.spyOn(api, "devices").mockImplementation(async () => ({ items: [], next: null, revision }));
   vi.spyOn(api, "storms").mockImplementation(async () => ({ items: [] }));
+  vi.spyOn(api, "fireModes").mockImplementation(async () => ({ items: [] }));
   vi.spyOn(api, "quarantine").mockRejectedValue(new Error("not for this role"));
   told = { snapshots: [], changes: [], pulses: 0, ended: 0 };
   const to: Listener = {
@@ -109,6 +110,21 @@ test.each([
   expect(told.snapshots.at(-1)).toMatchObject({ incidents: [item("c")], revision: 40 });
   expect(told.changes).toEqual([]);
   expect(FakeSource.opened.at(-1)).toBe("/api/v1/live?from=40");
+});
+
+test("whoever may not see fire modes has a board without; one that could not be read is read again", async () => {
+  const refuse = (status: number) => vi.mocked(api.fireModes).mockRejectedValueOnce(new ApiError({ type: "", status, code: "", title: "", detail: "" }));
+  refuse(403);
+  FakeSource.last.say("reset", {}, "8");
+  await vi.advanceTimersByTimeAsync(0);
+  expect(told.snapshots.map((s) => s.fires)).toEqual([[], []]);
+  refuse(503);
+  FakeSource.last.say("reset", {}, "8");
+  await vi.advanceTimersByTimeAsync(0);
+  expect(told.snapshots).toHaveLength(2);
+  vi.mocked(api.fireModes).mockResolvedValue({ items: [{ id: "f", state: "active" } as FireMode] });
+  await vi.advanceTimersByTimeAsync(1000);
+  expect(told.snapshots[2]?.fires.map((fire) => fire.id)).toEqual(["f"]);
 });
 
 test("a server that began anew at a lower revision is believed", async () => {

@@ -3,7 +3,7 @@
  * snapshot that replaces everything. Knows nothing of screens and runs wherever there is an `EventSource`.
  */
 import { ApiError, api } from "../api/client";
-import type { Device, Heartbeat, IncidentItem, QuarantineItem, Storm } from "../api/types";
+import type { Device, FireMode, Heartbeat, IncidentItem, QuarantineItem, Storm } from "../api/types";
 import { TailWatch, judge } from "./gap";
 import type { Change, Pulse, Snapshot } from "./messages";
 
@@ -13,7 +13,7 @@ const RETRY_MS = 500;
 const WATCH_MS = 1000;
 const CLOCK_DRIFT_MS = 5;
 /** What the feed brings that pages read again themselves. A kind that is not listened to would look like a gap. */
-const OTHER = ["maintenance", "command", "fire_mode", "hidden"] as const;
+const OTHER = ["maintenance", "command", "hidden"] as const;
 
 export interface Listener {
   snapshot(snapshot: Snapshot): void;
@@ -66,11 +66,16 @@ export class Line {
     this.generation += 1;
     const mine = this.generation;
     try {
-      const [meta, incidents, devices, storms, quarantine] = await Promise.all([
+      const [meta, incidents, devices, storms, fires, quarantine] = await Promise.all([
         api.meta(),
         api.activeIncidents(),
         api.devices(),
         api.storms(),
+        // only for want of the right to: a fire mode that could not be read is none that is not there
+        api.fireModes().catch((e) => {
+          if (e instanceof ApiError && e.problem.status === 403) return { items: [] };
+          throw e;
+        }),
         api.quarantine().catch(() => null),
       ]);
       if (mine !== this.generation) return;
@@ -83,6 +88,7 @@ export class Line {
         incidents: incidents.items,
         devices: devices.items,
         storms: storms.items,
+        fires: fires.items,
         quarantine: quarantine?.items ?? null,
         revision: this.last,
       });
@@ -118,6 +124,7 @@ export class Line {
     change<Device>("device", (item, revision) => ({ kind: "device", item, revision }));
     change<QuarantineItem>("quarantine", (item, revision) => ({ kind: "quarantine", item, revision }));
     change<Storm>("storm", (item, revision) => ({ kind: "storm", item, revision }));
+    change<FireMode>("fire_mode", (item, revision) => ({ kind: "fire", item, revision }));
     for (const name of ["alarm", "notification"]) {
       change<{ incident?: string | null }>(name, ({ incident }, revision) => ({ kind: "about", incident: incident ?? null, revision }));
     }

@@ -1,5 +1,5 @@
 /** What a page and its source of changes say to each other: the source is the worker that all tabs share, or the page's own line. */
-import type { Device, IncidentItem, Meta, QuarantineItem, Rate, Storm } from "../api/types";
+import type { Device, FireMode, IncidentItem, Meta, QuarantineItem, Rate, Storm } from "../api/types";
 
 /** Everything on the board at one revision. It replaces what was there. */
 export interface Snapshot {
@@ -9,6 +9,8 @@ export interface Snapshot {
   incidents: IncidentItem[];
   devices: Device[];
   storms: Storm[];
+  /** Those that are not over. */
+  fires: FireMode[];
   /** None for roles that may not read it. */
   quarantine: QuarantineItem[] | null;
   revision: number;
@@ -20,6 +22,7 @@ export type Change = { revision: number } & (
   | { kind: "device"; item: Device }
   | { kind: "quarantine"; item: QuarantineItem }
   | { kind: "storm"; item: Storm }
+  | { kind: "fire"; item: FireMode }
   | { kind: "about"; incident: string | null }
   | { kind: "other" }
 );

@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import type { Device, IncidentItem, Meta, QuarantineItem } from "../api/types";
+import type { Device, FireMode, IncidentItem, Meta, QuarantineItem } from "../api/types";
 import type { Snapshot } from "./messages";
 import { Picture } from "./picture";
 
@@ -10,6 +10,7 @@ const first = (quarantine: QuarantineItem[] | null): Snapshot => ({
   incidents: [incident("a", 3), incident("b", 1)],
   devices: [{ id: "d", state: "normal" } as Device],
   storms: [],
+  fires: [],
   quarantine,
   revision: 10,
 });
@@ -27,6 +28,17 @@ test("a tab that joins late gets what the others have", () => {
   expect(now.devices.map((d) => d.state)).toEqual(["offline"]);
   expect(now.quarantine?.map((q) => q.id)).toEqual(["q"]);
   expect(now.revision).toBe(16);
+});
+
+test("a fire mode stays until it is over", () => {
+  const picture = new Picture(first([]));
+  const fire = (id: string, state: FireMode["state"], revision: number) => picture.apply({ kind: "fire", item: { id, state } as FireMode, revision });
+  fire("f1", "proposed", 11);
+  fire("f2", "active", 12);
+  fire("f1", "active", 13);
+  expect(picture.snapshot().fires.map(({ id, state }) => [id, state])).toEqual([["f2", "active"], ["f1", "active"]]);
+  fire("f2", "ended", 14);
+  expect(picture.snapshot().fires.map(({ id }) => id)).toEqual(["f1"]);
 });
 
 test("what a role may not read does not come by the feed either", () => {

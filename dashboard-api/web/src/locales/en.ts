@@ -11,6 +11,7 @@ export const en: Record<keyof typeof zh, string> = {
   "nav.alarms": "Alarms",
   "nav.maintenance": "Maintenance",
   "nav.history": "History",
+  "nav.fire": "Fire mode",
   "nav.roster": "Roster",
   "nav.grid": "Micro-grids",
   "nav.rules": "Rules",

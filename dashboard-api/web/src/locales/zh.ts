@@ -9,6 +9,7 @@ export const zh = {
   "nav.alarms": "报警",
   "nav.maintenance": "检修",
   "nav.history": "历史",
+  "nav.fire": "消防联动",
   "nav.roster": "值班表",
   "nav.grid": "微网格",
   "nav.rules": "报警规则",

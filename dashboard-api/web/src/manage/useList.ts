@@ -7,8 +7,11 @@ import type { Page, Read } from "./merged";
 /** So that a flood of changes is not a flood of questions. */
 const AGAIN_MS = 2500;
 
-/** `follows`: what makes it read its first page again. What is over changes rarely, and costs the server more. */
-export function useList<T extends { id: string }>(read: () => Read<T>, follows: "feed" | "nothing" = "feed") {
+/**
+ * `follows`: what makes it read its first page again. What is over changes rarely, and costs the server more. `again`: after how many milliseconds,
+ * for what cannot wait.
+ */
+export function useList<T extends { id: string }>(read: () => Read<T>, follows: "feed" | "nothing" = "feed", again: () => number = () => AGAIN_MS) {
   const items = shallowRef<readonly T[]>([]);
   const next = ref<string | null>(null);
   const isLoaded = ref(false);
@@ -84,7 +87,7 @@ export function useList<T extends { id: string }>(read: () => Read<T>, follows: 
       timer = undefined;
       if (isBusy.value) schedule();
       else void refresh();
-    }, AGAIN_MS);
+    }, again());
   }
 
   if (follows === "feed") watch(revision, schedule);
@@ -93,5 +96,5 @@ export function useList<T extends { id: string }>(read: () => Read<T>, follows: 
     clearTimeout(timer);
   });
 
-  return { items, next, isLoaded, isBusy, failure, reload, more, put };
+  return { items, next, isLoaded, isBusy, failure, reload, more, refresh, put };
 }
