@@ -282,13 +282,12 @@ async fn look_up(places: &[Place], url: &Url) -> Result<SocketAddr, Failed> {
         .port_or_known_default()
         .ok_or(Failed::Never("no port"))?;
     let listed: Vec<IpAddr> = places.iter().filter_map(Place::address).collect();
-    let addresses: Vec<SocketAddr> = match literal(url) {
-        Some(address) => vec![SocketAddr::new(address, port)],
-        None => {
-            let host = url.host_str().ok_or(Failed::Never("no host"))?;
-            let found = tokio::net::lookup_host((host, port)).await;
-            found.map_err(|_| Failed::Later("unknown host"))?.collect()
-        }
+    let addresses: Vec<SocketAddr> = if let Some(address) = literal(url) {
+        vec![SocketAddr::new(address, port)]
+    } else {
+        let host = url.host_str().ok_or(Failed::Never("no host"))?;
+        let found = tokio::net::lookup_host((host, port)).await;
+        found.map_err(|_| Failed::Later("unknown host"))?.collect()
     };
     let is_bad = |found: &SocketAddr| is_dangerous(found.ip()) && !listed.contains(&found.ip());
     if addresses.iter().any(is_bad) {

@@ -104,7 +104,8 @@ enum Command {
         command: CertificateCommand,
     },
     /// Commands to devices.
-    Command {
+    #[command(name = "command")]
+    ToDevices {
         #[command(subcommand)]
         command: DeviceCommandCommand,
     },
@@ -426,7 +427,7 @@ async fn run(command: Command) -> ExitCode {
             Ok(config) => kpi_command(&config, asked).await,
             Err(e) => return usage(Err(e)),
         },
-        Command::Command {
+        Command::ToDevices {
             command: DeviceCommandCommand::Key(file),
         } => match config::load(file.config.as_deref()) {
             Ok(config) => print_command_key(&config),

@@ -39,7 +39,7 @@ impl Draft {
         address: &str,
         class: DeviceClass,
         command: &str,
-        failure: Option<String>,
+        failure: Option<&str>,
     ) -> Option<Self> {
         if !command.starts_with(COMMAND_PREFIX) {
             return None;

@@ -440,7 +440,8 @@ mod tests {
             &["http://10.20.0.7/1"],
         );
         assert_eq!(addresses(b"http://10.20.0.7/1", &[]), Vec::<String>::new());
-        let many: String = (0..100).map(|n| format!("http://10.20.0.7/{n} ")).collect();
+        let many: Vec<String> = (0..100).map(|n| format!("http://10.20.0.7/{n}")).collect();
+        let many = many.join(" ");
         assert_eq!(addresses(many.as_bytes(), &places).len(), ELSEWHERE_MAX);
     }
 

@@ -152,7 +152,7 @@ impl Worker {
                         }
                         // it may have gone out: it stays claimed, and its outcome is unknown unless the device tells
                         Err(e) => {
-                            warn!(command.id = %id, error = %e, "command may not have gone out")
+                            warn!(command.id = %id, error = %e, "command may not have gone out");
                         }
                     }
                 }

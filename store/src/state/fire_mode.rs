@@ -205,7 +205,7 @@ impl State {
         if row.started_by == by.as_str() {
             return Err(NotNow::SamePerson.into());
         }
-        row.state = "active".to_owned();
+        "active".clone_into(&mut row.state);
         row.confirmed_by = Some(by.to_string());
         save(&mut tx, &row).await?;
         audit::append(
@@ -239,7 +239,7 @@ impl State {
         if !matches!(row.state.as_str(), "proposed" | "active") {
             return Err(domain::device_command::NotNow::Over.into());
         }
-        row.state = "ended".to_owned();
+        "ended".clone_into(&mut row.state);
         row.ended_by = Some(by.to_string());
         row.ended_at = Some(at.as_microsecond());
         row.end_reason = Some(reason);
@@ -292,7 +292,7 @@ impl State {
                 if open {
                     continue;
                 }
-                row.state = "void".to_owned();
+                "void".clone_into(&mut row.state);
             }
             items.push(item(&mut snapshot, &registry, row).await?);
         }

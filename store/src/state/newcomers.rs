@@ -385,7 +385,7 @@ fn heard_again(before: Option<&Known>, id: &str, heard: &NewcomerTouch) -> Known
             device: heard.device.clone(),
             site: heard.site.clone(),
             class: heard.class.unwrap_or(DeviceClass::FireSensor),
-            format: heard.format.to_owned(),
+            format: heard.format.clone(),
             vendor: None,
             model: None,
             first_heard_at: heard.at.into(),

@@ -111,7 +111,7 @@ fn answer(message: &Message<'_>) -> Option<Draft> {
         (Some(_), None) => None,
         (None, None) => return None,
     };
-    Draft::answer(device, DeviceClass::Access, id, failure)
+    Draft::answer(device, DeviceClass::Access, id, failure.as_deref())
 }
 
 fn place(topic: &str) -> Option<Place<'_>> {

@@ -165,7 +165,7 @@ fn answer(sn: &str, message: &Message<'_>) -> Option<Draft> {
         .and_then(text::number)?;
     let is_done = [0.0, 200.0].iter().any(|good| (code - good).abs() < 0.5);
     let failure = (!is_done).then(|| format!("code_{code}"));
-    Draft::answer(sn, DeviceClass::Barrier, &id, failure)
+    Draft::answer(sn, DeviceClass::Barrier, &id, failure.as_deref())
 }
 
 /// The JSON, without the zero bytes that stand before some heartbeats, and from GB 2312 where it is no UTF-8.
