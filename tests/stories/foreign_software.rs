@@ -356,7 +356,7 @@ async fn what_zigbee2mqtt_makes_of_27_models_is_understood_and_each_fire_is_one_
         "{own:?}"
     );
     // the bridge took its leave, and nothing of what it said was odd
-    let bridge: Vec<String> = heard["bridge"].iter().map(told).collect();
+    let bridge: Vec<String> = heard[""].iter().map(told).collect();
     assert_eq!(bridge, ["device.online updated"]);
     assert_eq!(quarantined(&hub, "zigbee").await, [] as [Value; 0]);
 }
