@@ -9,6 +9,9 @@ use anyhow::{Context, bail};
 use device_sim::Scenario;
 use domain::rule::{Condition, Rule, RuleSet};
 
+/// The rule of bridges: no native device of a scenario is one.
+const BRIDGE_LOST: &str = "X4c";
+
 /// Lists scenarios, or the rules of a directory with the scenarios that make each ring.
 pub(crate) fn list(rules: Option<&Path>) -> anyhow::Result<ExitCode> {
     let mut by_rule: BTreeMap<String, Vec<&str>> = BTreeMap::new();
@@ -50,11 +53,13 @@ pub(crate) fn list(rules: Option<&Path>) -> anyhow::Result<ExitCode> {
     })
 }
 
-/// Whether only the hub's own notes make it ring.
+/// Whether only the hub's own notes make it ring: of itself, or of a bridge whose connection it has lost.
 fn is_of_the_hub(rule: &Rule) -> bool {
     let matchers = rule.condition.matchers();
     let mut kinds = matchers.iter().flat_map(|m| &m.kinds).peekable();
-    kinds.peek().is_some() && kinds.all(|kind| kind.as_str().starts_with("gateway."))
+    let id = rule.meta.id.as_str();
+    id == BRIDGE_LOST
+        || kinds.peek().is_some() && kinds.all(|kind| kind.as_str().starts_with("gateway."))
 }
 
 fn read(folder: &Path) -> anyhow::Result<RuleSet> {

@@ -5,7 +5,9 @@ use std::time::Duration;
 
 use bytes::BytesMut;
 use device_sim::{Fleet, FleetConfig, Scenario, SimDevice};
-use rumqttc::{ConnAck, ConnectReturnCode, Packet, PingResp, PubAck};
+use rumqttc::{
+    ConnAck, ConnectReturnCode, Packet, PingResp, PubAck, QoS, SubAck, SubscribeReasonCode,
+};
 use serde_json::Value;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
@@ -41,6 +43,12 @@ async fn take((stream, input): &mut Peer, acknowledge: bool, events: usize) -> V
                         .write(&mut output)
                         .expect("encodes");
                 }
+            }
+            Ok(Packet::Subscribe(asked)) => {
+                let granted = vec![SubscribeReasonCode::Success(QoS::AtLeastOnce)];
+                SubAck::new(asked.pkid, granted)
+                    .write(&mut output)
+                    .expect("encodes");
             }
             Ok(Packet::PingReq) => {
                 PingResp.write(&mut output).expect("encodes");

@@ -172,6 +172,8 @@ async fn a_zigbee_lock_a_plate_camera_and_a_relay_are_told_by_their_bridges() {
         camera.publish(reply, &answer, 1, false).await;
         assert_eq!(ends(&api, &asked).await, expected);
     }
+    // a barrier that could not is somebody's work
+    assert_eq!(api.incident_of("B5c").await["site"], "q1");
 
     let mut relay = bridge(
         &hub,

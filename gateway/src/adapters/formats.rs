@@ -39,6 +39,7 @@ pub const BUILT_IN: &[&dyn Format] = &[
     &super::thingsboard::ThingsBoard,
     &super::osdp::Osdp,
     &super::openmqttgateway::OpenMqttGateway,
+    &super::rtl_433::Rtl433,
     &super::esphome::EspHome,
     &super::chirpstack::ChirpStack,
     &super::lorawan_codec::LorawanCodec,

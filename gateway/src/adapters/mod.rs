@@ -53,6 +53,7 @@ pub mod openalpr;
 pub mod openmqttgateway;
 pub mod osdp;
 pub mod plate_recognizer;
+pub mod rtl_433;
 pub mod shelly;
 pub mod sia_dc09;
 pub mod sparkplug_b;

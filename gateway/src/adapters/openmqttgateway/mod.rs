@@ -59,7 +59,7 @@ impl Format for OpenMqttGateway {
         }
         match gateway(&levels) {
             Some(("BT" | "RTL_433" | "LORA" | "RF" | "433", rest)) => match message.json()? {
-                Value::Object(heard) => Ok(drafts(rest, heard).into()),
+                Value::Object(told) => Ok(heard(rest, told).into()),
                 _ => Ok(Reading::default()),
             },
             _ => Ok(Reading::default()),
@@ -81,7 +81,8 @@ fn gateway<'a>(levels: &'a [&'a str]) -> Option<(&'a str, &'a [&'a str])> {
     })
 }
 
-fn drafts(rest: &[&str], heard: &Map<String, Value>) -> Vec<Draft> {
+/// What a decoded radio message tells; `rest` stands for the device where the message does not name it.
+pub(super) fn heard(rest: &[&str], heard: &Map<String, Value>) -> Vec<Draft> {
     let id = heard.get("id").and_then(text::word);
     let address = match (heard.get("model").and_then(text::word), id) {
         // numbers of one model repeat in another
