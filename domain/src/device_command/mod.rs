@@ -29,8 +29,6 @@ pub const PROPOSAL: SignedDuration = SignedDuration::from_mins(2);
 pub const ANSWER_GRACE: SignedDuration = SignedDuration::from_secs(2);
 /// How long a device may take to show in its state what it says it has done.
 pub const EFFECT_WITHIN: SignedDuration = SignedDuration::from_secs(5);
-/// How long a device remembers the ids of commands.
-pub const REMEMBERED: SignedDuration = SignedDuration::from_hours(24);
 
 words!(
     /// What a device is told to do.

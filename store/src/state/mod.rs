@@ -79,7 +79,7 @@ pub use batch::{Batch, Committed, DeviceTouch, QuarantineRow, Reran};
 pub use command::{CommandError, IDEMPOTENCY_KEY_BYTES_MAX, NOTE_CHARS_MAX};
 pub use counted::Counted;
 pub use credential::{Credential, CredentialKind};
-pub use device_command::{Claimed, CommandAskError, CommandItem, Heard, NewCommand, Untold};
+pub use device_command::{Claimed, CommandAskError, CommandItem, Heard, NewCommand};
 pub use due::EXHAUSTED_RULE;
 pub use duty_log::{DutyLine, DutyLog, DutyNote, Line as DutyLineText};
 pub use enrolment::{CertificateRow, Enrolled, INVITATION_LIFE, OVERLAP};

@@ -1,7 +1,7 @@
-//! rtl_433, a receiver of radio sensors: `rtl_433/<host>/events` and `…/states` carry one decoded message each, `…/availability` the will;
+//! `rtl_433`, a receiver of radio sensors: `rtl_433/<host>/events` and `…/states` carry one decoded message each, `…/availability` the will;
 //! `…/devices/<model>/<id>/<field>` says the same once more, field by field, and is passed over.
 //!
-//! Layout: merbanan/rtl_433, docs/DATA_FORMAT.md and docs/OPERATION.md. Radios repeat themselves, so every state is an edge. A detector
+//! Layout: `merbanan/rtl_433`, its documents on data format and operation. Radios repeat themselves, so every state is an edge. A detector
 //! that sends only when it rings (Smoke-GS558) has no state and no end: each message is an alarm, known again by its time.
 
 use domain::{DeviceClass, Kind, Phase};

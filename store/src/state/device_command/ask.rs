@@ -7,9 +7,7 @@ use jiff::SignedDuration;
 use sha2::{Digest as _, Sha256};
 use sqlx::{QueryBuilder, Sqlite, SqliteConnection};
 
-use super::{
-    CommandItem, Row, SELECT, insert, line, news, of_device_open, one, save, standing, us,
-};
+use super::{CommandItem, Row, SELECT, insert, line, news, of_device_open, one, save, us};
 use crate::state::command::{answered, bad_key, finish, remember};
 use crate::state::error::StateError;
 use crate::state::finding::made;
@@ -187,8 +185,7 @@ impl State {
         let command = DeviceCommand::new(
             id,
             Asked {
-                site: standing(&registry, &new.device)
-                    .ok_or(CommandAskError::NotFound("device"))?,
+                site: device.site.clone(),
                 device: new.device,
                 action: new.action,
                 args: serde_json::json!({}),

@@ -10,7 +10,7 @@ use jiff::SignedDuration;
 use sqlx::SqliteConnection;
 use tokio::sync::watch;
 
-use super::{Row, SELECT, insert, line, news, one, save, standing, us};
+use super::{Row, SELECT, insert, line, news, one, save, us};
 use crate::state::commit::News;
 use crate::state::error::StateError;
 use crate::state::finding::made;
@@ -46,13 +46,6 @@ pub struct Claimed {
     pub counter: u64,
     /// 128 random bits.
     pub nonce: String,
-}
-
-/// An outcome that the journal has not been told.
-#[derive(Debug, Clone)]
-pub struct Untold {
-    /// The command.
-    pub command: DeviceCommand,
 }
 
 impl State {
@@ -187,19 +180,13 @@ impl State {
     ///
     /// # Errors
     /// A database that cannot be read.
-    pub async fn untold_commands(&self) -> Result<Vec<Untold>, StateError> {
+    pub async fn untold_commands(&self) -> Result<Vec<DeviceCommand>, StateError> {
         let rows: Vec<Row> = sqlx::query_as(sqlx::AssertSqlSafe(format!(
             "{SELECT} told = 0 AND due_at IS NULL ORDER BY id LIMIT {AT_ONCE}"
         )))
         .fetch_all(&self.shared.read)
         .await?;
-        rows.iter()
-            .map(|row| {
-                Ok(Untold {
-                    command: list(&row.body)?,
-                })
-            })
-            .collect()
+        rows.iter().map(|row| list(&row.body)).collect()
     }
 
     /// The journal has been told of a command's outcome.
@@ -291,7 +278,8 @@ impl State {
         device: &DeviceId,
         at: Timestamp,
     ) -> Result<Option<DeviceCommand>, StateError> {
-        let Some(site) = standing(&self.shared.registry(), device) else {
+        let registry = self.shared.registry();
+        let Some(known) = registry.devices.get(device) else {
             return Ok(None);
         };
         let since = us(at.saturating_sub(SET_CLOCK_EVERY).unwrap_or(Timestamp::MIN));
@@ -307,7 +295,7 @@ impl State {
         }
         let asked = Asked {
             device: device.clone(),
-            site,
+            site: known.site.clone(),
             action: Action::SyncTime,
             args: serde_json::json!({}),
             purpose: Purpose::Upkeep,

@@ -7,14 +7,13 @@ mod ask;
 mod drive;
 
 use domain::device_command::DeviceCommand;
-use domain::place::Registry;
 use domain::{CommandId, DeviceId, FireModeId, IncidentId, Timestamp, UserId};
 use serde::{Deserialize, Serialize};
 use sqlx::{FromRow, SqliteConnection};
 
 pub use ask::{CommandAskError, NewCommand};
 pub(super) use drive::Watch;
-pub use drive::{Claimed, Heard, Untold};
+pub use drive::{Claimed, Heard};
 
 use super::audit::Entry;
 use super::commit::News;
@@ -237,9 +236,4 @@ pub(super) fn line(command: &DeviceCommand, by: &str, act: &str, at: Timestamp) 
         to,
         note: (act == "ask_command").then(|| asked.reason.clone()),
     }
-}
-
-/// Whether a device is there, and where.
-pub(super) fn standing(registry: &Registry, device: &DeviceId) -> Option<domain::SiteId> {
-    Some(registry.devices.get(device)?.site.clone())
 }

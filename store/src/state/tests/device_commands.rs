@@ -69,10 +69,7 @@ async fn a_door_that_is_away_is_not_opened_when_it_comes_back() {
     assert!(report.broken.is_none());
     let untold = hub.state.untold_commands().await.expect("reads");
     assert_eq!(untold.len(), 1);
-    hub.state
-        .command_told(&untold[0].command)
-        .await
-        .expect("written");
+    hub.state.command_told(&untold[0]).await.expect("written");
     assert!(hub.state.untold_commands().await.expect("reads").is_empty());
 }
 
