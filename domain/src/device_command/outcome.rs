@@ -93,12 +93,17 @@ pub enum Feedback {
 }
 
 impl Feedback {
+    /// Whether events of a kind can show any of it.
+    pub const fn is_shown_by(kind: Kind) -> bool {
+        matches!(
+            kind,
+            Kind::AccessDoorState | Kind::AccessLockState | Kind::BarrierState
+        )
+    }
+
     /// What an event shows; none where it shows nothing of the kind.
     pub fn of_event(event: &Event) -> Option<Self> {
-        if !matches!(
-            event.kind,
-            Kind::AccessDoorState | Kind::AccessLockState | Kind::BarrierState
-        ) {
+        if !Self::is_shown_by(event.kind) {
             return None;
         }
         let attrs = event.attrs.to_value();

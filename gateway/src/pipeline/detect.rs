@@ -234,7 +234,8 @@ impl Detector {
             work.heard.push(Heard::Answer(device(), answer));
         } else if event.kind == Kind::GatewayClockSkew {
             work.heard.push(Heard::Skewed(device(), event.received_at));
-        } else if self.state.watches_device(&event.device)
+        } else if Feedback::is_shown_by(event.kind)
+            && self.state.watches_device(&event.device)
             && let Some(shows) = Feedback::of_event(event)
         {
             work.heard

@@ -56,7 +56,7 @@ impl StateError {
             Self::Database(sqlx::Error::Database(e)) => {
                 e.code().is_some_and(|code| code == "13" || code == "4874")
             }
-            Self::Database(sqlx::Error::WorkerCrashed) => true,
+            Self::Database(e) => is_broken(e),
             _ => false,
         }
     }
@@ -68,4 +68,14 @@ impl StateError {
     pub(super) fn invalid(what: impl Into<String>) -> Self {
         Self::Invalid { what: what.into() }
     }
+}
+
+/// The connection, and not the database, is of no use any more: another one may begin what this one could not.
+pub(super) fn is_broken(error: &sqlx::Error) -> bool {
+    matches!(
+        error,
+        sqlx::Error::BeginFailed
+            | sqlx::Error::InvalidSavePointStatement
+            | sqlx::Error::WorkerCrashed
+    )
 }

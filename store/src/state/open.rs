@@ -13,7 +13,7 @@ use sqlx::{Sqlite, SqlitePool, Transaction};
 use tokio::sync::{Mutex, Semaphore, watch};
 
 use super::device::Presence;
-use super::error::StateError;
+use super::error::{StateError, is_broken};
 use super::flood::Rate;
 use super::newcomers::Newcomers;
 use super::{Shared, State, device_command, feed, seen};
@@ -22,6 +22,8 @@ use super::{Shared, State, device_command, feed, seen};
 const READERS_MAX: u32 = 4;
 /// How long a connection waits for a lock that another process holds, such as a backup.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(10);
+/// How often a transaction is begun before its caller is told; what may pass is told as such.
+const BEGIN_TRIES: u32 = 4;
 /// Prepared statements kept for each connection.
 const STATEMENTS_MAX: usize = 256;
 /// Passwords hashed at one time.
@@ -125,21 +127,20 @@ impl State {
     /// A transaction that may write from its first statement on; nobody else writes meanwhile.
     pub(super) async fn begin(&self) -> Result<Transaction<'static, Sqlite>, StateError> {
         const BEGIN: &str = "BEGIN IMMEDIATE";
-        match self.shared.write.begin_with(BEGIN).await {
-            // On a full disk SQLite rolls back by itself, and the connection goes on counting a transaction that is no more; if whoever asked has
-            // gone by then, it even ends its thread. Such a connection is thrown away, whatever it says to that.
-            Err(
-                sqlx::Error::BeginFailed
-                | sqlx::Error::InvalidSavePointStatement
-                | sqlx::Error::WorkerCrashed,
-            ) => {
-                if let Ok(broken) = self.shared.write.acquire().await {
-                    let _ = broken.close().await;
+        for _ in 1..BEGIN_TRIES {
+            match self.shared.write.begin_with(BEGIN).await {
+                // On a full disk SQLite rolls back by itself, and the connection goes on counting a transaction that is no more; if whoever asked
+                // has gone by then, it even ends its thread. Such a connection is thrown away, whatever it says to that. Others who write may
+                // get hold of it first, or break the next one.
+                Err(e) if is_broken(&e) => {
+                    if let Ok(broken) = self.shared.write.acquire().await {
+                        let _ = broken.close().await;
+                    }
                 }
-                Ok(self.shared.write.begin_with(BEGIN).await?)
+                begun => return Ok(begun?),
             }
-            begun => Ok(begun?),
         }
+        Ok(self.shared.write.begin_with(BEGIN).await?)
     }
 
     /// Several reads of one and the same state.
