@@ -50,7 +50,7 @@ fn outcome(item: &Value) -> (&str, &str) {
 }
 
 /// A fleet of simulated devices beside the hub.
-fn fleet(hub: &Hub, dir: &Path, more: &[&str]) -> Tool {
+pub(crate) fn fleet(hub: &Hub, dir: &Path, more: &[&str]) -> Tool {
     let credentials = dir.join("demo.json").display().to_string();
     let report = dir.join("report.json").display().to_string();
     let memory = dir.join("memory").display().to_string();
@@ -72,7 +72,8 @@ fn fleet(hub: &Hub, dir: &Path, more: &[&str]) -> Tool {
     Tool::start("device-sim", &arguments)
 }
 
-async fn online(hub: &Hub, ids: &[&str]) {
+/// Waits until these devices are connected.
+pub(crate) async fn online(hub: &Hub, ids: &[&str]) {
     let api = hub.api("operator");
     eventually("the devices are connected", SOON, || async {
         let items = api.items("/api/v1/devices").await.ok()?;

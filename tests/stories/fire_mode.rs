@@ -5,9 +5,12 @@ use std::time::Duration;
 use blackbox::{Api, Hub, eventually, publish};
 use serde_json::{Value, json};
 
+use crate::commands::{fleet, online};
+
 const SOON: Duration = Duration::from_secs(25);
 
-fn raises(hub: &Hub, device: &str, kind: &str) {
+/// A device raises an event of this kind.
+pub(crate) fn raises(hub: &Hub, device: &str, kind: &str) {
     let mut devices = hub.demo.devices.iter();
     let device = devices.find(|d| d.id == device).expect("it ships");
     let body = json!({"id": format!("{kind}-1"), "kind": kind, "phase": "raised", "attrs": {}});
@@ -49,16 +52,7 @@ async fn two_detectors_open_the_escape_door_and_what_stays_shut_rings() {
         "--commands",
         "gate-q1-0103=lie",
     ];
-    let credentials = dir.path().join("demo.json").display().to_string();
-    let mut arguments = vec![
-        "run",
-        "--credentials",
-        &credentials,
-        "--scenario",
-        "quiet-day",
-    ];
-    arguments.extend(more);
-    let _fleet = blackbox::Tool::start("device-sim", &arguments);
+    let _fleet = fleet(&hub, dir.path(), &more);
     let api = hub.api("operator");
     let expected = [
         "exit-q1-0312",
@@ -66,12 +60,7 @@ async fn two_detectors_open_the_escape_door_and_what_stays_shut_rings() {
         "gate-q1-0102",
         "gate-q1-0103",
     ];
-    eventually("the devices are connected", SOON, || async {
-        let items = api.items("/api/v1/devices").await.ok()?;
-        let is_online = |id: &&str| items.iter().any(|i| i["id"] == **id && i["online"] == true);
-        expected.iter().all(is_online).then_some(())
-    })
-    .await;
+    online(&hub, &expected).await;
 
     // one device alone, and a camera besides, are no confirmed fire
     raises(&hub, "smoke-q1-0215", "fire.smoke");

@@ -10,6 +10,7 @@ mod bridges;
 mod browser;
 mod clock;
 mod command_line;
+mod command_pages;
 mod commands;
 mod conformance;
 mod declarative;

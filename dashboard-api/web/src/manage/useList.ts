@@ -58,9 +58,9 @@ export function useList<T extends { id: string }>(read: () => Read<T>, follows: 
     });
   }
 
-  /** What is new and what changed on the first page; what was loaded behind it stays. */
+  /** What is new and what changed on the first page; what was loaded behind it stays. A first read that failed is tried again. */
   function refresh(): Promise<void> {
-    if (!isLoaded.value) return Promise.resolve();
+    if (!isLoaded.value) return failure.value === "" ? Promise.resolve() : reload();
     return ask(null, (page) => {
       const fresh = new Set(page.items.map((item) => item.id));
       const last = page.items.at(-1)?.id;
