@@ -159,6 +159,48 @@ async fn a_zigbee_detector_rings_once_however_often_its_state_is_told() {
 }
 
 #[tokio::test]
+async fn a_battery_of_which_only_the_charge_is_told_rings_by_the_profile_of_its_model() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let (hub, detector) = hub(dir.path()).await;
+    let secret = account(dir.path(), "zigbee", "zigbee2mqtt/#");
+    let mut line = bridge(&hub, "zigbee", &secret).await;
+    let topic = format!("zigbee2mqtt/{ADDRESS}");
+    let charge = |percent: u32| json!({"battery": percent, "linkquality": 90}).to_string();
+    let of_device = || async {
+        let items = hub.api("operator").items("/api/v1/devices").await.ok()?;
+        let item = items.into_iter().find(|item| item["id"] == detector)?;
+        item["battery_percent"].as_f64()
+    };
+    for percent in [60, 19, 18, 22] {
+        line.publish(&topic, &charge(percent), 1, false).await;
+    }
+    let low = alarm(&hub, "S6", "active_unacked").await;
+    assert_eq!(low["device"], detector, "{low}");
+    eventually("the device shows its charge", SOON, || async {
+        (of_device().await == Some(22.0)).then_some(())
+    })
+    .await;
+    line.publish(&topic, &charge(100), 1, false).await;
+    alarm(&hub, "S6", "normal").await;
+    let all = eventually("history has the end", SOON, || async {
+        let told = told(&hub, &detector, "device.battery_low").await;
+        told.iter().any(|e| e["phase"] == "cleared").then_some(told)
+    })
+    .await;
+    assert_eq!(all.len(), 2, "{all:?}");
+    let raised = all.iter().find(|event| event["phase"] == "raised");
+    assert_eq!(raised.expect("it was")["attrs"]["battery_percent"], 19.0);
+    // one that says itself when it is low is taken at its word
+    let own = json!({"battery": 5, "battery_low": false, "linkquality": 90}).to_string();
+    line.publish(&topic, &own, 1, false).await;
+    eventually("its word has come", SOON, || async {
+        (of_device().await == Some(5.0)).then_some(())
+    })
+    .await;
+    assert_eq!(told(&hub, &detector, "device.battery_low").await.len(), 2);
+}
+
+#[tokio::test]
 async fn what_a_bridge_says_that_nobody_can_read_is_kept_and_rings() {
     let dir = tempfile::tempdir().expect("a directory");
     let (hub, _) = hub(dir.path()).await;

@@ -18,6 +18,30 @@ pub enum Power {
     Battery,
 }
 
+/// A charge that is low: 1 to 99 percent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "u8", into = "u8")]
+pub struct LowCharge(u8);
+
+impl TryFrom<u8> for LowCharge {
+    type Error = String;
+
+    fn try_from(percent: u8) -> Result<Self, String> {
+        if (1..100).contains(&percent) {
+            return Ok(Self(percent));
+        }
+        Err(format!(
+            "{percent} is no charge that is low (hint: from 1 to 99 percent)"
+        ))
+    }
+}
+
+impl From<LowCharge> for u8 {
+    fn from(LowCharge(percent): LowCharge) -> Self {
+        percent
+    }
+}
+
 /// One entry of a profile file: what devices of some models have in common.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -37,6 +61,9 @@ pub struct Profile {
     pub power: Power,
     /// The longest time between two words of one, in seconds: two missed make it silent.
     pub heartbeat_s: NonZero<u32>,
+    /// The charge below which their battery is low, in percent, where they tell the charge and nothing else. None where they say so themselves.
+    #[serde(default)]
+    pub battery_low_percent: Option<LowCharge>,
 }
 
 impl Profile {
@@ -132,6 +159,12 @@ mod tests {
             told(&never).starts_with("profiles.toml:"),
             "{}",
             told(&never)
+        );
+        let full = PROFILES.replace("90000", "90000\n        battery_low_percent = 100");
+        assert!(
+            told(&full).contains("from 1 to 99 percent"),
+            "{}",
+            told(&full)
         );
     }
 }

@@ -192,6 +192,8 @@ pub struct Reading {
     pub learn: Vec<(String, Option<String>)>,
     /// What the sender says of devices themselves.
     pub about: Vec<About>,
+    /// Charges of batteries that no draft carries: the device in the sender's words, and percent.
+    pub charges: Vec<(String, f64)>,
 }
 
 /// What a bridge says of a device itself, apart from what happens: whoever admits it finds it in the holding list.

@@ -16,7 +16,7 @@ use super::memory::Memory;
 use super::message::{Door, Message};
 use super::picture::{Elsewhere, Found, Looked, Named};
 use super::properties::Carried;
-use super::{Context, Parsed, Reject, picture, properties};
+use super::{Context, Parsed, Reject, battery, picture, properties};
 use crate::fetch::Place;
 
 /// Where web hooks are journalled.
@@ -142,11 +142,23 @@ fn read(
         seq,
         received_at: uplink.received_at,
     };
+    let charges = sender.charges(&reading.charges, &reading.drafts);
+    // its place in the message, whatever else of it is news
+    let first = reading.drafts.len();
+    let mut events = sender.events(stamp, reading.drafts, memory);
+    let told = battery::Told {
+        account,
+        seq,
+        received_at: uplink.received_at,
+    };
+    let low = battery::events(&charges, first, told, context.registry, memory);
+    events.extend(low);
     let parsed = Parsed {
-        events: sender.events(stamp, reading.drafts, memory),
+        events,
         reject: None,
         alive,
         newcomers,
+        charges,
     };
     Ok((name, parsed))
 }

@@ -14,6 +14,7 @@ use serde_json::Value;
 use sha2::{Digest as _, Sha256};
 use store::state::NewcomerTouch;
 
+use super::battery::{Charge, is_charge};
 use super::clock::DeviceTime;
 use super::draft::{Draft, Reading, Told};
 use super::memory::{Memory, News, property_key};
@@ -80,6 +81,9 @@ impl Sender<'_> {
                 }
             }
         }
+        let charged = reading.charges.iter();
+        let charged = charged.filter_map(|(address, _)| self.device(address, None));
+        alive.extend(charged.map(|device| device.id.clone()));
         for about in &reading.about {
             if self.device(&about.address, None).is_none() {
                 let heard = self.heard(&mut heard, &about.address, at);
@@ -91,6 +95,33 @@ impl Sender<'_> {
         alive.sort_unstable();
         alive.dedup();
         (alive, heard.into_values().collect())
+    }
+
+    /// The charges of registered devices' batteries: those that were told by themselves, and those among other readings.
+    pub fn charges(&self, told: &[(String, f64)], drafts: &[Draft]) -> Vec<Charge> {
+        let readings = drafts
+            .iter()
+            .filter(|draft| draft.kind == Kind::DeviceTelemetry);
+        let among = readings.filter_map(|draft| {
+            let percent = draft.attrs.get("battery_percent")?.as_f64()?;
+            Some((draft.address.as_str(), percent))
+        });
+        let told = told
+            .iter()
+            .map(|(address, percent)| (address.as_str(), *percent));
+        let says_low = |address: &str| {
+            let mut own = drafts.iter().filter(|draft| draft.address == address);
+            own.any(|draft| draft.kind == Kind::DeviceBatteryLow)
+        };
+        let all = told.chain(among).filter(|(_, percent)| is_charge(*percent));
+        let charges = all.filter_map(|(address, percent)| {
+            Some(Charge {
+                device: self.device(address, None)?.id.clone(),
+                percent,
+                says_low: says_low(address),
+            })
+        });
+        charges.collect()
     }
 
     /// The sender itself, where nobody has registered it.

@@ -3,6 +3,7 @@
 //! An adapter is a pure function of one uplink: it never blocks, never drops and never panics. What it cannot read it rejects
 //! with a code and a sentence; the pipeline keeps the raw bytes in quarantine and goes on. [`parse`] picks the adapter by topic.
 
+pub mod battery;
 pub mod clock;
 pub mod declarative;
 pub mod decoded;
@@ -65,6 +66,7 @@ pub mod zigbee2mqtt;
 pub mod zkteco;
 pub mod zwave_js_ui;
 
+pub use battery::Charge;
 pub use foreign::{Bridge, Bridges};
 pub use format::{Format, Recall};
 pub use formats::Formats;
@@ -99,6 +101,8 @@ pub struct Parsed {
     pub alive: Vec<DeviceId>,
     /// Devices that nobody has registered.
     pub newcomers: Vec<NewcomerTouch>,
+    /// Charges of batteries that were told without an event.
+    pub charges: Vec<Charge>,
 }
 
 /// One format.
@@ -143,7 +147,20 @@ pub fn read(
         return foreign::parse(seq, uplink, context, memory);
     }
     let native = native::Native;
-    (native.name().into(), native.parse(seq, uplink, context))
+    let mut parsed = native.parse(seq, uplink, context);
+    let charges: Vec<Charge> = (parsed.events.iter())
+        .filter(|event| event.kind == Kind::DeviceTelemetry)
+        .filter_map(battery::charge_of)
+        .collect();
+    let told = battery::Told {
+        account: &uplink.principal,
+        seq,
+        received_at: uplink.received_at,
+    };
+    let first = parsed.events.len();
+    let low = battery::events(&charges, first, told, context.registry, memory);
+    parsed.events.extend(low);
+    (native.name().into(), parsed)
 }
 
 /// The lane that a topic belongs to, decided before anybody looks into the payload.

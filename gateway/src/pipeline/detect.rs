@@ -24,6 +24,7 @@ use tracing::info;
 
 use super::source::{Item, Source};
 use super::stats::Stats;
+use crate::adapters::battery;
 use crate::adapters::memory::MemoryRow;
 use crate::adapters::rerun::Rerun;
 use crate::clock::Clock;
@@ -178,6 +179,11 @@ impl Detector {
             for device in item.parsed.alive {
                 self.engine.seen(&device, at);
                 work.spoke(device, at, &item.uplink.principal);
+            }
+            for charge in item.parsed.charges {
+                let touch = work.devices.entry(charge.device.clone());
+                let touch = touch.or_insert_with(|| DeviceTouch::new(charge.device, at));
+                touch.battery_percent = Some(charge.percent);
             }
             let mut newcomers = item.parsed.newcomers;
             for event in item.parsed.events {
@@ -429,9 +435,9 @@ impl Work {
                     touch.connection(epoch, stands, event.seq);
                 }
             }
-            Kind::DeviceTelemetry => {
-                if let Some(percent) = battery_percent(event) {
-                    touch.battery_percent = Some(percent);
+            Kind::DeviceTelemetry | Kind::DeviceBatteryLow => {
+                if let Some(charge) = battery::charge_of(event) {
+                    touch.battery_percent = Some(charge.percent);
                 }
             }
             _ => {}
@@ -446,15 +452,6 @@ fn remembered(row: MemoryRow) -> Remembered {
         key: row.key,
         value: row.value.map(|known| (known.value, known.since)),
     }
-}
-
-fn battery_percent(event: &Event) -> Option<f64> {
-    if !event.attrs.as_json().contains("battery_percent") {
-        return None;
-    }
-    event.attrs.to_value()["battery_percent"]
-        .as_f64()
-        .filter(|p| (0.0..=100.0).contains(p))
 }
 
 /// `ssg/v1/{site}/_gw/evt/{class}/{kind with dashes}`

@@ -210,6 +210,11 @@ fn read_state(name: &str, object: &Map<String, Value>, told: Told, recall: &dyn 
     let class = properties::class_of(object);
     let mut reading = Reading::from(properties::drafts(name, class, object));
     lock::read(name, object, told, recall, &mut reading);
+    let charge = object.get("battery").and_then(text::number);
+    reading.charges = charge
+        .map(|percent| (name.to_owned(), percent))
+        .into_iter()
+        .collect();
     reading.about = about::of_state(name, object);
     if let Some(at) = object.get("last_seen").and_then(properties::time) {
         for draft in &mut reading.drafts {
