@@ -282,6 +282,18 @@ async fn a_web_hook_is_answered_once_it_is_on_disk() {
     .await;
     assert_eq!(plates[0]["attrs"]["adapter"], "plate-recognizer");
     assert_eq!(plates[0]["site"], "q2");
+    // a plate camera that puts its picture into the JSON, two megabytes of it
+    let seen = json!({"AlarmInfoPlate": {"serialno": "5EB1F4E2-8C7A09D3", "result": {"PlateResult": {"license": "浙G8K124",
+        "confidence": 97, "direction": 4, "imageFile": "QUJD".repeat(700_000)}}}});
+    let target = format!("http://{port}/gate/{secret}/push");
+    let answer = client.post(target).json(&seen).send().await;
+    assert_eq!(answer.expect("answers").status(), 200);
+    let plates = eventually("the long message is read", SOON, || async {
+        let told = told(&hub, "5eb1f4e2-8c7a09d3", "vehicle.plate_read").await;
+        (!told.is_empty()).then_some(told)
+    })
+    .await;
+    assert_eq!(plates[0]["attrs"]["adapter"], "vzenith");
     let rows = eventually("the odd bytes are in quarantine", SOON, || async {
         let rows = hub
             .api("property_manager")

@@ -7,8 +7,12 @@ use serde_json::Value;
 
 use super::Reject;
 
-/// Longest JSON text that is parsed, in bytes.
-pub const JSON_BYTES_MAX: usize = 1 << 20;
+/// Longest JSON text that is parsed, in bytes: what a web hook may send, with its pictures in base64.
+pub const JSON_BYTES_MAX: usize = 8 << 20;
+/// Most values of one JSON text: each takes far more room parsed than written.
+pub const JSON_VALUES_MAX: usize = 100_000;
+/// Longest text in lines or XML that is read, in bytes: it carries no pictures.
+pub const TEXT_BYTES_MAX: usize = 1 << 20;
 /// Deepest nesting of JSON.
 pub const JSON_DEPTH_MAX: usize = 32;
 
@@ -20,11 +24,11 @@ const LENIENT: GeneralPurpose = GeneralPurpose::new(
         .with_decode_allow_trailing_bits(true),
 );
 
-/// JSON within [`JSON_BYTES_MAX`] and [`JSON_DEPTH_MAX`]. A byte order mark is skipped; NUL characters inside texts are taken out, since
+/// JSON within [`JSON_BYTES_MAX`], [`JSON_VALUES_MAX`] and [`JSON_DEPTH_MAX`]. A byte order mark is skipped; NUL characters inside texts are taken out, since
 /// databases refuse them and a fire that came with one is still a fire. Of a key that is there twice the last value counts.
 ///
 /// # Errors
-/// `too_long`, `too_deep`, `bad_json`.
+/// `too_long`, `too_many`, `too_deep`, `bad_json`.
 pub fn json(bytes: &[u8]) -> Result<Value, Reject> {
     if bytes.len() > JSON_BYTES_MAX {
         let detail = format!(
@@ -34,7 +38,7 @@ pub fn json(bytes: &[u8]) -> Result<Value, Reject> {
         return Err(Reject::new("too_long", detail));
     }
     let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
-    check_depth(bytes)?;
+    check_shape(bytes)?;
     let mut value: Value =
         serde_json::from_slice(bytes).map_err(|e| Reject::new("bad_json", e.to_string()))?;
     if bytes.windows(6).any(|w| w == b"\\u0000") {
@@ -43,15 +47,17 @@ pub fn json(bytes: &[u8]) -> Result<Value, Reject> {
     Ok(value)
 }
 
-fn check_depth(bytes: &[u8]) -> Result<(), Reject> {
+fn check_shape(bytes: &[u8]) -> Result<(), Reject> {
     let (mut depth, mut in_string, mut escaped) = (0usize, false, false);
+    let mut values = 1usize;
     for byte in bytes {
         match byte {
             _ if escaped => escaped = false,
             b'\\' if in_string => escaped = true,
             b'"' => in_string = !in_string,
+            b',' if !in_string => values += 1,
             b'{' | b'[' if !in_string => {
-                depth += 1;
+                (depth, values) = (depth + 1, values + 1);
                 if depth > JSON_DEPTH_MAX {
                     let detail = format!("nested deeper than {JSON_DEPTH_MAX} levels");
                     return Err(Reject::new("too_deep", detail));
@@ -60,6 +66,10 @@ fn check_depth(bytes: &[u8]) -> Result<(), Reject> {
             b'}' | b']' if !in_string => depth = depth.saturating_sub(1),
             _ => {}
         }
+    }
+    if values > JSON_VALUES_MAX {
+        let detail = format!("about {values} values, at most {JSON_VALUES_MAX} are read");
+        return Err(Reject::new("too_many", detail));
     }
     Ok(())
 }
@@ -245,6 +255,12 @@ mod tests {
         assert_eq!(code(&deep(JSON_DEPTH_MAX + 1)), "too_deep");
         assert_eq!(code(b"{'a':1}"), "bad_json");
         assert_eq!(code(&vec![b' '; JSON_BYTES_MAX + 1]), "too_long");
+        let list = |n: usize| format!("[{}0]", "0,".repeat(n - 1));
+        assert!(json(list(JSON_VALUES_MAX - 2).as_bytes()).is_ok());
+        assert_eq!(code(list(JSON_VALUES_MAX).as_bytes()), "too_many");
+        // commas in a text are no values: a picture in base64 is one
+        let picture = format!("[\"{}\"]", ",".repeat(JSON_BYTES_MAX / 2));
+        assert!(json(picture.as_bytes()).is_ok());
         // brackets in a text nest nothing, escaped quotes end none
         let text = format!("[\"\\\"{}\"]", "[".repeat(100));
         assert!(json(text.as_bytes()).is_ok());

@@ -98,11 +98,11 @@ fn json_of(bytes: &[u8]) -> Result<Value, Reject> {
 }
 
 fn decoded(bytes: &[u8]) -> Result<std::borrow::Cow<'_, str>, Reject> {
-    if bytes.len() > text::JSON_BYTES_MAX {
+    if bytes.len() > text::TEXT_BYTES_MAX {
         let detail = format!(
             "{} bytes of text, at most {} are read",
             bytes.len(),
-            text::JSON_BYTES_MAX
+            text::TEXT_BYTES_MAX
         );
         return Err(Reject::new("too_long", detail));
     }

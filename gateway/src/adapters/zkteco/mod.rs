@@ -107,11 +107,11 @@ fn each(rows: &[Row<'_>], read: impl Fn(&Row<'_>) -> Vec<Draft>) -> Vec<Draft> {
 
 /// The lines of a body. What is no UTF-8 (a name) is replaced; the fields that are read are ASCII.
 fn lines<'a>(message: &Message<'a>) -> Result<Vec<std::borrow::Cow<'a, str>>, Reject> {
-    if message.payload.len() > text::JSON_BYTES_MAX {
+    if message.payload.len() > text::TEXT_BYTES_MAX {
         let detail = format!(
             "{} bytes of rows, at most {} are read",
             message.payload.len(),
-            text::JSON_BYTES_MAX
+            text::TEXT_BYTES_MAX
         );
         return Err(Reject::new("too_long", detail));
     }
@@ -129,7 +129,7 @@ fn lines<'a>(message: &Message<'a>) -> Result<Vec<std::borrow::Cow<'a, str>>, Re
 /// `bad_row` where a body has none.
 fn rows<'a>(message: &Message<'a>) -> Result<Vec<Row<'a>>, Reject> {
     let mut found = Vec::new();
-    let is_long = message.payload.len() > text::JSON_BYTES_MAX;
+    let is_long = message.payload.len() > text::TEXT_BYTES_MAX;
     for line in message.payload.split(|byte| *byte == b'\n').take(ROWS_MAX) {
         // a column that is no UTF-8 (a name) is of no interest
         let columns = line.split(|byte| *byte == b'\t').take(64);
