@@ -41,22 +41,26 @@ pub enum Outcome {
     NoAnswer(String),
 }
 
-/// Path and body for an action; none for one that cannot be said.
-fn request(action: Action) -> Option<(&'static str, String)> {
-    const DOOR: &str = "/ISAPI/AccessControl/RemoteControl/door/1";
+/// Path and body for an action at one of its doors; none for one that cannot be said.
+fn request(action: Action, number: u16) -> Option<(String, String)> {
+    const DOOR: &str = "/ISAPI/AccessControl/RemoteControl/door";
     const BARRIER: &str = "/ISAPI/Parking/channels/1/barrierGate";
     let door = |cmd: &str| {
-        format!(
+        let body = format!(
             r#"<RemoteControlDoor version="2.0" xmlns="http://www.isapi.org/ver20/XMLSchema"><cmd>{cmd}</cmd></RemoteControlDoor>"#
-        )
+        );
+        (format!("{DOOR}/{number}"), body)
     };
-    let barrier = |mode: &str| format!("<BarrierGate><ctrlMode>{mode}</ctrlMode></BarrierGate>");
+    let barrier = |mode: &str| {
+        let body = format!("<BarrierGate><ctrlMode>{mode}</ctrlMode></BarrierGate>");
+        (BARRIER.to_owned(), body)
+    };
     Some(match action {
-        Action::OpenDoor | Action::Unlock => (DOOR, door("open")),
-        Action::HoldOpen => (DOOR, door("alwaysOpen")),
-        Action::Lock => (DOOR, door("close")),
-        Action::Raise => (BARRIER, barrier("open")),
-        Action::Lower => (BARRIER, barrier("close")),
+        Action::OpenDoor | Action::Unlock => door("open"),
+        Action::HoldOpen => door("alwaysOpen"),
+        Action::Lock => door("close"),
+        Action::Raise if number == 1 => barrier("open"),
+        Action::Lower if number == 1 => barrier("close"),
         _ => return None,
     })
 }
@@ -79,19 +83,19 @@ impl Target {
         })
     }
 
-    /// Whether an action can be said to it.
-    pub fn says(&self, action: Action) -> bool {
-        request(action).is_some()
+    /// Whether an action can be said to this door of it.
+    pub fn says(&self, action: Action, door: u16) -> bool {
+        request(action, door).is_some()
     }
 
     /// Asks, within the time that is left. The first request carries no proof of who asks, so that no device acts on it; the second one does.
-    pub async fn ask(&self, action: Action, left: Duration) -> Outcome {
+    pub async fn ask(&self, action: Action, door: u16, left: Duration) -> Outcome {
         let begun = tokio::time::Instant::now();
-        let Some((path, body)) = request(action) else {
+        let Some((path, body)) = request(action, door) else {
             return Outcome::NotSent("not_supported".to_owned());
         };
         let within = left.min(CHALLENGE_WITHIN);
-        let first = match self.put(path, None, &body, within).await {
+        let first = match self.put(&path, None, &body, within).await {
             Ok(first) => first,
             Err(e) if e.is_connect() => return Outcome::NotSent(plain(&e)),
             // one that asks nobody who they are may have acted
@@ -103,7 +107,7 @@ impl Target {
         }
         let challenge = first.headers().get(header::WWW_AUTHENTICATE);
         let challenge = challenge.and_then(|value| value.to_str().ok());
-        let Some(proof) = challenge.and_then(|text| self.proof(text, path, &body)) else {
+        let Some(proof) = challenge.and_then(|text| self.proof(text, &path, &body)) else {
             return Outcome::NotSent("no_digest_challenge".to_owned());
         };
         let Some(left) = left
@@ -112,7 +116,7 @@ impl Target {
         else {
             return Outcome::NotSent("too_late".to_owned());
         };
-        match self.put(path, Some(&proof), &body, left).await {
+        match self.put(&path, Some(&proof), &body, left).await {
             Ok(second) => outcome(&second),
             Err(e) if e.is_connect() => Outcome::NotSent(plain(&e)),
             Err(e) => Outcome::NoAnswer(plain(&e)),

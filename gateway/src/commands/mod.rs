@@ -124,22 +124,23 @@ impl Worker {
                 continue;
             };
             match way {
-                Way::Http(target) => {
+                Way::Http(target, door) => {
                     let (worker, places) = (Arc::clone(self), Arc::clone(places));
                     tokio::spawn(async move {
                         let Ok(_place) = places.acquire().await else {
                             return;
                         };
-                        worker.ask(&target, claimed).await;
+                        worker.ask(&target, door, claimed).await;
                     });
                 }
                 Way::Mqtt {
                     account,
                     topic,
                     address,
+                    part,
                     form,
                 } => {
-                    let payload = form.payload(&claimed, &address, &self.key, now);
+                    let payload = form.payload(&claimed, (&address, part), &self.key, now);
                     let expires_at = claimed.command.expires_at;
                     match self
                         .exchange
@@ -175,7 +176,7 @@ impl Worker {
     /// What comes back from a command's device; none when it cannot be reached now.
     async fn reach(&self, command: &DeviceCommand) -> Option<Means> {
         match self.ways.of(&self.state, &command.asked)? {
-            Way::Http(_) => Some(Means {
+            Way::Http(..) => Some(Means {
                 answers: true,
                 shows: false,
             }),
@@ -192,12 +193,12 @@ impl Worker {
     }
 
     /// Asks a device over HTTP. What comes back is its answer; nothing within its time is no answer.
-    async fn ask(&self, target: &http::Target, claimed: Claimed) {
+    async fn ask(&self, target: &http::Target, door: u16, claimed: Claimed) {
         let command = &claimed.command;
         let now = self.clock.now();
         let left = command.expires_at.duration_since(now);
         let outcome = match Duration::try_from(left) {
-            Ok(left) => target.ask(command.asked.action, left).await,
+            Ok(left) => target.ask(command.asked.action, door, left).await,
             Err(_) => http::Outcome::NotSent("too_late".to_owned()),
         };
         let now = self.clock.now();

@@ -58,11 +58,24 @@ impl Form {
         }
     }
 
+    /// A registered address as whoever carries it out calls the device, and its part; none for a part that cannot be told anything. A part in
+    /// the registry is `address/component`: it must never be taken for its device, or another door opens.
+    pub fn part(self, address: &str) -> Option<(&str, Option<u16>)> {
+        match (self, address.split_once('/')) {
+            (Self::Native | Self::Zigbee2mqtt, _) | (_, None) => Some((address, None)),
+            (Self::Shelly, Some((device, component))) => {
+                let number = component.strip_prefix("switch:")?.parse().ok()?;
+                Some((device, Some(number)))
+            }
+            (Self::Vzenith, Some(_)) => None,
+        }
+    }
+
     /// The bytes.
     pub fn payload(
         self,
         claimed: &Claimed,
-        address: &str,
+        (address, part): (&str, Option<u16>),
         key: &CommandKey,
         now: Timestamp,
     ) -> Vec<u8> {
@@ -87,22 +100,25 @@ impl Form {
                     "payload": {"type": "gpio_out", "body": {"io": io, "value": 2, "delay": PULSE_MS}},
                 })
             }
-            Self::Shelly => shelly(&id, action),
+            Self::Shelly => shelly(&id, action, part),
         };
         value.to_string().into_bytes()
     }
 }
 
-fn shelly(id: &str, action: Action) -> Value {
+/// The answer has the same id and says nothing of the part: the id carries it.
+fn shelly(id: &str, action: Action, part: Option<u16>) -> Value {
+    let number = part.unwrap_or(0);
     let (method, params) = match action {
         Action::Reboot => ("Shelly.Reboot", json!({})),
-        Action::HoldOpen => ("Switch.Set", json!({"id": 0, "on": true})),
-        Action::Lock => ("Switch.Set", json!({"id": 0, "on": false})),
+        Action::HoldOpen => ("Switch.Set", json!({"id": number, "on": true})),
+        Action::Lock => ("Switch.Set", json!({"id": number, "on": false})),
         _ => (
             "Switch.Set",
-            json!({"id": 0, "on": true, "toggle_after": PULSE_S}),
+            json!({"id": number, "on": true, "toggle_after": PULSE_S}),
         ),
     };
+    let id = part.map_or_else(|| id.to_owned(), |part| format!("{id}/switch:{part}"));
     json!({"id": id, "src": "jiming", "method": method, "params": params})
 }
 

@@ -21,11 +21,13 @@ pub enum Way {
         topic: String,
         /// What the device is called there.
         address: String,
+        /// Which of its parts, where it has several.
+        part: Option<u16>,
         /// In which words.
         form: Form,
     },
-    /// A request.
-    Http(Target),
+    /// A request, and which door of the device.
+    Http(Target, u16),
 }
 
 /// A bridge over which devices can be told something.
@@ -69,24 +71,34 @@ impl Ways {
                 account: device.id.to_string(),
                 topic: format!("ssg/v1/{}/{}/cmd/{action}", device.site, device.id),
                 address: device.id.to_string(),
+                part: None,
                 form: Form::Native,
             });
         };
         let (account, bridge, address) = self.bridge_of(registry, device, address)?;
         match &bridge.form {
-            BridgeForm::Mqtt(form, base) if form.says(action) => Some(Way::Mqtt {
-                account: account.to_owned(),
-                topic: match form {
-                    Form::Zigbee2mqtt => format!("{base}/{address}/set"),
-                    Form::Vzenith => format!("device/{address}/message/down/gpio_out"),
-                    Form::Shelly => format!("{address}/rpc"),
-                    Form::Native => return None,
-                },
-                address: address.to_owned(),
-                form: *form,
-            }),
-            BridgeForm::Http(target) if target.says(action) => Some(Way::Http(target.clone())),
-            BridgeForm::Mqtt(..) | BridgeForm::Http(_) => None,
+            BridgeForm::Mqtt(form, base) if form.says(action) => {
+                let (address, part) = form.part(address)?;
+                Some(Way::Mqtt {
+                    account: account.to_owned(),
+                    topic: match form {
+                        Form::Zigbee2mqtt => format!("{base}/{address}/set"),
+                        Form::Vzenith => format!("device/{address}/message/down/gpio_out"),
+                        Form::Shelly => format!("{address}/rpc"),
+                        Form::Native => return None,
+                    },
+                    address: address.to_owned(),
+                    part,
+                    form: *form,
+                })
+            }
+            BridgeForm::Http(target) => {
+                let door = door(address)?;
+                target
+                    .says(action, door)
+                    .then(|| Way::Http(target.clone(), door))
+            }
+            BridgeForm::Mqtt(..) => None,
         }
     }
 
@@ -113,5 +125,41 @@ impl Ways {
             .next()
             .is_none()
             .then_some((account.as_str(), bridge, address))
+    }
+}
+
+/// Which door of a terminal an address is: `10.20.0.9/door-2`, the first one where none is named. Whatever else hangs on it is no door.
+fn door(address: &str) -> Option<u16> {
+    match address.split_once('/') {
+        None => Some(1),
+        Some((_, part)) => part.strip_prefix("door-")?.parse().ok(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_part_of_a_device_is_told_by_itself_or_not_at_all() {
+        assert_eq!(door("10.20.0.9"), Some(1));
+        assert_eq!(door("10.20.0.9/door-2"), Some(2));
+        for other in ["10.20.0.9/reader-2", "10.20.0.9/door-", "a/door-2/3", "a/"] {
+            assert_eq!(door(other), None, "{other}");
+        }
+        let shelly = Form::Shelly;
+        assert_eq!(shelly.part("shelly-1"), Some(("shelly-1", None)));
+        assert_eq!(
+            shelly.part("shelly-1/switch:1"),
+            Some(("shelly-1", Some(1)))
+        );
+        assert_eq!(shelly.part("shelly-1/input:1"), None);
+        assert_eq!(Form::Vzenith.part("5eb1"), Some(("5eb1", None)));
+        assert_eq!(Form::Vzenith.part("5eb1/gate-2"), None);
+        // there a name may have levels
+        assert_eq!(
+            Form::Zigbee2mqtt.part("hall/lock"),
+            Some(("hall/lock", None))
+        );
     }
 }

@@ -111,7 +111,13 @@ fn answer(message: &Message<'_>) -> Option<Draft> {
         (Some(_), None) => None,
         (None, None) => return None,
     };
-    Draft::answer(device, DeviceClass::Access, id, failure.as_deref())
+    // a command to one of several relays has it in its id
+    let (id, part) = id
+        .split_once('/')
+        .map_or((id, None), |(id, part)| (id, Some(part)));
+    let mut draft = Draft::answer(device, DeviceClass::Access, id, failure.as_deref())?;
+    draft.component = part.map(str::to_owned);
+    Some(draft)
 }
 
 fn place(topic: &str) -> Option<Place<'_>> {
