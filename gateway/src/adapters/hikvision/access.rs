@@ -8,13 +8,19 @@ use super::super::text;
 use super::Alert;
 use super::access_codes::{Meaning, meaning};
 
+/// The major type of what happened at a door.
+const EVENT: i64 = 5;
+
 /// Reads a notification by its major and minor type; operations, heartbeats and codes of no interest tell nothing.
 pub(super) fn read(alert: &Alert<'_>, event: &Value) -> Option<Draft> {
     let number = |name: &str| event.get(name).and_then(text::integer);
-    let major = number("majorEventType").or_else(|| number("major"))?;
     let minor = number("subEventType")
         .or_else(|| number("minorEventType"))
         .or_else(|| number("minor"))?;
+    // terminals that leave the major type out tell of nothing but events
+    let major = number("majorEventType")
+        .or_else(|| number("major"))
+        .unwrap_or(EVENT);
     let door = number("doorNo");
     let meaning = meaning(major, minor)?;
     let draft = draft(alert, &meaning);

@@ -42,7 +42,7 @@ fn event(minor: i64) -> Option<Meaning> {
         0x4b | 0x4d => Granted("face"),
         0x65 | 0xb5 | 0xd6 => Granted("pin"),
         0x9c => Granted("qr"),
-        0x400 => Granted("remote"),
+        0x9e | 0x400 => Granted("remote"),
         0x03 | 0x29 | 0x2c | 0x2f | 0x37 | 0x3a | 0x3d | 0x40 | 0x43 | 0x49 | 0x70 => {
             Denied("multi", "not_verified")
         }
@@ -78,15 +78,23 @@ fn event(minor: i64) -> Option<Meaning> {
         0x68 => Denied("face", "not_alive"),
         0x71 => Denied("card", "block_list"),
         0x75 | 0x76 | 0x82 | 0x84 => Denied("card", "dormant"),
-        0x77 => Denied("card", "encryption"),
+        0x77 | 0xa2..=0xa4 => Denied("card", "encryption"),
         0x85 => Fact(Kind::AccessTailgate, "tailgate"),
         0x86 => Denied("", "wrong_way"),
         0x88 => Alarm(Kind::AccessForcedOpen, "climbed_over"),
         0x8a => Alarm(Kind::AccessForcedOpen, "intrusion"),
         0x8b => Denied("", "not_verified"),
+        0x8c => Condition(Kind::DeviceFault, "arm_blocked", true),
+        0x8d => Condition(Kind::DeviceFault, "arm_blocked", false),
+        0x94 => Denied("pin", "too_many_attempts"),
         0x98 => Denied("", "unknown_person"),
         0x9b => Denied("", "wrong_method"),
         0x9d => Denied("qr", "not_verified"),
+        0x9f => Granted("bluetooth"),
+        0xa0 => Denied("bluetooth", "not_verified"),
+        0xa1 => Denied("card", "not_verified"),
+        0xa8..=0xaa => Denied("card", "wrong_method"),
+        0xc3 => Denied("pin", "expired"),
         _ => return None,
     })
 }

@@ -7,6 +7,13 @@ use super::super::draft::Draft;
 use super::super::text;
 use super::Alert;
 
+/// What is told of the car, and where: in the reading itself, or beside it.
+const VEHICLE: &[(&str, &[&str])] = &[
+    ("type", &["vehicleType", "vehicleInfo.vehicleType"]),
+    ("color", &["vehicleInfo.color", "vehicleColor"]),
+    ("brand", &["vehicleInfo.brand", "vehicleLogo"]),
+];
+
 /// A car was read. `direction` is told against the camera (`forward` comes nearer), so whether that is in or out only the place knows.
 pub(super) fn read(alert: &Alert<'_>, anpr: &Value) -> Draft {
     let word = |path: &str| text::at(anpr, path).and_then(text::word);
@@ -20,10 +27,19 @@ pub(super) fn read(alert: &Alert<'_>, anpr: &Value) -> Draft {
         .or_else(|| text::at(anpr, "confidence"))
         .and_then(text::number)
         .filter(|level| (0.0..=100.0).contains(level));
+    // a share where it has a fraction below one, else per cent
+    let confidence = confidence.map(|level| match level {
+        share if share < 1.0 => share,
+        level => level / 100.0,
+    });
     let mut vehicle = Map::new();
-    for (name, path) in [("type", "vehicleType"), ("color", "vehicleInfo.color")] {
-        if let Some(value) = known(path) {
-            vehicle.insert(name.to_owned(), value.into());
+    for (name, paths) in VEHICLE {
+        let about = |path: &&str| {
+            let beside = || alert.word(path).filter(|_| path.contains('.'));
+            known(path).or_else(beside)
+        };
+        if let Some(value) = paths.iter().find_map(about) {
+            vehicle.insert((*name).to_owned(), text::clip(&value, 64).into());
         }
     }
     let list = word("vehicleListName").map(|list| {
@@ -43,10 +59,15 @@ pub(super) fn read(alert: &Alert<'_>, anpr: &Value) -> Draft {
             "plate_color",
             color(&word("plateColor").unwrap_or_default()),
         )
-        .attr("confidence", confidence.map(|level| level / 100.0))
+        .attr("confidence", confidence)
         .attr("direction", "unknown")
         .attr("heading", known("direction"))
-        .attr("lane", text::at(anpr, "line").and_then(text::integer))
+        .attr(
+            "lane",
+            ["line", "laneNo"]
+                .iter()
+                .find_map(|name| text::integer(text::at(anpr, name)?)),
+        )
         .attr("list", list)
         .attr("trigger", alert.word("ANPR.triggerType"))
         .attr("pictures", alert.find("picNum").and_then(text::integer));

@@ -12,6 +12,12 @@ const XML_NODES_MAX: u32 = 20_000;
 const XML_DEPTH_MAX: usize = 24;
 /// Deepest XML that is parsed at all.
 const XML_NESTED_MAX: usize = 256;
+/// How the head of a multipart body begins, where it was kept.
+const HEAD: &[u8] = b"content-type: multipart/";
+/// The end of a notification.
+const END: &[u8] = b"</EventNotificationAlert>";
+/// Most notifications of one body.
+const DOCUMENTS_MAX: usize = 64;
 /// How far into a body its marks are looked for.
 const LOOK_BYTES_MAX: usize = 256 << 10;
 
@@ -27,14 +33,18 @@ pub(super) fn looks_like_ours(message: &Message<'_>) -> bool {
     let bytes = trim(message.payload);
     match bytes.first() {
         Some(b'{') => message.object().is_some_and(is_alert),
-        Some(b'<') => contains(bytes, b"<EventNotificationAlert"),
-        Some(b'-') => {
+        Some(b'<') => {
+            contains(bytes, b"<EventNotificationAlert")
+                || contains(bytes, b":EventNotificationAlert")
+        }
+        Some(b'-' | b'C' | b'c') if bytes.first() == Some(&b'-') || has_head(bytes) => {
             contains(bytes, b"EventNotificationAlert")
                 || contains(bytes, b"AccessControllerEvent")
                 || (contains(bytes, b"\"eventType\"") && contains(bytes, b"\"dateTime\""))
         }
-        Some(b'e' | b'P') => from_base64(bytes).is_some_and(|inner| {
+        Some(b'e' | b'P' | b'L' | b'Q') => from_base64(bytes).is_some_and(|inner| {
             contains(&inner, b"EventNotificationAlert")
+                || contains(&inner, b"AccessControllerEvent")
                 || (contains(&inner, b"\"eventType\"") && contains(&inner, b"\"dateTime\""))
         }),
         _ => false,
@@ -47,11 +57,14 @@ fn is_alert(map: &Map<String, Value>) -> bool {
         || is_bare_event(map)
         || map
             .get("AccessControllerEvent")
-            .is_some_and(|event| has("eventType") || event.get("majorEventType").is_some())
+            .is_some_and(|event| has("eventType") || event.get("subEventType").is_some())
+        || map
+            .get("AcsEvent")
+            .is_some_and(|found| found.get("InfoList").is_some())
         || (has("eventType")
-            && has("dateTime")
             && (has("ipAddress") || has("macAddress") || has("channelID"))
-            && (has("eventState") || has("activePostCount") || has("eventDescription")))
+            && (has("eventState")
+                || (has("dateTime") && (has("activePostCount") || has("eventDescription")))))
 }
 
 /// The event of a door controller without its notification around it, as a part `AccessControllerEvent` of a form holds it.
@@ -65,14 +78,65 @@ fn is_bare_event(map: &Map<String, Value>) -> bool {
 /// `bad_multipart`, `bad_xml`, `bad_text`, and those of [`text::json`].
 pub(super) fn read(message: &Message<'_>) -> Result<Body, Reject> {
     let bytes = trim(message.payload);
+    // all of it in base64, as bridges pass it on
+    let inner = match bytes.first() {
+        Some(b'L' | b'Q') => from_base64(bytes),
+        _ => None,
+    };
+    let bytes = inner.as_deref().map_or(bytes, trim);
+    // what was kept of a request begins with its content type
+    let bytes = if has_head(bytes) {
+        multipart::position(bytes, b"\n--")
+            .map_or(bytes, |at| trim(bytes.get(at..).unwrap_or(bytes)))
+    } else {
+        bytes
+    };
     if bytes.first() == Some(&b'-') || message.content_type_is("multipart/") {
         return multipart(bytes, message.content_type);
     }
-    let documents = vec![document(bytes)?];
     Ok(Body {
-        documents,
+        documents: documents(bytes)?,
         media: Vec::new(),
     })
+}
+
+/// Whether a head stands before the first part.
+fn has_head(bytes: &[u8]) -> bool {
+    let start = bytes.get(..HEAD.len()).unwrap_or_default();
+    start.eq_ignore_ascii_case(HEAD)
+}
+
+/// One document, or several notifications in XML one behind the other.
+fn documents(bytes: &[u8]) -> Result<Vec<Value>, Reject> {
+    let mut rest = bytes;
+    let mut found = Vec::new();
+    while bytes.first() == Some(&b'<') && found.len() < DOCUMENTS_MAX {
+        let Some(at) = multipart::position(rest, END) else {
+            break;
+        };
+        let (one, after) = rest.split_at(at + END.len());
+        if found.is_empty() && trim(after).is_empty() {
+            break;
+        }
+        found.push(xml(trim(one))?);
+        rest = after;
+    }
+    if found.is_empty() {
+        found.push(document(bytes)?);
+    }
+    Ok(found.into_iter().flat_map(searched).collect())
+}
+
+/// What a search for events has found, as if each were told by itself.
+fn searched(document: Value) -> Vec<Value> {
+    match text::at(&document, "AcsEvent.InfoList").and_then(Value::as_array) {
+        None => vec![document],
+        Some(list) => list
+            .iter()
+            .take(DOCUMENTS_MAX)
+            .map(|info| json!({ "AccessControllerEvent": info }))
+            .collect(),
+    }
 }
 
 /// One document: JSON, XML, or base64 of one of them.

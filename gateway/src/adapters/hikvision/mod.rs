@@ -18,7 +18,7 @@ use super::clock::DeviceTime;
 use super::draft::{Draft, Reading};
 use super::format::{Claim, Format, Recall};
 use super::message::Message;
-use super::{Reject, text};
+use super::{Reject, sia_dc09, text};
 
 /// The format.
 pub struct Hikvision;
@@ -48,8 +48,10 @@ impl Format for Hikvision {
             };
             if let Some(event) = alert.find("AccessControllerEvent") {
                 reading.drafts.extend(access::read(&alert, event));
-            } else if let Some(anpr) = alert.find("ANPR") {
+            } else if let Some(anpr) = alert.plate() {
                 reading.drafts.push(anpr::read(&alert, anpr));
+            } else if let Some(event) = alert.find("CIDEvent") {
+                reading.drafts.extend(panel(&alert, event));
             } else {
                 let smart = smart::read(&alert, recall);
                 reading.drafts.extend(smart.drafts);
@@ -58,6 +60,25 @@ impl Format for Hikvision {
         }
         Ok(reading)
     }
+}
+
+/// What an alarm panel tells, as Contact ID.
+fn panel(alert: &Alert<'_>, event: &Value) -> Option<Draft> {
+    let number = |name: &str| event.get(name).and_then(text::integer);
+    let code = number("standardCIDcode").or_else(|| number("code"))?;
+    let (kind, phase, what) = sia_dc09::of_contact_id(code)?;
+    let zone = number("zone");
+    let name = event.get("name").and_then(text::word);
+    let draft = alert
+        .draft(DeviceClass::Panel, kind, phase)
+        .attr("label", what)
+        .attr("code", code % 1000)
+        .attr("zone", zone)
+        .attr("description", name.map(|name| text::clip(&name, 64)));
+    Some(match zone {
+        Some(zone) => draft.component(format!("zone-{zone}")),
+        None => draft,
+    })
 }
 
 /// One notification and what every kind of it has.
@@ -98,6 +119,8 @@ impl<'a> Alert<'a> {
         let device = told("ipAddress")
             .filter(|ip| ip != "0.0.0.0")
             .or_else(|| told("macAddress"))
+            .or_else(|| told("ANPR.ipAddress"))
+            .or_else(|| told("ANPR.macAddress"))
             .or_else(|| told("Extensions.serialNumber"))
             .or_else(|| told("deviceSerial"))
             .or_else(|| told("deviceID"))
@@ -111,10 +134,11 @@ impl<'a> Alert<'a> {
             "triggerTime",
             "AccessControllerEvent.time",
             "AccessControllerEvent.dateTime",
+            "ANPR.dateTime",
         ];
         let at = times
             .iter()
-            .find_map(|path| DeviceTime::text(&told(path)?, message.zone));
+            .find_map(|path| DeviceTime::text(&whole_offset(told(path)?), message.zone));
         let is_late = root
             .get("isDataRetransmission")
             .and_then(text::boolean)
@@ -128,6 +152,14 @@ impl<'a> Alert<'a> {
             is_late,
             received_at: message.received_at,
             media,
+        })
+    }
+
+    /// What was read of a car: `ANPR`, or the notification itself where it holds no more than the plate.
+    fn plate(&self) -> Option<&'a Value> {
+        self.find("ANPR").or_else(|| {
+            let is_flat = self.kind == "anpr" && self.find("licensePlate").is_some();
+            is_flat.then_some(self.root)
         })
     }
 
@@ -160,5 +192,19 @@ impl<'a> Alert<'a> {
             )
             .attr("late", self.is_late.then_some(true))
             .attr("media", self.media.to_vec())
+    }
+}
+
+/// Older cameras write the offset of their zone without the leading zero: `-8:00`.
+fn whole_offset(time: String) -> String {
+    match time.len().checked_sub(5).map(|at| time.split_at(at)) {
+        Some((clock, offset))
+            if clock.len() == 19
+                && offset.starts_with(['+', '-'])
+                && offset.get(2..3) == Some(":") =>
+        {
+            format!("{clock}{}0{}", &offset[..1], &offset[1..])
+        }
+        _ => time,
     }
 }

@@ -33,22 +33,30 @@ fn meaning(event: &str) -> Option<Meaning> {
         "fielddetection" => (Kind::CameraIntrusion, "rule", "field"),
         "regionentrance" => (Kind::CameraIntrusion, "rule", "region_entrance"),
         "regionexiting" | "regionexit" => (Kind::CameraIntrusion, "rule", "region_exiting"),
+        "advreachheight" => (Kind::CameraIntrusion, "rule", "climbing"),
+        "radarperimeterrule" => (Kind::CameraIntrusion, "rule", "radar"),
         "perimeterprotection" => (Kind::CameraIntrusion, "rule", "perimeter"),
         "linedetection" | "crossline" => (Kind::CameraLineCross, "", ""),
         "loitering" => (Kind::CameraLoiter, "", ""),
-        "group" | "peoplegathering" => (Kind::CameraObject, "label", "group"),
+        "group" | "peoplegathering" | "crowddetection" => (Kind::CameraObject, "label", "group"),
         "unattendedbaggage" => (Kind::CameraObject, "label", "unattended_baggage"),
         "attendedbaggage" => (Kind::CameraObject, "label", "removed_object"),
         "parking" => (Kind::CameraObject, "label", "parked_vehicle"),
         "rapidmove" => (Kind::CameraObject, "label", "rapid_move"),
-        "humandetection" | "persondetection" => (Kind::CameraObject, "label", "human"),
+        "falldown" | "faildown" => (Kind::CameraObject, "label", "fall"),
+        "violentmotion" => (Kind::CameraObject, "label", "violent_motion"),
+        "mixedtargetdetection" | "targetcapture" => (Kind::CameraObject, "", ""),
+        "humandetection" | "persondetection" | "humanrecognition" => {
+            (Kind::CameraObject, "label", "human")
+        }
         "vehicledetection" => (Kind::CameraObject, "label", "vehicle"),
-        "facedetection" | "facesnap" | "facecapture" => (Kind::CameraFace, "", ""),
+        "facedetection" | "facesnap" | "facecapture" | "alarmresult" => (Kind::CameraFace, "", ""),
         "audioexception" | "audiodetection" => (Kind::CameraAudio, "", ""),
         "shelteralarm" | "tamperdetection" | "videotampering" => {
             (Kind::CameraTamper, "reason", "covered")
         }
         "scenechangedetection" => (Kind::CameraTamper, "reason", "scene_change"),
+        "vibrationdetection" => (Kind::CameraTamper, "reason", "vibration"),
         "defocus" | "defocusdetection" => (Kind::CameraTamper, "reason", "defocus"),
         "videoloss" => (Kind::CameraVideoLoss, "", ""),
         "io" | "iotrigger" | "localio" => (Kind::CameraIoInput, "", ""),
@@ -58,16 +66,23 @@ fn meaning(event: &str) -> Option<Meaning> {
         | "smokeandfiredetection"
         | "smokefiredetection"
         | "firesmokedetection" => (Kind::CameraVisualFire, "label", "fire_or_smoke"),
-        "tma" | "temperaturealarm" | "thermometry" => (Kind::FireHeat, "sensor", "thermal_camera"),
-        "diskfull" => (Kind::DeviceFault, "reason", "disk_full"),
-        "diskerror" => (Kind::DeviceFault, "reason", "disk_error"),
+        "tma" | "tmpa" | "temperaturealarm" | "thermometry" => {
+            (Kind::FireHeat, "sensor", "thermal_camera")
+        }
+        "voicetalkevent" => (Kind::AccessCall, "", ""),
+        "diskfull" | "hdfull" => (Kind::DeviceFault, "reason", "disk_full"),
+        "diskerror" | "hderror" => (Kind::DeviceFault, "reason", "disk_error"),
         "diskunformat" => (Kind::DeviceFault, "reason", "disk_unformatted"),
-        "nicbroken" => (Kind::DeviceFault, "reason", "network_broken"),
+        "raidexception" => (Kind::DeviceFault, "reason", "raid"),
+        "spareexception" => (Kind::DeviceFault, "reason", "spare"),
+        "audioloss" => (Kind::DeviceFault, "reason", "audio_signal"),
+        "poepowerexception" => (Kind::DeviceFault, "reason", "poe_power"),
+        "nicbroken" | "netbroken" => (Kind::DeviceFault, "reason", "network_broken"),
         "ipconflict" => (Kind::DeviceFault, "reason", "ip_conflict"),
         "illaccess" | "illegalaccess" => (Kind::DeviceFault, "reason", "illegal_login"),
         "badvideo" | "videoexception" => (Kind::DeviceFault, "reason", "video_signal"),
         "videomismatch" => (Kind::DeviceFault, "reason", "video_mismatch"),
-        "recordexception" => (Kind::DeviceFault, "reason", "recording"),
+        "recordexception" | "recordingfailure" => (Kind::DeviceFault, "reason", "recording"),
         _ => return None,
     };
     Some(Meaning { kind, name, value })
@@ -79,7 +94,10 @@ pub(super) fn read(alert: &Alert<'_>, recall: &dyn Recall) -> Reading {
         return Reading::default();
     };
     let region = region(alert);
-    let is_instant = matches!(meaning.kind, Kind::CameraLineCross | Kind::CameraFace);
+    let is_instant = matches!(
+        meaning.kind,
+        Kind::CameraLineCross | Kind::CameraFace | Kind::AccessCall
+    );
     let is_active = !alert
         .word("eventState")
         .is_some_and(|state| state.eq_ignore_ascii_case("inactive"));
@@ -149,8 +167,12 @@ pub(super) fn read(alert: &Alert<'_>, recall: &dyn Recall) -> Reading {
 }
 
 fn draft(alert: &Alert<'_>, meaning: &Meaning, region: &Region, phase: Phase) -> Draft {
+    let class = match meaning.kind {
+        Kind::AccessCall => DeviceClass::Access,
+        _ => DeviceClass::Camera,
+    };
     let draft = alert
-        .draft(DeviceClass::Camera, meaning.kind, phase)
+        .draft(class, meaning.kind, phase)
         .attr("label", region.label.clone())
         .attr("region", region.id.clone())
         .attr("bbox", region.bbox.clone());
@@ -188,6 +210,15 @@ fn component(alert: &Alert<'_>) -> String {
     }
 }
 
+/// What the first of the objects is that one post tells of.
+fn first_target(list: Option<&Value>) -> Option<String> {
+    list?
+        .as_array()?
+        .first()?
+        .get("targetType")
+        .and_then(text::word)
+}
+
 /// Where in the picture, and what.
 struct Region {
     id: Option<String>,
@@ -210,6 +241,7 @@ fn region(alert: &Alert<'_>) -> Region {
     let label = told("detectionTarget")
         .or_else(|| alert.word("targetType"))
         .or_else(|| alert.word("detectionTarget"))
+        .or_else(|| first_target(alert.find("detectionResult")))
         .map(|label| label.to_ascii_lowercase())
         .filter(|label| label != "others" && label != "unknown" && label.len() <= 40);
     let bbox = entry

@@ -185,26 +185,9 @@ fn contact(data: &str) -> Result<Option<Told>, Reject> {
         let detail = format!("`{}` is no Contact ID code", text::clip(code, 20));
         return Err(Reject::new("bad_contact_id", detail));
     };
-    let Some(mut meaning) = contact_id::meaning(number) else {
+    let Some((meaning, phase)) = contact_event(qualifier, number) else {
         return Ok(None);
     };
-    let is_instant = matches!(
-        meaning.kind,
-        Kind::AccessDenied | Kind::AccessGranted | Kind::DeviceConfigChanged | Kind::DeviceTimeSync
-    ) || number == 601;
-    let phase = match qualifier {
-        _ if is_instant => Phase::Instant,
-        "3" => Phase::Cleared,
-        "6" => Phase::Updated,
-        _ => Phase::Raised,
-    };
-    if meaning.what == "arming" {
-        meaning.what = if qualifier == "3" {
-            "armed"
-        } else {
-            "disarmed"
-        };
-    }
     let known = |word: Option<&str>| text::clip(word.unwrap_or_default(), 16);
     let partition = known(words.next());
     let third = known(words.next());
@@ -222,6 +205,37 @@ fn contact(data: &str) -> Result<Option<Told>, Reject> {
         partition,
         description: String::new(),
     }))
+}
+
+/// What a Contact ID event means, by qualifier and code.
+fn contact_event(qualifier: &str, number: u16) -> Option<(Meaning, Phase)> {
+    let mut meaning = contact_id::meaning(number)?;
+    let is_instant = matches!(
+        meaning.kind,
+        Kind::AccessDenied | Kind::AccessGranted | Kind::DeviceConfigChanged | Kind::DeviceTimeSync
+    ) || number == 601;
+    let phase = match qualifier {
+        _ if is_instant => Phase::Instant,
+        "3" => Phase::Cleared,
+        "6" => Phase::Updated,
+        _ => Phase::Raised,
+    };
+    if meaning.what == "arming" {
+        meaning.what = if qualifier == "3" {
+            "armed"
+        } else {
+            "disarmed"
+        };
+    }
+    Some((meaning, phase))
+}
+
+/// The same for who carries such an event in a message of its own: kind, phase, and what it is. `1130` begins, `3130` is over.
+pub(super) fn of_contact_id(event: i64) -> Option<(Kind, Phase, &'static str)> {
+    let number = u16::try_from(event % 1000).ok()?;
+    let qualifier = (event / 1000).to_string();
+    let (meaning, phase) = contact_event(&qualifier, number)?;
+    Some((meaning.kind, phase, meaning.what))
 }
 
 /// `Nri1/FA004^kitchen^/FA005`, `NFA129`, `Nri0KR1^TAST. 001 ^`: modifiers in small letters, then codes with their zones and texts.
