@@ -39,6 +39,7 @@ const CODES: &[(&str, Kind, &str, &str)] = &[
     ("HumanTrait", Kind::CameraObject, "label", "human"),
     ("FaceDetection", Kind::CameraFace, "", ""),
     ("FaceRecognition", Kind::CameraFace, "", ""),
+    ("CitizenPictureCompare", Kind::CameraFace, "", ""),
     ("AudioMutation", Kind::CameraAudio, "label", "mutation"),
     ("AudioAnomaly", Kind::CameraAudio, "label", "anomaly"),
     ("VideoBlind", Kind::CameraTamper, "reason", "covered"),
@@ -203,7 +204,6 @@ fn face(event: &Event, draft: Draft) -> Draft {
         .and_then(text::number)
         .filter(|likeness| (0.0..=100.0).contains(likeness));
     draft
-        .attr("name", name.clone())
         .attr("person_name", name)
         .attr("confidence", likeness.map(|likeness| likeness / 100.0))
 }

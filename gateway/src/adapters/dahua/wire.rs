@@ -238,8 +238,8 @@ fn lines(text: &str, events: &mut Vec<Event>) {
         let block = match block.strip_prefix("Code=") {
             Some(rest) => rest,
             // after a boundary and its headers, or what a split left behind
-            None => match block.split_once("Code=") {
-                Some((_, rest)) => rest,
+            None => match behind_headers(block) {
+                Some(rest) => rest,
                 None if block.contains(";action=") => block,
                 None => continue,
             },
@@ -271,6 +271,13 @@ fn lines(text: &str, events: &mut Vec<Event>) {
             is_degraded,
         });
     }
+}
+
+/// What stands behind `Code=`, where that is a word of its own: `Events[0].Code=` is none.
+fn behind_headers(block: &str) -> Option<&str> {
+    let (before, rest) = block.split_once("Code=")?;
+    let is_word = !before.ends_with(|c: char| c == '.' || c.is_alphanumeric());
+    is_word.then_some(rest)
 }
 
 /// The text of `snapManager.cgi`: `Events[0].TrafficCar.PlateNumber=…`, a line for each member. Of lists only the first element is kept.
