@@ -13,7 +13,7 @@ pub(super) fn drafts(notice: &Notice, levels: &[&str]) -> Vec<Draft> {
     let draft = match levels {
         ["RuleEngine", rest @ ..] => rule(notice, rest),
         ["CameraApplicationPlatform", rest @ ..] => application(notice, rest),
-        ["VideoSource", rest @ ..] => video(notice, rest),
+        ["VideoSource" | "RadarSource", rest @ ..] => video(notice, rest),
         ["OpenApp", _, what, ..] => open_app(notice, what),
         ["IVA", what, ..] => intelligent(notice, what),
         ["VideoAnalytics", "MotionDetection", ..] => notice.condition(CAMERA, Kind::CameraMotion),
@@ -28,6 +28,8 @@ pub(super) fn drafts(notice: &Notice, levels: &[&str]) -> Vec<Draft> {
             let label = what.trim_end_matches("Detect").trim_end_matches("Shape");
             object(notice, &label.to_ascii_lowercase())
         }
+        // the hours of a schedule
+        ["UserAlarm", "Recurring", ..] => None,
         ["UserAlarm", ..] => notice.condition(CAMERA, Kind::DeviceAlarmInput),
         [
             "Monitoring",
@@ -112,20 +114,31 @@ fn rule(notice: &Notice, rest: &[&str]) -> Option<Draft> {
         [detector, ..] if is_fire(detector) => notice.condition(CAMERA, Kind::CameraVisualFire),
         ["LineDetector", ..] => happened(notice, Kind::CameraLineCross),
         ["FieldDetector", ..] => labelled(notice, notice.condition(CAMERA, Kind::CameraIntrusion)),
-        ["LoiteringDetector", ..] => labelled(notice, notice.condition(CAMERA, Kind::CameraLoiter)),
+        ["LoiteringDetector", ..] => match notice.truth() {
+            Some(is_there) => labelled(
+                notice,
+                notice.condition_is(CAMERA, Kind::CameraLoiter, is_there),
+            ),
+            None => happened(notice, Kind::CameraLoiter),
+        },
         ["TamperDetector", ..] => notice.condition(CAMERA, Kind::CameraTamper),
-        ["Recognition", "LicensePlate", ..] | ["LicensePlateRecognition", ..] => plate(notice),
+        ["Recognition", "LicensePlate", ..]
+        | ["LicensePlateRecognition" | "LicensePlateDetector", ..] => plate(notice),
         ["Recognition", "Face", ..] | ["FaceRecognition", ..] => face(notice),
-        ["CountAggregation" | "OccupancyCounter", ..] => reading(notice, "Count", ""),
+        // some firmware writes it with one g
+        [
+            "CountAggregation" | "CountAgregation" | "OccupancyCounter",
+            ..,
+        ] => reading(notice, "Count", ""),
         ["Radiometry", ..] => notice.condition(CAMERA, Kind::FireHeat),
         ["ObjectDetector" | "ObjectDetection" | "ClassDetector", ..] => object(notice, ""),
         ["PeopleDetector", ..] => object(notice, "human"),
-        ["FaceDetector", ..] => object(notice, "face"),
+        ["FaceDetector", ..] => notice.condition(CAMERA, Kind::CameraFace),
         ["MyRuleDetector", what, ..] => match *what {
             "PeopleDetect" => object(notice, "human"),
             "VehicleDetect" => object(notice, "vehicle"),
             "DogCatDetect" => object(notice, "animal"),
-            "FaceDetect" => object(notice, "face"),
+            "FaceDetect" => notice.condition(CAMERA, Kind::CameraFace),
             "Package" => object(notice, "package"),
             "Visitor" => happened(notice, Kind::AccessCall),
             _ => None,

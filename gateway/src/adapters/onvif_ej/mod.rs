@@ -70,7 +70,8 @@ impl Format for OnvifEj {
     }
 }
 
-/// Values may be texts, numbers or yes and no; what is nested is an element and told by its leaves.
+/// Values may be texts, numbers or yes and no; what is nested is an element and told by its leaves. Some firmware keeps the layout of
+/// the XML: `SimpleItem` with `Name` and `Value`, attributes as `@name`, the text of an element as `#text`.
 pub(super) fn items(value: Option<&Value>) -> Items {
     let mut items = Items::new();
     collect(value.unwrap_or(&Value::Null), "", &mut items);
@@ -82,9 +83,18 @@ fn collect(value: &Value, name: &str, items: &mut Items) {
         return;
     }
     match value {
+        Value::Object(members) if name == "SimpleItem" => {
+            let of = |member: &str| members.get(member).unwrap_or(&Value::Null);
+            let name = text::word(of("Name")).unwrap_or_default();
+            collect(of("Value"), &name, items);
+        }
         Value::Object(members) => {
-            for (name, value) in members {
-                collect(value, name, items);
+            for (inner, value) in members {
+                let inner = match inner.as_str() {
+                    "#text" => name,
+                    inner => inner.trim_start_matches('@'),
+                };
+                collect(value, inner, items);
             }
         }
         Value::Array(list) => list.iter().for_each(|value| collect(value, name, items)),
