@@ -97,6 +97,8 @@ fn read(value: &Value, message: &Message<'_>) -> Draft {
     let device = ["SerialNumber", "MACAddress", "IPAddress"]
         .iter()
         .find_map(|name| word(&format!("camera_info.{name}")))
+        // what one sender of several is called, and what its camera is
+        .or_else(|| word("cameraId"))
         .or_else(|| word("sensorProviderID"))
         .unwrap_or_default();
     let at = text::at(value, "capture_timestamp")

@@ -58,7 +58,13 @@ impl Format for Frigate {
         let rest = levels.get(base..).unwrap_or_default();
         let drafts = match rest {
             // the server itself, which speaks for its cameras
-            ["available"] => availability("", DeviceClass::Gateway, "available", message)?,
+            ["available"] => {
+                let base = levels.get(..base).unwrap_or_default().join("/");
+                availability("", DeviceClass::Gateway, "available", message)?
+                    .into_iter()
+                    .map(|draft| draft.attr("recorder", text::clip(&base, 64)))
+                    .collect()
+            }
             ["events" | "reviews" | "tracked_object_update" | "triggers"] => {
                 let told = objects::Told::of(message.json()?);
                 told.map(|told| told.drafts()).unwrap_or_default()

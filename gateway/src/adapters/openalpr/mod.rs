@@ -36,7 +36,9 @@ impl Format for Openalpr {
             (kind, _) => kind,
         };
         let kind = kind.as_str();
-        let is_ours = kind.starts_with("alpr_") || matches!(kind, "heartbeat" | "vehicle");
+        let is_ours = kind.starts_with("alpr_")
+            || matches!(kind, "heartbeat" | "vehicle")
+            || (kind.is_empty() && is_of_the_tool(object));
         if is_ours { Claim::Shape } else { Claim::No }
     }
 
@@ -53,6 +55,7 @@ impl Format for Openalpr {
             Some("alpr_results") => results(value),
             Some("alpr_alert") => vec![alert(value)],
             Some("heartbeat") => streams(value),
+            None if value.as_object().is_some_and(is_of_the_tool) => results(value),
             _ => Vec::new(),
         };
         Ok(drafts.into())
@@ -61,6 +64,12 @@ impl Format for Openalpr {
     fn may_alarm(&self, _topic: &str) -> bool {
         true
     }
+}
+
+/// What the tool `alpr -j` of older versions prints: the plates of a picture, without a `data_type`.
+fn is_of_the_tool(object: &Map<String, Value>) -> bool {
+    let has = |name: &str| object.contains_key(name);
+    has("results") && has("epoch_time") && has("img_width") && has("processing_time_ms")
 }
 
 fn camera(value: &Value) -> String {
@@ -101,7 +110,10 @@ fn group(value: &Value, kind: Kind) -> Draft {
     let draft = Draft::new(camera(value), DeviceClass::Camera, kind, Phase::Instant)
         .at(epoch(value, "epoch_start"))
         .plate(&plate)
-        .attr("confidence", percent(value, "best_confidence"))
+        .attr(
+            "confidence",
+            percent(value, "best_confidence").or_else(|| percent(value, "best_plate.confidence")),
+        )
         .attr(
             "plate_region",
             word("best_region").or_else(|| word("best_plate.region")),
