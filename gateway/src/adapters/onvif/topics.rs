@@ -186,7 +186,7 @@ fn application(notice: &Notice, rest: &[&str]) -> Option<Draft> {
     };
     let name = application.to_ascii_lowercase();
     let draft = match name.as_str() {
-        "objectanalytics" => object(notice, ""),
+        "objectanalytics" => object(notice, "").or_else(|| counted(notice)),
         "vmd" | "vmd3" | "motionguard" => notice.condition(CAMERA, Kind::CameraMotion),
         "fenceguard" => notice.condition(CAMERA, Kind::CameraIntrusion),
         "loiteringguard" => notice.condition(CAMERA, Kind::CameraLoiter),
@@ -199,6 +199,14 @@ fn application(notice: &Notice, rest: &[&str]) -> Option<Draft> {
         draft.component = Some(scenario.to_owned());
     }
     Some(draft)
+}
+
+/// A scenario that counts what crosses its line tells the sums, and what has just crossed.
+fn counted(notice: &Notice) -> Option<Draft> {
+    let what = notice.item(&["reason"]).filter(|what| *what != "reset")?;
+    notice.item(&["total"])?;
+    let draft = notice.fact(CAMERA, Kind::CameraLineCross)?;
+    Some(draft.attr("label", text::clip(what, 100).to_ascii_lowercase()))
 }
 
 fn video(notice: &Notice, rest: &[&str]) -> Option<Draft> {
