@@ -63,6 +63,16 @@ impl Registry {
             .get(own.or_else(|| self.addresses.get(address))?)
     }
 
+    /// The devices that are parts of what an account calls so: `address/component` in the registry.
+    pub fn parts_at(&self, account: &str, address: &str) -> impl Iterator<Item = &Device> {
+        let starts = [format!("{account}:{address}/"), format!("{address}/")];
+        starts.into_iter().flat_map(|start| {
+            let from = self.addresses.range(start.clone()..);
+            let parts = from.take_while(move |(address, _)| address.starts_with(&start));
+            parts.filter_map(|(_, device)| self.devices.get(device))
+        })
+    }
+
     /// The micro-grid that a zone belongs to.
     pub fn grid_of(&self, zone: &ZoneId) -> Option<&Grid> {
         self.grids.get(&self.zones.get(zone)?.grid)

@@ -25,10 +25,22 @@ const AHEAD_MAX: SignedDuration = SignedDuration::from_secs(30);
 const BEHIND_MAX: SignedDuration = SignedDuration::from_hours(24 * 31);
 /// What a device told longer ago than this was uploaded late.
 const LATE_AFTER: SignedDuration = SignedDuration::from_mins(5);
+/// Formats whose addresses have levels of their own: `hall/lock` need not be a part of `hall` there.
+const LEVELLED: [&str; 8] = [
+    "zigbee2mqtt",
+    "home-assistant",
+    "homie5",
+    "zwave-js-ui",
+    "esphome",
+    "tasmota",
+    "onvif-ej",
+    "axis-mqtt",
+];
 /// Longest component, in bytes.
 const COMPONENT_BYTES_MAX: usize = 64;
 
 /// Who sent a message, and under whose roof.
+#[derive(Clone, Copy)]
 pub struct Sender<'a> {
     /// The account.
     pub account: &'a str,
@@ -64,7 +76,7 @@ impl Sender<'_> {
         events
     }
 
-    /// The registered devices that spoke in a message, and those that nobody has registered and that spoke or were spoken of.
+    /// The registered devices that spoke in a message or hang on one that did, and those that nobody has registered and that spoke or were spoken of.
     pub fn spoke(&self, at: Timestamp, reading: &Reading) -> (Vec<DeviceId>, Vec<NewcomerTouch>) {
         let (mut alive, mut heard) = (Vec::new(), BTreeMap::new());
         for draft in &reading.drafts {
@@ -84,6 +96,24 @@ impl Sender<'_> {
         let charged = reading.charges.iter();
         let charged = charged.filter_map(|(address, _)| self.device(address, None));
         alive.extend(charged.map(|device| device.id.clone()));
+        // what speaks is connected, and so is whatever hangs on it
+        let mut speakers: Vec<&str> = (reading.drafts.iter())
+            .filter(|draft| draft.kind != Kind::DeviceOffline)
+            .map(|draft| draft.address.as_str())
+            .collect();
+        speakers.sort_unstable();
+        speakers.dedup();
+        if !LEVELLED.contains(&self.format) {
+            for address in speakers {
+                let address = if address.is_empty() {
+                    self.account
+                } else {
+                    address
+                };
+                let parts = self.registry.parts_at(self.account, address);
+                alive.extend(parts.map(|device| device.id.clone()));
+            }
+        }
         for about in &reading.about {
             if self.device(&about.address, None).is_none() {
                 let heard = self.heard(&mut heard, &about.address, at);
@@ -474,6 +504,22 @@ mod tests {
         assert_eq!(of(Some("1-3-17")).as_deref(), Some("smoke-4"));
         assert_eq!(of(Some("1-3-18")).as_deref(), Some("smoke-2"), "its panel");
         assert_eq!(of(None).as_deref(), Some("smoke-2"));
+
+        // it is silent for weeks, and there as long as its panel is
+        let heard = |format: &str, kind: Kind| {
+            let sender = Sender { format, ..sender };
+            let draft = Draft::new("0x2", DeviceClass::Panel, kind, Phase::Raised);
+            let (alive, _) = sender.spoke(Timestamp::UNIX_EPOCH, &draft.into());
+            let words: Vec<String> = alive.iter().map(ToString::to_string).collect();
+            words.join(" ")
+        };
+        assert_eq!(heard("gbt26875", Kind::FireFault), "smoke-2 smoke-4");
+        assert_eq!(heard("gbt26875", Kind::DeviceOffline), "");
+        assert_eq!(
+            heard("zigbee2mqtt", Kind::FireFault),
+            "smoke-2",
+            "a name with levels"
+        );
     }
 
     #[test]
