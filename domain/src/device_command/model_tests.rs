@@ -79,6 +79,8 @@ struct Faults {
     hub_crash: u64,
     device_crash: u64,
     connected: u64,
+    /// How long the device is away at first, in milliseconds: also beyond the deadline.
+    away_ms: u64,
     lies: bool,
 }
 
@@ -106,6 +108,11 @@ impl World {
             hub_crash: dice.below(10),
             device_crash: dice.below(3),
             connected: 20 + dice.below(81),
+            away_ms: if dice.chance(5) {
+                dice.below(40_000)
+            } else {
+                0
+            },
             lies: dice.chance(5),
         };
         let id = CommandId::new(uuid::Uuid::from_u128(u128::from(seed)));
@@ -157,8 +164,11 @@ impl World {
         if self.dice.chance(self.bad.hub_crash) {
             return; // written down, not sent
         }
-        let is_connected = self.dice.chance(self.bad.connected);
+        let is_there = self.now >= self.bad.away_ms;
+        let is_connected = is_there && self.dice.chance(self.bad.connected);
         if is_connected {
+            // a device that acts on the first word has no challenge that would save it
+            assert!(now < self.hub.expires_at, "it leaves after its deadline");
             self.left[usize::from(step != SendStep::Order)] += 1;
             let packet = match step {
                 SendStep::Order => Packet::Order {
