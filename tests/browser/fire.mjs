@@ -89,7 +89,7 @@ await story('fire', base, async ({ open }) => {
   await page.selectOption(byTest('fire-site'), 'q1')
   await page.selectOption(byTest('fire-building'), 'q1-a1')
   await page.selectOption(byTest('fire-zone'), { index: 1 })
-  await page.fill(byTest('fire-reason'), 'a call from the fifth floor')
+  await page.fill(byTest('fire-reason'), '五楼住户来电')
   await page.click(byTest('fire-go'))
   await other.waitForSelector(banner('[data-state="proposed"]'))
   expect('the own confirmation', await page.locator(byTest('fire-confirm')).count(), 0)
