@@ -43,7 +43,8 @@ impl Format for Gb28181 {
         let head = message.payload.get(..message.payload.len().min(4096));
         let head = String::from_utf8_lossy(head.unwrap_or_default());
         let is_root = ROOTS.iter().any(|root| head.contains(root));
-        if is_root && head.contains("<CmdType>") {
+        let is_command = head.contains("<CmdType>") || head.contains("<AlarmMethod>");
+        if is_root && is_command {
             Claim::Shape
         } else {
             Claim::No
@@ -74,7 +75,9 @@ impl Format for Gb28181 {
         if root.tag_name().name() != "Notify" {
             return Ok(Reading::default());
         }
-        let command = field(root, &["CmdType"]).unwrap_or_default();
+        // platforms that pass alarms on leave the command out
+        let bare = || field(root, &["AlarmMethod"]).map_or("", |_| "alarm");
+        let command = field(root, &["CmdType"]).unwrap_or_else(|| bare().into());
         Ok(match command.to_ascii_lowercase().as_str() {
             "alarm" => alarm(root, message).into(),
             "catalog" => catalog(root).into(),
@@ -132,7 +135,14 @@ fn number(node: Node<'_, '_>, names: &[&str]) -> Option<f64> {
 fn alarm(root: Node<'_, '_>, message: &Message<'_>) -> Vec<Draft> {
     let device = text::clip(&field(root, &["DeviceID"]).unwrap_or_default(), 64);
     let method = field(root, &["AlarmMethod"]).unwrap_or_default();
-    let kind = field(root, &["AlarmType"]).and_then(|kind| kind.parse().ok());
+    // the type of the alarm stands in `Info`; some have another one beside it
+    let info = root
+        .descendants()
+        .find(|node| node.tag_name().name() == "Info");
+    let kind = info
+        .and_then(|info| field(info, &["AlarmType"]))
+        .or_else(|| field(root, &["AlarmType"]))
+        .and_then(|kind| kind.parse().ok());
     let description = field(root, &["AlarmDescription", "Description", "AlarmInfo"]);
     let description = text::clip(&description.unwrap_or_default(), 200);
     let at = field(root, &["AlarmTime", "Time"]).and_then(|at| DeviceTime::text(&at, message.zone));

@@ -1,7 +1,7 @@
 //! MEOKON (铭控) 4G and NB-IoT terminals for pressure, level and temperature: `A5 5A … 55 AA`, as hexadecimal digits on `GIOT-GW/UL/<serial>`.
 //!
 //! Layout from "智能无线终端通讯协议 V3.0" (ActorLancer/GB-T-26875.3.2011-rs, dev-documentation). Only the newest value is told; a frame carries
-//! up to 600 older ones. In a fire main, pressure out of range is what the fire standards call supervisory.
+//! up to 600 older ones. An alarm in a frame of the right length whose checksum is wrong is told as `degraded`, its end is not. In a fire main, pressure out of range is what the fire standards call supervisory.
 //!
 //! ```text
 //! A5 5A | 00 | length 2 | serial 12 | battery 1 | signal 1 | interval 2 | records 2 | type 1 | alarms 1
@@ -76,10 +76,12 @@ pub fn read_frame(frame: &[u8], address: Option<&str>) -> Result<Vec<Draft>, Rej
     };
     let crc = crc16(body);
     // the documents' own examples write the two bytes in either order
-    if crc != u16::from_le_bytes([*low, *high]) && crc != u16::from_be_bytes([*low, *high]) {
+    let is_whole =
+        crc == u16::from_le_bytes([*low, *high]) || crc == u16::from_be_bytes([*low, *high]);
+    let damaged = || {
         let detail = format!("checksum {low:02x}{high:02x}, computed {crc:04x}");
-        return Err(Reject::new("bad_checksum", detail));
-    }
+        Reject::new("bad_checksum", detail)
+    };
     let (Some(head), Some(values)) = (body.first_chunk::<HEAD>(), body.get(HEAD..)) else {
         return Err(short());
     };
@@ -100,7 +102,21 @@ pub fn read_frame(frame: &[u8], address: Option<&str>) -> Result<Vec<Draft>, Rej
         unit: unit(head[23]),
         kind: head[23],
     };
-    Ok(teller.drafts(head[17], head[24]))
+    let drafts = teller.drafts(head[17], head[24]);
+    if is_whole {
+        return Ok(drafts);
+    }
+    let is_long_enough = usize::from(u16::from_be_bytes([head[3], head[4]])) == frame.len();
+    let raised = drafts
+        .into_iter()
+        .filter(|draft| draft.phase == Phase::Raised);
+    let raised: Vec<Draft> = raised
+        .map(|draft| draft.attr("quality", "degraded"))
+        .collect();
+    if is_long_enough && !raised.is_empty() {
+        return Ok(raised);
+    }
+    Err(damaged())
 }
 
 struct Teller<'a> {
