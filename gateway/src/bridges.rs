@@ -1,5 +1,6 @@
 //! Who speaks for other devices: what the configuration says of them, and what was remembered of them.
 
+use std::collections::HashMap;
 use std::io::{Read as _, Write as _};
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
@@ -11,6 +12,7 @@ use rand::RngCore as _;
 use store::state::State;
 
 use crate::adapters::memory::{Memory, Remembered};
+use crate::adapters::onenet::signature::Token;
 use crate::adapters::{Bridge, Bridges, Formats};
 use crate::commands::{BridgeForm, BridgeWay, Form, Target, Ways};
 use crate::config::{self, Config};
@@ -158,6 +160,30 @@ pub fn ways(config: &Config) -> anyhow::Result<Ways> {
         ways.bridges.insert(account.clone(), bridge);
     }
     Ok(ways)
+}
+
+/// With what the pushes of bridges must be signed, by account.
+///
+/// # Errors
+/// [`Misconfigured`]: a file that cannot be read, or is empty.
+pub fn tokens(config: &Config) -> anyhow::Result<HashMap<String, Token>> {
+    let mut tokens = HashMap::new();
+    for (account, said) in &config.bridges {
+        let file = &said.onenet_token_file;
+        if file.as_os_str().is_empty() {
+            continue;
+        }
+        let wrong = |why: &dyn std::fmt::Display| {
+            let file = file.display();
+            Misconfigured::text(format!(
+                "`bridges.{account}.onenet_token_file` {file}: {why}"
+            ))
+        };
+        let text = std::fs::read_to_string(file).map_err(|e| wrong(&e))?;
+        let token = Token::new(&text).ok_or_else(|| wrong(&"is empty"))?;
+        tokens.insert(account.clone(), token);
+    }
+    Ok(tokens)
 }
 
 fn way(said: &config::BridgeCommands) -> Result<BridgeForm, String> {

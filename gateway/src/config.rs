@@ -397,6 +397,9 @@ pub struct Bridge {
     /// From which networks panels, and terminals that are known by their serial number, may come.
     #[serde(default)]
     pub networks: Proxies,
+    /// A file with the token of `OneNET`'s data push: what is not signed with it is refused. Nothing is checked when it is empty.
+    #[serde(default)]
+    pub onenet_token_file: PathBuf,
     /// How its devices are told something; nothing when it is not there.
     #[serde(default)]
     pub commands: Option<BridgeCommands>,

@@ -775,6 +775,7 @@ pub async fn serve(
             accounts: Arc::clone(&accounts) as _,
             bridges: Arc::clone(&bridges),
             terminals: bridges::terminals(config),
+            tokens: bridges::tokens(config)?,
             clock: clock.clone(),
         };
         life.spawn("push", push::serve(port, push, life.stop()));

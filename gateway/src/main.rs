@@ -597,6 +597,7 @@ fn check(file: &ConfigFile) -> anyhow::Result<()> {
     let formats = adapter_files::formats(&config.adapters.dir)?;
     gateway::bridges::check(&config, &catalogue.registry, formats)?;
     gateway::bridges::ways(&config)?;
+    gateway::bridges::tokens(&config)?;
     let is_to_be_made = config.tls.own_authority
         && !gateway::authority::certificate_file(&config.data.dir).exists();
     if is_to_be_made {

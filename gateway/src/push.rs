@@ -4,6 +4,7 @@
 //! Who it is: the account of a bridge and its secret, as HTTP Basic authentication (RFC 7617) or as the first two segments of the path
 //! (`/zigbee-q1/the-secret/whatever/the/device/adds`), because many devices can be given an address and nothing else.
 
+use std::collections::HashMap;
 use std::io;
 use std::net::SocketAddr;
 use std::pin::Pin;
@@ -28,10 +29,11 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::{Instant, Sleep, sleep};
 use tokio_util::sync::CancellationToken;
-use tracing::debug;
+use tracing::{debug, warn};
 
 use crate::adapters::format::Reply;
 use crate::adapters::message::{Door, Message};
+use crate::adapters::onenet::signature::Token;
 use crate::adapters::properties::{self, Carried};
 use crate::adapters::{Bridges, foreign, lane_of, text};
 use crate::clock::Clock;
@@ -66,6 +68,8 @@ pub struct Push {
     pub bridges: Arc<Bridges>,
     /// Who is known by a serial number, from where.
     pub terminals: Vec<Terminals>,
+    /// Whose pushes must be signed, and with what.
+    pub tokens: HashMap<String, Token>,
     /// The hub's clock.
     pub clock: Clock,
 }
@@ -268,6 +272,14 @@ impl Porch {
         let asks = request.method() == Method::GET || request.method() == Method::HEAD;
         let carried = carried(request.headers());
         let body = body(request.into_body()).await?;
+        let token = self.push.tokens.get(&sent.account);
+        if token.is_some_and(|token| !token.signed(&sent.target, &body)) {
+            warn!(network.peer = %peer, account = sent.account, "a push was not signed with the account's token (hint: `onenet_token_file`)");
+            return Err((
+                StatusCode::FORBIDDEN,
+                "not signed with the token of this account (hint: the token of the data push, in `onenet_token_file`)\n",
+            ));
+        }
         let received_at = self.push.clock.now();
         // a question tells nothing
         if !(asks && body.is_empty()) {

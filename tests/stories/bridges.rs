@@ -308,6 +308,63 @@ async fn a_web_hook_is_answered_once_it_is_on_disk() {
     assert!(!log.contains(&secret), "a secret is in the log");
 }
 
+#[tokio::test]
+async fn a_push_that_the_platform_has_not_signed_is_refused() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let token = dir.path().join("token");
+    std::fs::write(&token, "aRandomWord\n").expect("written");
+    let token = token.display().to_string();
+    let settings = [
+        ("JIMING__PUSH__LISTEN", "127.0.0.1:0"),
+        ("JIMING__BRIDGES__CLOUD__SITE", "q1"),
+        ("JIMING__BRIDGES__CLOUD__ONENET_TOKEN_FILE", token.as_str()),
+    ];
+    let data = dir.path().join("data");
+    std::fs::create_dir_all(&data).expect("made");
+    let hub = Hub::start_set(&data, &settings).await;
+    let secret = account(dir.path(), "cloud", "$http/none");
+    let port = eventually("the port is told", SOON, || async {
+        let log = hub.log();
+        let told = log.split("push.address=").nth(1)?;
+        told.split_whitespace().next().map(str::to_owned)
+    })
+    .await;
+    let client = reqwest::Client::new();
+    // MD5 of `aRandomWordn1` and the message, in base64
+    let signature = "wEJcXOd24e/KDrUywPeAgw==";
+    let push = |status: u8| {
+        let msg = format!(r#"{{"type":2,"dev_id":20166170,"status":{status},"at":1795521590000}}"#);
+        let body = format!(r#"{{"msg":{msg},"nonce":"n1","msg_signature":"{signature}"}}"#);
+        let request = client.post(format!("http://{port}/cloud/{secret}/onenet"));
+        request
+            .header("content-type", "application/json")
+            .body(body)
+    };
+    eventually(
+        "the account is known and its push is taken",
+        SOON,
+        || async {
+            let answer = push(0).send().await.ok()?;
+            (answer.status() == 200).then_some(())
+        },
+    )
+    .await;
+    let gone = eventually("history has it", SOON, || async {
+        let told = told(&hub, "20166170", "device.offline").await;
+        told.into_iter().next()
+    })
+    .await;
+    assert_eq!(gone["attrs"]["adapter"], "onenet");
+    let forged = push(1).send().await.expect("answers");
+    assert_eq!(forged.status(), 403);
+    assert!(forged.text().await.expect("a text").contains("not signed"));
+    assert!(!hub.log().contains("aRandomWord"), "no token in the log");
+    assert_eq!(
+        told(&hub, "20166170", "device.online").await,
+        Vec::<Value>::new()
+    );
+}
+
 /// A frame of GB/T 26875.3 (clause 6): a device whose address is 9 sends data to the centre, one component's state in it.
 pub(crate) fn component_state(sequence: u16, kind: u8, state: u16) -> Vec<u8> {
     let mut unit = vec![2, 1, 1, 1, kind, 17, 0, 3, 0];

@@ -2,8 +2,10 @@
 //! `OneJSON` over MQTT (`$sys/{product}/{device}/thing/property/post`).
 //!
 //! Read by open.iot.10086.cn's documentation and captures. `msg` is an object, a list or JSON as text; values are numbers, JSON, or the
-//! vendor's bytes in hexadecimal digits, which [`passthrough`](super::passthrough) looks into. A signature is checked where its token is
-//! kept, not here. The platform repeats until it is answered 200.
+//! vendor's bytes in hexadecimal digits, which [`passthrough`](super::passthrough) looks into. A signature is checked at the
+//! door, where its token is kept ([`signature`]). The platform repeats until it is answered 200.
+
+pub mod signature;
 
 use domain::{DeviceClass, Kind, Phase};
 use serde_json::{Map, Value};
