@@ -197,7 +197,8 @@ impl<'a> Alert<'a> {
 
 /// Older cameras write the offset of their zone without the leading zero: `-8:00`.
 fn whole_offset(time: String) -> String {
-    match time.len().checked_sub(5).map(|at| time.split_at(at)) {
+    let at = time.len().checked_sub(5);
+    match at.and_then(|at| time.split_at_checked(at)) {
         Some((clock, offset))
             if clock.len() == 19
                 && offset.starts_with(['+', '-'])
