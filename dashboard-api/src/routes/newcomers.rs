@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use axum::extract::rejection::{JsonRejection, QueryRejection};
 use axum::extract::{Path, Query, State};
 use axum::{Extension, Json};
-use domain::place::{Device, Registry, TableKind, Zone};
+use domain::place::{Component, Device, Registry, TableKind, Zone};
 use domain::{DeviceId, ZoneId};
 use serde::Deserialize;
 use serde_json::Value;
@@ -22,6 +22,8 @@ use crate::{Api, Problem, access, schema};
 
 /// How often a device speaks at least where no profile says so: one that lives on a battery (RULES.md, S7).
 const HEARTBEAT_S: u32 = 24 * 3600;
+/// Most parts of one device.
+const PARTS_MAX: usize = 64;
 /// Another change may come in between so often.
 const TRIES_MAX: usize = 3;
 
@@ -124,6 +126,10 @@ fn propose(item: &NewcomerItem, registry: &Registry) -> shape::Proposal {
         sensor: known
             .map(|sensor| sensor.to_string())
             .or(sensor.map(str::to_owned)),
+        components: profile.map_or_else(Vec::new, |profile| {
+            let names = profile.components.iter().map(Component::as_str);
+            names.map(str::to_owned).collect()
+        }),
     }
 }
 
@@ -149,8 +155,21 @@ pub(crate) struct AdmitNewcomer {
     /// Position in the quarter, in metres; the middle of the zone's devices or of its building when not given.
     x_m: Option<f64>,
     y_m: Option<f64>,
+    /// Parts of it that stand elsewhere: each is a device of its own, and what is said of it has its place.
+    #[serde(default)]
+    parts: Vec<AdmitPart>,
     /// Why.
     note: Option<String>,
+}
+
+/// A part that stands elsewhere than its device.
+#[derive(Deserialize, utoipa::ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct AdmitPart {
+    /// As its events call it, such as `door-2`.
+    component: String,
+    /// The zone that it stands in.
+    zone: String,
 }
 
 /// Admit a device to a zone: it is a line of the registry from then on, and what it says next has a place. Twice is once.
@@ -177,17 +196,27 @@ pub(crate) async fn admit(
             let before = before.filter(|device| reach.sees(&device.site, Some(&device.zone)));
             let device = before.ok_or_else(missing)?;
             let Json(request) = request?;
-            return again(device, &request, version).map(Json);
+            return again(device, &request, &registry, version).map(Json);
         };
         let Ok(Json(request)) = &request else {
             return Err(request.err().map_or_else(missing, Problem::from));
         };
         let zone = zone_of(&request.zone, &caller, &api)?;
         let line = line(&item, request, &zone, &registry)?;
+        if request.parts.len() > PARTS_MAX {
+            let what = format!("{} parts, at most {PARTS_MAX}", request.parts.len());
+            return Err(Problem::unprocessable("parts", what));
+        }
+        let mut put = vec![line.clone()];
+        for one in &request.parts {
+            let zone = zone_of(&one.zone, &caller, &api)?;
+            put.push(part(&line, one, &zone, &put, &registry)?);
+        }
+        let parts = put.iter().skip(1).map(|line| line["id"].clone()).collect();
         let wanted = TableChange {
             kind: TableKind::Devices,
             content: Content::Lines {
-                put: vec![line.clone()],
+                put,
                 remove: Vec::new(),
             },
             expected: Some(version),
@@ -204,6 +233,7 @@ pub(crate) async fn admit(
                     site: cell("site"),
                     zone: cell("zone"),
                     name: cell("name"),
+                    parts,
                     version: changed.version,
                     was_there: false,
                 }));
@@ -228,6 +258,7 @@ fn admitted_before<'r>(registry: &'r Registry, id: &str) -> Option<&'r Device> {
 fn again(
     device: &Device,
     request: &AdmitNewcomer,
+    registry: &Registry,
     version: String,
 ) -> Result<shape::Admitted, Problem> {
     let is_other =
@@ -239,7 +270,10 @@ fn again(
         );
         return Err(Problem::conflict("already_admitted", detail));
     }
+    let address = device.address.as_deref().unwrap_or_default();
+    let parts = registry.parts_at("", address);
     Ok(shape::Admitted {
+        parts: parts.map(|part| part.id.to_string()).collect(),
         device: device.id.to_string(),
         site: device.site.to_string(),
         zone: device.zone.to_string(),
@@ -309,6 +343,50 @@ fn line(
         ("address", registry_address(&item.account, &item.address)),
     ];
     Ok(cells.map(|(name, cell)| (name.to_owned(), cell)).into())
+}
+
+/// The line of a part: as its device, but for what it is called and where it stands.
+fn part(
+    device: &BTreeMap<String, String>,
+    asked: &AdmitPart,
+    zone: &Zone,
+    put: &[BTreeMap<String, String>],
+    registry: &Registry,
+) -> Result<BTreeMap<String, String>, Problem> {
+    let component = Component::try_from(asked.component.clone())
+        .map_err(|e| Problem::unprocessable("parts", e))?;
+    let component = component.as_str();
+    let own = |c: char| {
+        if c.is_ascii_alphanumeric() {
+            c.to_ascii_lowercase()
+        } else {
+            '-'
+        }
+    };
+    let id = format!(
+        "{}-{}",
+        device["id"],
+        component.chars().map(own).collect::<String>()
+    );
+    let id: DeviceId = id.parse().map_err(|e| Problem::unprocessable("parts", e))?;
+    let is_taken = put.iter().any(|line| line["id"] == id.as_str());
+    if is_taken || registry.devices.contains_key(&id) {
+        let what = format!("`{id}` is another device of the registry, or stands here twice");
+        return Err(Problem::unprocessable("parts", what));
+    }
+    let (x_m, y_m) = middle(zone, registry);
+    let mut line = device.clone();
+    let cells = [
+        ("id", id.to_string()),
+        ("site", zone.site.to_string()),
+        ("zone", zone.id.to_string()),
+        ("name", format!("{} {component}", device["name"])),
+        ("x_m", format!("{x_m:?}")),
+        ("y_m", format!("{y_m:?}")),
+        ("address", format!("{}/{component}", device["address"])),
+    ];
+    line.extend(cells.map(|(name, cell)| (name.to_owned(), cell)));
+    Ok(line)
 }
 
 /// The middle of what stands in a zone already, else of its building, else of its quarter.

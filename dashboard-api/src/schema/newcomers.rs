@@ -47,6 +47,8 @@ pub struct Proposal {
     pub heartbeat_s: u32,
     /// What a fire sensor looks for.
     pub sensor: Option<String>,
+    /// Parts that devices of its model have and that may stand elsewhere.
+    pub components: Vec<String>,
 }
 
 /// Who does not want it.
@@ -78,6 +80,8 @@ pub struct Admitted {
     pub site: String,
     pub zone: String,
     pub name: String,
+    /// Its parts that are devices of their own.
+    pub parts: Vec<String>,
     /// The version of the registry that has it.
     pub version: String,
     /// It had been admitted so before.

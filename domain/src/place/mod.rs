@@ -32,7 +32,7 @@ pub use mistake::RegistryError;
 pub(crate) use mistake::Report;
 pub use organisation::{Committee, Community, Department, Grid, Person};
 pub use plan::{Building, Rect, Site, Zone, ZoneKind};
-pub use profile::{LowCharge, Power, Profile};
+pub use profile::{Component, LowCharge, Power, Profile};
 pub use registry::Registry;
 pub use table::{Cells, TableKind};
 pub use watch::{WatchEntry, masked_watch_key, normal_plate, watch_key};

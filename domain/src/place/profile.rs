@@ -42,6 +42,44 @@ impl From<LowCharge> for u8 {
     }
 }
 
+/// A part of a device as its format calls it, such as `door-2`.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct Component(String);
+
+impl Component {
+    /// Longest name of one, in bytes.
+    pub const BYTES_MAX: usize = 64;
+
+    /// As its format calls it.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl TryFrom<String> for Component {
+    type Error = String;
+
+    fn try_from(text: String) -> Result<Self, String> {
+        let is_odd = |c: char| c.is_control() || c.is_whitespace() || c == '/';
+        let is_long = text.len() > Self::BYTES_MAX;
+        if text.is_empty() || is_long || text.contains(is_odd) {
+            return Err(format!(
+                "`{}` is no part of a device (hint: as its events call it, such as `door-2`: up to {} bytes, no blanks, no `/`)",
+                text.escape_debug().take(80).collect::<String>(),
+                Self::BYTES_MAX
+            ));
+        }
+        Ok(Self(text))
+    }
+}
+
+impl From<Component> for String {
+    fn from(Component(text): Component) -> Self {
+        text
+    }
+}
+
 /// One entry of a profile file: what devices of some models have in common.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -64,6 +102,9 @@ pub struct Profile {
     /// The charge below which their battery is low, in percent, where they tell the charge and nothing else. None where they say so themselves.
     #[serde(default)]
     pub battery_low_percent: Option<LowCharge>,
+    /// Parts that may stand elsewhere than the device: the doors of a controller, the channels of an input module.
+    #[serde(default)]
+    pub components: Vec<Component>,
 }
 
 impl Profile {
@@ -154,6 +195,8 @@ mod tests {
             "{}",
             told(&twice)
         );
+        let odd = PROFILES.replace("600", "600\n        components = [\"door-1\", \"a/b\"]");
+        assert!(told(&odd).contains("no part of a device"), "{}", told(&odd));
         let never = PROFILES.replace("600", "0");
         assert!(
             told(&never).starts_with("profiles.toml:"),

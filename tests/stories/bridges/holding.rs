@@ -7,7 +7,7 @@ use std::time::Duration;
 use blackbox::{Api, Browser, Hub, Mqtt, eventually};
 use serde_json::{Value, json};
 
-use crate::bridges::{account, bridge};
+use crate::bridges::{account, bridge, told};
 use crate::registry::own_compound;
 use crate::scopes::person;
 
@@ -204,6 +204,88 @@ async fn a_stranger_rings_without_a_place_and_has_one_once_it_is_admitted() {
             .find(|a| a["device"] == STRANGER && a["rule"] != "S1" && a["zone"] == zone)
     })
     .await;
+}
+
+#[tokio::test]
+async fn parts_of_a_device_are_admitted_to_where_they_are() {
+    const BOX: &str = "0x00158d0009990002";
+    const PART: &str = "0x00158d0009990002-water-leak-wire-2";
+    let dir = tempfile::tempdir().expect("a directory");
+    let compound = own_compound(dir.path());
+    let profiles = compound.join("profiles.toml");
+    let known = std::fs::read_to_string(&profiles).expect("it ships");
+    let of_model = r#"
+        [[profile]]
+        id = "leak-box"
+        models = ["LEAK-2"]
+        class = "fire_sensor"
+        power = "mains"
+        heartbeat_s = 600
+        components = ["water_leak_wire_1", "water_leak_wire_2"]
+    "#;
+    std::fs::write(&profiles, format!("{known}{of_model}")).expect("written");
+    let data = dir.path().join("data");
+    std::fs::create_dir_all(&data).expect("made");
+    let hub = Hub::start_set(&data, &settings(&compound.display().to_string())).await;
+    let secret = account(dir.path(), "zigbee", "zigbee2mqtt/#");
+    let mut mqtt = line(&hub, &secret).await;
+    let about = json!([{"friendly_name": BOX, "type": "Router",
+        "definition": {"vendor": "Acme", "model": "LEAK-2", "exposes": [{"type": "binary", "property": "water_leak_wire_1"}]}}]);
+    mqtt.publish("zigbee2mqtt/bridge/devices", &about.to_string(), 1, false)
+        .await;
+    let manager = hub.api("property_manager");
+    let item = eventually("it is on the list", SOON, || listed(&manager, BOX)).await;
+    let wires = json!(["water_leak_wire_1", "water_leak_wire_2"]);
+    assert_eq!(item["proposal"]["components"], wires, "{item}");
+
+    let id = item["id"].as_str().expect("an id");
+    let admission = format!("/api/v1/newcomers/{id}/admission");
+    let (_, zone) = detector(dir.path());
+    let elsewhere = "q1-a1-door";
+    for wrong in [
+        json!([{"component": "a/b", "zone": elsewhere}]),
+        json!([{"component": "w", "zone": elsewhere}, {"component": "w", "zone": elsewhere}]),
+    ] {
+        let (status, refused) =
+            post(&manager, &admission, &json!({"zone": zone, "parts": wrong})).await;
+        assert_eq!(
+            (status, &refused["field"]),
+            (422, &json!("parts")),
+            "{refused}"
+        );
+    }
+    let parts = json!([{"component": "water_leak_wire_2", "zone": elsewhere}]);
+    let body = json!({"zone": zone, "parts": parts});
+    let (status, admitted) = post(&manager, &admission, &body).await;
+    assert_eq!(
+        (status, &admitted["parts"]),
+        (200, &json!([PART])),
+        "{admitted}"
+    );
+    let (status, again) = post(&manager, &admission, &body).await;
+    assert_eq!(
+        (status, &again["parts"], &again["was_there"]),
+        (200, &json!([PART]), &json!(true)),
+        "{again}"
+    );
+
+    // what the wire in the other place tells has that place
+    for wet in [false, true] {
+        let state =
+            json!({"water_leak_wire_1": false, "water_leak_wire_2": wet, "linkquality": 90});
+        tell(&mut mqtt, BOX, state).await;
+    }
+    let wet = eventually("the wire's word is its own", SOON, || async {
+        let told = told(&hub, PART, "env.water_leak").await;
+        told.into_iter().next()
+    })
+    .await;
+    assert_eq!(wet["phase"], "raised", "{wet}");
+    let devices = hub.api("operator").items("/api/v1/devices").await;
+    let devices = devices.expect("answers");
+    let of = |id: &str| devices.iter().find(|device| device["id"] == id).cloned();
+    assert_eq!(of(PART).expect("stands there")["zone"], elsewhere);
+    assert_eq!(of(BOX).expect("stands there")["zone"], zone);
 }
 
 async fn post(api: &Api, path: &str, body: &Value) -> (u16, Value) {

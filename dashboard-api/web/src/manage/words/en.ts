@@ -74,6 +74,8 @@ export const en: Record<keyof typeof zh, string> = {
   "newcomers.reason": "None of ours? Say why and dismiss it",
   "newcomers.reasonHint": "such as: of the site next door",
   "newcomers.readOnly": "The property manager or the station lead admits it",
+  "newcomers.part": "Part {component}",
+  "newcomers.withDevice": "With the device",
   "newcomers.otherId": "Another id: its history, and an alarm that is open, stay under the old one",
   "sensor.smoke": "Smoke",
   "sensor.heat": "Heat",

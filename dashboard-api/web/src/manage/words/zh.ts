@@ -72,6 +72,8 @@ export const zh = {
   "newcomers.reason": "不是本小区的设备？写明原因后忽略",
   "newcomers.reasonHint": "例如：隔壁工地的设备",
   "newcomers.readOnly": "由物业主管或站长登记",
+  "newcomers.part": "部件 {component}",
+  "newcomers.withDevice": "与设备在一起",
   "newcomers.otherId": "换了编号：历史记录和未结束的报警仍留在原编号下",
   "sensor.smoke": "烟雾",
   "sensor.heat": "温度",
