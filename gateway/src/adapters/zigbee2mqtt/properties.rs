@@ -1,6 +1,8 @@
 //! The properties of a state that tell of fires, leaks, doors and the health of a device. What is not in these tables (settings,
 //! measurements, counters) makes no event.
 
+use std::collections::BTreeMap;
+
 use domain::{DeviceClass, Kind, Phase};
 use serde_json::{Map, Value};
 
@@ -21,6 +23,20 @@ struct Condition {
 
 /// Most wires and zones of one device.
 const WIRES_MAX: usize = 64;
+/// What a device with several endpoints tells of each: `smoke_1`, `contact_l2` (Zigbee2MQTT, `multiEndpoint`).
+const OF_ENDPOINTS: &[&str] = &[
+    "smoke",
+    "gas",
+    "carbon_monoxide",
+    "heat",
+    "water_leak",
+    "tamper",
+    "battery_low",
+    "contact",
+    "vibration",
+    "sos",
+    "alarm",
+];
 
 const fn condition(kind: Kind, names: &'static [&'static str]) -> Condition {
     Condition {
@@ -195,6 +211,7 @@ pub(super) fn drafts(name: &str, class: DeviceClass, object: &Map<String, Value>
         drafts.push(draft);
     }
     drafts.extend(wires(name, object));
+    drafts.extend(endpoints(name, object));
     drafts.extend(failed_test(name, class, object));
     drafts.extend(door(name, class, object));
     drafts.extend(motion(name, class, object));
@@ -219,6 +236,32 @@ fn wires(name: &str, object: &Map<String, Value>) -> Vec<Draft> {
                 .component(property)
         })
         .collect()
+}
+
+/// The endpoints of a device, each read as a device of its own kind. What the tables know with its number is theirs.
+fn endpoints(name: &str, object: &Map<String, Value>) -> Vec<Draft> {
+    let mut found: BTreeMap<&str, Map<String, Value>> = BTreeMap::new();
+    let is_in_tables = |property: &str| {
+        let mut names = CONDITIONS.iter().flat_map(|condition| condition.names);
+        names.any(|name| *name == property)
+    };
+    for (property, value) in object {
+        let Some((stem, endpoint)) = property.rsplit_once('_') else {
+            continue;
+        };
+        let number = endpoint.strip_prefix('l').unwrap_or(endpoint);
+        let is_number = !number.is_empty() && number.bytes().all(|byte| byte.is_ascii_digit());
+        if is_number && OF_ENDPOINTS.contains(&stem) && !is_in_tables(property) {
+            let own = found.entry(endpoint).or_default();
+            own.insert(stem.to_owned(), value.clone());
+        }
+    }
+    let found = found.into_iter().take(WIRES_MAX);
+    let drafts = found.flat_map(|(endpoint, own)| {
+        let of_endpoint = drafts(name, class_of(&own), &own).into_iter();
+        of_endpoint.map(move |draft| draft.component(endpoint))
+    });
+    drafts.collect()
 }
 
 /// A detector that did not pass its own test.
