@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value};
 
-use super::entity::{Availability, Entities, Entity};
+use super::entity::{Availability, Entities, Entity, Together};
 use super::template::TEMPLATE_BYTES_MAX;
 use super::{Announced, payload_word};
 use crate::adapters::draft::About;
@@ -146,6 +146,7 @@ fn add(entities: &mut Entities, config: &Config<'_>, component: &str, object: &s
             words,
             is_momentary: config.value(("off_delay", "off_dly")).is_some(),
             availability,
+            together: together(config),
         });
     } else {
         topics.extend(availability.into_iter().map(|at| at.topic));
@@ -175,6 +176,8 @@ fn words(config: &Config<'_>, component: &str) -> Option<Vec<(String, String)>> 
             (("state_closing", "stat_closing"), "closing", "closing"),
             (("state_stopped", "stat_stopped"), "stopped", "stopped"),
         ],
+        // its state is a number
+        "sensor" if config.text(("device_class", "dev_cla")).as_deref() == Some("battery") => &[],
         "alarm_control_panel" => {
             let quiet = [
                 "disarmed",
@@ -245,6 +248,14 @@ fn availability(config: &Config<'_>) -> Vec<Availability> {
             ))
         })
         .collect()
+}
+
+fn together(config: &Config<'_>) -> Option<Together> {
+    match config.text(("availability_mode", "avty_mode"))?.as_str() {
+        "all" => Some(Together::All),
+        "any" => Some(Together::Any),
+        _ => None,
+    }
 }
 
 /// Whose it is: the first identifier of its device, else its first connection, else what the topic says.

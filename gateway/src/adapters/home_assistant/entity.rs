@@ -2,10 +2,13 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::template;
+use crate::adapters::{Reject, text};
+
 /// One entity, short: it is stored once for each.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Entity {
-    /// `binary_sensor`, `lock`, `cover`, `alarm_control_panel`.
+    /// `binary_sensor`, `lock`, `cover`, `alarm_control_panel`, `sensor` (of a battery's charge).
     #[serde(rename = "c")]
     pub component: String,
     /// Its device: the first identifier.
@@ -32,6 +35,19 @@ pub(super) struct Entity {
     /// Where it is told whether it can be reached.
     #[serde(rename = "a", default, skip_serializing_if = "Vec::is_empty")]
     pub availability: Vec<Availability>,
+    /// What several of these topics say together; else whichever spoke last counts.
+    #[serde(rename = "l", default, skip_serializing_if = "Option::is_none")]
+    pub together: Option<Together>,
+}
+
+/// `availability_mode`: what counts where several topics tell of one entity.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(super) enum Together {
+    /// It can be reached when each topic says so.
+    All,
+    /// It can be reached when one topic says so.
+    Any,
 }
 
 /// One topic that tells whether an entity can be reached.
@@ -59,6 +75,28 @@ pub(super) struct Entities {
 }
 
 impl Entities {
+    /// Refuses what could never tell anything; where one entity of several can be read, it is.
+    ///
+    /// # Errors
+    /// `bad_template`: the templates of all its entities want what the hub does not have, or are none.
+    pub(super) fn check(&self) -> Result<(), Reject> {
+        let mut why = None;
+        for entity in &self.read {
+            let Some(error) = template::unreadable(&entity.template) else {
+                return Ok(());
+            };
+            why.get_or_insert((entity, error));
+        }
+        let Some((entity, error)) = why else {
+            return Ok(());
+        };
+        let detail = format!(
+            "the value template of `{}`: {error}",
+            text::clip(&entity.object, 100)
+        );
+        Err(Reject::new("bad_template", detail))
+    }
+
     /// Every topic that they name, once.
     pub(super) fn topics(&self) -> std::collections::BTreeSet<&str> {
         let read = self.read.iter().flat_map(|entity| {

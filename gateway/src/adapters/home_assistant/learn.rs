@@ -17,6 +17,11 @@ pub(super) fn topic_key(topic: &str) -> String {
     format!("ha-topic:{topic}")
 }
 
+/// The key of what a topic said last of a device that several topics tell of: `up` or `down`.
+pub(super) fn up_key(address: &str, topic: &str) -> String {
+    format!("ha-up:{address}:{topic}")
+}
+
 /// What was announced under a discovery topic.
 pub(super) fn announced(topic: &str, recall: &dyn Recall) -> Option<Entities> {
     serde_json::from_str(recall.recall(&config_key(topic))?).ok()
@@ -28,6 +33,19 @@ pub(super) fn naming(topic: &str, recall: &dyn Recall) -> Vec<String> {
         .recall(&topic_key(topic))
         .and_then(|list| serde_json::from_str(list).ok())
         .unwrap_or_default()
+}
+
+/// Whether entities of several devices name a topic: then it is that of a bridge.
+pub(super) fn is_shared(topic: &str, recall: &dyn Recall) -> bool {
+    let mut devices = BTreeSet::new();
+    for config in naming(topic, recall) {
+        let entities = announced(&config, recall).unwrap_or_default().read;
+        let named = entities
+            .into_iter()
+            .filter(|entity| entity.availability.iter().any(|at| at.topic == topic));
+        devices.extend(named.map(|entity| entity.address));
+    }
+    devices.len() > 1
 }
 
 /// Remembers what a discovery topic announces now, or that it announces nothing any more.

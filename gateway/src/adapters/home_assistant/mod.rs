@@ -81,6 +81,7 @@ impl Format for HomeAssistant {
             }
             let body = message.json()?;
             let entities = config::entities(&announced, body)?;
+            entities.check()?;
             let mut reading = learn::reading(message.topic(), Some(&entities), recall)?;
             reading.about = config::about(&entities, body).into_iter().collect();
             return Ok(reading);

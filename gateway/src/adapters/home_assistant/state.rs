@@ -1,10 +1,11 @@
 //! Reads a state with what was announced: every entity whose state comes on this topic says what it makes of it.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use domain::{DeviceClass, Kind, Phase};
 
-use super::entity::{Availability, Entity};
+use super::entity::{Availability, Entity, Together};
 use super::{learn, template};
 use crate::adapters::Reject;
 use crate::adapters::draft::{Draft, Reading};
@@ -22,37 +23,95 @@ pub(super) fn read(message: &Message<'_>, recall: &dyn Recall) -> Result<Reading
     }
     let payload = message.text()?;
     let mut drafts = Vec::new();
-    let mut reachable: BTreeMap<String, bool> = BTreeMap::new();
+    let mut charges = Vec::new();
+    let mut reachable: BTreeMap<String, Reachable> = BTreeMap::new();
     for config in learn::naming(topic, recall) {
         for entity in learn::announced(&config, recall).unwrap_or_default().read {
             if entity.topic == topic {
                 drafts.extend(state(&entity, payload));
+                charges.extend(charge(&entity, payload));
             }
             for at in entity.availability.iter().filter(|at| at.topic == topic) {
-                if let Some(is_reachable) = availability(at, payload) {
-                    reachable.insert(entity.address.clone(), is_reachable);
+                if let Some(is_up) = availability(at, payload) {
+                    let told = Reachable {
+                        is_up,
+                        together: together(&entity, topic, is_up, recall),
+                    };
+                    reachable.insert(entity.address.clone(), told);
                 }
             }
         }
     }
     drafts.extend(reachability(topic, &reachable));
-    Ok(drafts.into())
+    let mut reading = Reading::from(drafts);
+    reading.charges = charges;
+    if let Some((address, told)) = reachable.iter().next()
+        && reachable.len() == 1
+        && told.together.is_some()
+    {
+        let word = if told.is_up { UP } else { DOWN };
+        let key = learn::up_key(address, topic);
+        reading.learn.push((key, Some(word.to_owned())));
+    }
+    Ok(reading)
+}
+
+const UP: &str = "up";
+const DOWN: &str = "down";
+
+/// What a topic says of a device.
+struct Reachable {
+    is_up: bool,
+    /// What it makes of the device with its other topics, where their `availability_mode` asks for all or any of them.
+    together: Option<bool>,
+}
+
+/// What the topics of an entity say together. Those that are a bridge's, too, do not count: it is told by itself. One that has not spoken
+/// yet makes nothing unreachable, and nothing reachable.
+fn together(entity: &Entity, topic: &str, is_up: bool, recall: &dyn Recall) -> Option<bool> {
+    let mode = entity.together?;
+    if entity.availability.len() < 2 {
+        return None;
+    }
+    let others = entity
+        .availability
+        .iter()
+        .filter(|at| at.topic != topic && !learn::is_shared(&at.topic, recall))
+        .filter_map(|at| recall.recall(&learn::up_key(&entity.address, &at.topic)));
+    let mut said = std::iter::once(is_up).chain(others.map(|word| word == UP));
+    Some(match mode {
+        Together::All => said.all(|is_up| is_up),
+        Together::Any => said.any(|is_up| is_up),
+    })
+}
+
+/// What an entity makes of a payload.
+fn value<'a>(entity: &Entity, payload: &'a str) -> Option<Cow<'a, str>> {
+    if entity.template.is_empty() {
+        return Some(Cow::Borrowed(payload.trim_matches('"')));
+    }
+    template::render(&entity.template, payload).map(Cow::Owned)
 }
 
 /// The word of an entity that a payload stands for.
 fn word<'a>(entity: &'a Entity, payload: &str) -> Option<&'a str> {
-    let rendered;
-    let payload = if entity.template.is_empty() {
-        payload.trim_matches('"')
-    } else {
-        rendered = template::render(&entity.template, payload)?;
-        rendered.as_str()
-    };
+    let value = value(entity, payload)?;
     entity
         .words
         .iter()
-        .find(|(word, _)| is_same(word, payload))
+        .find(|(word, _)| is_same(word, &value))
         .map(|(_, means)| means.as_str())
+}
+
+/// The charge of a battery, in percent.
+fn charge(entity: &Entity, payload: &str) -> Option<(String, f64)> {
+    if entity.component != "sensor" {
+        return None;
+    }
+    let percent: f64 = value(entity, payload)?.trim().parse().ok()?;
+    (0.0..=100.0)
+        .contains(&percent)
+        .then(|| (entity.address.clone(), percent))
 }
 
 /// Python writes `True` where JSON writes `true`.
@@ -78,20 +137,32 @@ fn availability(at: &Availability, payload: &str) -> Option<bool> {
 }
 
 /// One event for a topic: about its device, or about the bridge where it stands for several.
-fn reachability(topic: &str, reachable: &BTreeMap<String, bool>) -> Option<Draft> {
-    let (first, is_reachable) = reachable.iter().next()?;
-    let (address, class) = if reachable.len() == 1 {
-        (first.as_str(), DeviceClass::FireSensor)
-    } else {
-        let bridge = topic.rsplit_once('/').map_or(topic, |(bridge, _)| bridge);
-        (bridge, DeviceClass::Gateway)
+fn reachability(topic: &str, reachable: &BTreeMap<String, Reachable>) -> Option<Draft> {
+    let (first, told) = reachable.iter().next()?;
+    let of_topic = format!("availability:{topic}");
+    let (address, class, property, is_up) = match told.together {
+        _ if reachable.len() > 1 => {
+            let bridge = topic.rsplit_once('/').map_or(topic, |(bridge, _)| bridge);
+            (bridge, DeviceClass::Gateway, of_topic, told.is_up)
+        }
+        // one state of several topics, whichever of them spoke
+        Some(is_up) => {
+            let property = "availability".to_owned();
+            (first.as_str(), DeviceClass::FireSensor, property, is_up)
+        }
+        None => (
+            first.as_str(),
+            DeviceClass::FireSensor,
+            of_topic,
+            told.is_up,
+        ),
     };
-    let (kind, phase, word) = if *is_reachable {
+    let (kind, phase, word) = if is_up {
         (Kind::DeviceOnline, Phase::Updated, "online")
     } else {
         (Kind::DeviceOffline, Phase::Raised, "offline")
     };
-    Some(Draft::new(address, class, kind, phase).edge(&format!("availability:{topic}"), word))
+    Some(Draft::new(address, class, kind, phase).edge(&property, word))
 }
 
 /// What the state of an entity means. Device classes: home-assistant.io, binary sensor and cover.

@@ -23,6 +23,14 @@ static ENVIRONMENT: LazyLock<Environment<'static>> = LazyLock::new(|| {
     environment.add_filter("from_json", from_json);
     environment.add_filter("iif", iif);
     environment.add_function("iif", iif);
+    environment.add_filter("int", int);
+    environment.add_function("int", int);
+    environment.add_filter("float", float);
+    environment.add_function("float", float);
+    environment.add_filter("bool", bool_of);
+    environment.add_function("bool", bool_of);
+    environment.add_filter("is_number", |value: Jinja| number(&value).is_some());
+    environment.add_function("is_number", |value: Jinja| number(&value).is_some());
     environment.add_filter("bitwise_and", |a: i64, b: i64| a & b);
     environment.add_filter("bitwise_or", |a: i64, b: i64| a | b);
     environment
@@ -30,20 +38,44 @@ static ENVIRONMENT: LazyLock<Environment<'static>> = LazyLock::new(|| {
 
 /// Renders a template over a payload. None where it fails, says nothing, or wants what we do not have (states of other entities).
 pub(super) fn render(template: &str, payload: &str) -> Option<String> {
+    let text = rendered(template, payload).ok()?;
+    let text = text.trim();
+    (!text.is_empty() && text != "None").then(|| text.to_owned())
+}
+
+/// Why a template can never be read: it is no Jinja, has no end, or wants what the hub does not have. Tried over a number and an empty object.
+pub(super) fn unreadable(template: &str) -> Option<String> {
+    let wants = |error: &Error| {
+        matches!(
+            error.kind(),
+            ErrorKind::SyntaxError
+                | ErrorKind::UnknownFilter
+                | ErrorKind::UnknownFunction
+                | ErrorKind::UnknownTest
+                | ErrorKind::UnknownMethod
+                | ErrorKind::OutOfFuel
+                | ErrorKind::WriteFailure
+        )
+    };
+    ["0", "{}"].iter().find_map(|payload| {
+        let error = rendered(template, payload).err()?;
+        wants(&error).then(|| error.to_string())
+    })
+}
+
+fn rendered(template: &str, payload: &str) -> Result<String, Error> {
     if template.len() > TEMPLATE_BYTES_MAX {
-        return None;
+        return Err(ErrorKind::SyntaxError.into());
     }
     let json = crate::adapters::text::json(payload.as_bytes()).ok();
     let context = minijinja::context! {
         value => payload,
         value_json => json.map_or(Jinja::UNDEFINED, Jinja::from_serialize),
     };
-    let template = ENVIRONMENT.template_from_str(template).ok()?;
+    let template = ENVIRONMENT.template_from_str(template)?;
     let mut out = Limited(Vec::new());
-    template.render_captured_to(context, &mut out).ok()?;
-    let text = String::from_utf8(out.0).ok()?;
-    let text = text.trim();
-    (!text.is_empty() && text != "None").then(|| text.to_owned())
+    template.render_captured_to(context, &mut out)?;
+    String::from_utf8(out.0).map_err(|_| ErrorKind::WriteFailure.into())
 }
 
 /// A buffer that refuses to grow without end.
@@ -84,6 +116,48 @@ fn iif(value: Jinja, yes: Option<Jinja>, no: Option<Jinja>) -> Jinja {
     } else {
         no.unwrap_or_else(|| false.into())
     }
+}
+
+/// A number, or a text that is one.
+fn number(value: &Jinja) -> Option<f64> {
+    let number = match value.as_str() {
+        Some(text) => text.trim().parse().ok()?,
+        None if value.is_undefined() || value.is_none() => return None,
+        None => f64::try_from(value.clone())
+            .ok()
+            .or_else(|| bool::try_from(value.clone()).ok().map(f64::from))?,
+    };
+    number.is_finite().then_some(number)
+}
+
+/// Home Assistant's numbers have a default for what is none.
+fn or_default(number: Option<Jinja>, default: Option<Jinja>) -> Result<Jinja, Error> {
+    number
+        .or(default)
+        .ok_or_else(|| Error::new(ErrorKind::InvalidOperation, "no number and no default"))
+}
+
+#[expect(clippy::needless_pass_by_value, reason = "the signature of filters")]
+fn int(value: Jinja, default: Option<Jinja>) -> Result<Jinja, Error> {
+    let whole = number(&value).map(|number| Jinja::from(number.trunc() as i64));
+    or_default(whole, default)
+}
+
+#[expect(clippy::needless_pass_by_value, reason = "the signature of filters")]
+fn float(value: Jinja, default: Option<Jinja>) -> Result<Jinja, Error> {
+    or_default(number(&value).map(Jinja::from), default)
+}
+
+#[expect(clippy::needless_pass_by_value, reason = "the signature of filters")]
+fn bool_of(value: Jinja, default: Option<Jinja>) -> Result<Jinja, Error> {
+    let word = value.as_str().map(|text| text.trim().to_lowercase());
+    let truth = match word.as_deref() {
+        Some("1" | "true" | "yes" | "on" | "enable") => Some(true),
+        Some("0" | "false" | "no" | "off" | "disable") => Some(false),
+        Some(_) => None,
+        None => number(&value).map(|number| number != 0.0),
+    };
+    or_default(truth.map(Jinja::from), default)
 }
 
 /// The methods of Python's texts and dictionaries that templates in the wild call.
@@ -144,8 +218,45 @@ mod tests {
         check("{{ value_json.get('n', 'x') }}", "{}", Some("x"));
         check("{{ value.split(',')[1] }}", "a,b", Some("b"));
         check("{{ iif(value == 'a', 'ON', 'OFF') }}", "a", Some("ON"));
+        check("{{ value_json.n | int(0) }}", "{}", Some("0"));
+        check("{{ value | int }}", "2.7", Some("2"));
+        check("{{ value | int }}", "no number", None);
+        check("{{ float(value, 1) + 0.5 }}", "x", Some("1.5"));
+        check(
+            "{{ 'ON' if value_json.smoke | int(0) == 1 else 'OFF' }}",
+            r#"{"smoke":"1"}"#,
+            Some("ON"),
+        );
+        check("{{ value | bool(false) }}", "Yes", Some("True"));
+        check(
+            "{{ value_json.a | is_number }}",
+            r#"{"a":"x"}"#,
+            Some("False"),
+        );
         check("{{ states('binary_sensor.door') }}", "{}", None);
         check("{{ value", "{}", None);
+    }
+
+    #[test]
+    fn what_can_never_be_read_is_told_from_what_is_not_there_yet() {
+        let never = [
+            "{{ value",
+            "{{ states('binary_sensor.door') }}",
+            "{{ value_json.a | regex_replace('a', 'b') }}",
+        ];
+        for template in never {
+            assert!(unreadable(template).is_some(), "{template}");
+        }
+        let readable = [
+            "",
+            "{{ value_json.a.b.c }}",
+            "{{ value_json.n | is_defined }}",
+            "{{ value | int }}",
+            "{{ value.split(',')[3] }}",
+        ];
+        for template in readable {
+            assert_eq!(unreadable(template), None, "{template}");
+        }
     }
 
     #[test]
