@@ -88,6 +88,12 @@ impl Found {
                     let at = own_at.or_else(|| at.cloned());
                     self.rows.push((row, own.clone(), name.clone(), at));
                 }
+                // an event that is called after its condition: `smokeAlarm: {value: {state: 1}}`
+                (Some(own), Some(row)) if state_within(own, name).is_some() => {
+                    let state = state_within(own, name).cloned().unwrap_or_default();
+                    let at = own_at.or_else(|| at.cloned());
+                    self.rows.push((row, state, name.clone(), at));
+                }
                 (Some(own), _) => self.walk(own, own_at.as_ref().or(at), depth + 1),
                 (None, Some(row)) if !value.is_object() => {
                     self.rows
@@ -166,6 +172,21 @@ fn push(drafts: &mut Vec<Draft>, draft: Draft) {
     }
 }
 
+/// The member of an event's parameters that says whether its condition is there.
+fn state_within<'a>(parameters: &'a Value, name: &str) -> Option<&'a Value> {
+    let members = parameters.as_object()?;
+    members
+        .iter()
+        .filter(|(member, _)| {
+            matches!(
+                plain(member).as_str(),
+                "state" | "status" | "value" | "alarm" | "alarmstate" | "alarmstatus"
+            )
+        })
+        .map(|(_, value)| value)
+        .find(|value| is_there(value, name).is_some())
+}
+
 /// Members that hold settings and the past.
 fn is_setting(name: &str) -> bool {
     matches!(
@@ -183,31 +204,44 @@ fn plain(name: &str) -> String {
         .collect()
 }
 
-fn row(name: &str) -> Option<Row> {
-    use How::{Burning, Contact, Door, DoorWord, Is, IsNot, Sentence, SmokeEvent};
-    let plain = plain(name);
-    let stem = [
+/// What a name says without the words at its end that only say that it is a state: `smoke` of `smokealarmstatus`.
+fn stem(plain: &str) -> &str {
+    const ENDS: [&str; 6] = [
         "sensorstate",
         "status",
         "state",
         "alarm",
         "detected",
         "detection",
-    ]
-    .iter()
-    .find_map(|end| plain.strip_suffix(end))
-    .filter(|stem| !stem.is_empty())
-    .unwrap_or(&plain);
+    ];
+    let mut stem = plain;
+    while let Some(shorter) = ENDS
+        .iter()
+        .find_map(|end| stem.strip_suffix(end))
+        .filter(|shorter| !shorter.is_empty())
+    {
+        stem = shorter;
+    }
+    stem
+}
+
+fn row(name: &str) -> Option<Row> {
+    use How::{Burning, Contact, Door, DoorWord, Is, IsNot, Sentence, SmokeEvent};
+    let plain = plain(name);
+    let stem = stem(&plain);
     let (kind, property, how) = match stem {
-        "smoke" | "smokesensor" => (Kind::FireSmoke, "smoke", Is),
+        "smoke" | "smokesensor" | "smokedetector" => (Kind::FireSmoke, "smoke", Is),
         "fire" => (Kind::FireDetector, "fire", Is),
         "heat" => (Kind::FireHeat, "heat", Is),
+        // a detector of heat (Netvox RA02A); a threshold of a thermometer says `temperature`
+        "hightemp" if plain.ends_with("alarm") => (Kind::FireHeat, "heat", Is),
         "temperature" if plain.ends_with("alarm") => (Kind::FireHeat, "burning", Burning),
         "gas" | "gasleak" | "gasleakage" | "combustiblegas" => (Kind::FireGas, "gas", Is),
         "carbonmonoxide" => (Kind::FireCo, "co", Is),
         "co" if stem.len() < plain.len() => (Kind::FireCo, "co", Is),
         "flame" => (Kind::FireFlame, "flame", Is),
         "callpoint" | "manualcallpoint" | "manual" => (Kind::FireManualCall, "call_point", Is),
+        "water" if stem.len() < plain.len() => (Kind::EnvWaterLeak, "water_leak", Is),
         "waterleak" | "waterleakage" | "leak" | "leakage" | "flood" | "waterimmersion" => {
             (Kind::EnvWaterLeak, "water_leak", Is)
         }
@@ -280,8 +314,52 @@ fn is_there(value: &Value, name: &str) -> Option<bool> {
         | "vacant" | "installed" | "dry" | "medium" | "high" | "untriggered" | "正常" => {
             Some(false)
         }
-        _ => None,
+        sentence => said_at_length(sentence),
     }
+}
+
+/// `smoke alarm`, `smoke alarm cleared`, `no smoke detected`; none where no word of it is known, or where it is a test.
+fn said_at_length(sentence: &str) -> Option<bool> {
+    let has = |known: &[&str]| {
+        sentence
+            .split(|c: char| !c.is_alphanumeric())
+            .any(|word| known.contains(&word))
+    };
+    if has(&["test", "testing"]) {
+        return None;
+    }
+    if has(&[
+        "no",
+        "not",
+        "clear",
+        "cleared",
+        "normal",
+        "release",
+        "released",
+        "recover",
+        "recovered",
+        "deactivation",
+        "deactivated",
+        "dismissed",
+        "end",
+        "ended",
+        "over",
+    ]) {
+        return Some(false);
+    }
+    has(&[
+        "alarm",
+        "alarming",
+        "alert",
+        "trigger",
+        "triggered",
+        "detected",
+        "leak",
+        "leaking",
+        "smoke",
+        "fire",
+    ])
+    .then_some(true)
 }
 
 /// `burning alarm trigger`, of a vape detector (Milesight GS601) in a fire.
@@ -407,6 +485,41 @@ mod tests {
                 vec!["fire.smoke.raised"],
             ),
             (json!({"gas_sensor_state": 2}), vec!["fire.gas.raised"]),
+            (json!({"smoke_alarm_status": 1}), vec!["fire.smoke.raised"]),
+            (
+                json!({"smoke_status": "Smoke alarm"}),
+                vec!["fire.smoke.raised"],
+            ),
+            (
+                json!({"smoke_status": "smoke alarm cleared"}),
+                vec!["fire.smoke.cleared"],
+            ),
+            (
+                json!({"smoke_status": "no smoke detected"}),
+                vec!["fire.smoke.cleared"],
+            ),
+            (json!({"smoke_status": "smoke alarm test"}), vec![]),
+            (json!({"smoke_status": "warming up"}), vec![]),
+            (
+                json!({"smokeAlarm": {"value": {"state": 1, "density": 31}, "time": 1}}),
+                vec!["fire.smoke.raised"],
+            ),
+            (
+                json!({"smokeAlarm": {"value": {"state": 0}}}),
+                vec!["fire.smoke.cleared"],
+            ),
+            (
+                json!({"doorEvent": {"value": {"door": "open"}}}),
+                vec!["access.door_state.updated"],
+            ),
+            (
+                json!({"Device": "RA02A", "Volt": 3.1, "FireAlarm": 0, "HighTempAlarm": 1}),
+                vec!["fire.heat.raised", "fire.detector.cleared"],
+            ),
+            (
+                json!({"waterDetected": true, "water": 17}),
+                vec!["env.water_leak.raised"],
+            ),
             (json!({"gas": 350, "co": 12, "smoke": 3}), vec![]),
             (
                 json!({"leakage_status": "leak"}),
