@@ -143,7 +143,12 @@ fn event(device: &Device, percent: f64, level: &str, index: u16, told: Told<'_>)
 
 #[cfg(test)]
 mod tests {
+    use jiff::tz::TimeZone;
+
     use super::*;
+    use crate::adapters::format::Nothing;
+    use crate::adapters::formats::Formats;
+    use crate::adapters::message::{Door, Message};
 
     const PROFILES: &str = r#"
         [[profile]]
@@ -215,6 +220,59 @@ other-1,q1,z,access,n,else,86400,0,0
         assert_eq!(at(100.0, 9), ["cleared - battery#9.3"]);
         // read again after a crash: the same once more
         assert_eq!(at(9.0, 6), ["raised critical battery#6.3"]);
+    }
+
+    /// The charges in a message over MQTT, as the format that claims it reads them.
+    fn charges(topic: &str, payload: &str) -> Vec<(String, f64)> {
+        let door = Door::Mqtt {
+            topic,
+            retain: false,
+        };
+        let zone = TimeZone::UTC;
+        let message = Message::new(door, payload.as_bytes(), Timestamp::UNIX_EPOCH, &zone);
+        let formats = Formats::default();
+        let format = formats.of(&message, &[]).expect("a format claims it");
+        let read = format.read(&message, &Nothing);
+        read.unwrap_or_else(|reject| panic!("{topic}: {}", reject.detail))
+            .charges
+    }
+
+    #[test]
+    fn makers_tell_it_in_their_own_places() {
+        for (topic, payload, want) in [
+            (
+                "shellyplussmoke-a1/events/rpc",
+                r#"{"src":"shellyplussmoke-a1","method":"NotifyStatus","params":{"ts":1764237600.1,"devicepower:0":{"id":0,"battery":{"V":2.9,"percent":7}}}}"#,
+                ("shellyplussmoke-a1", 7.0),
+            ),
+            (
+                "shellyplussmoke-a1/status/devicepower:0",
+                r#"{"id":0,"battery":{"V":2.9,"percent":61}}"#,
+                ("shellyplussmoke-a1", 61.0),
+            ),
+            (
+                "shellies/shellydw2-b2/sensor/battery",
+                "55",
+                ("shellydw2-b2", 55.0),
+            ),
+            (
+                "zwave/hall/nodeID_5/128/0/level",
+                r#"{"time":1764237600000,"value":12}"#,
+                ("hall/nodeID_5", 12.0),
+            ),
+            (
+                "zigbee2mqtt/door",
+                r#"{"contact":true,"battery":40,"linkquality":90}"#,
+                ("door", 40.0),
+            ),
+        ] {
+            let (address, percent) = want;
+            assert_eq!(
+                charges(topic, payload),
+                [(address.to_owned(), percent)],
+                "{topic}"
+            );
+        }
     }
 
     #[test]

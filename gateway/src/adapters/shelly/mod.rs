@@ -73,11 +73,18 @@ impl Format for Shelly {
         }
         match place(message.topic()) {
             Some(Place::Online(id)) => online(id, message),
+            Some(Place::Sensor(id, "battery")) => Ok(Reading {
+                charges: Vec::from_iter(message.text()?.parse().ok().map(|at| (id.to_owned(), at))),
+                ..Reading::default()
+            }),
             Some(Place::Sensor(id, sensor)) => {
                 Ok(Vec::from_iter(component::first_generation(id, sensor, message.text()?)).into())
             }
             Some(Place::Status(id, name)) => match message.json()? {
-                Value::Object(status) => Ok(component::drafts(id, name, status).into()),
+                Value::Object(status) => Ok(Reading {
+                    charges: Vec::from_iter(charge(id, name, status)),
+                    ..component::drafts(id, name, status).into()
+                }),
                 _ => Ok(Reading::default()),
             },
             Some(Place::Notify(id)) => notification(id, message.json()?),
@@ -185,11 +192,13 @@ fn notification(id: &str, body: &Value) -> Result<Reading, Reject> {
         .and_then(Value::as_str)
         .unwrap_or_default();
     let mut drafts = Vec::new();
+    let mut charges = Vec::new();
     match method {
         "NotifyStatus" | "NotifyFullStatus" => {
             for (name, status) in params.iter().take(PARTS_MAX) {
                 if let Some(status) = status.as_object() {
                     drafts.extend(component::drafts(address, name, status));
+                    charges.extend(charge(address, name, status));
                 }
             }
             timed(&mut drafts, params);
@@ -208,7 +217,19 @@ fn notification(id: &str, body: &Value) -> Result<Reading, Reject> {
         }
         _ => {}
     }
-    Ok(drafts.into())
+    Ok(Reading {
+        charges,
+        ..drafts.into()
+    })
+}
+
+/// The charge that `devicepower:0` tells: `{"battery": {"V": 2.9, "percent": 60}}`.
+fn charge(address: &str, name: &str, status: &Map<String, Value>) -> Option<(String, f64)> {
+    if !name.starts_with("devicepower") {
+        return None;
+    }
+    let percent = status.get("battery")?.get("percent")?;
+    Some((address.to_owned(), text::number(percent)?))
 }
 
 fn timed(drafts: &mut [Draft], of: &Map<String, Value>) {

@@ -81,6 +81,13 @@ impl Format for ZwaveJsUi {
             },
             bare => bare,
         };
+        if place.class == "128" && place.property.first() == Some(&"level") {
+            let percent = text::number(value);
+            return Ok(Reading {
+                charges: Vec::from_iter(percent.map(|percent| (place.node, percent))),
+                ..Reading::default()
+            });
+        }
         let mut drafts = value::drafts(&place.node, place.class, place.property, value);
         let at = text::at(&told, "time")
             .and_then(text::integer)

@@ -101,7 +101,6 @@ pub(super) fn drafts(node: &str, class: &str, property: &[&str], value: &Value) 
         "128" => {
             let is_low = match property {
                 ["isLow", ..] => text::boolean(value),
-                ["level", ..] => text::integer(value).map(|level| level == 255),
                 _ => None,
             };
             let kind = Kind::DeviceBatteryLow;
