@@ -3,6 +3,9 @@
 //!
 //! Who it is: the account of a bridge and its secret, as HTTP Basic authentication (RFC 7617) or as the first two segments of the path
 //! (`/zigbee-q1/the-secret/whatever/the/device/adds`), because many devices can be given an address and nothing else.
+//!
+//! Platforms that ask before they deliver (`OPTIONS` with `WebHook-Request-Origin`, CloudEvents' "HTTP 1.1 Web Hooks for Event Delivery" 1.0.1,
+//! section 4) are told that they may; who they are is asked of them as of everybody.
 
 use std::collections::HashMap;
 use std::io;
@@ -16,7 +19,7 @@ use axum::Router;
 use axum::body::{Body, to_bytes};
 use axum::extract::connect_info::Connected;
 use axum::extract::{ConnectInfo, Request, State};
-use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, header};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
 use axum::response::{IntoResponse as _, Response};
 use axum::serve::{IncomingStream, Listener};
 use base64::Engine as _;
@@ -57,6 +60,12 @@ const ASKED_FOR: &str = "Basic realm=\"jiming\", charset=\"UTF-8\"";
 const KEPT: &str = "ce-";
 /// Most headers that are kept.
 const KEPT_MAX: usize = 64;
+
+/// Whose events somebody wants to deliver, and how many a minute; and the answers to both.
+const REQUEST_ORIGIN: HeaderName = HeaderName::from_static("webhook-request-origin");
+const REQUEST_RATE: HeaderName = HeaderName::from_static("webhook-request-rate");
+const ALLOWED_ORIGIN: HeaderName = HeaderName::from_static("webhook-allowed-origin");
+const ALLOWED_RATE: HeaderName = HeaderName::from_static("webhook-allowed-rate");
 
 /// What the door needs.
 pub struct Push {
@@ -229,11 +238,7 @@ async fn take(
         return StatusCode::SERVICE_UNAVAILABLE.into_response();
     };
     match tokio::time::timeout(READ, door.take(request, peer)).await {
-        Ok(Ok(reply)) => {
-            let status = StatusCode::from_u16(reply.status).unwrap_or(StatusCode::OK);
-            let kind = [(header::CONTENT_TYPE, reply.content_type)];
-            (status, kind, reply.body).into_response()
-        }
+        Ok(Ok(answer)) => answer,
         Ok(Err(refused)) => {
             metrics::counter!("hub_push_refused_total", "status" => refused.0.as_u16().to_string())
                 .increment(1);
@@ -254,7 +259,7 @@ async fn take(
 type Refused = (StatusCode, &'static str);
 
 impl Porch {
-    async fn take(&self, request: Request, peer: SocketAddr) -> Result<Reply, Refused> {
+    async fn take(&self, request: Request, peer: SocketAddr) -> Result<Response, Refused> {
         let target = request
             .uri()
             .path_and_query()
@@ -268,6 +273,9 @@ impl Porch {
                 StatusCode::URI_TOO_LONG,
                 "the path is longer than 400 bytes\n",
             ));
+        }
+        if request.method() == Method::OPTIONS {
+            return Ok(may_deliver(request.headers()));
         }
         let asks = request.method() == Method::GET || request.method() == Method::HEAD;
         let carried = carried(request.headers());
@@ -286,7 +294,10 @@ impl Porch {
             self.keep(&sent, &carried, body.clone(), received_at)
                 .await?;
         }
-        Ok(self.reply(sent, carried, body, received_at).await)
+        let reply = self.reply(sent, carried, body, received_at).await;
+        let status = StatusCode::from_u16(reply.status).unwrap_or(StatusCode::OK);
+        let kind = [(header::CONTENT_TYPE, reply.content_type)];
+        Ok((status, kind, reply.body).into_response())
     }
 
     /// Journals what was sent; whoever sent it hears of it only afterwards.
@@ -397,6 +408,24 @@ impl Porch {
         let replied = tokio::task::spawn_blocking(reply).await;
         replied.unwrap_or_default()
     }
+}
+
+/// Leave to deliver, for whoever asks for it. At any rate: what is too much waits here (`REQUESTS_MAX`). `WebHook-Request-Callback` is not
+/// called, since the answer is given at once, and the hub asks no address that somebody else names.
+fn may_deliver(asked: &HeaderMap) -> Response {
+    let mut response = StatusCode::NO_CONTENT.into_response();
+    let told = response.headers_mut();
+    told.insert(
+        header::ALLOW,
+        HeaderValue::from_static("GET, OPTIONS, POST, PUT"),
+    );
+    if let Some(origin) = asked.get(REQUEST_ORIGIN) {
+        told.insert(ALLOWED_ORIGIN, origin.clone());
+        if asked.contains_key(REQUEST_RATE) {
+            told.insert(ALLOWED_RATE, HeaderValue::from_static("*"));
+        }
+    }
+    response
 }
 
 /// `Authorization: Basic …`

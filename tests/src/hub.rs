@@ -241,6 +241,20 @@ impl Hub {
         std::fs::read_to_string(self.dir.join("hub.log")).unwrap_or_default()
     }
 
+    /// Host and port of its door for web hooks, once it is told.
+    pub async fn push_address(&self) -> String {
+        eventually(
+            "the door for web hooks is told",
+            Duration::from_secs(20),
+            || async {
+                let log = self.log();
+                let (_, told) = log.rsplit_once("push.address=")?;
+                told.split_whitespace().next().map(str::to_owned)
+            },
+        )
+        .await
+    }
+
     /// Its process id.
     pub fn pid(&self) -> u32 {
         self.child.id()

@@ -244,12 +244,7 @@ async fn a_web_hook_is_answered_once_it_is_on_disk() {
     let dir = tempfile::tempdir().expect("a directory");
     let (hub, _) = hub(dir.path()).await;
     let secret = account(dir.path(), "gate", "$http/none");
-    let port = eventually("the port is told", SOON, || async {
-        let log = hub.log();
-        let told = log.split("push.address=").nth(1)?;
-        told.split_whitespace().next().map(str::to_owned)
-    })
-    .await;
+    let port = hub.push_address().await;
     let client = reqwest::Client::new();
     let read = json!({"hook": {"event": "recognition"}, "data": {"camera_id": "east-gate", "timestamp": "2026-11-24 12:00:00.000000+00:00",
         "results": [{"plate": "浙g8k123", "score": 0.93, "dscore": 0.9, "box": {"xmin": 1, "ymin": 2, "xmax": 3, "ymax": 4}, "region": {"code": "cn"}}]}});
@@ -270,6 +265,22 @@ async fn a_web_hook_is_answered_once_it_is_on_disk() {
         (answer.status() == 200).then_some(())
     });
     known.await;
+    // a platform that asks before it delivers (CloudEvents) is told that it may, if it may
+    let ask = |path: String| {
+        let asked = client.request(reqwest::Method::OPTIONS, format!("http://{port}/{path}"));
+        let asked = asked.header("WebHook-Request-Origin", "events.example.com");
+        asked.header("WebHook-Request-Rate", "120").send()
+    };
+    let may = ask(format!("gate/{secret}/events")).await.expect("answers");
+    assert_eq!(may.status(), 204);
+    assert_eq!(
+        may.headers()["webhook-allowed-origin"],
+        "events.example.com"
+    );
+    assert_eq!(may.headers()["webhook-allowed-rate"], "*");
+    let may_not = ask("gate/wrong/events".to_owned()).await.expect("answers");
+    assert_eq!(may_not.status(), 401);
+    assert!(!may_not.headers().contains_key("webhook-allowed-origin"));
     let odd = client
         .post(format!("http://{port}/anything?x=1"))
         .basic_auth("gate", Some(&secret));
@@ -323,12 +334,7 @@ async fn a_push_that_the_platform_has_not_signed_is_refused() {
     std::fs::create_dir_all(&data).expect("made");
     let hub = Hub::start_set(&data, &settings).await;
     let secret = account(dir.path(), "cloud", "$http/none");
-    let port = eventually("the port is told", SOON, || async {
-        let log = hub.log();
-        let told = log.split("push.address=").nth(1)?;
-        told.split_whitespace().next().map(str::to_owned)
-    })
-    .await;
+    let port = hub.push_address().await;
     let client = reqwest::Client::new();
     // MD5 of `aRandomWordn1` and the message, in base64
     let signature = "wEJcXOd24e/KDrUywPeAgw==";

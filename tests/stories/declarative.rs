@@ -192,12 +192,7 @@ async fn a_gate_that_waits_hears_open_or_refuse() {
     let dir = tempfile::tempdir().expect("a directory");
     let hub = hub(dir.path()).await;
     let secret = account(dir.path(), "park", "$http/none");
-    let port = eventually("the port is told", SOON, || async {
-        let log = hub.log();
-        let told = log.split("push.address=").nth(1)?;
-        told.split_whitespace().next().map(str::to_owned)
-    })
-    .await;
+    let port = hub.push_address().await;
     let client = reqwest::Client::new();
     let ask = |body: String| {
         let hook = client.post(format!("http://{port}/park/{secret}/park/check"));

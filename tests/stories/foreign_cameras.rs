@@ -230,12 +230,7 @@ fn curl(url: &str, arguments: &[&str]) -> (String, Output) {
 async fn what_hikvision_posts_with_curl_is_read_however_it_says_who_it_is() {
     let dir = tempfile::tempdir().expect("a directory");
     let (hub, secret) = hub(dir.path()).await;
-    let port = eventually("the port is told", SOON, || async {
-        let log = hub.log();
-        let told = log.split("push.address=").nth(1)?;
-        told.split_whitespace().next().map(str::to_owned)
-    })
-    .await;
+    let port = hub.push_address().await;
     let sender = Sender {
         dir: dir.path().to_owned(),
         base: format!("http://{port}"),

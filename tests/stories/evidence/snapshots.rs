@@ -88,12 +88,7 @@ fn account(dir: &Path, login: &str, publish: &str) -> String {
 
 /// Posts as a camera does: an event and its pictures.
 async fn post(hub: &Hub, secret: &str, event: &str, pictures: &[(&str, &[u8])]) {
-    let port = eventually("the port is told", SOON, || async {
-        let log = hub.log();
-        let (_, told) = log.rsplit_once("push.address=")?;
-        told.split_whitespace().next().map(str::to_owned)
-    })
-    .await;
+    let port = hub.push_address().await;
     let mut body = format!(
         "--edge\r\nContent-Disposition: form-data; name=\"event.xml\"\r\nContent-Type: application/xml\r\n\r\n{event}\r\n"
     )
