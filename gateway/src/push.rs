@@ -26,6 +26,7 @@ use base64::Engine as _;
 use dashboard_api::Proxies as Networks;
 use domain::{Timestamp, Uplink, UplinkExtra, UplinkFlags};
 use jiff::tz::TimeZone;
+use parking_lot::Mutex;
 use store::journal::{AppendError, Journal};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::{TcpListener, TcpStream};
@@ -48,6 +49,8 @@ pub const BODY_BYTES_MAX: usize = 8 << 20;
 const TARGET_BYTES_MAX: usize = 400;
 /// How long a request may take until its last byte.
 const READ: Duration = Duration::from_secs(30);
+/// How often the question of a terminal for commands is kept, which tells nothing but that it is there.
+const ASKED_EVERY: Duration = Duration::from_mins(1);
 /// Connections at one time.
 const CONNECTIONS_MAX: usize = 512;
 /// How long one may be silent: a sender that keeps its line open connects again.
@@ -96,6 +99,8 @@ pub struct Terminals {
 struct Porch {
     push: Push,
     places: Semaphore,
+    /// When the last question of a terminal was kept, by its serial number.
+    asked: Mutex<HashMap<String, Instant>>,
 }
 
 /// The port: so many connections, none of which may be silent for long.
@@ -210,6 +215,7 @@ pub async fn serve(
     let door = Arc::new(Porch {
         push,
         places: Semaphore::new(REQUESTS_MAX),
+        asked: Mutex::default(),
     });
     let app = Router::new().fallback(take).with_state(door);
     let app = app.into_make_service_with_connect_info::<Peer>();
@@ -227,6 +233,8 @@ pub async fn serve(
 struct Sent {
     account: String,
     target: String,
+    /// The serial number by which it is known.
+    terminal: Option<String>,
 }
 
 async fn take(
@@ -289,8 +297,14 @@ impl Porch {
             ));
         }
         let received_at = self.push.clock.now();
-        // a question tells nothing
-        if !(asks && body.is_empty()) {
+        // a question tells nothing, but that a terminal is there
+        let is_question = asks && body.is_empty();
+        if !is_question
+            || sent
+                .terminal
+                .as_deref()
+                .is_some_and(|serial| self.is_due(serial))
+        {
             self.keep(&sent, &carried, body.clone(), received_at)
                 .await?;
         }
@@ -298,6 +312,18 @@ impl Porch {
         let status = StatusCode::from_u16(reply.status).unwrap_or(StatusCode::OK);
         let kind = [(header::CONTENT_TYPE, reply.content_type)];
         Ok((status, kind, reply.body).into_response())
+    }
+
+    /// Whether it is time to keep a question of a terminal again.
+    fn is_due(&self, serial: &str) -> bool {
+        let now = Instant::now();
+        let mut asked = self.asked.lock();
+        let is_early = |last: &Instant| now.duration_since(*last) < ASKED_EVERY;
+        if asked.get(serial).is_some_and(is_early) {
+            return false;
+        }
+        asked.insert(serial.to_owned(), now);
+        true
     }
 
     /// Journals what was sent; whoever sent it hears of it only afterwards.
@@ -340,12 +366,14 @@ impl Porch {
             return self.is_bridge(&account, &secret).then(|| Sent {
                 account,
                 target: target.to_owned(),
+                terminal: None,
             });
         }
-        if let Some(account) = self.terminal(target, peer) {
+        if let Some((account, serial)) = self.terminal(target, peer) {
             return Some(Sent {
                 account: account.to_owned(),
                 target: target.to_owned(),
+                terminal: Some(serial),
             });
         }
         let mut parts = target.splitn(4, '/').skip(1);
@@ -361,18 +389,19 @@ impl Porch {
                 Some(query) => format!("/?{query}"),
                 None => format!("/{rest}"),
             },
+            terminal: None,
         })
     }
 
-    /// The bridge of a terminal that says its serial number and comes from where it stands.
-    fn terminal(&self, target: &str, peer: SocketAddr) -> Option<&str> {
+    /// The bridge of a terminal that says its serial number and comes from where it stands, and that number, one of those configured.
+    fn terminal(&self, target: &str, peer: SocketAddr) -> Option<(&str, String)> {
         let (_, query) = target.split_once('?')?;
         let (_, serial) =
             text::form_pairs(query).find(|(name, _)| name.eq_ignore_ascii_case("SN"))?;
         let known = self.push.terminals.iter().find(|terminals| {
             terminals.serials.contains(&serial) && terminals.networks.contain(peer.ip())
         });
-        known.map(|terminals| terminals.account.as_str())
+        known.map(|terminals| (terminals.account.as_str(), serial))
     }
 
     fn is_bridge(&self, account: &str, secret: &str) -> bool {

@@ -320,6 +320,69 @@ async fn a_web_hook_is_answered_once_it_is_on_disk() {
 }
 
 #[tokio::test]
+async fn a_terminal_that_only_asks_is_there_and_a_stranger_is_not() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let compound = own_compound(dir.path());
+    let file = compound.join("devices.csv");
+    let text = std::fs::read_to_string(&file).expect("it ships");
+    let (mut door, mut table) = (String::new(), String::new());
+    for line in text.lines() {
+        let is_it = door.is_empty() && line.contains(",access,") && line.contains(",q1,");
+        let address = match line {
+            _ if line.starts_with("id,") => ",address",
+            _ if line.starts_with('#') => "",
+            _ if is_it => ",doors:ABC1",
+            _ => ",",
+        };
+        if is_it {
+            door = line.split(',').next().expect("an id").to_owned();
+        }
+        table.push_str(line);
+        table.push_str(address);
+        table.push('\n');
+    }
+    std::fs::write(&file, table).expect("written");
+    let data = dir.path().join("data");
+    std::fs::create_dir_all(&data).expect("made");
+    let compound = compound.display().to_string();
+    let settings = [
+        ("JIMING__REGISTRY__DIR", compound.as_str()),
+        ("JIMING__PUSH__LISTEN", "127.0.0.1:0"),
+        ("JIMING__BRIDGES__DOORS__SITE", "q1"),
+        ("JIMING__BRIDGES__DOORS__FORMATS", "zkteco"),
+        ("JIMING__BRIDGES__DOORS__SERIALS", "ABC1"),
+        ("JIMING__BRIDGES__DOORS__NETWORKS", "127.0.0.1"),
+    ];
+    let hub = Hub::start_set(&data, &settings).await;
+    account(dir.path(), "doors", "$http/none");
+    let port = hub.push_address().await;
+    let client = reqwest::Client::new();
+    let ask = async |serial: &str| {
+        let target = format!("http://{port}/iclock/getrequest?SN={serial}");
+        client.get(target).send().await.expect("answers")
+    };
+    // again and again, as it does, and nobody opens a door
+    for _ in 0..5 {
+        assert_eq!(ask("ABC1").await.status(), 200);
+    }
+    assert_eq!(ask("ABC2").await.status(), 401, "nobody has configured it");
+    let api = hub.api("operator");
+    eventually("it counts as heard", SOON, || async {
+        let all = api.items("/api/v1/devices?site=q1&limit=500").await.ok()?;
+        let device = all.into_iter().find(|device| device["id"] == *door)?;
+        device["last_seen"].is_string().then_some(())
+    })
+    .await;
+    let told = told(&hub, &door, "access.granted").await;
+    assert_eq!(told.len(), 0, "{told:?}");
+    let held = hub
+        .api("property_manager")
+        .items("/api/v1/quarantine")
+        .await;
+    assert_eq!(held.expect("answers").len(), 0);
+}
+
+#[tokio::test]
 async fn a_push_that_the_platform_has_not_signed_is_refused() {
     let dir = tempfile::tempdir().expect("a directory");
     let token = dir.path().join("token");

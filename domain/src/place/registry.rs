@@ -65,8 +65,9 @@ impl Registry {
 
     /// The devices that are parts of what an account calls so: `address/component` in the registry.
     pub fn parts_at(&self, account: &str, address: &str) -> impl Iterator<Item = &Device> {
-        let starts = [format!("{account}:{address}/"), format!("{address}/")];
-        starts.into_iter().flat_map(|start| {
+        let starts = (!self.addresses.is_empty())
+            .then(|| [format!("{account}:{address}/"), format!("{address}/")]);
+        starts.into_iter().flatten().flat_map(|start| {
             let from = self.addresses.range(start.clone()..);
             let parts = from.take_while(move |(address, _)| address.starts_with(&start));
             parts.filter_map(|(_, device)| self.devices.get(device))

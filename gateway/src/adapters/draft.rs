@@ -194,6 +194,20 @@ pub struct Reading {
     pub about: Vec<About>,
     /// Charges of batteries that no draft carries: the device in the sender's words, and percent.
     pub charges: Vec<(String, f64)>,
+    /// Devices that spoke by themselves, in the sender's words: a heartbeat, a reading that is no news. Those of drafts need not be named.
+    pub spoke: Vec<String>,
+}
+
+impl Reading {
+    /// The same, and that a device spoke by itself.
+    #[must_use]
+    pub fn spoken_by(mut self, address: impl Into<String>) -> Self {
+        let address = address.into();
+        if !address.is_empty() {
+            self.spoke.push(address);
+        }
+        self
+    }
 }
 
 /// What a bridge says of a device itself, apart from what happens: whoever admits it finds it in the holding list.

@@ -93,13 +93,17 @@ impl Sender<'_> {
                 }
             }
         }
-        let charged = reading.charges.iter();
-        let charged = charged.filter_map(|(address, _)| self.device(address, None));
-        alive.extend(charged.map(|device| device.id.clone()));
+        let charged = reading.charges.iter().map(|(address, _)| address);
+        let spoke = reading.spoke.iter().chain(charged).map(String::as_str);
+        let known = spoke
+            .clone()
+            .filter_map(|address| self.device(address, None));
+        alive.extend(known.map(|device| device.id.clone()));
         // what speaks is connected, and so is whatever hangs on it
         let mut speakers: Vec<&str> = (reading.drafts.iter())
             .filter(|draft| draft.kind != Kind::DeviceOffline)
             .map(|draft| draft.address.as_str())
+            .chain(spoke)
             .collect();
         speakers.sort_unstable();
         speakers.dedup();
@@ -388,6 +392,39 @@ mod tests {
                 "{slug}"
             );
         }
+    }
+
+    #[test]
+    fn who_speaks_without_news_is_alive_and_a_stranger_is_no_newcomer_for_it() {
+        let places = r#"
+            committee = [{ id = "c1", name = "一委" }]
+            person = [{ id = "p1", name = "王磊" }]
+            grid = [{ id = "g1", name = "一格", committee = "c1", captain = "p1" }]
+            site = [{ id = "q1", name = "一区", name_en = "One", width_m = 9.0, height_m = 9.0, x_m = 0.0, y_m = 0.0 }]
+            zone = [{ id = "z", site = "q1", kind = "stair", name = "一单元", grid = "g1" }]
+        "#;
+        let devices = "id,site,zone,class,name,model,heartbeat_s,x_m,y_m,address
+gate-1,q1,z,barrier,n,m,60,0,0,bridge:5eb1
+reader-1,q1,z,access,n,m,60,0,0,bridge:5eb1/reader
+";
+        let registry = Registry::from_files([("places.toml", places), ("devices.csv", devices)])
+            .unwrap_or_else(|mistakes| panic!("{}", mistakes[0]));
+        let sender = Sender {
+            account: "bridge",
+            site: &"q1".parse().expect("an id"),
+            format: "vzenith",
+            registry: &registry,
+            card_key: b"k",
+        };
+        let spoke = |address: &str| {
+            let reading = Reading::default().spoken_by(address);
+            let (alive, newcomers) = sender.spoke(Timestamp::UNIX_EPOCH, &reading);
+            let alive: Vec<String> = alive.iter().map(ToString::to_string).collect();
+            (alive.join(" "), newcomers.len())
+        };
+        assert_eq!(spoke("5eb1"), ("gate-1 reader-1".to_owned(), 0));
+        assert_eq!(spoke("5eb1/reader"), ("reader-1".to_owned(), 0));
+        assert_eq!(spoke("a neighbour's thermometer"), (String::new(), 0));
     }
 
     #[test]

@@ -69,11 +69,15 @@ impl Format for ChirpStack {
             model: model.and_then(text::word),
             ..About::default()
         };
-        let drafts = teller.read(&event, value)?;
-        Ok(Reading {
-            drafts,
+        let reading = Reading {
+            drafts: teller.read(&event, value)?,
             about: vec![about],
             ..Reading::default()
+        };
+        // what the network server says of a device is no word of the device
+        Ok(match event.as_str() {
+            "up" | "join" | "status" | "ack" => reading.spoken_by(device),
+            _ => reading,
         })
     }
 }

@@ -49,6 +49,7 @@ impl Format for Ctwing {
             let more = envelope_reading(envelope, message, recall)?;
             reading.drafts.extend(more.drafts);
             reading.learn.extend(more.learn);
+            reading.spoke.extend(more.spoke);
         }
         Ok(reading)
     }
@@ -125,11 +126,11 @@ fn envelope_reading(
         "deviceonlineofflinereport" => online(envelope, &passed).into(),
         "eventreport" => {
             let content = envelope.get("eventContent").unwrap_or(&Value::Null);
-            read_payload(content, &passed)?
+            read_payload(content, &passed)?.spoken_by(device.as_str())
         }
         "datareport" | "datareporttupunion" => {
             let payload = envelope.get("payload").unwrap_or(&Value::Null);
-            read_payload(payload, &passed)?
+            read_payload(payload, &passed)?.spoken_by(device.as_str())
         }
         _ => Reading::default(),
     };

@@ -40,7 +40,11 @@ impl Format for Dahua {
     fn read(&self, message: &Message<'_>, _recall: &dyn Recall) -> Result<Reading, Reject> {
         let events = wire::events(message)?;
         let drafts = events.iter().flat_map(|event| read(event, message.zone));
-        Ok(drafts.collect::<Vec<_>>().into())
+        let mut reading = Reading::from(drafts.collect::<Vec<_>>());
+        for event in events {
+            reading = reading.spoken_by(event.device);
+        }
+        Ok(reading)
     }
 }
 

@@ -48,8 +48,14 @@ impl Format for Gat1400 {
             message,
             drafts: Vec::new(),
         };
-        teller.walk(message.json()?, 0);
-        Ok(teller.drafts.into())
+        let value = message.json()?;
+        teller.walk(value, 0);
+        let reading = Reading::from(teller.drafts);
+        let heartbeat = text::at(value, "KeepaliveObject.DeviceID").and_then(text::word);
+        Ok(match heartbeat {
+            Some(device) => reading.spoken_by(text::clip(&device, 64)),
+            None => reading,
+        })
     }
 }
 

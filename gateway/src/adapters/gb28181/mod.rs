@@ -81,7 +81,12 @@ impl Format for Gb28181 {
         Ok(match command.to_ascii_lowercase().as_str() {
             "alarm" => alarm(root, message).into(),
             "catalog" => catalog(root).into(),
-            "keepalive" => keepalive(root).into(),
+            "keepalive" => {
+                // its own; those that it misses stand in `Info`
+                let own = root.children().find(|node| node.has_tag_name("DeviceID"));
+                let own = own.and_then(|node| node.text()).unwrap_or_default();
+                Reading::from(keepalive(root)).spoken_by(text::clip(own.trim(), 64))
+            }
             _ => Reading::default(), // positions, media status, broadcasts
         })
     }

@@ -129,6 +129,7 @@ pub fn read_frames(
         let more = reader.finish();
         reading.drafts.extend(more.drafts);
         reading.learn.extend(more.learn);
+        reading.spoke.extend(more.spoke);
     }
     Ok(reading)
 }

@@ -68,6 +68,7 @@ impl<'a> Reader<'a> {
             learn,
             ..Reading::default()
         }
+        .spoken_by(self.address)
     }
 
     /// One unit. `id` is what the sender calls the message, `sent_at` its time tag.

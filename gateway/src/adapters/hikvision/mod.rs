@@ -57,6 +57,7 @@ impl Format for Hikvision {
                 reading.drafts.extend(smart.drafts);
                 reading.learn.extend(smart.learn);
             }
+            reading = reading.spoken_by(alert.device);
         }
         Ok(reading)
     }

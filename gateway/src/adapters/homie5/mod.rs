@@ -38,7 +38,13 @@ impl Format for Homie5 {
             [device, node, property] => value(device, node, property, message.text()?),
             _ => None, // what somebody wants of it, and attributes
         };
-        Ok(Vec::from_iter(draft).into())
+        let reading = Reading::from(Vec::from_iter(draft));
+        Ok(match levels.get(2..).unwrap_or_default() {
+            [device, node, _] if !device.starts_with('$') && !node.starts_with('$') => {
+                reading.spoken_by(*device)
+            }
+            _ => reading,
+        })
     }
 
     fn may_alarm(&self, topic: &str) -> bool {

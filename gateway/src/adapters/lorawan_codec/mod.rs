@@ -65,7 +65,8 @@ impl Format for LorawanCodec {
                 .filter(|inner| inner.is_object())
                 .unwrap_or(value),
         };
-        Ok(decoded::drafts(&device, object, at.as_ref()).into())
+        let reading = Reading::from(decoded::drafts(&device, object, at.as_ref()));
+        Ok(reading.spoken_by(device))
     }
 }
 

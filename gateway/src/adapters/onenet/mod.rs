@@ -50,9 +50,10 @@ impl Format for OneNet {
         }
         let value = message.json()?;
         if let Some(device) = thing(message) {
-            return reading(device, None, message, recall, |passed| {
+            let read = reading(device, None, message, recall, |passed| {
                 params(value, passed)
-            });
+            })?;
+            return Ok(read.spoken_by(device));
         }
         let text_body;
         let body = match value.get("msg") {
@@ -72,6 +73,7 @@ impl Format for OneNet {
             let more = pushed(one, message, recall)?;
             all.drafts.extend(more.drafts);
             all.learn.extend(more.learn);
+            all.spoke.extend(more.spoke);
         }
         Ok(all)
     }
@@ -156,17 +158,18 @@ fn read_one(one: &Value, passed: &Passed<'_>) -> Result<Reading, Reject> {
     if let Some(word) = life_cycle(one) {
         return Ok(online(word, passed).into());
     }
+    let spoken = |reading: Reading| reading.spoken_by(passed.address);
     if one.get("notifyType").is_some() {
-        return params(one.get("data").unwrap_or(&Value::Null), passed);
+        return params(one.get("data").unwrap_or(&Value::Null), passed).map(spoken);
     }
     if one.get("sysProperty").is_some() {
         let stream = text::at(one, "appProperty.datastream").and_then(Value::as_str);
-        return point(stream, one.get("body").unwrap_or(&Value::Null), passed);
+        return point(stream, one.get("body").unwrap_or(&Value::Null), passed).map(spoken);
     }
     match one.get("type").and_then(text::integer) {
         Some(1) => {
             let stream = one.get("ds_id").and_then(Value::as_str);
-            point(stream, one.get("value").unwrap_or(&Value::Null), passed)
+            point(stream, one.get("value").unwrap_or(&Value::Null), passed).map(spoken)
         }
         Some(2) => Ok(match one.get("status").and_then(text::integer) {
             Some(0) => online("offline", passed).into(),

@@ -59,14 +59,15 @@ impl Format for SiaDc09 {
 
     fn read(&self, message: &Message<'_>, _recall: &dyn Recall) -> Result<Reading, Reject> {
         let words = words_of(message.payload);
-        let mut drafts = Vec::new();
+        let mut reading = Reading::default();
         let mut first_reject = None;
         let mut read = 0;
         let lines = words.split(['\n', '\r']).map(str::trim);
         for line in lines.filter(|line| !line.is_empty()).take(FRAMES_MAX) {
             match read_line(line) {
-                Ok(more) => {
-                    drafts.extend(more);
+                Ok((account, more)) => {
+                    reading.drafts.extend(more);
+                    reading = reading.spoken_by(account);
                     read += 1;
                 }
                 Err(reject) => {
@@ -76,7 +77,7 @@ impl Format for SiaDc09 {
         }
         match first_reject {
             Some(reject) if read == 0 => Err(reject),
-            _ => Ok(drafts.into()),
+            _ => Ok(reading),
         }
     }
 }
@@ -107,9 +108,10 @@ fn looks_like_one(payload: &[u8]) -> bool {
             && tokens.iter().any(|token| head.contains(token))
 }
 
-fn read_line(line: &str) -> Result<Vec<Draft>, Reject> {
+/// The account of a line, and what it tells.
+fn read_line(line: &str) -> Result<(&str, Vec<Draft>), Reject> {
     if frame::is_line_test(line) {
-        return Ok(Vec::new());
+        return Ok(("", Vec::new()));
     }
     let frame = Frame::parse(line)?;
     if frame.encrypted {
@@ -124,11 +126,12 @@ fn read_line(line: &str) -> Result<Vec<Draft>, Reject> {
         "SIA-DCS" => sia(frame.data),
         _ => Vec::new(), // NULL, ACK, other alphabets
     };
-    Ok(told
+    let drafts = told
         .into_iter()
         .enumerate()
         .map(|(index, told)| draft(&frame, told, index))
-        .collect())
+        .collect();
+    Ok((frame.account, drafts))
 }
 
 fn draft(frame: &Frame<'_>, told: Told, index: usize) -> Draft {

@@ -67,7 +67,10 @@ impl Format for SparkplugB {
         match topic.kind {
             "NDEATH" | "DDEATH" => Ok(topic.presence(false, None).into()),
             "NBIRTH" | "DBIRTH" => Ok(topic.birth(&payload(message)?)),
-            "NDATA" | "DDATA" => Ok(topic.data(&payload(message)?, recall)),
+            "NDATA" | "DDATA" => {
+                let reading = topic.data(&payload(message)?, recall);
+                Ok(reading.spoken_by(topic.address()))
+            }
             _ => Ok(Reading::default()), // commands
         }
     }

@@ -65,6 +65,7 @@ impl Format for Vzenith {
             return Claim::No;
         }
         match body_of(message) {
+            _ if heartbeat_of(message).is_some() => Claim::Shape,
             Ok(body) if is_ours(&body) => Claim::Shape,
             _ => Claim::No,
         }
@@ -73,6 +74,9 @@ impl Format for Vzenith {
     fn read(&self, message: &Message<'_>, _recall: &dyn Recall) -> Result<Reading, Reject> {
         let topic = Topic::of(message);
         let topic_name = topic.as_ref().map_or("", |topic| topic.name);
+        if let Some(serial) = heartbeat_of(message) {
+            return Ok(Reading::default().spoken_by(serial));
+        }
         // what goes down to a camera, and the camera's answer to it, tells nothing that happened at the barrier
         if let Some(topic) = topic.as_ref().filter(|topic| topic.is_down) {
             let answer = topic.is_reply.then(|| answer(topic.sn, message)).flatten();
@@ -81,7 +85,10 @@ impl Format for Vzenith {
         let envelope = match body_of(message) {
             Ok(envelope) => envelope,
             // a heartbeat is known by its topic; some firmware fills it with zeros
-            Err(_) if topic_name == "keep_alive" => return Ok(Reading::default()),
+            Err(_) if topic_name == "keep_alive" => {
+                let camera = topic.map_or("", |topic| topic.sn);
+                return Ok(Reading::default().spoken_by(camera));
+            }
             Err(reject) => return Err(reject),
         };
         let payload = text::at(&envelope, "payload").unwrap_or(&envelope);
@@ -101,27 +108,56 @@ impl Format for Vzenith {
             .and_then(text::number)
             .and_then(DeviceTime::epoch_any);
         let camera = Camera { device, at };
-
-        if let Some(plate) = text::at(body, "AlarmInfoPlate.result.PlateResult")
-            .or_else(|| text::at(body, "PlateResult"))
-        {
-            return Ok(camera.plate(plate).into());
-        }
-        if let Some(input) = text::at(body, "AlarmGioIn") {
-            return Ok(camera.input(input).into());
-        }
-        if text::at(body, "gate_status").is_some() {
-            return Ok(camera.barrier(body).into());
-        }
-        if name == "lanectrl_result" {
-            return Ok(camera.lane(body, 0).into());
-        }
-        Ok(Reading::default())
+        Ok(read(&camera, body, &name).spoken_by(camera.device))
     }
 
     fn may_alarm(&self, topic: &str) -> bool {
         !topic.ends_with("/keep_alive") && !topic.ends_with("/serial_data")
     }
+}
+
+/// The serial number in a heartbeat of the HTTP push, a form or JSON that gives the camera's address and log-in, which are left alone:
+/// `device_name=IVS&ipaddr=…&port=80&user_name=…&pass_wd=…&serialno=…&channel_num=0`.
+fn heartbeat_of(message: &Message<'_>) -> Option<String> {
+    let is_heartbeat = |has: &dyn Fn(&str) -> bool| has("serialno") && has("channel_num");
+    if let Some(object) = message.object() {
+        let own = match object.get("heartbeat").or_else(|| object.get("Heartbeat")) {
+            Some(Value::Object(own)) => own,
+            _ if is_heartbeat(&|name| object.contains_key(name)) => object,
+            _ => return None,
+        };
+        return own.get("serialno").and_then(text::word);
+    }
+    let form = message.payload.get(..message.payload.len().min(1024))?;
+    let form = std::str::from_utf8(form).ok()?;
+    if !form.contains("serialno=") {
+        return None;
+    }
+    let pairs: Vec<_> = text::form_pairs(form).take(16).collect();
+    if !is_heartbeat(&|name| pairs.iter().any(|(key, _)| key == name)) {
+        return None;
+    }
+    let serial = pairs.into_iter().find(|(key, _)| key == "serialno");
+    serial.map(|(_, serial)| text::clip(serial.trim(), 64))
+}
+
+/// The events of one message.
+fn read(camera: &Camera, body: &Value, name: &str) -> Reading {
+    if let Some(plate) = text::at(body, "AlarmInfoPlate.result.PlateResult")
+        .or_else(|| text::at(body, "PlateResult"))
+    {
+        return camera.plate(plate).into();
+    }
+    if let Some(input) = text::at(body, "AlarmGioIn") {
+        return camera.input(input).into();
+    }
+    if text::at(body, "gate_status").is_some() {
+        return camera.barrier(body).into();
+    }
+    if name == "lanectrl_result" {
+        return camera.lane(body, 0).into();
+    }
+    Reading::default()
 }
 
 /// What a topic says.

@@ -215,6 +215,7 @@ fn read_state(name: &str, object: &Map<String, Value>, told: Told, recall: &dyn 
         .map(|percent| (name.to_owned(), percent))
         .into_iter()
         .collect();
+    reading = reading.spoken_by(name);
     reading.about = about::of_state(name, object);
     if let Some(at) = object.get("last_seen").and_then(properties::time) {
         for draft in &mut reading.drafts {

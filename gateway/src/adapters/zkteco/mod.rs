@@ -51,14 +51,14 @@ impl Format for Zkteco {
     fn read(&self, message: &Message<'_>, _recall: &dyn Recall) -> Result<Reading, Reject> {
         let path = message.path();
         let is_upload = !path.contains("/iclock/") || path.ends_with("/cdata");
-        if !is_upload || message.payload.is_empty() {
-            return Ok(Reading::default());
-        }
         let query = |name: &str| message.query(name).unwrap_or_default();
         let panel = Panel {
             serial: text::clip(&query("SN"), 64),
             zone: message.zone,
         };
+        if !is_upload || message.payload.is_empty() {
+            return Ok(Reading::default().spoken_by(panel.serial));
+        }
         let table = query("table").to_ascii_lowercase();
         let name = query("tablename").to_ascii_lowercase();
         let drafts = match (table.as_str(), name.as_str()) {
@@ -80,7 +80,7 @@ impl Format for Zkteco {
             }),
             _ => Vec::new(),
         };
-        Ok(drafts.into())
+        Ok(Reading::from(drafts).spoken_by(panel.serial))
     }
 
     /// Tables are counted; a terminal that begins is told what to send, and one that asks for commands hears that there are none.
