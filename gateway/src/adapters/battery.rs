@@ -143,12 +143,9 @@ fn event(device: &Device, percent: f64, level: &str, index: u16, told: Told<'_>)
 
 #[cfg(test)]
 mod tests {
-    use jiff::tz::TimeZone;
-
     use super::*;
-    use crate::adapters::format::Nothing;
-    use crate::adapters::formats::Formats;
-    use crate::adapters::message::{Door, Message};
+    use crate::adapters::formats::tests::reading;
+    use crate::adapters::message::Door;
 
     const PROFILES: &str = r#"
         [[profile]]
@@ -222,21 +219,6 @@ other-1,q1,z,access,n,else,86400,0,0
         assert_eq!(at(9.0, 6), ["raised critical battery#6.3"]);
     }
 
-    /// The charges in a message over MQTT, as the format that claims it reads them.
-    fn charges(topic: &str, payload: &str) -> Vec<(String, f64)> {
-        let door = Door::Mqtt {
-            topic,
-            retain: false,
-        };
-        let zone = TimeZone::UTC;
-        let message = Message::new(door, payload.as_bytes(), Timestamp::UNIX_EPOCH, &zone);
-        let formats = Formats::default();
-        let format = formats.of(&message, &[]).expect("a format claims it");
-        let read = format.read(&message, &Nothing);
-        read.unwrap_or_else(|reject| panic!("{topic}: {}", reject.detail))
-            .charges
-    }
-
     #[test]
     fn makers_tell_it_in_their_own_places() {
         for (topic, payload, want) in [
@@ -267,11 +249,12 @@ other-1,q1,z,access,n,else,86400,0,0
             ),
         ] {
             let (address, percent) = want;
-            assert_eq!(
-                charges(topic, payload),
-                [(address.to_owned(), percent)],
-                "{topic}"
-            );
+            let door = Door::Mqtt {
+                topic,
+                retain: false,
+            };
+            let read = reading(door, payload);
+            assert_eq!(read.charges, [(address.to_owned(), percent)], "{topic}");
         }
     }
 

@@ -191,3 +191,121 @@ impl Formats {
 pub fn is_built_in(name: &str) -> bool {
     BUILT_IN.iter().any(|format| format.name() == name)
 }
+
+#[cfg(test)]
+pub(super) mod tests {
+    use domain::Timestamp;
+    use jiff::tz::TimeZone;
+
+    use super::Formats;
+    use crate::adapters::draft::Reading;
+    use crate::adapters::format::Nothing;
+    use crate::adapters::message::{Door, Message};
+
+    /// What the format that claims a message makes of it.
+    pub(in crate::adapters) fn reading(door: Door<'_>, payload: &str) -> Reading {
+        let zone = TimeZone::UTC;
+        let message = Message::new(door, payload.as_bytes(), Timestamp::UNIX_EPOCH, &zone);
+        let formats = Formats::default();
+        let format = formats
+            .of(&message, &[])
+            .unwrap_or_else(|| panic!("no format claims {payload}"));
+        let read = format.read(&message, &Nothing);
+        read.unwrap_or_else(|reject| panic!("{payload}: {}", reject.detail))
+    }
+
+    #[test]
+    fn who_says_nothing_new_has_spoken_all_the_same() {
+        let mqtt = |topic: &'static str, payload: &'static str, who: &'static str| {
+            let retain = false;
+            (Door::Mqtt { topic, retain }, payload, who)
+        };
+        let http = |target: &'static str, payload: &'static str, who: &'static str| {
+            (Door::Http { target }, payload, who)
+        };
+        let vzenith = "device_name=IVS&ipaddr=10.1.1.9&port=80&user_name=admin&pass_wd=admin&serialno=5eb1f4e2-8c7a09d3&channel_num=0";
+        for (door, payload, who) in [
+            mqtt(
+                "device/5eb1/message/up/keep_alive",
+                r#"{"id":"1","sn":"5eb1","name":"keep_alive","timestamp":1764237600,"payload":{"type":"keep_alive","body":{}}}"#,
+                "5eb1",
+            ),
+            mqtt("device/5eb1/message/up/keep_alive", "\0\0", "5eb1"),
+            http("/", vzenith, "5eb1f4e2-8c7a09d3"),
+            http(
+                "/",
+                r#"{"device_name":"IVS","ipaddr":"10.1.1.9","port":80,"user_name":"admin","pass_wd":"admin","serialno":"5eb1","channel_num":0}"#,
+                "5eb1",
+            ),
+            http("/iclock/getrequest?SN=ABC1", "", "ABC1"),
+            http(
+                "/VIID/System/Keepalive",
+                r#"{"KeepaliveObject":{"DeviceID":"33010100001190000001"}}"#,
+                "33010100001190000001",
+            ),
+            http(
+                "/",
+                r#"{"ipAddress":"10.1.1.7","dateTime":"2026-11-27T10:00:00+08:00","activePostCount":1,"eventType":"heartBeat","eventState":"active","eventDescription":"heartBeat"}"#,
+                "10.1.1.7",
+            ),
+            http(
+                "/",
+                r#"{"messageType":"dataReport","deviceId":"d1","timestamp":1764237600000,"payload":{"serviceData":{"signal":-80}}}"#,
+                "d1",
+            ),
+            mqtt(
+                "application/a1/device/0101010101010101/event/up",
+                r#"{"deviceInfo":{"devEui":"0101010101010101"},"fPort":1,"data":"AQ=="}"#,
+                "0101010101010101",
+            ),
+            mqtt(
+                "tele/kitchen/STATE",
+                r#"{"Time":"2026-11-27T10:00:00","Heap":30}"#,
+                "kitchen",
+            ),
+            mqtt(
+                "shellypro1-a1/events/rpc",
+                r#"{"src":"shellypro1-a1","method":"NotifyStatus","params":{"ts":1764237600.1,"wifi":{"rssi":-60}}}"#,
+                "shellypro1-a1",
+            ),
+            mqtt(
+                "zwave/nodeID_5/128/0/level",
+                r#"{"time":1764237600000,"value":81}"#,
+                "nodeID_5",
+            ),
+            mqtt(
+                "zigbee2mqtt/hall",
+                r#"{"temperature":21.5,"linkquality":80}"#,
+                "hall",
+            ),
+            mqtt("homie/5/hub-1/sensor/temperature", "21.5", "hub-1"),
+            mqtt("kitchen/sensor/temperature/state", "21.5", "kitchen"),
+            mqtt(
+                "rtl_433/host/events",
+                r#"{"time":"2026-11-27 10:00:00","model":"Acurite-Tower","id":123,"temperature_C":21}"#,
+                "Acurite-Tower/123",
+            ),
+            (
+                Door::Tcp { protocol: "dc09" },
+                "\n00000013\"NULL\"0000L0#1234[]\r",
+                "1234",
+            ),
+        ] {
+            let read = reading(door, payload);
+            assert_eq!(read.drafts, [], "{payload}");
+            assert_eq!(read.spoke, [who], "{payload}");
+        }
+        // the will of a device is not its word, nor what somebody asks of it
+        for (topic, payload) in [
+            ("tele/kitchen/LWT", "Offline"),
+            ("cmnd/kitchen/POWER", "ON"),
+            ("shellypro1-a1/online", "false"),
+            ("kitchen/status", "offline"),
+            ("homie/5/hub-1/$state", "lost"),
+        ] {
+            let retain = false;
+            let read = reading(Door::Mqtt { topic, retain }, payload);
+            assert_eq!(read.spoke, [""; 0], "{topic}");
+        }
+    }
+}

@@ -2,10 +2,10 @@
 //! word. What a binary sensor senses only its object id says; with discovery (the default) the format `home-assistant` knows better and
 //! goes before. Layout: esphome.io, components/mqtt.
 
-use domain::DeviceClass;
+use domain::{DeviceClass, Kind};
 use serde_json::Value;
 
-use super::draft::Reading;
+use super::draft::{Draft, Reading};
 use super::format::{Claim, Format, Recall};
 use super::message::Message;
 use super::{Reject, named, text};
@@ -71,12 +71,39 @@ impl Format for EspHome {
                 text::boolean(&Value::from(message.text()?))
                     .and_then(|is_on| named::binary(&prefix.join("/"), object, object, is_on))
             }
+            [prefix @ .., "alarm_control_panel", object, "state"] => {
+                let word = message.text()?.to_ascii_lowercase();
+                let is_there = match word.as_str() {
+                    "triggered" => Some(true),
+                    "arming" | "pending" => None,
+                    _ => Some(false),
+                };
+                is_there.map(|is_there| {
+                    let (class, kind) = (DeviceClass::Panel, Kind::DeviceAlarmInput);
+                    Draft::condition(prefix.join("/"), class, kind, "state", is_there)
+                        .component(*object)
+                })
+            }
+            [prefix @ .., "cover", object, "state"] => {
+                let is_open = match message.text()?.to_ascii_lowercase().as_str() {
+                    "open" => Some(true),
+                    "closed" => Some(false),
+                    _ => None,
+                };
+                is_open
+                    .and_then(|is_open| named::binary(&prefix.join("/"), object, object, is_open))
+            }
             [prefix @ .., "lock", object, "state"] => {
                 named::lock(&prefix.join("/"), object, message.text()?)
             }
             _ => None,
         };
-        Ok(Vec::from_iter(drafts).into())
+        let reading = Reading::from(Vec::from_iter(drafts));
+        // not what somebody wants of it
+        Ok(match message.levels().as_slice() {
+            [prefix @ .., _, _, "state"] => reading.spoken_by(prefix.join("/")),
+            _ => reading,
+        })
     }
 
     fn may_alarm(&self, topic: &str) -> bool {

@@ -10,6 +10,8 @@ use crate::adapters::{Reject, text};
 
 /// Most entities of one device.
 const ENTITIES_MAX: usize = 200;
+/// Most topics of one entity.
+const TOPICS_MAX: usize = 40;
 /// Longest topic.
 const TOPIC_BYTES_MAX: usize = 512;
 
@@ -116,6 +118,18 @@ impl Config<'_> {
         self.full(&self.text(key)?)
     }
 
+    /// Every topic that it speaks on: pictures and measurements that nobody here reads are not unknown for that.
+    fn topics(&self) -> Vec<String> {
+        let keys = self.part.iter().chain(self.whole);
+        let topics = keys.filter(|(key, _)| {
+            let is_topic = key.ends_with("_topic") || key.ends_with("_t");
+            let is_asked = key.contains("command_") || key.contains("cmd_");
+            is_topic && !is_asked || matches!(key.as_str(), "topic" | "t")
+        });
+        let topics = topics.filter_map(|(_, topic)| self.full(topic.as_str()?));
+        topics.take(TOPICS_MAX).collect()
+    }
+
     fn template(&self, key: Key) -> String {
         self.text(key)
             .filter(|template| template.len() <= TEMPLATE_BYTES_MAX)
@@ -124,14 +138,7 @@ impl Config<'_> {
 }
 
 fn add(entities: &mut Entities, config: &Config<'_>, component: &str, object: &str, node: &str) {
-    let mut topics: Vec<String> = [
-        ("state_topic", "stat_t"),
-        ("json_attributes_topic", "json_attr_t"),
-        ("topic", "t"),
-    ]
-    .iter()
-    .filter_map(|key| config.topic(*key))
-    .collect();
+    let mut topics = config.topics();
     let availability = availability(config);
     if let Some(topic) = config.topic(("state_topic", "stat_t"))
         && let Some(words) = words(config, component)

@@ -70,6 +70,13 @@ pub(super) fn reading(
     for topic in &named {
         let mut list = naming(topic, recall);
         if !list.iter().any(|naming| naming == config_topic) {
+            let bytes: usize = list.iter().map(|naming| naming.len() + 3).sum();
+            let is_full = bytes + config_topic.len() + 5 > VALUE_BYTES_MAX;
+            let is_state = now.is_some_and(|now| now.read.iter().any(|one| one.topic == *topic));
+            // the availability of a large bridge: it is known to be one
+            if is_full && !is_state {
+                continue;
+            }
             list.push(config_topic.to_owned());
             lists.insert(topic, list);
         }

@@ -94,6 +94,23 @@ impl Format for HomeAssistant {
     }
 }
 
+/// What another format claims of a message by its topic. Where its owner has announced the topic and the format makes nothing of the
+/// message, it goes by the announcement: what `Switch1` of a module is, only its owner knows.
+pub fn unless_announced(format: &dyn Format, message: &Message<'_>, recall: &dyn Recall) -> Claim {
+    let claim = format.claim(message);
+    let topic = message.topic();
+    if claim != Claim::Address || topic.is_empty() {
+        return claim;
+    }
+    if recall.recall(&learn::topic_key(topic)).is_none() {
+        return claim;
+    }
+    match format.read(message, recall) {
+        Ok(reading) if reading.drafts.is_empty() && reading.charges.is_empty() => Claim::Shape,
+        _ => claim,
+    }
+}
+
 /// An empty message, or the `null` that some bridges send for it.
 fn is_taken_back(message: &Message<'_>) -> bool {
     message

@@ -7,10 +7,10 @@ use domain::{DeviceClass, Kind, Phase};
 
 use super::entity::{Availability, Entity, Together};
 use super::{learn, template};
-use crate::adapters::Reject;
 use crate::adapters::draft::{Draft, Reading};
 use crate::adapters::format::Recall;
 use crate::adapters::message::Message;
+use crate::adapters::{Reject, named};
 
 /// The events of a state message.
 ///
@@ -21,18 +21,18 @@ pub(super) fn read(message: &Message<'_>, recall: &dyn Recall) -> Result<Reading
     if message.payload.is_empty() {
         return Ok(Reading::default()); // a retained state was deleted
     }
-    let payload = message.text()?;
     let mut drafts = Vec::new();
     let mut charges = Vec::new();
     let mut reachable: BTreeMap<String, Reachable> = BTreeMap::new();
     for config in learn::naming(topic, recall) {
         for entity in learn::announced(&config, recall).unwrap_or_default().read {
             if entity.topic == topic {
+                let payload = message.text()?;
                 drafts.extend(state(&entity, payload));
                 charges.extend(charge(&entity, payload));
             }
             for at in entity.availability.iter().filter(|at| at.topic == topic) {
-                if let Some(is_up) = availability(at, payload) {
+                if let Some(is_up) = availability(at, message.text()?) {
                     let told = Reachable {
                         is_up,
                         together: together(&entity, topic, is_up, recall),
@@ -190,6 +190,8 @@ fn binary(entity: &Entity, is_on: bool) -> Option<Draft> {
     use DeviceClass::{Access, Camera, FireSensor};
     let sensor = entity.device_class.as_str();
     Some(match sensor {
+        // only its name says what it is
+        "" => return named::binary(&entity.address, &entity.object, &entity.object, is_on),
         "door" | "garage_door" | "opening" | "window" => {
             let state = if is_on { "open" } else { "closed" };
             told(entity, Access, Kind::AccessDoorState, state)

@@ -7,7 +7,7 @@ use serde_json::{Map, Value};
 use super::draft::{Draft, Reading};
 use super::format::{Claim, Format, Recall};
 use super::message::Message;
-use super::{Reject, named, text};
+use super::{Reject, named, rtl_433, text};
 
 /// The format.
 pub struct OpenMqttGateway;
@@ -58,10 +58,19 @@ impl Format for OpenMqttGateway {
             return Ok(named::reachable(&address, DeviceClass::Gateway, is_reachable).into());
         }
         match gateway(&levels) {
-            Some(("BT" | "RTL_433" | "LORA" | "RF" | "433", rest)) => match message.json()? {
-                Value::Object(told) => Ok(heard(rest, told).into()),
-                _ => Ok(Reading::default()),
-            },
+            Some((radio @ ("BT" | "RTL_433" | "LORA" | "RF" | "433"), rest)) => {
+                match message.json()? {
+                    Value::Object(told) => {
+                        let drafts = match radio {
+                            "RTL_433" => rtl_433::decoded(rest, told),
+                            _ => heard(rest, told),
+                        };
+                        let reading = Reading::from(drafts);
+                        Ok(reading.spoken_by(address_of(rest, told)))
+                    }
+                    _ => Ok(Reading::default()),
+                }
+            }
             _ => Ok(Reading::default()),
         }
     }
@@ -81,15 +90,20 @@ fn gateway<'a>(levels: &'a [&'a str]) -> Option<(&'a str, &'a [&'a str])> {
     })
 }
 
-/// What a decoded radio message tells; `rest` stands for the device where the message does not name it.
-pub(super) fn heard(rest: &[&str], heard: &Map<String, Value>) -> Vec<Draft> {
+/// The device of a decoded radio message.
+pub(super) fn address_of(rest: &[&str], heard: &Map<String, Value>) -> String {
     let id = heard.get("id").and_then(text::word);
-    let address = match (heard.get("model").and_then(text::word), id) {
+    match (heard.get("model").and_then(text::word), id) {
         // numbers of one model repeat in another
         (Some(model), Some(id)) if !id.contains(':') => format!("{model}/{id}"),
         (_, Some(id)) => id,
         _ => rest.join("/"),
-    };
+    }
+}
+
+/// What a decoded radio message tells; `rest` stands for the device where the message does not name it.
+pub(super) fn heard(rest: &[&str], heard: &Map<String, Value>) -> Vec<Draft> {
+    let address = address_of(rest, heard);
     if address.is_empty() {
         return Vec::new();
     }

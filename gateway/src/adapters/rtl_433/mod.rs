@@ -4,7 +4,9 @@
 //! Layout: `merbanan/rtl_433`, its documents on data format and operation. Radios repeat themselves, so every state is an edge. A detector
 //! that sends only when it rings (Smoke-GS558) has no state and no end: each message is an alarm, known again by its time.
 
-use domain::{DeviceClass, Kind, Phase};
+mod models;
+
+use domain::DeviceClass;
 use jiff::tz::TimeZone;
 use serde_json::{Map, Value};
 
@@ -13,9 +15,6 @@ use super::draft::{Draft, Reading};
 use super::format::{Claim, Format, Recall};
 use super::message::Message;
 use super::{Reject, named, openmqttgateway, text};
-
-/// Models that say nothing but that they ring.
-const RINGS: &[&str] = &["Smoke-GS558"];
 
 /// The format.
 pub struct Rtl433;
@@ -43,7 +42,10 @@ impl Format for Rtl433 {
                 }
             },
             [_, _, "events" | "states"] => match message.json()? {
-                Value::Object(heard) => Ok(drafts(heard, message.zone).into()),
+                Value::Object(heard) => {
+                    let reading = Reading::from(drafts(heard, message.zone));
+                    Ok(reading.spoken_by(openmqttgateway::address_of(&[], heard)))
+                }
                 _ => Err(Reject::new("bad_shape", "one decoded message is an object")),
             },
             _ => Ok(Reading::default()),
@@ -56,30 +58,27 @@ impl Format for Rtl433 {
 }
 
 fn drafts(heard: &Map<String, Value>, zone: &TimeZone) -> Vec<Draft> {
-    let word = |name: &str| heard.get(name).and_then(text::word);
     let at = heard
         .get("time")
         .and_then(|time| DeviceTime::any(time, zone));
-    let (Some(model), Some(id)) = (word("model"), word("id")) else {
-        return Vec::new();
-    };
-    let mut drafts = if RINGS.contains(&model.as_str()) {
-        let address = format!("{model}/{id}");
-        vec![
-            Draft::new(
-                address,
-                DeviceClass::FireSensor,
-                Kind::FireSmoke,
-                Phase::Raised,
-            )
-            .attr("sensor", "smoke"),
-        ]
-    } else {
-        openmqttgateway::heard(&[], &said_plainly(heard))
-    };
+    let mut drafts = decoded(&[], heard);
     for draft in &mut drafts {
         draft.at.clone_from(&at);
     }
+    drafts
+}
+
+/// What one decoded message tells; `rest` stands for the device where the message does not name it.
+pub(super) fn decoded(rest: &[&str], heard: &Map<String, Value>) -> Vec<Draft> {
+    let model = heard.get("model").and_then(text::word).unwrap_or_default();
+    if heard.get("id").is_none() || model.is_empty() {
+        return Vec::new();
+    }
+    let address = openmqttgateway::address_of(rest, heard);
+    let mut drafts = models::drafts(&address, &model, heard);
+    let mut named_alike = openmqttgateway::heard(rest, &said_plainly(heard));
+    named_alike.retain(|draft| drafts.iter().all(|own| own.kind != draft.kind));
+    drafts.extend(named_alike);
     drafts
 }
 
@@ -87,9 +86,17 @@ fn drafts(heard: &Map<String, Value>, zone: &TimeZone) -> Vec<Draft> {
 fn said_plainly(heard: &Map<String, Value>) -> Map<String, Value> {
     let mut plain = heard.clone();
     let truth = |name: &str| heard.get(name).and_then(text::boolean);
+    let word = |name: &str| heard.get(name).and_then(Value::as_str);
+    // the word of a contact where nothing better is told (older decoders of Honeywell, Kerui)
+    if let Some(state @ ("open" | "closed")) = word("state") {
+        plain.insert("open".to_owned(), (state == "open").into());
+    }
     // DSC says when a contact is closed
     if let Some(is_closed) = truth("closed") {
         plain.insert("open".to_owned(), (!is_closed).into());
+    }
+    if let Some(is_open) = truth("opened") {
+        plain.insert("open".to_owned(), is_open.into());
     }
     // a contact with a reed and a wired loop is open when either is
     if let (Some(contact), Some(reed)) = (truth("contact_open"), truth("reed_open")) {

@@ -3,14 +3,19 @@
 use domain::{DeviceClass, Kind, Phase};
 use serde_json::{Map, Value};
 
-use crate::adapters::draft::Draft;
+use crate::adapters::draft::{Draft, Reading};
 use crate::adapters::text;
 
 /// A battery with less than this many percent is low: the device itself only counts.
 const BATTERY_LOW_PERCENT: f64 = 10.0;
 
-/// What the status of a component tells, such as `smoke:0`.
-pub(super) fn drafts(address: &str, name: &str, status: &Map<String, Value>) -> Vec<Draft> {
+/// What the status of a component tells, such as `smoke:0`. A whole one has no `errors` where there are none.
+pub(super) fn drafts(
+    address: &str,
+    name: &str,
+    status: &Map<String, Value>,
+    is_whole: bool,
+) -> Vec<Draft> {
     let condition = |class, kind, property: &str, is_there| {
         Draft::condition(address, class, kind, property, is_there).component(name)
     };
@@ -45,8 +50,10 @@ pub(super) fn drafts(address: &str, name: &str, status: &Map<String, Value>) -> 
         "devicepower" => drafts.extend(power(address, name, status)),
         _ => {}
     }
-    if let Some(errors) = status.get("errors").and_then(Value::as_array) {
-        let errors: Vec<&str> = errors.iter().filter_map(Value::as_str).take(20).collect();
+    let errors = status.get("errors").and_then(Value::as_array);
+    if errors.is_some() || is_whole && name.contains(':') {
+        let errors = errors.into_iter().flatten().filter_map(Value::as_str);
+        let errors: Vec<&str> = errors.take(20).collect();
         let draft = condition(fire, Kind::DeviceFault, "errors", !errors.is_empty());
         drafts.push(draft.attr("reason", errors.join(", ")));
     }
@@ -104,6 +111,28 @@ pub(super) fn event(address: &str, event: &Map<String, Value>) -> Option<Draft> 
         _ => return None,
     };
     Some(draft.component(name))
+}
+
+/// The motion sensor of the first generation, which tells all in one: `{"motion": true, "vibration": false, "bat": 88}`.
+pub(super) fn motion(address: &str, status: &Value) -> Reading {
+    let truth = |member: &str| status.get(member).and_then(Value::as_bool);
+    let motion = truth("motion").map(|is| {
+        let (class, kind) = (DeviceClass::Camera, Kind::CameraMotion);
+        Draft::condition(address, class, kind, "motion", is).attr("sensor", "motion")
+    });
+    let vibration = truth("vibration").map(|is| {
+        let (class, kind) = (DeviceClass::FireSensor, Kind::DeviceAlarmInput);
+        Draft::condition(address, class, kind, "vibration", is).attr("sensor", "vibration")
+    });
+    let charge = status.get("bat").and_then(text::number);
+    Reading {
+        charges: Vec::from_iter(charge.map(|percent| (address.to_owned(), percent))),
+        ..motion
+            .into_iter()
+            .chain(vibration)
+            .collect::<Vec<_>>()
+            .into()
+    }
 }
 
 /// A sensor of the first generation: one value on a topic of its own.

@@ -4,6 +4,7 @@
 //!
 //! `params.ts` counts from the start of a device that has not heard the time yet. The self-test of Plus Smoke sets no alarm.
 
+mod blu;
 mod component;
 
 use domain::{DeviceClass, Kind, Phase};
@@ -13,7 +14,7 @@ use super::clock::DeviceTime;
 use super::draft::{Draft, Reading};
 use super::format::{Claim, Format, Recall};
 use super::message::Message;
-use super::{Reject, text};
+use super::{Reject, home_assistant, text};
 
 /// Before this, in seconds, a time is none: it counts from the start.
 const TIME_MIN: f64 = 1e9;
@@ -33,6 +34,8 @@ enum Place<'a> {
     Online(&'a str),
     /// A sensor of the first generation.
     Sensor(&'a str, &'a str),
+    /// The motion sensor of the first generation.
+    Motion(&'a str),
     /// Commands, answers, announcements.
     Other,
 }
@@ -67,6 +70,10 @@ impl Format for Shelly {
         }
     }
 
+    fn claim_learnt(&self, message: &Message<'_>, recall: &dyn Recall) -> Claim {
+        home_assistant::unless_announced(self, message, recall)
+    }
+
     fn read(&self, message: &Message<'_>, _recall: &dyn Recall) -> Result<Reading, Reject> {
         if message.payload.is_empty() {
             return Ok(Reading::default());
@@ -76,19 +83,26 @@ impl Format for Shelly {
             Some(Place::Sensor(id, "battery")) => Ok(Reading {
                 charges: Vec::from_iter(message.text()?.parse().ok().map(|at| (id.to_owned(), at))),
                 ..Reading::default()
-            }),
+            }
+            .spoken_by(id)),
             Some(Place::Sensor(id, sensor)) => {
-                Ok(Vec::from_iter(component::first_generation(id, sensor, message.text()?)).into())
+                let draft = component::first_generation(id, sensor, message.text()?);
+                Ok(Reading::from(Vec::from_iter(draft)).spoken_by(id))
             }
             Some(Place::Status(id, name)) => match message.json()? {
                 Value::Object(status) => Ok(Reading {
                     charges: Vec::from_iter(charge(id, name, status)),
-                    ..component::drafts(id, name, status).into()
-                }),
+                    ..component::drafts(id, name, status, true).into()
+                }
+                .spoken_by(id)),
                 _ => Ok(Reading::default()),
             },
             Some(Place::Notify(id)) => notification(id, message.json()?),
+            Some(Place::Motion(id)) => Ok(component::motion(id, message.json()?).spoken_by(id)),
             None if is_notification(message) => notification("", message.json()?),
+            None if let Some(heard) = message.json().ok().and_then(blu::heard) => {
+                Ok(blu::read(heard))
+            }
             // an answer to us, or to others, or what a script of the device says
             Some(Place::Other) | None => Ok(Vec::from_iter(answer(message)).into()),
         }
@@ -136,6 +150,7 @@ fn place(topic: &str) -> Option<Place<'_>> {
             "events/rpc" => Place::Notify(id),
             _ => match rest.split_once('/') {
                 Some(("sensor", sensor)) => Place::Sensor(id, sensor),
+                None if rest == "status" => Place::Motion(id),
                 Some(("status", component)) if component.contains(':') => {
                     Place::Status(id, component)
                 }
@@ -193,11 +208,13 @@ fn notification(id: &str, body: &Value) -> Result<Reading, Reject> {
         .unwrap_or_default();
     let mut drafts = Vec::new();
     let mut charges = Vec::new();
+    let mut spoke = Vec::new();
     match method {
         "NotifyStatus" | "NotifyFullStatus" => {
             for (name, status) in params.iter().take(PARTS_MAX) {
                 if let Some(status) = status.as_object() {
-                    drafts.extend(component::drafts(address, name, status));
+                    let is_whole = method == "NotifyFullStatus";
+                    drafts.extend(component::drafts(address, name, status, is_whole));
                     charges.extend(charge(address, name, status));
                 }
             }
@@ -213,14 +230,23 @@ fn notification(id: &str, body: &Value) -> Result<Reading, Reject> {
                 let mut told = Vec::from_iter(component::event(address, event));
                 timed(&mut told, event);
                 drafts.extend(told);
+                if let Some(heard) = event.get("data").and_then(blu::heard) {
+                    let mut beacon = blu::read(heard);
+                    timed(&mut beacon.drafts, event);
+                    drafts.extend(beacon.drafts);
+                    charges.extend(beacon.charges);
+                    spoke.extend(beacon.spoke);
+                }
             }
         }
         _ => {}
     }
     Ok(Reading {
         charges,
+        spoke,
         ..drafts.into()
-    })
+    }
+    .spoken_by(address))
 }
 
 /// The charge that `devicepower:0` tells: `{"battery": {"V": 2.9, "percent": 60}}`.

@@ -7,13 +7,13 @@
 mod zone;
 
 use domain::{DeviceClass, Kind, Phase};
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 use super::clock::DeviceTime;
 use super::draft::{Draft, Reading};
 use super::format::{Claim, Format, Recall};
 use super::message::Message;
-use super::{Reject, text};
+use super::{Reject, home_assistant, text};
 
 /// Most devices in one message.
 const DEVICES_MAX: usize = 200;
@@ -40,6 +40,10 @@ impl Format for Tasmota {
         }
     }
 
+    fn claim_learnt(&self, message: &Message<'_>, recall: &dyn Recall) -> Claim {
+        home_assistant::unless_announced(self, message, recall)
+    }
+
     fn read(&self, message: &Message<'_>, _recall: &dyn Recall) -> Result<Reading, Reject> {
         if is_discovery(message.topic()) {
             return Ok(Reading::default());
@@ -58,9 +62,14 @@ impl Format for Tasmota {
         }
         match place.leaf {
             "LWT" => reachability(&place.device, message.text()?),
-            "SENSOR" | "RESULT" | "STATE" => Ok(zigbee(message)?.into()),
-            _ if message.object().is_some() => Ok(zigbee(message)?.into()),
-            _ => Ok(Reading::default()), // POWER1, UPTIME and the like: a bare word of a switch
+            "SENSOR" | "RESULT" | "STATE" => {
+                Ok(Reading::from(zigbee(message)?).spoken_by(place.device))
+            }
+            _ if message.object().is_some() => {
+                Ok(Reading::from(zigbee(message)?).spoken_by(place.device))
+            }
+            // POWER1, UPTIME and the like: a bare word of a switch
+            _ => Ok(Reading::default().spoken_by(place.device)),
         }
     }
 
@@ -88,6 +97,7 @@ fn place<'a>(levels: &[&'a str]) -> Option<Place<'a>> {
         .position(|level| matches!(*level, "tele" | "stat" | "cmnd"))?;
     let prefix = *above.get(at)?;
     let is_leaf = prefix == "cmnd"
+        || *leaf == "ZbReceived"
         || (!leaf.is_empty()
             && leaf
                 .bytes()
@@ -119,18 +129,28 @@ fn reachability(device: &str, word: &str) -> Result<Reading, Reject> {
     Ok(draft.edge("availability", word).into())
 }
 
-/// `{"ZbReceived": {"0x4F2E": {…}}}`: by short address, or by name where it has one.
+/// `{"ZbReceived": {"0x4F2E": {…}}}`: by short address, or by name where it has one. Options leave the outer or the inner member out
+/// (`SetOption100`, `118`, `119`): then `Device` says that it is one.
 fn zigbee(message: &Message<'_>) -> Result<Vec<Draft>, Reject> {
     let body = message.json()?;
-    let Some(devices) = body.get("ZbReceived").and_then(Value::as_object) else {
+    let received = body.get("ZbReceived");
+    let Some(told) = received.unwrap_or(body).as_object() else {
         return Ok(Vec::new());
+    };
+    let is_device = |one: &Map<String, Value>| one.get("Device").is_some_and(Value::is_string);
+    let devices: Vec<(&str, &Map<String, Value>)> = if is_device(told) {
+        let address = told.get("Device").and_then(Value::as_str);
+        vec![(address.unwrap_or_default(), told)]
+    } else {
+        let all = told.iter().take(DEVICES_MAX);
+        all.filter_map(|(address, one)| Some((address.as_str(), one.as_object()?)))
+            .filter(|(_, one)| received.is_some() || is_device(one))
+            .collect()
     };
     let at = text::at(body, "Time").and_then(|time| DeviceTime::text(time.as_str()?, message.zone));
     let mut drafts = Vec::new();
-    for (address, attributes) in devices.iter().take(DEVICES_MAX) {
-        if let Some(attributes) = attributes.as_object() {
-            drafts.extend(zone::drafts(address.trim(), attributes));
-        }
+    for (address, attributes) in devices {
+        drafts.extend(zone::drafts(address.trim(), attributes));
     }
     for draft in &mut drafts {
         draft.at.clone_from(&at);

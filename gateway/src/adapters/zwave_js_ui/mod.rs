@@ -65,6 +65,10 @@ impl Format for ZwaveJsUi {
                 let name = gateway.strip_prefix("ZWAVE_GATEWAY-").unwrap_or(gateway);
                 return reachability(message, name, DeviceClass::Gateway);
             }
+            // the radio of the gateway: none of its nodes can be reached without
+            [prefix, "driver", "status"] => {
+                return reachability(message, prefix, DeviceClass::Gateway);
+            }
             [_, node @ .., "status"] if !node.is_empty() => {
                 return reachability(message, &node.join("/"), DeviceClass::FireSensor);
             }
@@ -84,9 +88,10 @@ impl Format for ZwaveJsUi {
         if place.class == "128" && place.property.first() == Some(&"level") {
             let percent = text::number(value);
             return Ok(Reading {
-                charges: Vec::from_iter(percent.map(|percent| (place.node, percent))),
+                charges: Vec::from_iter(percent.map(|percent| (place.node.clone(), percent))),
                 ..Reading::default()
-            });
+            }
+            .spoken_by(place.node));
         }
         let mut drafts = value::drafts(&place.node, place.class, place.property, value);
         let at = text::at(&told, "time")
@@ -94,8 +99,12 @@ impl Format for ZwaveJsUi {
             .and_then(DeviceTime::epoch_ms);
         for draft in &mut drafts {
             draft.at.clone_from(&at);
+            // another sensor of the same node
+            if place.endpoint > 0 && draft.component.is_none() {
+                draft.component = Some(format!("endpoint-{}", place.endpoint));
+            }
         }
-        Ok(drafts.into())
+        Ok(Reading::from(drafts).spoken_by(place.node))
     }
 }
 
@@ -104,6 +113,8 @@ struct Place<'a> {
     node: String,
     /// The command class by its number.
     class: &'static str,
+    /// 0 is the node as a whole.
+    endpoint: u16,
     /// Property and key.
     property: &'a [&'a str],
 }
@@ -117,6 +128,7 @@ fn split<'a>(levels: &'a [&'a str]) -> Option<Place<'a>> {
         return Some(Place {
             node: node.join("/"),
             class: "113",
+            endpoint: 0,
             property: levels.get(levels.len() - 1..)?,
         });
     }
@@ -135,9 +147,11 @@ fn split<'a>(levels: &'a [&'a str]) -> Option<Place<'a>> {
         .iter()
         .find(|(number, name)| class == *number || class == *name)?;
     let property = levels.get(at + 2..).filter(|rest| !rest.is_empty())?;
+    let endpoint = levels.get(at + 1)?.trim_start_matches("endpoint_");
     Some(Place {
         node: levels.get(1..at)?.join("/"),
         class: number,
+        endpoint: endpoint.parse().unwrap_or_default(),
         property,
     })
 }

@@ -79,6 +79,8 @@ const VARIABLES: &[Variable] = &[
         )
     },
     variable("powermanagement", "mainsstatus", &[2], Kind::DevicePower),
+    variable("system", "hardwarestatus", &[1, 3], Kind::DeviceFault),
+    variable("system", "softwarestatus", &[2, 4], Kind::DeviceFault),
     variable(
         "powermanagement",
         "batterymaintenancestatus",
@@ -123,15 +125,22 @@ fn notification(node: &str, property: &[&str], value: &Value) -> Vec<Draft> {
     if let Some(draft) = operation(node, property, value) {
         return vec![draft];
     }
-    let Some(value) = text::integer(value) else {
+    // 254 is an event that the node itself cannot name: it ends nothing
+    let Some(value) = text::integer(value).filter(|value| *value != 254) else {
         return Vec::new();
     };
     let alarm = squeezed(property.first().copied().unwrap_or_default());
     let variable = squeezed(property.get(1).copied().unwrap_or_default());
     if alarm == "accesscontrol" {
-        return Vec::from_iter(access(node, value));
+        return Vec::from_iter(match (variable.as_str(), value) {
+            // a door that is tilted is no lock, nor is one that is open
+            ("openingstate", 0) => access(node, 23),
+            ("openingstate", 1 | 2) => access(node, 22),
+            ("openingstate" | "doortiltstate", _) => None,
+            _ => access(node, value),
+        });
     }
-    VARIABLES
+    let mut drafts: Vec<Draft> = VARIABLES
         .iter()
         .filter(|known| {
             alarm.starts_with(known.alarm) && (known.part.is_empty() || known.part == variable)
@@ -139,16 +148,24 @@ fn notification(node: &str, property: &[&str], value: &Value) -> Vec<Draft> {
         .map(|known| {
             let is_there = known.values.contains(&value);
             // one property for each meaning: of the same variable one may begin where another ends
-            let property = format!("{variable}:{}", known.kind);
+            let property = format!("{variable}:{}:{}", known.kind, known.sensor);
             Draft::condition(node, known.class, known.kind, &property, is_there)
                 .attr("sensor", known.sensor)
         })
-        .collect()
+        .collect();
+    // what ends first: one alarm may stand for both
+    drafts.sort_by_key(|draft| draft.phase == Phase::Raised);
+    drafts
 }
 
-/// What was done to a lock, where only the name of the event says it: `Manual_lock_operation`, with nothing or with who it was.
+/// An event without a state, of which only the name says what it is: `Manual_lock_operation`, with nothing or with who it was.
 fn operation(node: &str, property: &[&str], value: &Value) -> Option<Draft> {
+    let instant = |kind| Draft::new(node, DeviceClass::FireSensor, kind, Phase::Instant);
     let number = match squeezed(property.last()?).as_str() {
+        "tamperingproductmoved" => return Some(instant(Kind::DeviceTamper)),
+        "panicalert" => {
+            return Some(instant(Kind::DeviceAlarmInput).attr("sensor", "panic"));
+        }
         "manuallockoperation" => 1,
         "manualunlockoperation" => 2,
         "rflockoperation" => 3,
@@ -168,7 +185,7 @@ fn access(node: &str, value: i64) -> Option<Draft> {
     let door = |state| (Kind::AccessDoorState, state, None);
     let lock = |state, method| (Kind::AccessLockState, state, Some(method));
     let (kind, state, method) = match value {
-        22 => door("open"),
+        22 | 5632 | 5633 => door("open"),
         23 => door("closed"),
         1 => lock("locked", "manual"),
         2 => lock("unlocked", "manual"),
