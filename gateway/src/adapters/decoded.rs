@@ -95,6 +95,13 @@ impl Found {
                     self.rows.push((row, state, name.clone(), at));
                 }
                 (Some(own), _) => self.walk(own, own_at.as_ref().or(at), depth + 1),
+                (None, Some(row))
+                    if matches!(row.how, How::Is | How::IsNot | How::Burning)
+                        && word_within(value, name).is_some() =>
+                {
+                    let word = word_within(value, name).unwrap_or_default();
+                    self.rows.push((row, word, name.clone(), at.cloned()));
+                }
                 (None, Some(row)) if !value.is_object() => {
                     self.rows
                         .push((row, value.clone(), name.clone(), at.cloned()));
@@ -124,6 +131,23 @@ impl Found {
         let mut drafts: Vec<Draft> = Vec::new();
         for (row, value, name, at) in self.rows {
             let more = match row.how {
+                How::Is if is_fire(row.kind) && is_fault(&value) => {
+                    let fault =
+                        Draft::condition(address, class, Kind::FireFault, &plain(&name), true);
+                    Some(fault.attr("fault", name.as_str()))
+                }
+                How::Is if row.kind == Kind::EnvWaterLeak && text::integer(&value) > Some(1) => {
+                    Some(Draft::condition(
+                        address,
+                        class,
+                        row.kind,
+                        row.property,
+                        true,
+                    ))
+                }
+                // the words of batteries say nothing of smoke, but that there is much of it
+                How::Is if is_fire(row.kind) && is_amount(&value) => is_much(&value)
+                    .then(|| Draft::condition(address, class, row.kind, row.property, true)),
                 How::Is | How::IsNot => is_there(&value, &name).map(|is| {
                     let is = is == (row.how == How::Is);
                     let mut draft = Draft::condition(address, class, row.kind, row.property, is);
@@ -180,11 +204,33 @@ fn state_within<'a>(parameters: &'a Value, name: &str) -> Option<&'a Value> {
         .filter(|(member, _)| {
             matches!(
                 plain(member).as_str(),
-                "state" | "status" | "value" | "alarm" | "alarmstate" | "alarmstatus"
+                "state"
+                    | "status"
+                    | "value"
+                    | "alarm"
+                    | "alarmstate"
+                    | "alarmstatus"
+                    | "detected"
+                    | "triggered"
+                    | "active"
             )
         })
         .map(|(_, value)| value)
         .find(|value| is_there(value, name).is_some())
+}
+
+/// What an object says of the condition that it is called after: `smoke: {alarm: true}`, `temperature_alarm: {burning_alarm_trigger: {}}`.
+fn word_within(object: &Value, name: &str) -> Option<Value> {
+    if let Some(state) = state_within(object, name) {
+        return Some(state.clone());
+    }
+    let mut members = object.as_object()?.iter();
+    let (only, inner) = members.next()?;
+    if members.next().is_some() || !inner.is_object() || row(only).is_some() {
+        return None;
+    }
+    let word = Value::from(only.replace('_', " "));
+    (is_there(&word, name).is_some() || is_burning(&word).is_some()).then_some(word)
 }
 
 /// Members that hold settings and the past.
@@ -206,13 +252,16 @@ fn plain(name: &str) -> String {
 
 /// What a name says without the words at its end that only say that it is a state: `smoke` of `smokealarmstatus`.
 fn stem(plain: &str) -> &str {
-    const ENDS: [&str; 6] = [
+    const ENDS: [&str; 9] = [
         "sensorstate",
         "status",
         "state",
         "alarm",
         "detected",
         "detection",
+        "warning",
+        "triggered",
+        "report",
     ];
     let mut stem = plain;
     while let Some(shorter) = ENDS
@@ -225,9 +274,18 @@ fn stem(plain: &str) -> &str {
     stem
 }
 
+/// `WaterLeak_2` without its number; `co2` keeps it.
+fn unnumbered(name: &str) -> &str {
+    let rest = name.trim_end_matches(|c: char| c.is_ascii_digit());
+    match rest.strip_suffix(['_', '-', ' ']) {
+        Some(rest) if !rest.is_empty() && rest.len() + 1 < name.len() => rest,
+        _ => name,
+    }
+}
+
 fn row(name: &str) -> Option<Row> {
     use How::{Burning, Contact, Door, DoorWord, Is, IsNot, Sentence, SmokeEvent};
-    let plain = plain(name);
+    let plain = plain(unnumbered(name));
     let stem = stem(&plain);
     let (kind, property, how) = match stem {
         "smoke" | "smokesensor" | "smokedetector" => (Kind::FireSmoke, "smoke", Is),
@@ -240,6 +298,8 @@ fn row(name: &str) -> Option<Row> {
         "carbonmonoxide" => (Kind::FireCo, "co", Is),
         "co" if stem.len() < plain.len() => (Kind::FireCo, "co", Is),
         "flame" => (Kind::FireFlame, "flame", Is),
+        // a thermostat is `manual`, too
+        "manual" if stem.len() == plain.len() => return None,
         "callpoint" | "manualcallpoint" | "manual" => (Kind::FireManualCall, "call_point", Is),
         "water" if stem.len() < plain.len() => (Kind::EnvWaterLeak, "water_leak", Is),
         "waterleak" | "waterleakage" | "leak" | "leakage" | "flood" | "waterimmersion" => {
@@ -267,6 +327,9 @@ fn row(name: &str) -> Option<Row> {
         | "airinletcovered" => (Kind::DeviceFault, "fault", Is),
         "endoflife" => (Kind::DeviceEndOfLife, "end_of_life", Is),
         "pir" | "motion" | "human" => (Kind::CameraMotion, "motion", Is),
+        "intrusion" | "intruder" | "burglar" | "burglary" => {
+            (Kind::DeviceAlarmInput, "intrusion", Is)
+        }
         "sos" | "panic" | "emergency" => (Kind::DeviceAlarmInput, "panic", Is),
         "magnet" | "door" | "dooropen" | "window" | "reed" | "doorcontact" | "magnetic" => {
             (Kind::AccessDoorState, "contact", Door)
@@ -316,6 +379,32 @@ fn is_there(value: &Value, name: &str) -> Option<bool> {
         }
         sentence => said_at_length(sentence),
     }
+}
+
+/// Whether a condition is there, in the words of those who know no table.
+pub(super) fn says(value: &Value) -> Option<bool> {
+    is_there(value, "state")
+}
+
+fn is_fire(kind: Kind) -> bool {
+    kind.as_str().starts_with("fire.")
+}
+
+fn is_one_of(value: &Value, words: &[&str]) -> bool {
+    let word = value.as_str().map(|word| word.trim().to_lowercase());
+    word.is_some_and(|word| words.contains(&word.as_str()))
+}
+
+fn is_fault(value: &Value) -> bool {
+    is_one_of(value, &["fault", "failure", "trouble", "故障"])
+}
+
+fn is_amount(value: &Value) -> bool {
+    is_one_of(value, &["low", "medium", "high"])
+}
+
+fn is_much(value: &Value) -> bool {
+    is_one_of(value, &["high"])
 }
 
 /// `smoke alarm`, `smoke alarm cleared`, `no smoke detected`; none where no word of it is known, or where it is a test.
@@ -397,7 +486,19 @@ fn sentence(address: &str, class: DeviceClass, value: &Value) -> Option<Draft> {
         | "sensor about to fail"
         | "device invalid"
         | "sensor failed" => (Kind::DeviceEndOfLife, "end_of_life", true),
-        _ => return None,
+        _ => {
+            let is = is_there(value, "alarm")?;
+            let (kind, property) = if words.contains("smoke") {
+                (Kind::FireSmoke, "smoke")
+            } else if words.contains("fire") {
+                (Kind::FireDetector, "fire")
+            } else {
+                let kind = Kind::DeviceAlarmInput;
+                let draft = Draft::condition(address, class, kind, "alarm", is);
+                return Some(draft.attr("label", "alarm"));
+            };
+            (kind, property, is)
+        }
     };
     let draft = Draft::condition(address, class, kind, property, is);
     Some(match kind {
@@ -500,6 +601,43 @@ mod tests {
             ),
             (json!({"smoke_status": "smoke alarm test"}), vec![]),
             (json!({"smoke_status": "warming up"}), vec![]),
+            (json!({"smoke_status": "fault"}), vec!["fire.fault.raised"]),
+            (json!({"gas_status": "high"}), vec!["fire.gas.raised"]),
+            (json!({"gas_status": "low"}), vec![]),
+            (json!({"manual": true}), vec![]),
+            (
+                json!({"manual_alarm": true}),
+                vec!["fire.manual_call.raised"],
+            ),
+            (json!({"smoke": {"alarm": true}}), vec!["fire.smoke.raised"]),
+            (
+                json!({"smokeSensor": {"status": "ALARM"}}),
+                vec!["fire.smoke.raised"],
+            ),
+            (
+                json!({"temperature_alarm": {"burning_alarm_trigger": {}}}),
+                vec!["fire.heat.raised"],
+            ),
+            (
+                json!({"tamper_status_alarm": {"trigger": {}}}),
+                vec!["device.tamper.raised"],
+            ),
+            (
+                json!({"WaterLeak_1": "NoLeak", "WaterLeak_2": "Leak"}),
+                vec!["env.water_leak.raised"],
+            ),
+            (json!({"waterleak": 200}), vec!["env.water_leak.raised"]),
+            (json!({"smoke_warning": 1}), vec!["fire.smoke.raised"]),
+            (json!({"alarm": "smoke"}), vec!["fire.smoke.raised"]),
+            (
+                json!({"alarm": "normal"}),
+                vec!["device.alarm_input.cleared"],
+            ),
+            (
+                json!({"intrusion_alarm": 1}),
+                vec!["device.alarm_input.raised"],
+            ),
+            (json!({"co2": 1, "co_2": 900}), vec![]),
             (
                 json!({"smokeAlarm": {"value": {"state": 1, "density": 31}, "time": 1}}),
                 vec!["fire.smoke.raised"],

@@ -101,6 +101,18 @@ const NAMES: &[(&[&str], Kind, DeviceClass, &str)] = &[
     (&["contact"], Kind::AccessDoorState, DeviceClass::Access, ""),
 ];
 
+/// Whether a name ends with what is sensed, or with a word for a sensor: `kitchen_smoke`, `smoke_detector`, not `smoke_detector_led`.
+pub fn is_of_a_sensor(name: &str) -> bool {
+    const SENSORS: [&str; 5] = ["alarm", "detected", "detector", "sensor", "state"];
+    let lower = name.to_ascii_lowercase();
+    let mut words = lower.split(|c: char| !c.is_alphanumeric());
+    let last = words.rfind(|word| !word.is_empty() && word.parse::<u16>().is_err());
+    last.is_some_and(|last| {
+        let mut sensed = NAMES.iter().filter_map(|(wants, ..)| wants.last());
+        SENSORS.contains(&last) || sensed.any(|word| *word == last)
+    })
+}
+
 /// The event of a named sensor that is on or off; a door that is on is open. None for names that say nothing.
 pub fn binary(address: &str, component: &str, name: &str, is_on: bool) -> Option<Draft> {
     let lower = name.to_ascii_lowercase();
@@ -175,6 +187,16 @@ mod tests {
         check("door_smoke", Some(Kind::FireSmoke));
         check("Door/Window", Some(Kind::AccessDoorState));
         check("color", None);
+        for (name, is) in [
+            ("kitchen_smoke", true),
+            ("smoke_detector", true),
+            ("Kitchen smoke detector 2", true),
+            ("smoke_detector_led", false),
+            ("smoke_enabled", false),
+            ("", false),
+        ] {
+            assert_eq!(is_of_a_sensor(name), is, "{name}");
+        }
         check("", None);
     }
 }

@@ -143,7 +143,7 @@ pub fn integer(value: &Value) -> Option<i64> {
 pub fn boolean(value: &Value) -> Option<bool> {
     match value {
         Value::Bool(is) => Some(*is),
-        Value::Number(number) => match number.as_i64()? {
+        Value::Number(_) => match integer(value)? {
             0 => Some(false),
             1 => Some(true),
             _ => None,

@@ -4,7 +4,7 @@ use domain::{DeviceClass, Kind, Phase};
 use serde_json::Value;
 
 use crate::adapters::draft::{Draft, Told};
-use crate::adapters::text;
+use crate::adapters::{decoded, text};
 
 /// Words that all have to be there; the first line that fits counts.
 const KINDS: &[(&[&str], Kind, DeviceClass)] = &[
@@ -82,6 +82,18 @@ const KINDS: &[(&[&str], Kind, DeviceClass)] = &[
     (&["plate"], Kind::VehiclePlateRead, DeviceClass::Barrier),
 ];
 
+/// Last words that are about the device itself, whatever it detects: `smoke-detector.offline`.
+const OF_DEVICE: &[(&str, Kind)] = &[
+    ("offline", Kind::DeviceOffline),
+    ("disconnected", Kind::DeviceOffline),
+    ("online", Kind::DeviceOnline),
+    ("connected", Kind::DeviceOnline),
+    ("fault", Kind::DeviceFault),
+    ("failure", Kind::DeviceFault),
+    ("tamper", Kind::DeviceTamper),
+    ("tampered", Kind::DeviceTamper),
+];
+
 /// Words that say that it is over.
 const OVER: &[&str] = &[
     "cleared", "clear", "ended", "end", "resolved", "restored", "stopped", "normal", "off",
@@ -97,10 +109,21 @@ const NO_NEWS: &[&str] = &[
     "created",
     "updated",
     "deleted",
+    "heartbeat",
+    "registered",
+    "acknowledged",
+    "value",
+    "meter",
+    "pump",
 ];
 
 /// Members of the data that say whether it is so, where the type does not.
-const TRUTHS: &[&str] = &["active", "alarm", "detected", "state"];
+const TRUTHS: &[&str] = &[
+    "active", "alarm", "detected", "state", "status", "smoke", "fire", "gas", "heat",
+];
+
+/// Words that say that it has begun: then `state` and `status` are those of something else.
+const BEGUN: &[&str] = &["detected", "raised", "triggered", "started"];
 
 /// Members of the data that are taken over, as they are named.
 const MEMBERS: &[&str] = &[
@@ -129,11 +152,18 @@ pub(super) fn draft(
             .iter()
             .any(|has| has == word || has.strip_suffix('s') == Some(word))
     };
-    let (_, kind, class) = KINDS.iter().find(|(all, _, _)| all.iter().all(&has))?;
-    if NO_NEWS.iter().any(&has) {
+    let (kind, class) = &meant(&words, &has)?;
+    let truths = if BEGUN.iter().any(&has) {
+        &TRUTHS[..3]
+    } else {
+        TRUTHS
+    };
+    let said = truths
+        .iter()
+        .find_map(|name| decoded::says(data.get(name)?));
+    if said.is_none() && NO_NEWS.iter().any(&has) {
         return None;
     }
-    let said = text::first(data, TRUTHS).and_then(text::boolean);
     let is_there = said.unwrap_or(true) && !OVER.iter().any(&has);
     let draft = match kind {
         Kind::VehiclePlateRead => {
@@ -163,6 +193,31 @@ pub(super) fn draft(
         draft.attr(member, value)
     });
     Some(draft.attr("test", test))
+}
+
+/// What the words are about.
+fn meant(words: &[String], has: &dyn Fn(&&str) -> bool) -> Option<(Kind, DeviceClass)> {
+    let is_version = |word: &str| {
+        let digits = word.strip_prefix('v').unwrap_or(word);
+        !digits.is_empty() && digits.bytes().all(|b| b.is_ascii_digit())
+    };
+    let known = KINDS.iter().find(|(all, _, _)| all.iter().all(has));
+    let last = words.iter().rev().find(|word| !is_version(word))?;
+    let of_device = OF_DEVICE.iter().find(|(word, _)| last == word);
+    match (of_device, known) {
+        (_, Some((_, Kind::CameraTamper, class))) => Some((Kind::CameraTamper, *class)),
+        (Some((_, kind)), Some((_, known, class))) => match kind {
+            Kind::DeviceFault if known.as_str().starts_with("fire.") => {
+                Some((Kind::FireFault, *class))
+            }
+            kind => Some((*kind, *class)),
+        },
+        (None, Some(_)) if has(&"battery") && has(&"low") => {
+            Some((Kind::DeviceBatteryLow, DeviceClass::Gateway))
+        }
+        (_, Some((_, kind, class))) => Some((*kind, *class)),
+        (_, None) => None,
+    }
 }
 
 /// `com.acme.SmokeDetected` → com, acme, smoke, detected.
@@ -202,6 +257,48 @@ mod tests {
         assert_eq!(
             of("acme_access_denied"),
             Some((Kind::AccessDenied, Phase::Instant))
+        );
+        for (kind, want) in [
+            ("com.acme.smoke-detector.offline", Kind::DeviceOffline),
+            ("com.acme.smoke-detector.online.v2", Kind::DeviceOnline),
+            (
+                "com.acme.smoke-detector.battery-low",
+                Kind::DeviceBatteryLow,
+            ),
+            ("com.acme.smoke_detector.tamper", Kind::DeviceTamper),
+            ("com.acme.smoke-detector.fault", Kind::FireFault),
+            ("com.connected-home.smoke.detected", Kind::FireSmoke),
+            ("com.acme.camera.tamper", Kind::CameraTamper),
+        ] {
+            assert_eq!(of(kind).map(|(kind, _)| kind), Some(want), "{kind}");
+        }
+        for kind in [
+            "com.acme.smoke-detector.heartbeat",
+            "com.acme.gas.meter.value",
+        ] {
+            assert_eq!(of(kind), None, "{kind}");
+        }
+        let with = |kind: &str, data: Value| draft(kind, "a", None, &data).map(|draft| draft.phase);
+        let state = |word: &str| serde_json::json!({ "state": word });
+        let alarm = serde_json::json!({ "alarm": true });
+        assert_eq!(
+            with("com.acme.smoke", state("normal")),
+            Some(Phase::Cleared)
+        );
+        assert_eq!(
+            with("com.acme.fire.alarm", state("inactive")),
+            Some(Phase::Cleared)
+        );
+        assert_eq!(
+            with("com.acme.smoke.state.updated", alarm),
+            Some(Phase::Raised)
+        );
+        assert_eq!(
+            with(
+                "com.acme.smoke.detected",
+                serde_json::json!({ "status": "ok" })
+            ),
+            Some(Phase::Raised)
         );
         assert_eq!(of("com.firebase.motionless"), None);
         assert_eq!(of("com.acme.gas.reading"), None);

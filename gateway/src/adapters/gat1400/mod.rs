@@ -84,7 +84,9 @@ impl Teller<'_, '_> {
                         "NonMotorVehicleObject" => self.each(inner, Self::bicycle),
                         "FaceObject" => self.each(inner, Self::face),
                         "PersonObject" => self.each(inner, Self::person),
-                        "APEObject" => self.each(inner, |_, object| device(object)),
+                        "APEObject" | "APEStatusObject" => {
+                            self.each(inner, |_, object| device(object));
+                        }
                         // pictures, and whose object it is
                         "SubImageList" | "RelatedObject" => {}
                         _ => self.walk(inner, depth + 1),

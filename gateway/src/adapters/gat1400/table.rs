@@ -1,7 +1,7 @@
 //! Codes of GA/T 1400.3 appendix B.
 
 /// What lists are called, without `ListObject`.
-pub(super) const LISTS: [&str; 12] = [
+pub(super) const LISTS: [&str; 13] = [
     "MotorVehicle",
     "NonMotorVehicle",
     "Face",
@@ -11,6 +11,7 @@ pub(super) const LISTS: [&str; 12] = [
     "Disposition",
     "Subscribe",
     "APE",
+    "APEStatus",
     "ImageInfo",
     "Image",
     "ResponseStatus",

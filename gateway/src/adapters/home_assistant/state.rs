@@ -191,7 +191,11 @@ fn binary(entity: &Entity, is_on: bool) -> Option<Draft> {
     let sensor = entity.device_class.as_str();
     Some(match sensor {
         // only its name says what it is
-        "" => return named::binary(&entity.address, &entity.object, &entity.object, is_on),
+        "" => {
+            let name = entity.object.as_str();
+            let is_sensor = named::is_of_a_sensor(name);
+            return is_sensor.then(|| named::binary(&entity.address, name, name, is_on))?;
+        }
         "door" | "garage_door" | "opening" | "window" => {
             let state = if is_on { "open" } else { "closed" };
             told(entity, Access, Kind::AccessDoorState, state)

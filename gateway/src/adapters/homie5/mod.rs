@@ -76,6 +76,10 @@ fn alert(device: &str, id: &str, message: &str) -> Draft {
     let words = id.to_ascii_lowercase();
     let kind = match words.as_str() {
         word if word.contains("battery") => Kind::DeviceBatteryLow,
+        word if word.contains("gas") => Kind::FireGas,
+        word if word.contains("monoxide") || word.split(['-', '_']).any(|word| word == "co") => {
+            Kind::FireCo
+        }
         word if word.contains("smoke") => Kind::FireSmoke,
         word if word.contains("fire") => Kind::FireDetector,
         word if word.contains("tamper") => Kind::DeviceTamper,
@@ -126,12 +130,18 @@ fn value(device: &str, node: &str, property: &str, payload: &str) -> Option<Draf
         property
     };
     let is_on = match payload {
-        "open" => true,
-        "closed" => false,
+        "open" | "alarm" | "detected" | "triggered" | "active" => true,
+        "closed" | "normal" | "clear" | "idle" | "inactive" => false,
         _ => text::boolean(&Value::from(payload)).filter(|_| {
             // the polarity of a boolean contact is nobody's to guess
             property != "contact"
         })?,
     };
     named::binary(device, &component, name, is_on)
+        // whether a detector is enabled is no smoke
+        .or_else(|| {
+            let says_so =
+                ["alarm", "active", "detected", "triggered", "status"].contains(&property);
+            says_so.then(|| named::binary(device, &component, node, is_on))?
+        })
 }

@@ -40,6 +40,8 @@ impl Format for LorawanCodec {
             "devEUI",
             "DevEUI",
             "device_eui",
+            // of devices that are activated by personalization there need be no EUI
+            "end_device_ids.device_id",
         ];
         let device = text::first(value, &names)
             .and_then(text::word)

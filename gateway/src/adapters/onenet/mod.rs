@@ -50,9 +50,12 @@ impl Format for OneNet {
         }
         let value = message.json()?;
         if let Some(device) = thing(message) {
-            let read = reading(device, None, message, recall, |passed| {
-                params(value, passed)
-            })?;
+            let read = match value.get("params").and_then(Value::as_array) {
+                Some(items) => pack(items, device, message, recall)?,
+                None => reading(device, None, message, recall, |passed| {
+                    params(value, passed)
+                })?,
+            };
             return Ok(read.spoken_by(device));
         }
         let text_body;
@@ -105,7 +108,8 @@ fn thing<'a>(message: &Message<'a>) -> Option<&'a str> {
 /// One message without the envelope of the push.
 fn is_message(object: &Map<String, Value>) -> bool {
     let has = |name| object.contains_key(name);
-    has("notifyType") && has("messageType") && has("data")
+    let is_named = has("notifyType") || has("productId") && has("deviceName");
+    is_named && has("messageType") && has("data")
         || has("sysProperty") && has("appProperty")
         || has("type") && has("dev_id") && has("at") && (has("ds_id") || has("status"))
 }
@@ -216,6 +220,32 @@ fn online(word: &str, passed: &Passed<'_>) -> Vec<Draft> {
         .edge("online", is_online)
         .at(passed.at.clone());
     vec![draft]
+}
+
+/// What a gateway tells of the devices behind it, each with its `identity`, `properties` and `events`.
+fn pack(
+    items: &[Value],
+    gateway: &str,
+    message: &Message<'_>,
+    recall: &dyn Recall,
+) -> Result<Reading, Reject> {
+    let mut all = Reading::default();
+    for item in items.iter().take(BATCH_MAX) {
+        let own = text::at(item, "identity.deviceName").and_then(text::word);
+        let device = own.unwrap_or_else(|| gateway.to_owned());
+        for told in ["properties", "events"].map(|name| item.get(name)) {
+            let Some(told) = told else {
+                continue;
+            };
+            let more = reading(&device, None, message, recall, |passed| {
+                params(told, passed)
+            })?;
+            all.drafts.extend(more.drafts);
+            all.learn.extend(more.learn);
+        }
+        all = all.spoken_by(device);
+    }
+    Ok(all)
 }
 
 /// `OneJSON`: `{"id": …, "params": {"SmokeState": {"value": 1, "time": …}}}`; events nest their fields in `value`.

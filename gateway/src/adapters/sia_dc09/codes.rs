@@ -34,14 +34,19 @@ fn single(code: [u8; 2]) -> Option<(Meaning, Phase)> {
         b"RX" | b"TX" | b"TP" | b"FX" | b"GX" | b"BX" => (Kind::DeviceTest, "test", Instant),
         b"FY" => (Kind::FireFault, "missing", Raised),
         b"FZ" => (Kind::FireSupervisory, "missing", Raised),
+        b"FV" => (Kind::FireSupervisory, "missing", Cleared),
         b"RR" => (Kind::DeviceOnline, "power_up", Updated),
         b"DF" | b"DJ" => (Kind::AccessForcedOpen, "access", Raised),
         b"DL" | b"DM" | b"DN" => (Kind::AccessHeldOpen, "access", Raised),
         b"DH" => (Kind::AccessHeldOpen, "access", Cleared),
+        b"DR" => (Kind::AccessForcedOpen, "access", Cleared),
         b"DD" | b"DK" | b"DP" | b"DQ" | b"DV" | b"DW" => (Kind::AccessDenied, "access", Instant),
         b"DG" => (Kind::AccessGranted, "access", Instant),
         b"DX" => (Kind::AccessRex, "access", Instant),
         b"EA" => (Kind::DeviceAlarmInput, "exit_alarm", Raised),
+        b"UX" | b"XM" => (Kind::DeviceAlarmInput, "untyped", Raised),
+        b"ES" | b"AA" => (Kind::DeviceTamper, "substituted", Raised),
+        b"EJ" => (Kind::DeviceTamper, "substituted", Cleared),
         b"OP" | b"OA" | b"OG" | b"OJ" | b"OK" | b"OQ" | b"OR" | b"OS" | b"OZ" => {
             (Kind::DeviceConfigChanged, "disarmed", Instant)
         }
@@ -79,8 +84,11 @@ fn of_zone([zone, what]: [u8; 2]) -> Option<(Meaning, Phase)> {
         Kind::DeviceFault
     };
     let (kind, phase) = match what {
-        b'A' | b'M' | b'V' => (alarm, Phase::Raised),
-        b'R' | b'H' | b'C' => (alarm, Phase::Cleared),
+        b'A' | b'M' => (alarm, Phase::Raised),
+        // of others `V` and `C` are no alarm: `FV` ends a supervision, `SC` is a change of state
+        b'V' if zone == b'B' => (alarm, Phase::Raised),
+        b'C' if matches!(zone, b'B' | b'F') => (alarm, Phase::Cleared),
+        b'R' | b'H' => (alarm, Phase::Cleared),
         b'T' => (fault, Phase::Raised),
         b'J' => (fault, Phase::Cleared),
         b'S' if is_fire => (Kind::FireSupervisory, Phase::Raised),

@@ -27,6 +27,8 @@ pub struct Frame<'a> {
     pub account: &'a str,
     /// What stands behind the account in the first brackets.
     pub data: &'a str,
+    /// The data of further groups.
+    pub more: Vec<&'a str>,
     /// When, by the sender; the standard says UTC.
     pub at: Option<DeviceTime>,
     /// The CRC is there and wrong, or there is none and the length is wrong.
@@ -49,7 +51,8 @@ impl<'a> Frame<'a> {
         let digits = front.bytes().take_while(u8::is_ascii_digit).count();
         let (sequence, front) = front.split_at(digits);
         let (route, account) = front.split_once('#').unwrap_or((front, ""));
-        let (inner, behind) = rest.split_once(']').unwrap_or((rest, ""));
+        let (inner, behind) = group(rest);
+        let more = groups(behind);
         let (inside, data) = match inner.split_once('|') {
             Some((inside, data)) => (inside, data),
             None if inner.starts_with('#') => (inner, ""),
@@ -67,10 +70,47 @@ impl<'a> Frame<'a> {
                 account.trim()
             },
             data: data.trim(),
+            more,
             at: behind.rsplit_once('_').and_then(|(_, time)| time_of(time)),
             degraded: is_degraded(head, body),
         })
     }
+}
+
+/// Most groups of one frame.
+const GROUPS_MAX: usize = 16;
+
+/// What stands up to the bracket that ends it, and what comes behind; a bracket within `^…^` is a text's own.
+fn group(rest: &str) -> (&str, &str) {
+    let mut is_text = false;
+    let end = rest.bytes().position(|byte| {
+        is_text ^= byte == b'^';
+        byte == b']' && !is_text
+    });
+    match end.or_else(|| rest.find(']')) {
+        Some(end) => (&rest[..end], &rest[end + 1..]),
+        None => (rest, ""),
+    }
+}
+
+/// The data of further groups, `[#1234|NFA005]`; those that a capital letter begins (`[M…`, `[X…`) describe the first.
+fn groups(behind: &str) -> Vec<&str> {
+    let mut more = Vec::new();
+    let mut rest = behind;
+    while let Some(begun) = rest.trim_start().strip_prefix('[') {
+        let (inner, behind) = group(begun);
+        let data = inner
+            .strip_prefix('#')
+            .and_then(|inner| inner.split_once('|'));
+        if let Some((_, data)) = data {
+            more.push(data.trim());
+        }
+        if behind.len() == rest.len() || more.len() >= GROUPS_MAX {
+            break;
+        }
+        rest = behind;
+    }
+    more
 }
 
 /// `14:12:04,09-25-2011`, month before day.

@@ -121,11 +121,14 @@ fn read_line(line: &str) -> Result<(&str, Vec<Draft>), Reject> {
         );
         return Err(Reject::new("encrypted", detail));
     }
-    let told = match frame.token {
-        "ADM-CID" | "HENG-BO" => contact(frame.data)?.into_iter().collect(),
-        "SIA-DCS" => sia(frame.data),
-        _ => Vec::new(), // NULL, ACK, other alphabets
-    };
+    let mut told: Vec<Told> = Vec::new();
+    for data in std::iter::once(frame.data).chain(frame.more.iter().copied()) {
+        match frame.token {
+            "ADM-CID" | "HENG-BO" => told.extend(contact(data)?),
+            "SIA-DCS" => told.extend(sia(data)),
+            _ => {} // NULL, ACK, other alphabets
+        }
+    }
     let drafts = told
         .into_iter()
         .enumerate()
@@ -184,6 +187,10 @@ fn contact(data: &str) -> Result<Option<Told>, Reject> {
         let detail = format!("`{}` is no Contact ID event", text::clip(first, 20));
         return Err(Reject::new("bad_contact_id", detail));
     };
+    if !matches!(qualifier, "1" | "3" | "6" | "E" | "R") {
+        let detail = format!("`{}` begins and ends nothing", text::clip(first, 20));
+        return Err(Reject::new("bad_contact_id", detail));
+    }
     let Ok(number) = code.parse::<u16>() else {
         let detail = format!("`{}` is no Contact ID code", text::clip(code, 20));
         return Err(Reject::new("bad_contact_id", detail));
@@ -219,12 +226,12 @@ fn contact_event(qualifier: &str, number: u16) -> Option<(Meaning, Phase)> {
     ) || number == 601;
     let phase = match qualifier {
         _ if is_instant => Phase::Instant,
-        "3" => Phase::Cleared,
+        "3" | "R" => Phase::Cleared,
         "6" => Phase::Updated,
         _ => Phase::Raised,
     };
     if meaning.what == "arming" {
-        meaning.what = if qualifier == "3" {
+        meaning.what = if matches!(qualifier, "3" | "R") {
             "armed"
         } else {
             "disarmed"

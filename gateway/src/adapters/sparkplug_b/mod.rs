@@ -123,7 +123,8 @@ impl Topic<'_> {
             };
             // of more names than fit, those that may mean an alarm
             let needs = name.len() * 2 + 26;
-            if decoded::knows(last(name)) && needs < room {
+            let is_known = decoded::knows(last(name)) || decoded::knows(&last_two(name));
+            if is_known && needs < room {
                 room -= needs;
                 names.insert(alias.to_string(), name.as_str().into());
             }
@@ -161,9 +162,15 @@ impl Topic<'_> {
                 continue;
             }
             let at = epoch(metric.timestamp).or_else(|| epoch(payload.timestamp));
-            let mut object = Map::new();
-            object.insert(last(name).to_owned(), value);
-            let told = decoded::drafts(self.address(), &Value::Object(object), at.as_ref());
+            let read = |name: String| {
+                let object = Map::from_iter([(name, value.clone())]);
+                decoded::drafts(self.address(), &Value::Object(object), at.as_ref())
+            };
+            // `Smoke/Alarm` says more than `Alarm`
+            let mut told = read(last_two(name));
+            if told.is_empty() {
+                told = read(last(name).to_owned());
+            }
             let part = name.rsplit_once('/').map(|(part, _)| part);
             drafts.extend(told.into_iter().map(|draft| match part {
                 Some(part) => draft.component(part),
@@ -177,6 +184,13 @@ impl Topic<'_> {
 /// The last level of a metric's name.
 fn last(name: &str) -> &str {
     name.rsplit('/').next().unwrap_or(name)
+}
+
+/// The last two levels of a metric's name as one word.
+fn last_two(name: &str) -> String {
+    let mut levels = name.rsplit('/');
+    let last = levels.next().unwrap_or_default();
+    format!("{}{last}", levels.next().unwrap_or_default())
 }
 
 fn epoch(millis: Option<u64>) -> Option<DeviceTime> {

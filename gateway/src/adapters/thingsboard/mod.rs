@@ -11,7 +11,7 @@ use super::clock::DeviceTime;
 use super::draft::{Draft, Reading};
 use super::format::{Claim, Format, Recall};
 use super::message::Message;
-use super::{Reject, text};
+use super::{Reject, decoded, text};
 
 /// Most points of a message.
 const POINTS_MAX: usize = 1000;
@@ -163,8 +163,14 @@ fn point(device: &str, point: &Map<String, Value>) -> Vec<Draft> {
                     Draft::condition(device.clone(), class, *kind, &key, is_there).at(at.clone()),
                 );
             }
-            (_, _, "door" | "contact" | "doorstate" | "dooropen") => {
+            (_, _, "door" | "contact" | "doorstate" | "dooropen")
+                if door(&device, &key, value).is_some() =>
+            {
                 drafts.extend(door(&device, &key, value).map(|draft| draft.at(at.clone())));
+            }
+            // the names of codecs, of which there are more
+            (None, ..) if !named(&device, name, value, at.as_ref()).is_empty() => {
+                drafts.extend(named(&device, name, value, at.as_ref()));
             }
             (_, _, "battery" | "batterylevel" | "batterypercent") => {
                 reading = reading.attr("battery_percent", text::number(value));
@@ -184,6 +190,12 @@ fn point(device: &str, point: &Map<String, Value>) -> Vec<Draft> {
         drafts.push(reading);
     }
     drafts
+}
+
+fn named(device: &str, name: &str, value: &Value, at: Option<&DeviceTime>) -> Vec<Draft> {
+    let mut object = Map::new();
+    object.insert(name.to_owned(), value.clone());
+    decoded::drafts(device, &Value::Object(object), at)
 }
 
 /// A number that measures (smoke in parts of a million) is none.

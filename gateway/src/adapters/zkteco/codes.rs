@@ -31,7 +31,7 @@ impl Meaning {
 pub(super) fn meaning(code: i64) -> Option<Meaning> {
     use Meaning::{Alarm, Denied, Door, Fact, Granted, Lock};
     Some(match code {
-        0..=3 | 5 | 18 | 19 | 26 | 208 | 222 | 232 => Granted(None),
+        0..=3 | 5 | 18 | 19 | 208 | 222 | 232 => Granted(None),
         4 | 207 => Granted(Some("pin")),
         8 => Granted(Some("remote")),
         14 | 16 => Granted(Some("fingerprint")),

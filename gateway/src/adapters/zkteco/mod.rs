@@ -50,7 +50,8 @@ impl Format for Zkteco {
 
     fn read(&self, message: &Message<'_>, _recall: &dyn Recall) -> Result<Reading, Reject> {
         let path = message.path();
-        let is_upload = !path.contains("/iclock/") || path.ends_with("/cdata");
+        let page = path.trim_end_matches('/').trim_end_matches(".aspx");
+        let is_upload = !path.contains("/iclock/") || page.ends_with("/cdata");
         let query = |name: &str| message.query(name).unwrap_or_default();
         let panel = Panel {
             serial: text::clip(&query("SN"), 64),
