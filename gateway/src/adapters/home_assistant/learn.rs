@@ -37,15 +37,15 @@ pub(super) fn naming(topic: &str, recall: &dyn Recall) -> Vec<String> {
 
 /// Whether entities of several devices name a topic: then it is that of a bridge.
 pub(super) fn is_shared(topic: &str, recall: &dyn Recall) -> bool {
-    let mut devices = BTreeSet::new();
-    for config in naming(topic, recall) {
-        let entities = announced(&config, recall).unwrap_or_default().read;
-        let named = entities
-            .into_iter()
-            .filter(|entity| entity.availability.iter().any(|at| at.topic == topic));
-        devices.extend(named.map(|entity| entity.address));
-    }
-    devices.len() > 1
+    let mut first: Option<String> = None;
+    // of a large bridge the first two tell
+    naming(topic, recall).iter().any(|config| {
+        let entities = announced(config, recall).unwrap_or_default().read;
+        entities.into_iter().any(|entity| {
+            let is_named = entity.availability.iter().any(|at| at.topic == topic);
+            is_named && *first.get_or_insert_with(|| entity.address.clone()) != entity.address
+        })
+    })
 }
 
 /// Remembers what a discovery topic announces now, or that it announces nothing any more.
