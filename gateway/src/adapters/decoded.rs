@@ -89,17 +89,15 @@ impl Found {
                     self.rows.push((row, own.clone(), name.clone(), at));
                 }
                 // an event that is called after its condition: `smokeAlarm: {value: {state: 1}}`
-                (Some(own), Some(row)) if state_within(own, name).is_some() => {
-                    let state = state_within(own, name).cloned().unwrap_or_default();
+                (Some(own), Some(row)) if let Some(state) = state_within(own, name) => {
                     let at = own_at.or_else(|| at.cloned());
-                    self.rows.push((row, state, name.clone(), at));
+                    self.rows.push((row, state.clone(), name.clone(), at));
                 }
                 (Some(own), _) => self.walk(own, own_at.as_ref().or(at), depth + 1),
                 (None, Some(row))
                     if matches!(row.how, How::Is | How::IsNot | How::Burning)
-                        && word_within(value, name).is_some() =>
+                        && let Some(word) = word_within(value, name) =>
                 {
-                    let word = word_within(value, name).unwrap_or_default();
                     self.rows.push((row, word, name.clone(), at.cloned()));
                 }
                 (None, Some(row)) if !value.is_object() => {
@@ -146,8 +144,10 @@ impl Found {
                     ))
                 }
                 // the words of batteries say nothing of smoke, but that there is much of it
-                How::Is if is_fire(row.kind) && is_amount(&value) => is_much(&value)
-                    .then(|| Draft::condition(address, class, row.kind, row.property, true)),
+                How::Is if is_fire(row.kind) && is_one_of(&value, &["low", "medium", "high"]) => {
+                    is_one_of(&value, &["high"])
+                        .then(|| Draft::condition(address, class, row.kind, row.property, true))
+                }
                 How::Is | How::IsNot => is_there(&value, &name).map(|is| {
                     let is = is == (row.how == How::Is);
                     let mut draft = Draft::condition(address, class, row.kind, row.property, is);
@@ -397,14 +397,6 @@ fn is_one_of(value: &Value, words: &[&str]) -> bool {
 
 fn is_fault(value: &Value) -> bool {
     is_one_of(value, &["fault", "failure", "trouble", "故障"])
-}
-
-fn is_amount(value: &Value) -> bool {
-    is_one_of(value, &["low", "medium", "high"])
-}
-
-fn is_much(value: &Value) -> bool {
-    is_one_of(value, &["high"])
 }
 
 /// `smoke alarm`, `smoke alarm cleared`, `no smoke detected`; none where no word of it is known, or where it is a test.

@@ -164,13 +164,16 @@ fn point(device: &str, point: &Map<String, Value>) -> Vec<Draft> {
                 );
             }
             (_, _, "door" | "contact" | "doorstate" | "dooropen")
-                if door(&device, &key, value).is_some() =>
+                if let Some(draft) = door(&device, &key, value) =>
             {
-                drafts.extend(door(&device, &key, value).map(|draft| draft.at(at.clone())));
+                drafts.push(draft.at(at.clone()));
             }
             // the names of codecs, of which there are more
-            (None, ..) if !named(&device, name, value, at.as_ref()).is_empty() => {
-                drafts.extend(named(&device, name, value, at.as_ref()));
+            (None, ..)
+                if let told = named(&device, name, value, at.as_ref())
+                    && !told.is_empty() =>
+            {
+                drafts.extend(told);
             }
             (_, _, "battery" | "batterylevel" | "batterypercent") => {
                 reading = reading.attr("battery_percent", text::number(value));
