@@ -199,6 +199,15 @@ pub struct Reading {
 }
 
 impl Reading {
+    /// Takes over what was made of another part of the same message.
+    pub fn extend(&mut self, more: Self) {
+        self.drafts.extend(more.drafts);
+        self.learn.extend(more.learn);
+        self.about.extend(more.about);
+        self.charges.extend(more.charges);
+        self.spoke.extend(more.spoke);
+    }
+
     /// The same, and that a device spoke by itself.
     #[must_use]
     pub fn spoken_by(mut self, address: impl Into<String>) -> Self {

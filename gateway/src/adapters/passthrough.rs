@@ -99,8 +99,7 @@ impl Passed<'_> {
         }
         for reader in readers.into_values() {
             let more = reader.finish();
-            reading.drafts.extend(more.drafts);
-            reading.learn.extend(more.learn);
+            reading.extend(more);
         }
         reading
     }

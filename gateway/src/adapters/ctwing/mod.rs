@@ -47,9 +47,7 @@ impl Format for Ctwing {
         let mut reading = Reading::default();
         for envelope in list.iter().take(BATCH_MAX) {
             let more = envelope_reading(envelope, message, recall)?;
-            reading.drafts.extend(more.drafts);
-            reading.learn.extend(more.learn);
-            reading.spoke.extend(more.spoke);
+            reading.extend(more);
         }
         Ok(reading)
     }

@@ -127,9 +127,7 @@ pub fn read_frames(
     let mut reading = Reading::default();
     for reader in readers.into_values() {
         let more = reader.finish();
-        reading.drafts.extend(more.drafts);
-        reading.learn.extend(more.learn);
-        reading.spoke.extend(more.spoke);
+        reading.extend(more);
     }
     Ok(reading)
 }

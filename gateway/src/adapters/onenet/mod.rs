@@ -74,9 +74,7 @@ impl Format for OneNet {
         let mut all = Reading::default();
         for one in list.iter().take(BATCH_MAX) {
             let more = pushed(one, message, recall)?;
-            all.drafts.extend(more.drafts);
-            all.learn.extend(more.learn);
-            all.spoke.extend(more.spoke);
+            all.extend(more);
         }
         Ok(all)
     }
@@ -240,8 +238,7 @@ fn pack(
             let more = reading(&device, None, message, recall, |passed| {
                 params(told, passed)
             })?;
-            all.drafts.extend(more.drafts);
-            all.learn.extend(more.learn);
+            all.extend(more);
         }
         all = all.spoken_by(device);
     }
