@@ -3,6 +3,7 @@
 use domain::{DeviceClass, Kind, Phase};
 use serde_json::{Map, Value};
 
+use super::Reject;
 use super::clock::DeviceTime;
 
 /// One fact that a message tells.
@@ -196,6 +197,8 @@ pub struct Reading {
     pub charges: Vec<(String, f64)>,
     /// Devices that spoke by themselves, in the sender's words: a heartbeat, a reading that is no news. Those of drafts need not be named.
     pub spoke: Vec<String>,
+    /// Why a part of the message could not be read, while the rest of it was: the message goes to quarantine besides.
+    pub unread: Option<Reject>,
 }
 
 impl Reading {
@@ -206,6 +209,7 @@ impl Reading {
         self.about.extend(more.about);
         self.charges.extend(more.charges);
         self.spoke.extend(more.spoke);
+        self.unread = self.unread.take().or(more.unread);
     }
 
     /// The same, and that a device spoke by itself.

@@ -155,7 +155,8 @@ fn read(
     events.extend(low);
     let parsed = Parsed {
         events,
-        reject: None,
+        is_partly_read: reading.unread.is_some(),
+        reject: reading.unread,
         alive,
         newcomers,
         charges,

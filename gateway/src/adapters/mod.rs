@@ -97,6 +97,8 @@ pub struct Parsed {
     pub events: Vec<Event>,
     /// Why the uplink goes to quarantine, if it does.
     pub reject: Option<Reject>,
+    /// Whether only a part of it goes there for, and the rest was read: that is kept for a person and rings not.
+    pub is_partly_read: bool,
     /// Registered devices that spoke: a bridge that tells again what stands is a word of them, and no event.
     pub alive: Vec<DeviceId>,
     /// Devices that nobody has registered.
@@ -123,6 +125,7 @@ pub fn parse(seq: Seq, uplink: &Uplink, context: &Context<'_>, memory: &mut Memo
     let (adapter, mut parsed) = read(seq, uplink, context, memory);
     if let Some(reject) = &parsed.reject
         && reject.code != hub::REFUSED
+        && !parsed.is_partly_read
         && parsed.events.is_empty()
         && may_alarm(&uplink.topic, &context.bridges.formats)
     {

@@ -2,7 +2,8 @@
 //!
 //! `mqtt` (with `retain`), `http` or `tcp` name the door; `payload` is JSON, or `text`, `hex`, `base64` hold the bytes; `content_type`,
 //! `headers` and `received_at` come with it; `before` lists messages of the same sender that came earlier. `expect` lists every event in order,
-//! each with the members that matter; `reject` names the code of what goes to quarantine; `reply` is what the door answers.
+//! each with the members that matter; `reject` names the code of what goes to quarantine, `unread` that of a message of which the rest is read;
+//! `reply` is what the door answers.
 
 use domain::place::Registry;
 use domain::{Seq, Timestamp};
@@ -18,7 +19,7 @@ use super::super::text;
 /// The account that sends samples.
 const ACCOUNT: &str = "bridge";
 /// Members of a sample.
-const MEMBERS: [&str; 15] = [
+const MEMBERS: [&str; 16] = [
     "about",
     "mqtt",
     "retain",
@@ -34,6 +35,7 @@ const MEMBERS: [&str; 15] = [
     "before",
     "expect",
     "reject",
+    "unread",
 ];
 /// Most messages before.
 const BEFORE_MAX: usize = 16;
@@ -47,6 +49,8 @@ pub struct Came {
     pub format: Option<String>,
     /// Its events as JSON, or the code and the sentence of its rejection.
     pub outcome: Result<Vec<Value>, (&'static str, String)>,
+    /// The code of what of it could not be read, where the rest was.
+    pub unread: Option<&'static str>,
     /// What the door answers, where the format says.
     pub reply: Option<Reply>,
 }
@@ -122,6 +126,7 @@ pub fn read(
         return Ok(Came {
             format: None,
             outcome,
+            unread: None,
             reply: None,
         });
     };
@@ -133,6 +138,7 @@ pub fn read(
             return Ok(Came {
                 format: name,
                 outcome: Err((reject.code, reject.detail)),
+                unread: None,
                 reply,
             });
         }
@@ -157,6 +163,7 @@ pub fn read(
     Ok(Came {
         format: name,
         outcome: Ok(events.collect::<Result<_, _>>()?),
+        unread: reading.unread.map(|reject| reject.code),
         reply,
     })
 }
@@ -230,6 +237,13 @@ fn told(sample: &Value, came: &Came) -> Result<(), String> {
         .outcome
         .as_ref()
         .map_err(|reason| format!("rejected as {}", said(reason)))?;
+    let unread = sample["unread"].as_str();
+    if came.unread != unread {
+        return Err(format!(
+            "wants `{unread:?}` unread, got `{:?}`",
+            came.unread
+        ));
+    }
     let is_it = events.len() == want.len()
         && events
             .iter()

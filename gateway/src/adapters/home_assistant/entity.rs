@@ -75,26 +75,29 @@ pub(super) struct Entities {
 }
 
 impl Entities {
-    /// Refuses what could never tell anything; where one entity of several can be read, it is.
-    ///
-    /// # Errors
-    /// `bad_template`: the templates of all its entities want what the hub does not have, or are none.
-    pub(super) fn check(&self) -> Result<(), Reject> {
-        let mut why = None;
-        for entity in &self.read {
+    /// Leaves out the entities that could never tell anything, and says why of the first: `bad_template`, a template that wants what the
+    /// hub does not have, or is none.
+    pub(super) fn leave_out_unreadable(&mut self) -> Option<Reject> {
+        let mut unread = None;
+        let mut topics = Vec::new();
+        self.read.retain(|entity| {
             let Some(error) = template::unreadable(&entity.template) else {
-                return Ok(());
+                return true;
             };
-            why.get_or_insert((entity, error));
+            unread.get_or_insert_with(|| {
+                let object = text::clip(&entity.object, 100);
+                Reject::new(
+                    "bad_template",
+                    format!("the value template of `{object}`: {error}"),
+                )
+            });
+            topics.push(entity.topic.clone());
+            false
+        });
+        if !self.read.is_empty() {
+            self.other_topics.extend(topics);
         }
-        let Some((entity, error)) = why else {
-            return Ok(());
-        };
-        let detail = format!(
-            "the value template of `{}`: {error}",
-            text::clip(&entity.object, 100)
-        );
-        Err(Reject::new("bad_template", detail))
+        unread
     }
 
     /// Every topic that they name, once.

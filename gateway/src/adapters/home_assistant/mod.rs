@@ -10,7 +10,9 @@ mod learn;
 mod state;
 mod template;
 
-use super::draft::Reading;
+use domain::Kind;
+
+use super::draft::{Draft, Reading};
 use super::format::{Claim, Format, Recall};
 use super::message::Message;
 use super::{Reject, text};
@@ -80,9 +82,13 @@ impl Format for HomeAssistant {
                 return learn::reading(message.topic(), None, recall);
             }
             let body = message.json()?;
-            let entities = config::entities(&announced, body)?;
-            entities.check()?;
+            let mut entities = config::entities(&announced, body)?;
+            let unread = entities.leave_out_unreadable();
+            if let Some(reject) = unread.clone().filter(|_| entities.read.is_empty()) {
+                return Err(reject);
+            }
             let mut reading = learn::reading(message.topic(), Some(&entities), recall)?;
+            reading.unread = unread;
             reading.about = config::about(&entities, body).into_iter().collect();
             return Ok(reading);
         }
@@ -106,9 +112,20 @@ pub fn unless_announced(format: &dyn Format, message: &Message<'_>, recall: &dyn
         return claim;
     }
     match format.read(message, recall) {
-        Ok(reading) if reading.drafts.is_empty() && reading.charges.is_empty() => Claim::Shape,
+        Ok(reading) if reading.charges.is_empty() && reading.drafts.iter().all(is_bare_input) => {
+            Claim::Shape
+        }
         _ => claim,
     }
+}
+
+/// Whether a draft says no more than that something wired to a device is on or off.
+fn is_bare_input(draft: &Draft) -> bool {
+    draft.kind == Kind::DeviceAlarmInput
+        && draft
+            .attrs
+            .get("sensor")
+            .is_some_and(|sensor| sensor == "input")
 }
 
 /// An empty message, or the `null` that some bridges send for it.
