@@ -8,8 +8,15 @@ use crate::adapters::format::Recall;
 use crate::adapters::memory::VALUE_BYTES_MAX;
 use crate::adapters::{Reject, text};
 
-fn config_key(topic: &str) -> String {
-    format!("ha-config:{topic}")
+/// Most memories of one discovery topic: a device of a hundred components does not fit into one.
+const PARTS_MAX: usize = 16;
+
+/// The key of a part of what was announced under a discovery topic. No topic that is published on has a `#`.
+fn config_key(topic: &str, part: usize) -> String {
+    match part {
+        0 => format!("ha-config:{topic}"),
+        part => format!("ha-config:{topic}#{part}"),
+    }
 }
 
 /// The key of a state topic: the discovery topics that name it, as a JSON list.
@@ -24,7 +31,47 @@ pub(super) fn up_key(address: &str, topic: &str) -> String {
 
 /// What was announced under a discovery topic.
 pub(super) fn announced(topic: &str, recall: &dyn Recall) -> Option<Entities> {
-    serde_json::from_str(recall.recall(&config_key(topic))?).ok()
+    let mut whole: Entities = serde_json::from_str(recall.recall(&config_key(topic, 0))?).ok()?;
+    for part in (1..PARTS_MAX).map_while(|part| recall.recall(&config_key(topic, part))) {
+        let part: Entities = serde_json::from_str(part).ok()?;
+        whole.read.extend(part.read);
+        whole.other_topics.extend(part.other_topics);
+    }
+    Some(whole)
+}
+
+/// What is announced, in parts that can each be remembered; a part that is too long by itself stays so.
+fn parts(entities: &Entities) -> Vec<String> {
+    let text = |part: &Entities| serde_json::to_string(part).unwrap_or_default();
+    let mut parts = Vec::new();
+    let mut part = Entities::default();
+    let mut bytes = 0;
+    let room = VALUE_BYTES_MAX
+        - text(&Entities {
+            other_topics: vec![String::new()],
+            ..Entities::default()
+        })
+        .len();
+    let one_by_one = entities.read.iter().map(|entity| Entities {
+        read: vec![entity.clone()],
+        ..Entities::default()
+    });
+    let others = entities.other_topics.iter().map(|topic| Entities {
+        other_topics: vec![topic.clone()],
+        ..Entities::default()
+    });
+    for one in one_by_one.chain(others) {
+        let more = text(&one).len();
+        if bytes > 0 && bytes + more > room {
+            parts.push(text(&std::mem::take(&mut part)));
+            bytes = 0;
+        }
+        bytes += more;
+        part.read.extend(one.read);
+        part.other_topics.extend(one.other_topics);
+    }
+    parts.push(text(&part));
+    parts
 }
 
 /// The discovery topics that name a state topic.
@@ -86,14 +133,21 @@ pub(super) fn reading(
         let value = (!list.is_empty()).then(|| serde_json::to_string(&list).unwrap_or_default());
         learn.push((topic_key(topic), value));
     }
-    let value = now.map(|entities| serde_json::to_string(entities).unwrap_or_default());
-    learn.push((config_key(config_topic), value));
+    let parts = now.map(parts).unwrap_or_default();
+    let is_too_long = parts.len() > PARTS_MAX;
+    for part in 0..PARTS_MAX {
+        let value = parts.get(part).cloned();
+        let key = config_key(config_topic, part);
+        if value.is_some() || recall.recall(&key).is_some() {
+            learn.push((key, value));
+        }
+    }
     let longest = learn
         .iter()
         .filter_map(|(_, value)| value.as_ref())
         .map(String::len)
         .max();
-    if longest.is_some_and(|bytes| bytes > VALUE_BYTES_MAX) {
+    if is_too_long || longest.is_some_and(|bytes| bytes > VALUE_BYTES_MAX) {
         let detail = format!(
             "`{}` announces more than can be remembered",
             text::clip(config_topic, 100)
