@@ -1,0 +1,155 @@
+use serde_json::json;
+
+use super::*;
+
+fn told(object: &Value) -> Vec<String> {
+    let told = drafts("a", object, None);
+    let word = |draft: &Draft| format!("{}.{}", draft.kind, draft.phase.as_str());
+    told.iter().map(word).collect()
+}
+
+#[test]
+fn properties_are_known_by_many_names() {
+    for (object, want) in [
+        (
+            json!({"smoke_state": 1, "battery": 90}),
+            vec!["fire.smoke.raised"],
+        ),
+        (json!({"gas_sensor_state": 2}), vec!["fire.gas.raised"]),
+        (json!({"smoke_alarm_status": 1}), vec!["fire.smoke.raised"]),
+        (
+            json!({"smoke_status": "Smoke alarm"}),
+            vec!["fire.smoke.raised", "fire.fault.cleared"],
+        ),
+        (
+            json!({"smoke_status": "smoke alarm cleared"}),
+            vec!["fire.smoke.cleared", "fire.fault.cleared"],
+        ),
+        (
+            json!({"smoke_status": "no smoke detected"}),
+            vec!["fire.smoke.cleared", "fire.fault.cleared"],
+        ),
+        (json!({"smoke_status": "smoke alarm test"}), vec![]),
+        (json!({"smoke_status": "warming up"}), vec![]),
+        (json!({"smoke_status": "fault"}), vec!["fire.fault.raised"]),
+        (
+            json!({"gas_status": "high"}),
+            vec!["fire.gas.raised", "fire.fault.cleared"],
+        ),
+        (json!({"gas_status": "low"}), vec!["fire.fault.cleared"]),
+        (
+            json!({"Volt": "2.4(low battery)", "ShockTamperAlarm": 1, "PowerOffAlarm": 1}),
+            vec![
+                "device.battery_low.raised",
+                "device.tamper.raised",
+                "device.power.raised",
+            ],
+        ),
+        (json!({"manual": true}), vec![]),
+        (
+            json!({"manual_alarm": true}),
+            vec!["fire.manual_call.raised"],
+        ),
+        (json!({"smoke": {"alarm": true}}), vec!["fire.smoke.raised"]),
+        (
+            json!({"smokeSensor": {"status": "ALARM"}}),
+            vec!["fire.smoke.raised", "fire.fault.cleared"],
+        ),
+        (
+            json!({"temperature_alarm": {"burning_alarm_trigger": {}}}),
+            vec!["fire.heat.raised"],
+        ),
+        (
+            json!({"tamper_status_alarm": {"trigger": {}}}),
+            vec!["device.tamper.raised"],
+        ),
+        (
+            json!({"WaterLeak_1": "NoLeak", "WaterLeak_2": "Leak"}),
+            vec!["env.water_leak.raised"],
+        ),
+        (json!({"waterleak": 200}), vec!["env.water_leak.raised"]),
+        (json!({"smoke_warning": 1}), vec!["fire.smoke.raised"]),
+        (json!({"alarm": "smoke"}), vec!["fire.smoke.raised"]),
+        (
+            json!({"alarm": "normal"}),
+            vec!["device.alarm_input.cleared"],
+        ),
+        (
+            json!({"intrusion_alarm": 1}),
+            vec!["device.alarm_input.raised"],
+        ),
+        (json!({"co2": 1, "co_2": 900}), vec![]),
+        (
+            json!({"smokeAlarm": {"value": {"state": 1, "density": 31}, "time": 1}}),
+            vec!["fire.smoke.raised"],
+        ),
+        (
+            json!({"smokeAlarm": {"value": {"state": 0}}}),
+            vec!["fire.smoke.cleared"],
+        ),
+        (
+            json!({"doorEvent": {"value": {"door": "open"}}}),
+            vec!["access.door_state.updated"],
+        ),
+        (
+            json!({"Device": "RA02A", "Volt": 3.1, "FireAlarm": 0, "HighTempAlarm": 1}),
+            vec![
+                "fire.heat.raised",
+                "fire.detector.cleared",
+                "device.battery_low.cleared",
+            ],
+        ),
+        (
+            json!({"waterDetected": true, "water": 17}),
+            vec!["env.water_leak.raised"],
+        ),
+        (json!({"gas": 350, "co": 12, "smoke": 3}), vec![]),
+        (
+            json!({"leakage_status": "leak"}),
+            vec!["env.water_leak.raised"],
+        ),
+        (
+            json!({"state": "open", "install": "no"}),
+            vec!["access.door_state.updated", "device.tamper.raised"],
+        ),
+        (json!({"contact": false}), vec!["access.door_state.updated"]),
+        (
+            json!({"temperature_alarm": "burning alarm trigger"}),
+            vec!["fire.heat.raised"],
+        ),
+        (json!({"temperature_alarm": "alarm trigger"}), vec![]),
+        (json!({"state": "on"}), vec![]),
+        (
+            json!({"pir": "trigger", "daylight": "dark"}),
+            vec!["camera.motion.raised"],
+        ),
+        (
+            json!({"alarm": "sensor fault"}),
+            vec!["device.fault.raised"],
+        ),
+        (
+            json!({"event": "testing alarm with low battery"}),
+            vec!["device.battery_low.raised", "device.test.raised"],
+        ),
+        (
+            json!({"history": [{"smoke": 1}], "config": {"smoke": 1}}),
+            vec![],
+        ),
+        (
+            json!({"params": {"SmokeState": {"value": 1, "time": 1}}}),
+            vec!["fire.smoke.raised"],
+        ),
+        (
+            json!({"status": {"mounted": 1, "tooLongUnmounted": 1}}),
+            vec!["device.tamper.raised"],
+        ),
+    ] {
+        assert_eq!(told(&object), want, "{object}");
+    }
+}
+
+#[test]
+fn depth_is_bounded() {
+    let deep = json!({"a": {"b": {"c": {"d": {"e": {"smoke": 1}}}}}});
+    assert!(told(&deep).is_empty());
+}
