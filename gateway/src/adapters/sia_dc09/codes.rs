@@ -9,6 +9,14 @@ pub(super) fn meaning(code: [u8; 2]) -> Option<(Meaning, Phase)> {
     single(code).or_else(|| of_zone(code))
 }
 
+/// Whether a code is one of the list and nothing to us: schedules, users of the panel, its printer, listening in, the card of a door.
+pub(super) fn is_no_event(code: [u8; 2]) -> bool {
+    const NO_EVENTS: &str = "AB BC CD CE CI CO CR CT CX CZ DA DB DC DE DO DS DU DY EE EX HC JH JK JL JO JP JR JS JV JX JY JZ LD LE LF LU \
+                             MI NC OC OH OI OL OT RA RC RD RN RO RP RT RU RY SC TC TW TZ VI VO VX VY VZ XA XE XF XI XW YB YN YO YY";
+    let code = str::from_utf8(&code).unwrap_or_default();
+    NO_EVENTS.split(' ').any(|known| known == code)
+}
+
 /// Codes that mean something by themselves.
 fn single(code: [u8; 2]) -> Option<(Meaning, Phase)> {
     use Phase::{Cleared, Instant, Raised, Updated};
@@ -19,12 +27,26 @@ fn single(code: [u8; 2]) -> Option<(Meaning, Phase)> {
         b"YQ" => (Kind::DevicePower, "supply", Cleared),
         b"YT" | b"YM" | b"XT" => (Kind::DeviceBatteryLow, "battery", Raised),
         b"YR" | b"XR" => (Kind::DeviceBatteryLow, "battery", Cleared),
-        b"YC" | b"YS" | b"LT" | b"NT" => (Kind::DeviceFault, "communication", Raised),
+        b"YC" | b"YS" | b"LT" | b"NT" | b"XX" => (Kind::DeviceFault, "communication", Raised),
         b"YK" | b"LR" | b"NR" => (Kind::DeviceFault, "communication", Cleared),
-        b"ET" | b"IA" | b"YA" | b"YX" | b"YI" | b"YW" | b"DT" => {
-            (Kind::DeviceFault, "system_trouble", Raised)
+        b"ET" | b"IA" | b"YA" | b"YX" | b"YI" | b"YW" | b"DT" | b"YD" | b"YF" | b"YU" | b"OU"
+        | b"VT" => (Kind::DeviceFault, "system_trouble", Raised),
+        b"ER" | b"IR" | b"YH" | b"YZ" | b"YJ" | b"YE" | b"OV" | b"VR" => {
+            (Kind::DeviceFault, "system_trouble", Cleared)
         }
-        b"ER" | b"IR" | b"YH" | b"YZ" | b"YJ" => (Kind::DeviceFault, "system_trouble", Cleared),
+        b"EM" | b"BZ" | b"UY" | b"UZ" | b"XL" => (Kind::DeviceFault, "missing", Raised),
+        b"EN" => (Kind::DeviceFault, "missing", Cleared),
+        b"BS" | b"HS" | b"MS" | b"PS" | b"QS" | b"US" | b"WS" | b"ZS" => {
+            (Kind::DeviceFault, "supervisory", Raised)
+        }
+        b"BD" => (Kind::DeviceFault, "swinger", Raised),
+        b"BE" => (Kind::DeviceFault, "swinger", Cleared),
+        // an analog detector wants to be cleaned or calibrated
+        b"AS" => (Kind::FireFault, "analog_service", Raised),
+        b"AN" => (Kind::FireFault, "analog_service", Cleared),
+        b"FW" => (Kind::FireFault, "supervisory_trouble", Raised),
+        b"FQ" => (Kind::FireFault, "supervisory_trouble", Cleared),
+        b"FL" => (Kind::FireSilenced, "fire", Instant),
         b"XQ" => (Kind::DeviceFault, "radio_interference", Raised),
         b"XH" => (Kind::DeviceFault, "radio_interference", Cleared),
         b"XS" | b"JA" | b"TA" | b"TT" => (Kind::DeviceTamper, "tamper", Raised),
@@ -40,18 +62,29 @@ fn single(code: [u8; 2]) -> Option<(Meaning, Phase)> {
         b"DL" | b"DM" | b"DN" => (Kind::AccessHeldOpen, "access", Raised),
         b"DH" => (Kind::AccessHeldOpen, "access", Cleared),
         b"DR" => (Kind::AccessForcedOpen, "access", Cleared),
-        b"DD" | b"DK" | b"DP" | b"DQ" | b"DV" | b"DW" => (Kind::AccessDenied, "access", Instant),
+        b"DD" | b"DI" | b"DK" | b"DP" | b"DQ" | b"DV" | b"DW" | b"DZ" => {
+            (Kind::AccessDenied, "access", Instant)
+        }
         b"DG" => (Kind::AccessGranted, "access", Instant),
         b"DX" => (Kind::AccessRex, "access", Instant),
         b"EA" => (Kind::DeviceAlarmInput, "exit_alarm", Raised),
-        b"UX" | b"XM" => (Kind::DeviceAlarmInput, "untyped", Raised),
+        b"UX" | b"XM" | b"CM" | b"EZ" => (Kind::DeviceAlarmInput, "untyped", Raised),
+        // of somebody who lives alone
+        b"NA" => (Kind::DeviceAlarmInput, "no_activity", Raised),
+        b"NS" => (Kind::DeviceAlarmInput, "no_activity", Cleared),
         b"ES" | b"AA" => (Kind::DeviceTamper, "substituted", Raised),
         b"EJ" => (Kind::DeviceTamper, "substituted", Cleared),
+        b"BB" | b"HB" | b"MB" | b"PB" | b"QB" | b"TB" | b"UB" | b"WB" | b"ZB" => {
+            (Kind::DeviceConfigChanged, "bypassed", Instant)
+        }
+        b"BU" | b"HU" | b"MU" | b"PU" | b"QU" | b"TU" | b"UU" | b"WU" | b"ZU" => {
+            (Kind::DeviceConfigChanged, "unbypassed", Instant)
+        }
         b"OP" | b"OA" | b"OG" | b"OJ" | b"OK" | b"OQ" | b"OR" | b"OS" | b"OZ" => {
             (Kind::DeviceConfigChanged, "disarmed", Instant)
         }
         b"CL" | b"CA" | b"CF" | b"CG" | b"CJ" | b"CK" | b"CP" | b"CQ" | b"CS" | b"CW" | b"NL"
-        | b"NF" => (Kind::DeviceConfigChanged, "armed", Instant),
+        | b"NF" | b"NM" => (Kind::DeviceConfigChanged, "armed", Instant),
         b"LB" | b"LX" | b"LS" | b"RB" | b"RS" | b"YG" => {
             (Kind::DeviceConfigChanged, "programming", Instant)
         }
@@ -84,7 +117,9 @@ fn of_zone([zone, what]: [u8; 2]) -> Option<(Meaning, Phase)> {
         Kind::DeviceFault
     };
     let (kind, phase) = match what {
+        // `G` is an alarm that nobody has verified
         b'A' | b'M' => (alarm, Phase::Raised),
+        b'G' if matches!(zone, b'B' | b'F' | b'U') => (alarm, Phase::Raised),
         // of others `V` and `C` are no alarm: `FV` ends a supervision, `SC` is a change of state
         b'V' if zone == b'B' => (alarm, Phase::Raised),
         b'C' if matches!(zone, b'B' | b'F') => (alarm, Phase::Cleared),

@@ -65,9 +65,8 @@ impl Format for SiaDc09 {
         let lines = words.split(['\n', '\r']).map(str::trim);
         for line in lines.filter(|line| !line.is_empty()).take(FRAMES_MAX) {
             match read_line(line) {
-                Ok((account, more)) => {
-                    reading.drafts.extend(more);
-                    reading = reading.spoken_by(account);
+                Ok(more) => {
+                    reading.extend(more);
                     read += 1;
                 }
                 Err(reject) => {
@@ -77,7 +76,14 @@ impl Format for SiaDc09 {
         }
         match first_reject {
             Some(reject) if read == 0 => Err(reject),
-            _ => Ok(reading),
+            reject => {
+                let unread = reading.unread.take().or(reject);
+                match unread {
+                    // nothing else of it rings
+                    Some(reject) if reading.drafts.is_empty() => Err(reject),
+                    unread => Ok(Reading { unread, ..reading }),
+                }
+            }
         }
     }
 }
@@ -108,10 +114,10 @@ fn looks_like_one(payload: &[u8]) -> bool {
             && tokens.iter().any(|token| head.contains(token))
 }
 
-/// The account of a line, and what it tells.
-fn read_line(line: &str) -> Result<(&str, Vec<Draft>), Reject> {
+/// What a line tells.
+fn read_line(line: &str) -> Result<Reading, Reject> {
     if frame::is_line_test(line) {
-        return Ok(("", Vec::new()));
+        return Ok(Reading::default());
     }
     let frame = Frame::parse(line)?;
     if frame.encrypted {
@@ -122,19 +128,25 @@ fn read_line(line: &str) -> Result<(&str, Vec<Draft>), Reject> {
         return Err(Reject::new("encrypted", detail));
     }
     let mut told: Vec<Told> = Vec::new();
+    let mut unread = None;
     for data in std::iter::once(frame.data).chain(frame.more.iter().copied()) {
         match frame.token {
             "ADM-CID" | "HENG-BO" => told.extend(contact(data)?),
-            "SIA-DCS" => told.extend(sia(data)),
+            "SIA-DCS" => {
+                let (more, unknown) = sia(data);
+                told.extend(more);
+                unread = unread.or(unknown);
+            }
             _ => {} // NULL, ACK, other alphabets
         }
     }
     let drafts = told
         .into_iter()
         .enumerate()
-        .map(|(index, told)| draft(&frame, told, index))
-        .collect();
-    Ok((frame.account, drafts))
+        .map(|(index, told)| draft(&frame, told, index));
+    let mut reading = Reading::from(drafts.collect::<Vec<_>>()).spoken_by(frame.account);
+    reading.unread = unread;
+    Ok(reading)
 }
 
 fn draft(frame: &Frame<'_>, told: Told, index: usize) -> Draft {
@@ -249,8 +261,10 @@ pub(super) fn of_contact_id(event: i64) -> Option<(Kind, Phase, &'static str)> {
 }
 
 /// `Nri1/FA004^kitchen^/FA005`, `NFA129`, `Nri0KR1^TAST. 001 ^`: modifiers in small letters, then codes with their zones and texts.
-fn sia(data: &str) -> Vec<Told> {
+/// With them why not all was read: a code that is in no list might be an alarm.
+fn sia(data: &str) -> (Vec<Told>, Option<Reject>) {
     let mut told: Vec<Told> = Vec::new();
+    let mut unknown = None;
     let mut partition = String::new();
     let mut rest = without_age(data);
     while !rest.is_empty() && told.len() < EVENTS_MAX {
@@ -289,6 +303,9 @@ fn sia(data: &str) -> Vec<Told> {
                         partition: partition.clone(),
                         description: words,
                     });
+                } else if !codes::is_no_event([*a, *b]) {
+                    let detail = format!("`{}` is no code of SIA DC-03", &rest[..2]);
+                    unknown.get_or_insert_with(|| Reject::new("unknown_code", detail));
                 }
                 rest = behind;
             }
@@ -298,7 +315,7 @@ fn sia(data: &str) -> Vec<Told> {
             }
         }
     }
-    told
+    (told, unknown)
 }
 
 /// Without the letter that says whether the event is new or old; `OP` and `NL` are codes.
