@@ -156,6 +156,17 @@ fn online(envelope: &Value, passed: &Passed<'_>) -> Vec<Draft> {
 
 /// Properties by name, a service around them or not, or bytes.
 fn read_payload(payload: &Value, passed: &Passed<'_>) -> Result<Reading, Reject> {
+    match payload {
+        Value::String(words) => return Ok(passed.read(words.as_bytes())?.unwrap_or_else(unknown)),
+        Value::Array(list) => {
+            let mut all = Reading::default();
+            for one in list.iter().take(BATCH_MAX).filter(|one| !one.is_array()) {
+                all.extend(read_payload(one, passed)?);
+            }
+            return Ok(all);
+        }
+        _ => {}
+    }
     if let Some(data) = payload.get("APPdata").and_then(Value::as_str) {
         return opaque(data, passed);
     }
@@ -174,9 +185,19 @@ fn read_payload(payload: &Value, passed: &Passed<'_>) -> Result<Reading, Reject>
     Ok(drafts.collect::<Vec<Draft>>().into())
 }
 
-/// Bytes in base64. What is in none of the known shapes is the vendor's own and tells nothing here.
+/// Bytes in base64.
 fn opaque(data: &str, passed: &Passed<'_>) -> Result<Reading, Reject> {
     let bytes =
         text::base64(data).ok_or_else(|| Reject::new("bad_base64", "`APPdata` is no base64"))?;
-    Ok(passed.read(&bytes)?.unwrap_or_default())
+    Ok(passed.read(&bytes)?.unwrap_or_else(unknown))
+}
+
+/// Of bytes in none of the known shapes: the vendor's own, which might be an alarm.
+fn unknown() -> Reading {
+    let detail =
+        "bytes of a vendor that no adapter knows (hint: declare one, docs/adding-a-device.md)";
+    Reading {
+        unread: Some(Reject::new("unknown_bytes", detail)),
+        ..Reading::default()
+    }
 }

@@ -88,7 +88,7 @@ pub fn verification(message: &Message<'_>) -> Option<String> {
     is_asked.then(|| message.query("msg")).flatten()
 }
 
-/// The device of `$sys/{product}/{device}/thing/{property|event}/post`.
+/// The device of `$sys/{product}/{device}/thing/{property|event|pack|history}/post`.
 fn thing<'a>(message: &Message<'a>) -> Option<&'a str> {
     match message.levels().as_slice() {
         [
@@ -96,7 +96,7 @@ fn thing<'a>(message: &Message<'a>) -> Option<&'a str> {
             _,
             device,
             "thing",
-            "property" | "event" | "pack",
+            "property" | "event" | "pack" | "history",
             "post",
         ] => Some(device),
         _ => None,
@@ -220,7 +220,8 @@ fn online(word: &str, passed: &Passed<'_>) -> Vec<Draft> {
     vec![draft]
 }
 
-/// What a gateway tells of the devices behind it, each with its `identity`, `properties` and `events`.
+/// What a gateway tells of the devices behind it, each with its `identity`, `properties` and `events`; as history each of these is a list
+/// of what was kept while nobody could be told.
 fn pack(
     items: &[Value],
     gateway: &str,
@@ -235,14 +236,41 @@ fn pack(
             let Some(told) = told else {
                 continue;
             };
-            let more = reading(&device, None, message, recall, |passed| {
-                params(told, passed)
-            })?;
-            all.extend(more);
+            for told in in_order(told) {
+                let more = reading(&device, None, message, recall, |passed| {
+                    params(&told, passed)
+                })?;
+                all.extend(more);
+            }
         }
         all = all.spoken_by(device);
     }
     Ok(all)
+}
+
+/// `{"SmokeState": [{"value": 1, "time": 1}, {"value": 0, "time": 2}]}` one by one in the order of their times; what is no history as it is.
+fn in_order(told: &Value) -> Vec<Value> {
+    let Some(members) = told
+        .as_object()
+        .filter(|members| members.values().any(Value::is_array))
+    else {
+        return vec![told.clone()];
+    };
+    let mut points = Vec::new();
+    for (name, value) in members {
+        let list = value
+            .as_array()
+            .map_or(std::slice::from_ref(value), Vec::as_slice);
+        for one in list {
+            let time = one.get("time").and_then(text::integer).unwrap_or_default();
+            points.push((time, name, one));
+        }
+    }
+    points.sort_by_key(|(time, ..)| *time);
+    let points = points.into_iter().take(BATCH_MAX);
+    points
+        .map(|(_, name, one)| serde_json::json!({ name: one }))
+        .collect()
 }
 
 /// `OneJSON`: `{"id": …, "params": {"SmokeState": {"value": 1, "time": …}}}`; events nest their fields in `value`.

@@ -51,16 +51,17 @@ impl Format for ThingsBoard {
 
     fn read(&self, message: &Message<'_>, _recall: &dyn Recall) -> Result<Reading, Reject> {
         let drafts = match What::of(message) {
-            Some(What::Telemetry) => points("", message.json()?),
-            Some(What::OfMany) => message
-                .json()?
-                .as_object()
-                .into_iter()
-                .flatten()
-                .take(POINTS_MAX)
-                .flat_map(|(device, value)| points(device, value))
-                .take(POINTS_MAX)
-                .collect(),
+            Some(What::Telemetry) => points("", message.json()?)?,
+            Some(What::OfMany) => {
+                let devices = message.json()?.as_object();
+                let devices = devices.ok_or_else(|| bad_shape("devices and their points"))?;
+                let mut drafts = Vec::new();
+                for (device, value) in devices.iter().take(POINTS_MAX) {
+                    drafts.extend(points(device, value)?);
+                }
+                drafts.truncate(POINTS_MAX);
+                drafts
+            }
             Some(What::Presence(is_there)) => {
                 let device = text::at(message.json()?, "device").and_then(text::word);
                 device
@@ -111,6 +112,13 @@ impl What {
     }
 }
 
+fn bad_shape(wants: &str) -> Reject {
+    Reject::new(
+        "bad_shape",
+        format!("telemetry of ThingsBoard is an object of {wants}"),
+    )
+}
+
 fn presence(device: &str, is_there: bool) -> Draft {
     let (kind, phase) = if is_there {
         (Kind::DeviceOnline, Phase::Updated)
@@ -127,17 +135,19 @@ fn presence(device: &str, is_there: bool) -> Draft {
 }
 
 /// `{key: value}`, `{"ts": …, "values": {…}}`, or a list of either.
-fn points(device: &str, value: &Value) -> Vec<Draft> {
-    match value {
-        Value::Array(list) => list
-            .iter()
-            .take(POINTS_MAX)
-            .filter_map(Value::as_object)
-            .flat_map(|point| self::point(device, point))
-            .collect(),
-        Value::Object(point) => self::point(device, point),
-        _ => Vec::new(),
+fn points(device: &str, value: &Value) -> Result<Vec<Draft>, Reject> {
+    let list = match value {
+        Value::Array(list) => list.as_slice(),
+        one => std::slice::from_ref(one),
+    };
+    let mut drafts = Vec::new();
+    for point in list.iter().take(POINTS_MAX) {
+        let point = point
+            .as_object()
+            .ok_or_else(|| bad_shape("keys and values"))?;
+        drafts.extend(self::point(device, point));
     }
+    Ok(drafts)
 }
 
 fn point(device: &str, point: &Map<String, Value>) -> Vec<Draft> {
