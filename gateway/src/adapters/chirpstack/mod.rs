@@ -2,7 +2,10 @@
 //! web hook (`?event={event}`); version 3 where it differs.
 //!
 //! By chirpstack/api's `integration.proto`. Its JSON leaves out what is zero (no `fCnt` in the first uplink, no `confirmed`), so nothing is
-//! expected to be there but the device. An uplink tells what its codec made of it ([`decoded`](super::decoded)).
+//! expected to be there but the device. An uplink tells what its codec made of it ([`decoded`](super::decoded)). Gateways of the radio tell
+//! whether they are connected.
+
+mod gateway;
 
 use domain::{DeviceClass, Kind, Phase};
 use serde_json::{Map, Value};
@@ -22,7 +25,7 @@ impl Format for ChirpStack {
     }
 
     fn claim(&self, message: &Message<'_>) -> Claim {
-        if topic(message).is_some() {
+        if topic(message).is_some() || gateway(message).is_some() {
             return Claim::Address;
         }
         let is_own = message.object().is_some_and(|object| {
@@ -34,10 +37,13 @@ impl Format for ChirpStack {
     }
 
     fn may_alarm(&self, topic: &str) -> bool {
-        topic.ends_with("/event/up")
+        topic.ends_with("/event/up") && topic.contains("/device/")
     }
 
     fn read(&self, message: &Message<'_>, _recall: &dyn Recall) -> Result<Reading, Reject> {
+        if let Some((gateway, what)) = gateway(message) {
+            return gateway::read(gateway, what, message);
+        }
         let value = message.json()?;
         let object = value
             .as_object()
@@ -69,9 +75,13 @@ impl Format for ChirpStack {
             model: model.and_then(text::word),
             ..About::default()
         };
+        let is_undecoded = event == "up" && text::first(value, &["object", "objectJSON"]).is_none();
         let reading = Reading {
             drafts: teller.read(&event, value)?,
             about: vec![about],
+            unread: is_undecoded
+                .then(|| decoded::no_codec(value.get("data")))
+                .flatten(),
             ..Reading::default()
         };
         // what the network server says of a device is no word of the device
@@ -87,6 +97,15 @@ fn topic<'a>(message: &Message<'a>) -> Option<(&'a str, &'a str)> {
     let levels = message.levels();
     match levels.get(levels.len().checked_sub(6)?..)? {
         ["application", _, "device", device, "event", event] => Some((device, event)),
+        _ => None,
+    }
+}
+
+/// Gateway of the radio and what it tells of itself, whatever stands before it: `eu868/gateway/0016c001f153a14c/state/conn`.
+fn gateway<'a>(message: &Message<'a>) -> Option<(&'a str, &'a str)> {
+    let levels = message.levels();
+    match levels.get(levels.len().checked_sub(4)?..)? {
+        ["gateway", gateway, "event" | "state", what] => Some((gateway, what)),
         _ => None,
     }
 }

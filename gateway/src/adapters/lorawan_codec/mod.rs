@@ -62,7 +62,15 @@ impl Format for LorawanCodec {
         });
         let object = match text::at(value, "uplink_message.decoded_payload") {
             Some(object) => object,
-            None if value.as_object().is_some_and(is_stack) => return Ok(Reading::default()),
+            None if value.as_object().is_some_and(is_stack) => {
+                let bytes = text::at(value, "uplink_message.frm_payload");
+                let mut reading = Reading::default();
+                if bytes.is_some() {
+                    reading = reading.spoken_by(device);
+                }
+                reading.unread = decoded::no_codec(bytes);
+                return Ok(reading);
+            }
             None => text::first(value, &["data", "object", "decoded", "payload"])
                 .filter(|inner| inner.is_object())
                 .unwrap_or(value),
