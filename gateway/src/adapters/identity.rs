@@ -26,7 +26,7 @@ const BEHIND_MAX: SignedDuration = SignedDuration::from_hours(24 * 31);
 /// What a device told longer ago than this was uploaded late.
 const LATE_AFTER: SignedDuration = SignedDuration::from_mins(5);
 /// Formats whose addresses have levels of their own: `hall/lock` need not be a part of `hall` there.
-const LEVELLED: [&str; 8] = [
+const LEVELLED: [&str; 9] = [
     "zigbee2mqtt",
     "home-assistant",
     "homie5",
@@ -35,6 +35,7 @@ const LEVELLED: [&str; 8] = [
     "tasmota",
     "onvif-ej",
     "axis-mqtt",
+    "sparkplug-b",
 ];
 /// Longest component, in bytes.
 const COMPONENT_BYTES_MAX: usize = 64;

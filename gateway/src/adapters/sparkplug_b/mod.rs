@@ -6,6 +6,8 @@
 
 mod proto;
 
+use std::borrow::Cow;
+
 use domain::{DeviceClass, Kind, Phase};
 use prost::Message as _;
 use serde_json::{Map, Value};
@@ -89,9 +91,12 @@ fn payload(message: &Message<'_>) -> Result<Payload, Reject> {
 }
 
 impl Topic<'_> {
-    /// The device, or the edge node where it speaks for itself.
-    fn address(&self) -> &str {
-        self.device.unwrap_or(self.edge)
+    /// The device behind its edge node, within which alone its name is unique; or the edge node where it speaks for itself.
+    fn address(&self) -> Cow<'_, str> {
+        match self.device {
+            Some(device) => format!("{}/{device}", self.edge).into(),
+            None => self.edge.into(),
+        }
     }
 
     fn key(&self) -> String {
@@ -139,14 +144,23 @@ impl Topic<'_> {
     }
 
     fn data(&self, payload: &Payload, recall: &dyn Recall) -> Reading {
-        let known = recall
-            .recall(&self.key())
-            .map(|names| text::json(names.as_bytes()));
-        let names = match known {
+        let known = recall.recall(&self.key());
+        let names = match known.map(|names| text::json(names.as_bytes())) {
             Some(Ok(Value::Object(names))) => names,
             _ => Map::new(),
         };
-        self.metrics(payload, &names).into()
+        let mut reading = Reading::from(self.metrics(payload, &names));
+        let is_bare = |metric: &Metric| {
+            metric.alias.is_some() && metric.name.as_deref().unwrap_or_default().is_empty()
+        };
+        if known.is_none() && payload.metrics.iter().any(is_bare) {
+            let detail = format!(
+                "data of `{}` by numbers that no birth has named (hint: ask the edge node for its birth, or restart it)",
+                text::clip(&self.address(), 100)
+            );
+            reading.unread = Some(Reject::new("no_birth", detail));
+        }
+        reading
     }
 
     fn metrics(&self, payload: &Payload, names: &Map<String, Value>) -> Vec<Draft> {
@@ -164,7 +178,7 @@ impl Topic<'_> {
             let at = epoch(metric.timestamp).or_else(|| epoch(payload.timestamp));
             let read = |name: String| {
                 let object = Map::from_iter([(name, value.clone())]);
-                decoded::drafts(self.address(), &Value::Object(object), at.as_ref())
+                decoded::drafts(&self.address(), &Value::Object(object), at.as_ref())
             };
             // `Smoke/Alarm` says more than `Alarm`
             let mut told = read(last_two(name));
