@@ -71,7 +71,10 @@ impl Format for OpenMqttGateway {
                     _ => Ok(Reading::default()),
                 }
             }
-            _ => Ok(Reading::default()),
+            Some((radio, _)) => Ok(own(&gateway_address(&levels), radio, message)?
+                .map(Reading::from)
+                .unwrap_or_default()),
+            None => Ok(Reading::default()),
         }
     }
 
@@ -88,6 +91,36 @@ fn gateway<'a>(levels: &'a [&'a str]) -> Option<(&'a str, &'a [&'a str])> {
             .filter(|radio| !radio.is_empty())?;
         Some((radio, levels.get(at + 1..)?))
     })
+}
+
+/// The gateway itself, by the levels before what it heard.
+fn gateway_address(levels: &[&str]) -> String {
+    let name = levels
+        .iter()
+        .skip(1)
+        .position(|level| level.ends_with("toMQTT"));
+    levels
+        .get(..=name.unwrap_or_default())
+        .unwrap_or_default()
+        .join("/")
+}
+
+/// Sensors on the pins of the gateway itself: the comparator of a gas sensor, a PIR.
+fn own(gateway: &str, sensor: &str, message: &Message<'_>) -> Result<Option<Draft>, Reject> {
+    let (names, class, kind): (&[&str], _, _) = match sensor {
+        "GAS" => (&["detected"], DeviceClass::FireSensor, Kind::FireGas),
+        "HCSR501" => (
+            &["presence", "hcsr501"],
+            DeviceClass::Camera,
+            Kind::CameraMotion,
+        ),
+        _ => return Ok(None),
+    };
+    let is_there = text::first(message.json()?, names).and_then(text::boolean);
+    Ok(is_there.map(|is| {
+        let draft = Draft::condition(gateway, class, kind, sensor, is);
+        draft.component(sensor.to_lowercase())
+    }))
 }
 
 /// The device of a decoded radio message.

@@ -41,10 +41,8 @@ pub(super) fn drafts(
             }));
         }
         "input" => {
-            drafts.extend(truth("state").map(|is| {
-                condition(DeviceClass::Panel, Kind::DeviceAlarmInput, "state", is)
-                    .attr("sensor", "input")
-            }));
+            let state = status.get("state").filter(|state| state.is_boolean());
+            drafts.extend(state.and_then(|state| input(address, name, &state.to_string())));
         }
         "cover" => drafts.extend(cover(address, name, status)),
         "devicepower" => drafts.extend(power(address, name, status)),
@@ -58,6 +56,14 @@ pub(super) fn drafts(
         drafts.push(draft.attr("reason", errors.join(", ")));
     }
     drafts
+}
+
+/// A wired input, `input:0`.
+pub(super) fn input(address: &str, name: &str, state: &str) -> Option<Draft> {
+    let is = text::boolean(&Value::from(state))?;
+    let (class, kind) = (DeviceClass::Panel, Kind::DeviceAlarmInput);
+    let draft = Draft::condition(address, class, kind, "state", is);
+    Some(draft.component(name).attr("sensor", "input"))
 }
 
 fn cover(address: &str, name: &str, status: &Map<String, Value>) -> Option<Draft> {

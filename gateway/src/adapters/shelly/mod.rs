@@ -34,6 +34,8 @@ enum Place<'a> {
     Online(&'a str),
     /// A sensor of the first generation.
     Sensor(&'a str, &'a str),
+    /// A wired input of the first generation.
+    Input(&'a str, &'a str),
     /// The motion sensor of the first generation.
     Motion(&'a str),
     /// Commands, answers, announcements.
@@ -87,6 +89,10 @@ impl Format for Shelly {
             .spoken_by(id)),
             Some(Place::Sensor(id, sensor)) => {
                 let draft = component::first_generation(id, sensor, message.text()?);
+                Ok(Reading::from(Vec::from_iter(draft)).spoken_by(id))
+            }
+            Some(Place::Input(id, number)) => {
+                let draft = component::input(id, &format!("input:{number}"), message.text()?);
                 Ok(Reading::from(Vec::from_iter(draft)).spoken_by(id))
             }
             Some(Place::Status(id, name)) => match message.json()? {
@@ -150,6 +156,7 @@ fn place(topic: &str) -> Option<Place<'_>> {
             "events/rpc" => Place::Notify(id),
             _ => match rest.split_once('/') {
                 Some(("sensor", sensor)) => Place::Sensor(id, sensor),
+                Some(("input", number)) => Place::Input(id, number),
                 None if rest == "status" => Place::Motion(id),
                 Some(("status", component)) if component.contains(':') => {
                     Place::Status(id, component)
