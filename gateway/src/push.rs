@@ -51,6 +51,8 @@ const TARGET_BYTES_MAX: usize = 400;
 const READ: Duration = Duration::from_secs(30);
 /// How often the question of a terminal for commands is kept, which tells nothing but that it is there.
 const ASKED_EVERY: Duration = Duration::from_mins(1);
+/// Terminals whose questions are remembered; of more of them no question is kept.
+const ASKED_MAX: usize = 4096;
 /// Connections at one time.
 const CONNECTIONS_MAX: usize = 512;
 /// How long one may be silent: a sender that keeps its line open connects again.
@@ -99,8 +101,8 @@ pub struct Terminals {
 struct Porch {
     push: Push,
     places: Semaphore,
-    /// When the last question of a terminal was kept, by its serial number.
-    asked: Mutex<HashMap<String, Instant>>,
+    /// When the last question of a terminal was kept, by its account and its serial number.
+    asked: Mutex<HashMap<(String, String), Instant>>,
 }
 
 /// The port: so many connections, none of which may be silent for long.
@@ -233,8 +235,6 @@ pub async fn serve(
 struct Sent {
     account: String,
     target: String,
-    /// The serial number by which it is known.
-    terminal: Option<String>,
 }
 
 async fn take(
@@ -299,12 +299,7 @@ impl Porch {
         let received_at = self.push.clock.now();
         // a question tells nothing, but that a terminal is there
         let is_question = asks && body.is_empty();
-        if !is_question
-            || sent
-                .terminal
-                .as_deref()
-                .is_some_and(|serial| self.is_due(serial))
-        {
+        if !is_question || self.is_due(&sent) {
             self.keep(&sent, &carried, body.clone(), received_at)
                 .await?;
         }
@@ -314,15 +309,23 @@ impl Porch {
         Ok((status, kind, reply.body).into_response())
     }
 
-    /// Whether it is time to keep a question of a terminal again.
-    fn is_due(&self, serial: &str) -> bool {
+    /// Whether a question is one of a terminal, and it is time to keep one again.
+    fn is_due(&self, sent: &Sent) -> bool {
+        let path = sent.target.split('?').next().unwrap_or_default();
+        let Some(serial) = serial(&sent.target).filter(|_| path.contains("/iclock/")) else {
+            return false;
+        };
         let now = Instant::now();
-        let mut asked = self.asked.lock();
         let is_early = |last: &Instant| now.duration_since(*last) < ASKED_EVERY;
-        if asked.get(serial).is_some_and(is_early) {
+        let mut asked = self.asked.lock();
+        if asked.len() >= ASKED_MAX {
+            asked.retain(|_, last| is_early(last));
+        }
+        let terminal = (sent.account.clone(), text::clip(&serial, 64));
+        if asked.get(&terminal).is_some_and(is_early) || asked.len() >= ASKED_MAX {
             return false;
         }
-        asked.insert(serial.to_owned(), now);
+        asked.insert(terminal, now);
         true
     }
 
@@ -366,14 +369,12 @@ impl Porch {
             return self.is_bridge(&account, &secret).then(|| Sent {
                 account,
                 target: target.to_owned(),
-                terminal: None,
             });
         }
-        if let Some((account, serial)) = self.terminal(target, peer) {
+        if let Some(account) = self.terminal(target, peer) {
             return Some(Sent {
                 account: account.to_owned(),
                 target: target.to_owned(),
-                terminal: Some(serial),
             });
         }
         let mut parts = target.splitn(4, '/').skip(1);
@@ -389,19 +390,16 @@ impl Porch {
                 Some(query) => format!("/?{query}"),
                 None => format!("/{rest}"),
             },
-            terminal: None,
         })
     }
 
-    /// The bridge of a terminal that says its serial number and comes from where it stands, and that number, one of those configured.
-    fn terminal(&self, target: &str, peer: SocketAddr) -> Option<(&str, String)> {
-        let (_, query) = target.split_once('?')?;
-        let (_, serial) =
-            text::form_pairs(query).find(|(name, _)| name.eq_ignore_ascii_case("SN"))?;
+    /// The bridge of a terminal that says its serial number, one of those configured, and comes from where it stands.
+    fn terminal(&self, target: &str, peer: SocketAddr) -> Option<&str> {
+        let serial = serial(target)?;
         let known = self.push.terminals.iter().find(|terminals| {
             terminals.serials.contains(&serial) && terminals.networks.contain(peer.ip())
         });
-        known.map(|terminals| (terminals.account.as_str(), serial))
+        known.map(|terminals| terminals.account.as_str())
     }
 
     fn is_bridge(&self, account: &str, secret: &str) -> bool {
@@ -437,6 +435,14 @@ impl Porch {
         let replied = tokio::task::spawn_blocking(reply).await;
         replied.unwrap_or_default()
     }
+}
+
+/// The serial number that a terminal says of itself.
+fn serial(target: &str) -> Option<String> {
+    let (_, query) = target.split_once('?')?;
+    let mut pairs = text::form_pairs(query);
+    let (_, serial) = pairs.find(|(name, _)| name.eq_ignore_ascii_case("SN"))?;
+    Some(serial)
 }
 
 /// Leave to deliver, for whoever asks for it. At any rate: what is too much waits here (`REQUESTS_MAX`). `WebHook-Request-Callback` is not
