@@ -151,6 +151,16 @@ impl Draft {
         self
     }
 
+    /// Told apart from other conditions of the same kind of the same part by its property: its end ends nothing else (`attrs.condition`).
+    #[must_use]
+    pub fn apart(mut self) -> Self {
+        if let Some(edge) = &self.edge {
+            let property = edge.property.clone();
+            self.attrs.insert("condition".to_owned(), property.into());
+        }
+        self
+    }
+
     /// Says why the sender told the value of the property.
     #[must_use]
     pub fn told(mut self, told: Told) -> Self {

@@ -9,6 +9,9 @@ use super::nanoseconds;
 use super::nanoseconds::optional;
 use crate::{DeviceClass, DeviceId, Kind, Phase, SiteId, Timestamp};
 
+/// Longest name of a condition; what is longer is cut.
+const CONDITION_CHARS_MAX: usize = 64;
+
 /// One part of one device that says one kind of thing.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub(super) struct Source {
@@ -16,6 +19,9 @@ pub(super) struct Source {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) component: Option<String>,
     pub(super) kind: Kind,
+    /// Which of several conditions of this kind it is, where the device tells them apart (`attrs.condition`).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) condition: Option<String>,
     pub(super) class: DeviceClass,
     /// When it last said so.
     #[serde(with = "nanoseconds")]
@@ -90,6 +96,7 @@ impl Source {
             device: event.device.clone(),
             component: event.component.clone(),
             kind: event.kind,
+            condition: condition(view),
             class: event.class,
             at: event.received_at,
             began_at: None,
@@ -126,6 +133,7 @@ impl Source {
                     self.device == other.device
                         && self.component == other.component
                         && self.kind == other.kind
+                        && self.condition == other.condition
                 }
                 (mine, theirs) => mine == theirs,
             }
@@ -147,11 +155,23 @@ impl Source {
         }
         self.device == event.device
             && kind.is_none_or(|kind| self.kind == kind && self.origin.is_none())
+            && (kind.is_none() || is_one(self.condition.as_deref(), condition(view).as_deref()))
             // an event or a source without a component speaks of the whole device
             && (event.component.is_none()
                 || self.component.is_none()
                 || self.component == event.component)
     }
+}
+
+/// Which of several conditions of its kind an event tells of: a blurred picture and a covered lens, two faults of one detector.
+fn condition(view: &View<'_>) -> Option<String> {
+    let condition = view.attr_text(&["condition"])?;
+    Some(condition.chars().take(CONDITION_CHARS_MAX).collect())
+}
+
+/// Whether two are the same condition; where one of them does not say, they are.
+fn is_one(one: Option<&str>, other: Option<&str>) -> bool {
+    one.is_none() || other.is_none() || one == other
 }
 
 /// Adds a source or refreshes it. Says whether it is news, and how many had to go for it.
