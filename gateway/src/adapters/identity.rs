@@ -10,7 +10,7 @@ use domain::{
 };
 use hmac::{Hmac, Mac as _};
 use jiff::SignedDuration;
-use serde_json::Value;
+use serde_json::{Map, Value};
 use sha2::{Digest as _, Sha256};
 use store::state::NewcomerTouch;
 
@@ -212,6 +212,7 @@ impl Sender<'_> {
         let dedupe_key = dedupe_key(self.format, stamp.seq, index, &draft);
         let (occurred_at, clock, late) = occurred_at(stamp.received_at, draft.at.as_ref());
         let mut attrs = draft.attrs;
+        say_state(draft.kind, &mut attrs);
         if let Some(at) = &draft.at {
             attrs.insert("device_time".to_owned(), at.at.to_string().into());
             attrs.insert("device_time_raw".to_owned(), at.raw.as_str().into());
@@ -372,6 +373,27 @@ fn occurred_at(
         return (received_at, ClockSource::Gateway, false);
     }
     (told.at, ClockSource::Device, behind > LATE_AFTER)
+}
+
+/// The state of a door, a lock or a barrier under the name that native devices give it, by which rules know it. The number of the door makes
+/// room for it; its component has it, too.
+fn say_state(kind: Kind, attrs: &mut Map<String, Value>) {
+    let name = match kind {
+        Kind::AccessDoorState => "door",
+        Kind::AccessLockState => "lock",
+        Kind::BarrierState => "barrier",
+        _ => return,
+    };
+    let Some(state) = attrs
+        .get("state")
+        .filter(|state| state.is_string())
+        .cloned()
+    else {
+        return;
+    };
+    if let Some(number) = attrs.insert(name.to_owned(), state) {
+        attrs.insert(format!("{name}_no"), number);
+    }
 }
 
 #[cfg(test)]
@@ -609,5 +631,35 @@ reader-1,q1,z,access,n,m,60,0,0,bridge:5eb1/reader
             (received, ClockSource::Gateway, false)
         );
         assert!(of("2026-11-24T08:00:00Z").2, "late");
+    }
+
+    #[test]
+    fn rules_know_the_state_of_a_door_by_the_name_that_native_devices_give_it() {
+        for (kind, attrs, want) in [
+            (
+                Kind::AccessDoorState,
+                serde_json::json!({"state": "closed", "door": 3}),
+                serde_json::json!({"state": "closed", "door": "closed", "door_no": 3}),
+            ),
+            (
+                Kind::AccessLockState,
+                serde_json::json!({"state": "locked"}),
+                serde_json::json!({"state": "locked", "lock": "locked"}),
+            ),
+            (
+                Kind::BarrierState,
+                serde_json::json!({"state": "open"}),
+                serde_json::json!({"state": "open", "barrier": "open"}),
+            ),
+            (
+                Kind::AccessGranted,
+                serde_json::json!({"state": "x", "door": 3}),
+                serde_json::json!({"state": "x", "door": 3}),
+            ),
+        ] {
+            let mut attrs = attrs.as_object().cloned().expect("an object");
+            say_state(kind, &mut attrs);
+            assert_eq!(Value::from(attrs), want, "{kind}");
+        }
     }
 }
