@@ -12,7 +12,7 @@ use jiff::tz::TimeZone;
 use super::draft::Reading;
 use super::formats::{Formats, Found as Format};
 use super::identity::{Sender, Stamp};
-use super::memory::Memory;
+use super::memory::{Memory, News};
 use super::message::{Door, Message};
 use super::picture::{Elsewhere, Found, Looked, Named};
 use super::properties::Carried;
@@ -153,15 +153,32 @@ fn read(
     };
     let low = battery::events(&charges, first, told, context.registry, memory);
     events.extend(low);
+    let unread = reading.unread.filter(|reject| {
+        let of = reading.spoke.first().map_or("", String::as_str);
+        is_due(account, of, reject, &stamp, memory)
+    });
     let parsed = Parsed {
         events,
-        is_partly_read: reading.unread.is_some(),
-        reject: reading.unread,
+        is_partly_read: unread.is_some(),
+        reject: unread,
         alive,
         newcomers,
         charges,
     };
     Ok((name, parsed))
+}
+
+/// Whether what could not be read of a message is to be kept again: once an hour, so that a device without a codec does not push everything
+/// else out of the quarantine.
+fn is_due(account: &str, of: &str, reject: &Reject, stamp: &Stamp, memory: &mut Memory) -> bool {
+    let detail = super::text::clip(&reject.detail, 120);
+    let key = format!(
+        "unread:{}:{}:{detail}",
+        reject.code,
+        super::text::clip(of, 64)
+    );
+    let hour = stamp.received_at.as_second() / 3600;
+    memory.tell(account, &key, &hour.to_string(), stamp.seq) != News::Same
 }
 
 /// The pictures of a message, and those that it names. It is read once more: only few messages have any.
