@@ -46,7 +46,7 @@ fn the_departments_of_the_shipped_rules_are_those_of_the_shipped_compound() {
 
 /// The rows of the catalogue, besides the hub's own rules. A row that is a ladder is several rules, `B3` → `B3b` → `B3c`.
 const CATALOGUE: &str = "S1 S2 S3 S4 S5 S6 S7 S8 B1 B2 B3 B3b B3c B4 B5 B6 B7 B8 B9 A1 A2 A3 A4 A5 A6 A7 A8 A9 A10 A11 A12 \
-    C1 C2 C3 C4 C5 C6 C7 C8 C9 C10 X1 X2 X3 X4 X5 X6 X7 HUB1 HUB2 HUB3 HUB4";
+    C1 C2 C3 C4 C5 C6 C7 C8 C9 C10 X1 X2 X3 X4 X5 X6 X7 I1 I2 I3 I4 B1c S9 HUB1 HUB2 HUB3 HUB4";
 
 #[test]
 fn the_whole_catalogue_ships_with_cases() {

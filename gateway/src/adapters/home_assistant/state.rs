@@ -180,7 +180,8 @@ fn state(entity: &Entity, payload: &str) -> Option<Draft> {
             DeviceClass::Panel,
             Kind::DeviceAlarmInput,
             word == "on",
-        ),
+        )
+        .attr("label", "intrusion"),
         _ => return binary(entity, word == "on"),
     };
     Some(draft)
