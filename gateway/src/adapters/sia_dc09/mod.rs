@@ -1,7 +1,9 @@
 //! SIA DC-09: alarm panels report over IP, with SIA codes (`"SIA-DCS"`, DC-03) or Contact ID (`"ADM-CID"`, DC-05) inside.
 //!
 //! Read by the standards' public descriptions and the test cases of `pysiaalarm` of `PyPI` 3.2. Supervision (`"NULL"`, the automatic test) is no
-//! event; [`ack`] makes the answer. Encrypted frames are refused: no account has a key here.
+//! event; [`ack`] makes the answer. Zones, doors, lines, expanders and outputs are components by their numbers, what has none is `panel`.
+//! Panels repeat what stands, and every restoral has to pass: nothing is compared with what was known.
+//! Encrypted frames are refused: no account has a key here.
 
 mod codes;
 mod contact_id;
@@ -23,6 +25,13 @@ const FRAMES_MAX: usize = 64;
 /// Most events in one frame.
 const EVENTS_MAX: usize = 32;
 
+/// The part that is no part: what the panel tells of itself.
+const PANEL: &str = "panel";
+/// The part that nearly every code tells of.
+const ZONE: &str = "zone";
+/// A Contact ID event without blanks: qualifier and code, partition, zone.
+const CONTACT_DIGITS: [usize; 3] = [4, 2, 3];
+
 /// SIA DC-09.
 pub struct SiaDc09;
 
@@ -37,8 +46,12 @@ struct Told {
     meaning: Meaning,
     phase: Phase,
     code: String,
-    zone: String,
+    /// What the number counts: zones, doors, lines.
+    part: &'static str,
+    number: String,
     user: String,
+    /// Which of several troubles of one kind it is, where its end says the same.
+    condition: Option<String>,
     partition: String,
     description: String,
 }
@@ -149,7 +162,29 @@ fn read_line(line: &str) -> Result<Reading, Reject> {
     Ok(reading)
 }
 
+/// Kinds of which one part may have several at once.
+fn may_be_several(kind: Kind) -> bool {
+    matches!(
+        kind,
+        Kind::FireFault
+            | Kind::DeviceFault
+            | Kind::DevicePower
+            | Kind::DeviceBatteryLow
+            | Kind::DeviceTamper
+    )
+}
+
 fn draft(frame: &Frame<'_>, told: Told, index: usize) -> Draft {
+    // all zeros are the panel itself
+    let is_part = told.number.bytes().any(|b| b != b'0');
+    let component = if is_part {
+        Some(format!("{}-{}", told.part, told.number))
+    } else if told.phase != Phase::Instant && told.meaning.kind != Kind::DeviceOnline {
+        // without one, its end would end those of all zones
+        Some(PANEL.to_owned())
+    } else {
+        None
+    };
     let mut draft = Draft::new(
         frame.account,
         DeviceClass::Panel,
@@ -158,8 +193,8 @@ fn draft(frame: &Frame<'_>, told: Told, index: usize) -> Draft {
     )
     .at(frame.at.clone())
     .attr("code", told.code)
-    .attr("zone", told.zone.as_str())
     .attr("user", told.user)
+    .attr("condition", told.condition)
     .attr("partition", told.partition)
     .attr("description", told.description);
     let name = match told.meaning.kind {
@@ -173,10 +208,10 @@ fn draft(frame: &Frame<'_>, told: Told, index: usize) -> Draft {
     if frame.degraded {
         draft = draft.attr("quality", "degraded");
     }
-    // all zeros are the panel itself
-    if told.zone.bytes().any(|b| b != b'0') {
-        draft = draft.component(format!("zone-{}", told.zone));
+    if is_part || told.part == ZONE {
+        draft = draft.attr(told.part, told.number);
     }
+    draft.component = component;
     // numbers begin anew after 9999: only with the time they name the frame
     if let Some(at) = &frame.at {
         let second = at.at.as_second();
@@ -190,6 +225,7 @@ fn draft(frame: &Frame<'_>, told: Told, index: usize) -> Draft {
 
 /// `1110 00 129`: qualifier and code, partition, zone or user.
 fn contact(data: &str) -> Result<Option<Told>, Reject> {
+    let data = with_blanks(data);
     let mut words = data.split_whitespace();
     let first = words.next().unwrap_or_default();
     let Some((qualifier, code)) = first
@@ -213,20 +249,37 @@ fn contact(data: &str) -> Result<Option<Told>, Reject> {
     let known = |word: Option<&str>| text::clip(word.unwrap_or_default(), 16);
     let partition = known(words.next());
     let third = known(words.next());
-    let (zone, user) = if contact_id::is_of_a_user(number) {
+    let (number, user) = if contact_id::is_of_a_user(number) {
         (String::new(), third)
     } else {
         (third, String::new())
     };
+    // a trouble and its end have the same code
+    let is_apart = phase != Phase::Instant && may_be_several(meaning.kind);
     Ok(Some(Told {
         meaning,
         phase,
         code: code.to_owned(),
-        zone,
+        part: ZONE,
+        number,
         user,
+        condition: is_apart.then(|| code.to_owned()),
         partition,
         description: String::new(),
     }))
+}
+
+/// `113001003` as `1130 01 003`.
+fn with_blanks(data: &str) -> Cow<'_, str> {
+    let [code, partition, zone] = CONTACT_DIGITS;
+    let is_one_word = data.len() == code + partition + zone
+        && data.bytes().all(|byte| byte.is_ascii_alphanumeric());
+    if !is_one_word {
+        return Cow::Borrowed(data);
+    }
+    let (code, rest) = data.split_at(code);
+    let (partition, zone) = rest.split_at(partition);
+    Cow::Owned(format!("{code} {partition} {zone}"))
 }
 
 /// What a Contact ID event means, by qualifier and code.
@@ -235,20 +288,21 @@ fn contact_event(qualifier: &str, number: u16) -> Option<(Meaning, Phase)> {
     let is_instant = matches!(
         meaning.kind,
         Kind::AccessDenied | Kind::AccessGranted | Kind::DeviceConfigChanged | Kind::DeviceTimeSync
-    ) || number == 601;
+    ) || matches!(number, 601 | 608); // tests that come again and again
     let phase = match qualifier {
         _ if is_instant => Phase::Instant,
         "3" | "R" => Phase::Cleared,
         "6" => Phase::Updated,
         _ => Phase::Raised,
     };
-    if meaning.what == "arming" {
-        meaning.what = if matches!(qualifier, "3" | "R") {
-            "armed"
-        } else {
-            "disarmed"
-        };
-    }
+    let is_end = matches!(qualifier, "3" | "R");
+    meaning.what = match meaning.what {
+        "arming" if is_end => "armed",
+        "arming" => "disarmed",
+        "bypassing" if is_end => "unbypassed",
+        "bypassing" => "bypassed",
+        what => what,
+    };
     Some((meaning, phase))
 }
 
@@ -266,6 +320,7 @@ fn sia(data: &str) -> (Vec<Told>, Option<Reject>) {
     let mut told: Vec<Told> = Vec::new();
     let mut unknown = None;
     let mut partition = String::new();
+    let mut user = String::new();
     let mut rest = without_age(data);
     while !rest.is_empty() && told.len() < EVENTS_MAX {
         rest = rest.trim_start_matches('/');
@@ -277,8 +332,10 @@ fn sia(data: &str) -> (Vec<Told>, Option<Reject>) {
                 let stop = value
                     .find(|c: char| c == '/' || c.is_ascii_uppercase())
                     .unwrap_or(value.len());
-                if &rest[..2] == "ri" {
-                    partition = text::clip(&value[..stop], 16);
+                match &rest[..2] {
+                    "ri" => partition = text::clip(&value[..stop], 16),
+                    "id" => user = text::clip(&value[..stop], 16),
+                    _ => {}
                 }
                 rest = &value[stop..];
             }
@@ -286,23 +343,30 @@ fn sia(data: &str) -> (Vec<Told>, Option<Reject>) {
                 let body = &rest[2..end.max(2)];
                 let digits = body.bytes().take_while(u8::is_ascii_digit).count();
                 let (behind, words) = text_of(&rest[end.max(2)..]);
-                if let Some((meaning, phase)) = codes::meaning([*a, *b]) {
+                let meanings = codes::meanings([*a, *b]);
+                if !meanings.is_empty() {
                     let number = text::clip(&body[..digits], 16);
-                    let is_user = meaning.kind == Kind::DeviceConfigChanged;
-                    let (zone, user) = if is_user {
-                        (String::new(), number)
-                    } else {
-                        (number, String::new())
+                    let part = codes::part_of([*a, *b]);
+                    let (number, user) = match part {
+                        "user" if !number.is_empty() => (String::new(), number),
+                        _ => (number, user.clone()),
                     };
-                    told.push(Told {
-                        meaning,
-                        phase,
-                        code: rest[..2].to_owned(),
-                        zone,
-                        user,
-                        partition: partition.clone(),
-                        description: words,
-                    });
+                    told.extend(meanings.into_iter().map(|(meaning, phase)| {
+                        Told {
+                            condition: (phase != Phase::Instant
+                                && may_be_several(meaning.kind)
+                                && codes::has_own_end(&meaning))
+                            .then(|| meaning.what.to_owned()),
+                            meaning,
+                            phase,
+                            code: rest[..2].to_owned(),
+                            part,
+                            number: number.clone(),
+                            user: user.clone(),
+                            partition: partition.clone(),
+                            description: words.clone(),
+                        }
+                    }));
                 } else if !codes::is_no_event([*a, *b]) {
                     let detail = format!("`{}` is no code of SIA DC-03", &rest[..2]);
                     unknown.get_or_insert_with(|| Reject::new("unknown_code", detail));
