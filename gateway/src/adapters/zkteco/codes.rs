@@ -12,8 +12,10 @@ pub(super) enum Meaning {
     Denied(&'static str),
     /// Something else that happened.
     Fact(Kind),
-    /// An alarm that has no end of its own.
+    /// An alarm. That it is over tells the state of the doors.
     Alarm(Kind),
+    /// Somebody cancelled the alarms of a door.
+    Cancelled,
     /// The door leaf.
     Door(&'static str),
     /// The lock.
@@ -29,10 +31,11 @@ impl Meaning {
 
 /// The meaning of a code of `rtlog`.
 pub(super) fn meaning(code: i64) -> Option<Meaning> {
-    use Meaning::{Alarm, Denied, Door, Fact, Granted, Lock};
+    use Meaning::{Alarm, Cancelled, Denied, Door, Fact, Granted, Lock};
     Some(match code {
         0..=3 | 5 | 18 | 19 | 208 | 222 | 232 => Granted(None),
         4 | 207 => Granted(Some("pin")),
+        7 => Cancelled,
         8 => Granted(Some("remote")),
         14 | 16 => Granted(Some("fingerprint")),
         15 | 17 | 203 => Granted(Some("multi")),
@@ -42,7 +45,7 @@ pub(super) fn meaning(code: i64) -> Option<Meaning> {
         21 | 35 => Denied("door_inactive"),
         22 => Denied("invalid_period"),
         23 => Denied("no_right"),
-        24 | 55 => Fact(Kind::AccessAntiPassback),
+        24 => Fact(Kind::AccessAntiPassback),
         25 => Denied("interlock"),
         27 => Denied("unregistered"),
         28 => Alarm(Kind::AccessHeldOpen),
@@ -50,13 +53,15 @@ pub(super) fn meaning(code: i64) -> Option<Meaning> {
         30 => Denied("wrong_pin"),
         34 => Denied("unknown_fingerprint"),
         36 => Denied("button_inactive"),
+        38 => Denied("lost"),
+        39 => Denied("blacklisted"),
         41 => Denied("wrong_method"),
         42 => Denied("bad_card"),
         43 | 44 | 47 | 48 => Denied("not_verified"),
-        50 | 101 | 103 => Fact(Kind::AccessDuress),
-        51 | 52 | 100 => Alarm(Kind::DeviceTamper),
-        53 | 104 => Denied("too_many_attempts"),
-        54 | 102 => Alarm(Kind::AccessForcedOpen),
+        101 | 103 => Fact(Kind::AccessDuress),
+        100 => Alarm(Kind::DeviceTamper),
+        104 => Denied("too_many_attempts"),
+        102 => Alarm(Kind::AccessForcedOpen),
         200 => Door("open"),
         201 => Door("closed"),
         202 => Fact(Kind::AccessRex),

@@ -17,6 +17,7 @@ use jiff::tz::TimeZone;
 use super::clock::DeviceTime;
 use super::draft::{Draft, Reading};
 use super::format::{Claim, Format, Recall, Reply};
+use super::memory::property_key;
 use super::message::Message;
 use super::{Reject, text};
 use codes::Meaning;
@@ -26,6 +27,11 @@ pub struct Zkteco;
 
 /// Most rows of one upload.
 const ROWS_MAX: usize = 1000;
+
+/// The door of what tells of no door: a terminal has one.
+const ONLY_DOOR: i64 = 1;
+/// The cause in `OPLOG 3` of an alarm that was cancelled (Attendance PUSH, the causes of alarms).
+const ALARM_CANCELLED: &str = "65535";
 
 /// `key=value` between tabs, keys in lower case.
 type Row<'a> = BTreeMap<String, &'a str>;
@@ -62,26 +68,29 @@ impl Format for Zkteco {
         }
         let table = query("table").to_ascii_lowercase();
         let name = query("tablename").to_ascii_lowercase();
-        let drafts = match (table.as_str(), name.as_str()) {
+        let mut reading = match (table.as_str(), name.as_str()) {
             ("rtlog" | "transaction", _) | ("tabledata", "transaction") => {
                 each(&rows(message)?, |row| panel.event(row))
             }
-            ("rtstate", _) => each(&rows(message)?, |row| state::read(&panel, row)),
-            ("attlog", _) => panel.attendance(&lines(message)?),
-            ("operlog", _) => panel.operations(&lines(message)?),
+            ("rtstate", _) => each(&rows(message)?, |row| state::read(&panel, row).into()),
+            ("attlog", _) => panel.attendance(&lines(message)?).into(),
+            ("operlog", _) => panel.operations(&lines(message)?).into(),
             // the table is not told: the row tells it
             ("", _) => each(&rows(message)?, |row| {
                 if row.contains_key("event") || row.contains_key("eventtype") {
                     panel.event(row)
                 } else if row.contains_key("sensor") {
-                    state::read(&panel, row)
+                    state::read(&panel, row).into()
                 } else {
-                    Vec::new()
+                    Reading::default()
                 }
             }),
-            _ => Vec::new(),
+            _ => Reading::default(),
         };
-        Ok(Reading::from(drafts).spoken_by(panel.serial))
+        // of what one upload tells twice, the last counts
+        let last: BTreeMap<_, _> = reading.learn.drain(..).collect();
+        reading.learn.extend(last);
+        Ok(reading.spoken_by(panel.serial))
     }
 
     /// Tables are counted; a terminal that begins is told what to send, and one that asks for commands hears that there are none.
@@ -102,8 +111,12 @@ impl Format for Zkteco {
     }
 }
 
-fn each(rows: &[Row<'_>], read: impl Fn(&Row<'_>) -> Vec<Draft>) -> Vec<Draft> {
-    rows.iter().flat_map(read).collect()
+fn each(rows: &[Row<'_>], read: impl Fn(&Row<'_>) -> Reading) -> Reading {
+    let mut reading = Reading::default();
+    for row in rows {
+        reading.extend(read(row));
+    }
+    reading
 }
 
 /// The lines of a body. What is no UTF-8 (a name) is replaced; the fields that are read are ASCII.
@@ -169,7 +182,7 @@ impl Panel<'_> {
     }
 
     /// A row of `rtlog`, or of `transaction`, which names its columns otherwise.
-    fn event(&self, row: &Row<'_>) -> Vec<Draft> {
+    fn event(&self, row: &Row<'_>) -> Reading {
         let word = |names: &[&str]| {
             names
                 .iter()
@@ -178,16 +191,65 @@ impl Panel<'_> {
         };
         let number = |names: &[&str]| word(names).parse::<i64>().ok();
         let Some(code) = number(&["event", "eventtype"]) else {
-            return Vec::new();
+            return Reading::default();
         };
         let Some(meaning) = codes::meaning(code) else {
-            return Vec::new();
+            return Reading::default();
         };
         let card = word(&["cardno"]);
         let method = codes::method(
             number(&["verifytype", "verified"]),
             text::somebody(card).is_some(),
         );
+        let direction = match number(&["inoutstatus", "inoutstate"]) {
+            Some(0) => Some("in"),
+            Some(1) => Some("out"),
+            _ => None,
+        };
+        let door = number(&["eventaddr", "doorid"]).filter(|door| *door > 0);
+        let at = row
+            .get("time")
+            .and_then(|time| self.time(time))
+            .or_else(|| packed_time(word(&["time_second"]), self.zone));
+        let seq = number(&["index"]).filter(|index| *index > 0);
+        let dress = |draft: Draft| {
+            let draft = draft
+                .attr("door", door)
+                .attr("person_ref", text::somebody(word(&["pin"])))
+                .attr("direction", direction.filter(|_| meaning.is_passage()))
+                .attr("seq", seq)
+                .attr("code", code)
+                .attr("mask", (word(&["maskflag"]) == "1").then_some("yes"))
+                .credential(card);
+            let draft = match door {
+                Some(door) => draft.component(format!("door-{door}")),
+                None => draft,
+            };
+            // the index begins anew when the log is cleared, hence the time beside it
+            let draft = match (seq, &at) {
+                (Some(seq), Some(at)) => {
+                    let key = format!("{}:{seq}:{}", self.serial, at.raw);
+                    draft.id(key)
+                }
+                _ => draft,
+            };
+            draft.at(at.clone())
+        };
+        let drafts: Vec<Draft> = self
+            .happened(meaning, method)
+            .into_iter()
+            .map(dress)
+            .collect();
+        let component = format!("door-{}", door.unwrap_or(ONLY_DOOR));
+        let learn = self.stands(meaning, &component, &drafts);
+        Reading {
+            learn,
+            ..Reading::from(drafts)
+        }
+    }
+
+    /// What a code tells.
+    fn happened(&self, meaning: Meaning, method: Option<&str>) -> Vec<Draft> {
         let draft = match meaning {
             Meaning::Granted(known) => self
                 .draft(Kind::AccessGranted, Phase::Instant)
@@ -200,6 +262,10 @@ impl Panel<'_> {
                 .attr("reason", reason),
             Meaning::Fact(kind) => self.draft(kind, Phase::Instant).attr("method", method),
             Meaning::Alarm(kind) => self.draft(kind, Phase::Raised),
+            Meaning::Cancelled => {
+                let kinds = state::ALARMS.iter().map(|(_, kind, _)| *kind);
+                return kinds.map(|kind| self.draft(kind, Phase::Cleared)).collect();
+            }
             Meaning::Door(value) => self
                 .draft(Kind::AccessDoorState, Phase::Updated)
                 .edge("contact", value)
@@ -209,44 +275,27 @@ impl Panel<'_> {
                 .edge("lock", value)
                 .attr("state", value),
         };
-        let direction = match number(&["inoutstatus", "inoutstate"]) {
-            Some(0) => Some("in"),
-            Some(1) => Some("out"),
-            _ => None,
+        vec![draft]
+    }
+
+    /// What `rtstate` will be compared with: an alarm that an event told ends when the state has it no more. The event itself is told
+    /// whatever is known, since some panels send no states.
+    fn stands(
+        &self,
+        meaning: Meaning,
+        component: &str,
+        drafts: &[Draft],
+    ) -> Vec<(String, Option<String>)> {
+        if !matches!(meaning, Meaning::Alarm(_) | Meaning::Cancelled) {
+            return Vec::new();
+        }
+        let of = |draft: &Draft| {
+            let property = state::property_of(draft.kind)?;
+            let is_there = draft.phase == Phase::Raised;
+            let key = property_key(&self.serial, Some(component), property);
+            Some((key, Some(is_there.to_string())))
         };
-        let door = number(&["eventaddr", "doorid"]).filter(|door| *door > 0);
-        let at = row
-            .get("time")
-            .and_then(|time| self.time(time))
-            .or_else(|| packed_time(word(&["time_second"]), self.zone));
-        let seq = number(&["index"]).filter(|index| *index > 0);
-        let draft = draft
-            .attr("door", door)
-            .attr("person_ref", text::somebody(word(&["pin"])))
-            .attr("direction", direction.filter(|_| meaning.is_passage()))
-            .attr("seq", seq)
-            .attr("code", code)
-            .attr(
-                "mask",
-                match word(&["maskflag"]) {
-                    "1" => Some("yes"),
-                    _ => None,
-                },
-            )
-            .credential(card);
-        let draft = match door {
-            Some(door) => draft.component(format!("door-{door}")),
-            None => draft,
-        };
-        // the index begins anew when the log is cleared, hence the time beside it
-        let draft = match (seq, &at) {
-            (Some(seq), Some(at)) => {
-                let key = format!("{}:{seq}:{}", self.serial, at.raw);
-                draft.id(key)
-            }
-            _ => draft,
-        };
-        vec![draft.at(at)]
+        drafts.iter().filter_map(of).collect()
     }
 
     /// `ATTLOG`: person, time, status, how they showed who they are.
@@ -289,6 +338,13 @@ impl Panel<'_> {
             if code.trim() != "3" {
                 continue;
             }
+            let at = self.time(time);
+            if cause.trim() == ALARM_CANCELLED {
+                let kinds = [Kind::AccessForcedOpen, Kind::DeviceTamper];
+                let over = kinds.map(|kind| self.draft(kind, Phase::Cleared).at(at.clone()));
+                drafts.extend(over);
+                continue;
+            }
             let draft = match cause.trim() {
                 "50" => self
                     .draft(Kind::AccessDoorState, Phase::Updated)
@@ -306,7 +362,7 @@ impl Panel<'_> {
                     .attr("reason", "too_many_attempts"),
                 _ => continue,
             };
-            drafts.push(draft.at(self.time(time)));
+            drafts.push(draft.at(at));
         }
         drafts
     }

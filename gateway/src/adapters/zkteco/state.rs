@@ -13,12 +13,18 @@ use super::{Panel, Row};
 /// Most doors of a panel.
 const DOORS_MAX: usize = 8;
 /// Bit of the alarm byte, what it tells, under which property.
-const ALARMS: &[(u8, Kind, &str)] = &[
+pub(super) const ALARMS: &[(u8, Kind, &str)] = &[
     (0b0_0001, Kind::AccessForcedOpen, "forced"),
     (0b0_0010, Kind::DeviceTamper, "tamper"),
     (0b0_1100, Kind::AccessDuress, "duress"),
     (0b1_0000, Kind::AccessHeldOpen, "held"),
 ];
+
+/// The property of an alarm.
+pub(super) fn property_of(kind: Kind) -> Option<&'static str> {
+    let row = ALARMS.iter().find(|(_, own, _)| *own == kind);
+    row.map(|(_, _, property)| *property)
+}
 
 /// Reads a row.
 pub(super) fn read(panel: &Panel<'_>, row: &Row<'_>) -> Vec<Draft> {
