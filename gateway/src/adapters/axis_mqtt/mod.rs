@@ -46,6 +46,18 @@ impl Format for AxisMqtt {
         if let Some(draft) = connection(message, &levels, serial) {
             return Ok(draft.into());
         }
+        if message.payload.is_empty() {
+            // a retained topic was taken away: it is over
+            let (topic, component) = outer_topic(&levels);
+            let notice = Notice {
+                address: serial.unwrap_or_default().to_owned(),
+                topic,
+                component,
+                operation: Operation::Deleted,
+                ..Notice::default()
+            };
+            return Ok(notice.drafts().into());
+        }
         let body = message.json()?;
         let Some(inner) = body.get("message").filter(|inner| inner.is_object()) else {
             // analytics and statistics of other publishers on the same prefix

@@ -39,7 +39,9 @@ pub(super) fn drafts(notice: &Notice, levels: &[&str]) -> Vec<Draft> {
                 .collect()
         }
         ["Credential", "State", "ApbViolation", ..] => {
-            let draft = match notice.truth() {
+            // beside it stands whether a client set it
+            let violation = notice.thing(&["ApbViolation"]).and_then(super::truth);
+            let draft = match violation.or_else(|| notice.truth()) {
                 Some(false) => None,
                 _ => person(notice, Kind::AccessAntiPassback),
             };

@@ -145,6 +145,13 @@ impl Notice {
         truth(&named.or_else(is).or_else(only)?.1)
     }
 
+    /// Whether an item is there that says whether something is so, in whatever words.
+    fn has_truth(&self) -> bool {
+        let is_named = |name: &str| TRUTHS.iter().any(|own| own.eq_ignore_ascii_case(name));
+        let mut names = self.data.iter().map(|(name, _)| name.as_str());
+        names.any(|name| is_named(name) || is_name(name))
+    }
+
     /// The part of the device: what the envelope says, else the values of the source.
     fn part(&self) -> Option<String> {
         let part = self.component.clone().unwrap_or_else(|| {
@@ -196,6 +203,15 @@ impl Notice {
     fn condition(&self, class: DeviceClass, kind: Kind) -> Option<Draft> {
         let is_there = self.truth()?;
         self.condition_is(class, kind, is_there)
+    }
+
+    /// An alarm that is there or not; where nothing says whether, that it was told is the alarm.
+    fn alarm(&self, class: DeviceClass, kind: Kind) -> Option<Draft> {
+        match self.truth() {
+            Some(is_there) => self.condition_is(class, kind, is_there),
+            None if self.has_truth() => None,
+            None => self.fact(class, kind),
+        }
     }
 
     /// A condition that is there or not. That of one object among several is not remembered: objects are without number.

@@ -16,6 +16,10 @@ pub(super) fn drafts(notice: &Notice, levels: &[&str]) -> Vec<Draft> {
         ["VideoSource" | "RadarSource", rest @ ..] => video(notice, rest),
         ["OpenApp", _, what, ..] => open_app(notice, what),
         ["IVA", what, ..] => intelligent(notice, what),
+        ["VideoAnalytics", rest @ ..] if rest.iter().any(|level| is_fire(level)) => {
+            notice.alarm(CAMERA, Kind::CameraVisualFire)
+        }
+        ["VideoAnalytics", "MaskAlarm", ..] => tamper(notice, "MaskAlarm"),
         ["VideoAnalytics", "MotionDetection", ..] => notice.condition(CAMERA, Kind::CameraMotion),
         ["AudioAnalytics", ..] | ["AudioSource", "TriggerLevel" | "AudioDetection", ..] => {
             let label = notice.item(&["AudioClassifications", "Class", "SoundType"]);
@@ -30,6 +34,7 @@ pub(super) fn drafts(notice: &Notice, levels: &[&str]) -> Vec<Draft> {
         }
         // the hours of a schedule
         ["UserAlarm", "Recurring", ..] => None,
+        ["UserAlarm", "VideoLost", ..] => notice.alarm(CAMERA, Kind::CameraVideoLoss),
         ["UserAlarm", ..] => notice.condition(CAMERA, Kind::DeviceAlarmInput),
         [
             "Monitoring",
@@ -78,7 +83,7 @@ fn intelligent(notice: &Notice, what: &str) -> Option<Draft> {
             notice.condition(CAMERA, Kind::CameraIntrusion)
         }
         "CrossingLine" | "LineCrossing" => happened(notice, Kind::CameraLineCross),
-        _ if is_fire(what) => notice.condition(CAMERA, Kind::CameraVisualFire),
+        _ if is_fire(what) => notice.alarm(CAMERA, Kind::CameraVisualFire),
         _ => None,
     }
 }
@@ -111,7 +116,9 @@ pub(super) fn is_object_id(name: &str) -> bool {
 /// Rules of the camera's own analytics.
 fn rule(notice: &Notice, rest: &[&str]) -> Option<Draft> {
     match rest {
-        [detector, ..] if is_fire(detector) => notice.condition(CAMERA, Kind::CameraVisualFire),
+        levels if levels.iter().any(|level| is_fire(level)) => {
+            notice.alarm(CAMERA, Kind::CameraVisualFire)
+        }
         ["LineDetector", ..] => happened(notice, Kind::CameraLineCross),
         ["FieldDetector", ..] => labelled(notice, notice.condition(CAMERA, Kind::CameraIntrusion)),
         ["LoiteringDetector", ..] => match notice.truth() {
@@ -121,7 +128,7 @@ fn rule(notice: &Notice, rest: &[&str]) -> Option<Draft> {
             ),
             None => happened(notice, Kind::CameraLoiter),
         },
-        ["TamperDetector", ..] => notice.condition(CAMERA, Kind::CameraTamper),
+        ["TamperDetector", ..] => Some(notice.condition(CAMERA, Kind::CameraTamper)?.apart()),
         ["Recognition", "LicensePlate", ..]
         | ["LicensePlateRecognition" | "LicensePlateDetector", ..] => plate(notice),
         ["Recognition", "Face", ..] | ["FaceRecognition", ..] => face(notice),
@@ -130,6 +137,8 @@ fn rule(notice: &Notice, rest: &[&str]) -> Option<Draft> {
             "CountAggregation" | "CountAgregation" | "OccupancyCounter",
             ..,
         ] => reading(notice, "Count", ""),
+        // some cameras tell it as a fact without a state
+        ["Radiometry", "TemperatureAlarm", ..] => notice.alarm(CAMERA, Kind::FireHeat),
         ["Radiometry", ..] => notice.condition(CAMERA, Kind::FireHeat),
         ["ObjectDetector" | "ObjectDetection" | "ClassDetector", ..] => object(notice, ""),
         ["PeopleDetector", ..] => object(notice, "human"),
@@ -152,11 +161,28 @@ fn rule(notice: &Notice, rest: &[&str]) -> Option<Draft> {
     }
 }
 
+/// Whether a level of a topic speaks of a fire. What only has the word in it is none: a weapon, a lane for the fire brigade.
 fn is_fire(level: &str) -> bool {
-    let level = level.to_ascii_lowercase();
-    ["fire", "smoke", "flame"]
-        .iter()
-        .any(|word| level.contains(word))
+    const NO_FIRE: [&str; 9] = [
+        "firearm",
+        "firedoor",
+        "fireescape",
+        "fireexit",
+        "fireextinguisher",
+        "firehydrant",
+        "firelane",
+        "firewall",
+        "gunfire",
+    ];
+    let level = level.to_ascii_lowercase().replace(['_', '-', ' '], "");
+    let has = |words: &[&str]| words.iter().any(|word| level.contains(word));
+    has(&["fire", "smoke", "flame"]) && !has(&NO_FIRE)
+}
+
+/// The picture is covered, blurred, moved: several of these may stand at once.
+fn tamper(notice: &Notice, reason: &str) -> Option<Draft> {
+    let draft = notice.alarm(CAMERA, Kind::CameraTamper)?;
+    Some(draft.apart().attr("reason", reason))
 }
 
 /// Cameras that put everything under the detector of motion: the name of the item says what it is.
@@ -170,7 +196,7 @@ fn by_item(notice: &Notice) -> Option<Draft> {
         Some("IsPeople" | "IsHuman" | "IsPerson") => object(notice, "human"),
         Some("IsVehicle") => object(notice, "vehicle"),
         Some("IsPet") => object(notice, "animal"),
-        Some("IsTamper") => notice.condition(CAMERA, Kind::CameraTamper),
+        Some("IsTamper") => Some(notice.condition(CAMERA, Kind::CameraTamper)?.apart()),
         Some("IsIntrusion") => notice.condition(CAMERA, Kind::CameraIntrusion),
         Some("IsLineCross") => happened(notice, Kind::CameraLineCross),
         _ => notice.condition(CAMERA, Kind::CameraMotion),
@@ -216,13 +242,11 @@ fn video(notice: &Notice, rest: &[&str]) -> Option<Draft> {
             notice.condition(CAMERA, Kind::CameraVideoLoss)
         }
         [
-            "Tampering" | "GlobalSceneChange" | "ImageTooBlurry" | "ImageTooDark"
-            | "ImageTooBright",
+            reason @ ("Tampering" | "GlobalSceneChange" | "ImageTooBlurry" | "ImageTooDark"
+            | "ImageTooBright"),
             ..,
-        ] => {
-            let draft = notice.condition(CAMERA, Kind::CameraTamper)?;
-            Some(draft.attr("reason", *rest.first()?))
-        }
+        ] => tamper(notice, reason),
+        ["RadiometryAlarm", ..] => notice.alarm(CAMERA, Kind::FireHeat),
         _ => None,
     }
 }
@@ -230,10 +254,12 @@ fn video(notice: &Notice, rest: &[&str]) -> Option<Draft> {
 fn device(notice: &Notice, rest: &[&str]) -> Option<Draft> {
     match rest {
         // the port that stands for all of them tells nothing new
-        ["Trigger", "DigitalInput", ..]
+        ["Trigger", "DigitalInput" | "AlarmIn", ..]
         | ["DigitalInput", ..]
         | ["IO", "Port" | "VirtualPort" | "VirtualInput", ..] => {
-            let input = notice.item(&["InputToken", "port"]).unwrap_or_default();
+            let input = notice
+                .item(&["InputToken", "AlarmInToken", "port"])
+                .unwrap_or_default();
             let draft = notice.condition(CAMERA, Kind::CameraIoInput)?;
             (input != "-1").then(|| draft.attr("input", text::clip(input, 100)))
         }
@@ -279,7 +305,7 @@ fn device(notice: &Notice, rest: &[&str]) -> Option<Draft> {
 }
 
 fn fault(notice: &Notice, reason: &str) -> Option<Draft> {
-    let draft = notice.condition(CAMERA, Kind::DeviceFault)?;
+    let draft = notice.condition(CAMERA, Kind::DeviceFault)?.apart();
     Some(draft.attr("reason", text::clip(reason, 100)))
 }
 
