@@ -18,6 +18,9 @@ const ACCESS: DeviceClass = DeviceClass::Access;
 /// Most bytes of a card, inputs and readers of a report.
 const LIST_MAX: usize = 64;
 
+/// `OSDP_EVENT_NOTIFICATION_PD_STATUS` (libosdp, include/osdp.h).
+const PD_STATUS: i64 = 2;
+
 /// The format.
 pub struct Osdp;
 
@@ -163,6 +166,10 @@ fn report_of(value: Option<&Value>) -> Vec<i64> {
                 text::integer(value).or_else(|| text::boolean(value).map(i64::from))
             })
             .collect(),
+        Some(value @ (Value::Number(_) | Value::Bool(_))) => {
+            let is = text::integer(value).or_else(|| text::boolean(value).map(i64::from));
+            is.into_iter().collect()
+        }
         Some(Value::String(digits)) if digits.len() <= LIST_MAX * 2 => {
             let bytes = hex::decode(digits).unwrap_or_default();
             bytes.into_iter().map(i64::from).collect()
@@ -184,7 +191,7 @@ fn status(reader: &str, event: &Value) -> Vec<Draft> {
         },
         None => String::new(),
     };
-    let report = report_of(text::first(event, &["report", "status"]));
+    let report = report_of(text::first(event, &["report", "status", "value"]));
     let named = |name: &str| text::at(event, name).and_then(text::boolean).map(i64::from);
     let condition = |kind, property: &str, is_there: bool| {
         Draft::condition(reader, ACCESS, kind, property, is_there)
@@ -223,17 +230,22 @@ fn status(reader: &str, event: &Value) -> Vec<Draft> {
 
 /// Whether the reader answers on the bus.
 fn notification(reader: &str, event: &Value) -> Option<Draft> {
-    let what = text::first(event, &["type", "type_"])?.as_str()?;
-    if !what
-        .to_ascii_lowercase()
-        .replace('_', "")
-        .contains("pdstatus")
-        && what != "PeripheralDeviceStatus"
-    {
-        return None;
-    }
-    let is_there = text::first(event, &["arg0", "status", "online"]).and_then(text::boolean)?;
-    Some(presence(reader, is_there))
+    let is_status = |what: &str| {
+        let what = what.to_ascii_lowercase().replace('_', "");
+        what.contains("pdstatus") || what == "peripheraldevicestatus"
+    };
+    let is_there = match text::first(event, &["type", "type_"]) {
+        Some(Value::String(what)) if is_status(what) => event,
+        Some(what) if text::integer(what) == Some(PD_STATUS) => event,
+        Some(_) => return None,
+        // in a member of its name
+        None => {
+            let mut members = event.as_object()?.iter();
+            members.find(|(name, _)| is_status(name))?.1
+        }
+    };
+    let is_there = text::first(is_there, &["arg0", "status", "online"]).unwrap_or(is_there);
+    Some(presence(reader, text::boolean(is_there)?))
 }
 
 fn presence(reader: &str, is_there: bool) -> Draft {

@@ -111,6 +111,7 @@ fn read(event: &Value, outer: Option<&str>, zone: &TimeZone) -> Option<Draft> {
             .attr("reason", why),
         Meaning::Fact(kind) => own(kind, Phase::Instant),
         Meaning::Alarm(kind, why) => own(kind, Phase::Raised).attr("reason", why),
+        Meaning::Input(why) => own(Kind::DeviceAlarmInput, Phase::Instant).attr("reason", why),
         Meaning::Door(state) => own(Kind::AccessDoorState, Phase::Updated)
             .edge("contact", state)
             .attr("state", state),
@@ -147,13 +148,16 @@ enum Meaning {
     Denied(Option<&'static str>),
     Fact(Kind),
     Alarm(Kind, &'static str),
+    /// An input that went off: no message says that it is over.
+    Input(&'static str),
     Door(&'static str),
 }
 
 /// By the reason where that says more than whether somebody was let in.
 fn meaning(reason: i64, is_granted: Option<bool>, has_card: bool) -> Option<Meaning> {
-    use Meaning::{Alarm, Denied, Door, Fact, Granted};
+    use Meaning::{Alarm, Denied, Door, Fact, Granted, Input};
     let why = match reason {
+        8 => return Some(Fact(Kind::AccessAntiPassback)),
         20 => return Some(Fact(Kind::AccessRex)),
         23 => return Some(Door("open")),
         24 => return Some(Door("closed")),
@@ -163,14 +167,13 @@ fn meaning(reason: i64, is_granted: Option<bool>, has_card: bool) -> Option<Mean
         37 => return Some(Alarm(Kind::AccessHeldOpen, "held")),
         38 => return Some(Alarm(Kind::AccessForcedOpen, "forced")),
         39 => return Some(Alarm(Kind::FireDetector, "fire_input")),
-        41 => return Some(Alarm(Kind::DeviceAlarmInput, "theft")),
-        42 => return Some(Alarm(Kind::DeviceAlarmInput, "zone_24h")),
-        43 => return Some(Alarm(Kind::DeviceAlarmInput, "emergency")),
+        41 => return Some(Input("theft")),
+        42 => return Some(Input("zone_24h")),
+        43 => return Some(Input("emergency")),
         44 | 45 => return Some(Granted(Some("remote"))),
         5 => "refused_by_host",
         6 | 18 => "no_right",
         7 => "wrong_pin",
-        8 => "anti_passback",
         9 => "more_cards",
         10 => "no_first_card",
         11 => "door_closed",
@@ -208,11 +211,24 @@ fn time(told: &str, zone: &TimeZone) -> Option<DeviceTime> {
         "MDT" => -6,
         "MST" | "PDT" => -7,
         "PST" => -8,
-        other if other.starts_with(['+', '-']) => other.get(..3)?.parse().ok()?,
+        other if other.starts_with(['+', '-']) => {
+            let zone = TimeZone::fixed(offset(other)?);
+            return renamed(DeviceTime::text(clock, &zone), told);
+        }
         _ => return renamed(DeviceTime::text(clock, zone), told),
     };
     let zone = TimeZone::fixed(tz::Offset::from_hours(hours).ok()?);
     renamed(DeviceTime::text(clock, &zone), told)
+}
+
+/// `+05`, `+0530`, `-03:30`.
+fn offset(name: &str) -> Option<tz::Offset> {
+    let digits: String = name.chars().filter(char::is_ascii_digit).collect();
+    let hours: i32 = digits.get(..2)?.parse().ok()?;
+    let minutes: i32 = digits.get(2..4).map_or(Some(0), |text| text.parse().ok())?;
+    let seconds = (hours * 60 + minutes) * 60;
+    let is_behind = name.starts_with('-');
+    tz::Offset::from_seconds(if is_behind { -seconds } else { seconds }).ok()
 }
 
 fn renamed(time: Option<DeviceTime>, told: &str) -> Option<DeviceTime> {
@@ -277,6 +293,8 @@ mod tests {
             ("2026-11-24 20:00:00 CST", "2026-11-24T12:00:00Z"),
             ("2026-11-24 20:00:00", "2026-11-24T12:00:00Z"),
             ("2026-11-24 20:00:00 +08", "2026-11-24T12:00:00Z"),
+            ("2026-11-24 20:30:00 +0530", "2026-11-24T15:00:00Z"),
+            ("2026-11-24 20:30:00 -03:30", "2026-11-25T00:00:00Z"),
         ] {
             assert_eq!(read(told).as_deref(), Some(want), "{told}");
         }
