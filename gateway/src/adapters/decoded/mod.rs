@@ -4,7 +4,7 @@
 //! `trigger`, `open`, 0 and 1). Readings (temperature, battery voltage) are no news and make no drafts; what is in no row is ignored.
 
 use domain::{DeviceClass, Kind, Phase};
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 use super::clock::DeviceTime;
 use super::draft::Draft;
@@ -12,6 +12,8 @@ use super::{Reject, text};
 
 /// Deepest object that is looked into.
 const DEPTH_MAX: usize = 4;
+/// Longest name of an alarm that is kept.
+const LABEL_CHARS_MAX: usize = 64;
 /// Most members that are looked at.
 const MEMBERS_MAX: usize = 500;
 
@@ -43,8 +45,16 @@ enum How {
     Volts,
     /// A sentence about power and sensor.
     Sentence,
+    /// The condition is there or not, in yes, no and words: a bare number measures.
+    Bare,
+    /// A charge; of one that is too low it says so in words.
+    Charge,
+    /// An alarm of which the table knows no more than its name.
+    Named,
     /// The message types of smoke detectors in words.
     SmokeEvent,
+    /// What happened in a word.
+    Event,
     /// A threshold that is crossed is no fire; something burning is.
     Burning,
 }
@@ -54,6 +64,20 @@ enum How {
 pub fn drafts(address: &str, object: &Value, at: Option<&DeviceTime>) -> Vec<Draft> {
     let mut found = Found::default();
     found.walk(object, at, 0);
+    let mut drafts = found.drafts(address);
+    drafts.sort_by_key(|draft| draft.kind);
+    drafts
+}
+
+/// The same of one member of an object; those beside it only help to understand it.
+pub fn member_drafts(
+    address: &str,
+    name: &str,
+    members: &Map<String, Value>,
+    at: Option<&DeviceTime>,
+) -> Vec<Draft> {
+    let mut found = Found::default();
+    found.member(name, members, at, 0);
     let mut drafts = found.drafts(address);
     drafts.sort_by_key(|draft| draft.kind);
     drafts
@@ -80,44 +104,77 @@ struct Found {
 }
 
 impl Found {
-    fn walk(&mut self, object: &Value, at: Option<&DeviceTime>, depth: usize) {
-        let Some(members) = object.as_object().filter(|_| depth < DEPTH_MAX) else {
-            return;
-        };
-        for (name, value) in members {
+    fn walk(&mut self, value: &Value, at: Option<&DeviceTime>, depth: usize) {
+        for item in value.as_array().into_iter().flatten() {
             self.seen += 1;
             if self.seen > MEMBERS_MAX {
                 return;
             }
-            let own = value.get("value").filter(|_| value.is_object());
-            let own_at = value
-                .get("time")
-                .and_then(text::integer)
-                .and_then(DeviceTime::epoch_ms);
-            match (own, row(name)) {
-                (Some(own), Some(row)) if !own.is_object() => {
-                    let at = own_at.or_else(|| at.cloned());
-                    self.rows.push((row, own.clone(), name.clone(), at));
-                }
-                // an event that is called after its condition: `smokeAlarm: {value: {state: 1}}`
-                (Some(own), Some(row)) if let Some(state) = state_within(own, name) => {
-                    let at = own_at.or_else(|| at.cloned());
-                    self.rows.push((row, state.clone(), name.clone(), at));
-                }
-                (Some(own), _) => self.walk(own, own_at.as_ref().or(at), depth + 1),
-                (None, Some(row))
-                    if matches!(row.how, How::Is | How::IsNot | How::Burning)
-                        && let Some(word) = word_within(value, name) =>
-                {
-                    self.rows.push((row, word, name.clone(), at.cloned()));
-                }
-                (None, Some(row)) if !value.is_object() => {
-                    self.rows
-                        .push((row, value.clone(), name.clone(), at.cloned()));
-                }
-                (None, _) if !is_setting(name) => self.walk(value, at, depth + 1),
-                _ => {}
+            self.walk(item, at, depth);
+        }
+        let Some(members) = value.as_object().filter(|_| depth < DEPTH_MAX) else {
+            return;
+        };
+        for name in members.keys() {
+            self.seen += 1;
+            if self.seen > MEMBERS_MAX {
+                return;
             }
+            self.member(name, members, at, depth);
+        }
+    }
+
+    fn member(
+        &mut self,
+        name: &str,
+        members: &Map<String, Value>,
+        at: Option<&DeviceTime>,
+        depth: usize,
+    ) {
+        let Some(value) = members.get(name) else {
+            return;
+        };
+        let own = value.get("value").filter(|_| value.is_object());
+        let own_at = value
+            .get("time")
+            .and_then(text::integer)
+            .and_then(DeviceTime::epoch_ms);
+        let message_at = at;
+        let is_one = |value: &Value| !value.is_object() && !value.is_array();
+        let mut push = |row: Row, value: Value| {
+            let at = own_at.clone().filter(|_| own.is_some());
+            let at = at.or_else(|| message_at.cloned());
+            self.rows.push((row, value, name.to_owned(), at));
+        };
+        match (own, row_among(name, members)) {
+            (Some(own), Some(row)) if is_one(own) => push(row, own.clone()),
+            // an event that is called after its condition: `smokeAlarm: {value: {state: 1}}`
+            (Some(own), Some(row)) if let Some(state) = state_within(own, name) => {
+                push(row, said(row, state));
+            }
+            (Some(own), Some(row)) if is_itself_the_alarm(row, name, own) => {
+                push(row, Value::Bool(true));
+                self.walk(own, own_at.as_ref().or(at), depth + 1);
+            }
+            (Some(own), _) => self.walk(own, own_at.as_ref().or(at), depth + 1),
+            (None, Some(row))
+                if matches!(
+                    row.how,
+                    How::Is | How::IsNot | How::Burning | How::Bare | How::Named
+                ) && let Some(word) = word_within(value, name) =>
+            {
+                push(row, said(row, &word));
+            }
+            (None, Some(row))
+                if value.as_object().is_some_and(|inner| !inner.is_empty())
+                    && is_itself_the_alarm(row, name, value) =>
+            {
+                push(row, Value::Bool(true));
+                self.walk(value, at, depth + 1);
+            }
+            (None, Some(row)) if is_one(value) => push(row, value.clone()),
+            (None, _) if !is_setting(name) => self.walk(value, at, depth + 1),
+            _ => {}
         }
     }
 
@@ -138,10 +195,16 @@ impl Found {
     fn drafts(self, address: &str) -> Vec<Draft> {
         let class = self.class();
         let mut drafts: Vec<Draft> = Vec::new();
-        for (row, value, name, at) in self.rows {
+        for (mut row, value, name, at) in self.rows {
+            if row.how == How::Bare {
+                if !is_said(row.kind, &value) {
+                    continue;
+                }
+                row.how = How::Is;
+            }
             if row.how == How::Is
                 && is_fire(row.kind)
-                && let Some(draft) = fault(address, class, &value, &name)
+                && let Some(draft) = fault(address, class, row, &value, &name)
             {
                 push(&mut drafts, draft.at(at.clone()));
             }
@@ -161,17 +224,20 @@ impl Found {
                     is_one_of(&value, &["high"])
                         .then(|| Draft::condition(address, class, row.kind, row.property, true))
                 }
-                How::Is | How::IsNot => is_there(&value, &name).map(|is| {
+                How::Is | How::IsNot | How::Bare => is_there(&value, &name).map(|is| {
                     let is = is == (row.how == How::Is);
                     let mut draft = Draft::condition(address, class, row.kind, row.property, is);
                     if row.property == "fault" {
                         // every fault is a property of its own
                         draft = draft.edge(&plain(&name), is).attr("fault", name.as_str());
                     }
-                    match row.attr {
-                        Some((name, word)) => draft.attr(name, word),
-                        None => draft,
+                    if let Some((name, word)) = row.attr {
+                        draft = draft.attr(name, word);
                     }
+                    if row.property == "fault" || row.kind == Kind::DeviceAlarmInput {
+                        draft = draft.apart();
+                    }
+                    draft
                 }),
                 How::Door | How::Contact | How::DoorWord => door(&value, row.how).map(|state| {
                     Draft::new(address, class, row.kind, Phase::Updated)
@@ -185,6 +251,22 @@ impl Found {
                     row.property,
                     value.as_str().is_some_and(|words| words.contains("low")),
                 )),
+                How::Charge => is_low(&value)
+                    .map(|is| Draft::condition(address, class, row.kind, row.property, is)),
+                How::Named => is_named_alarm(&value).map(|is| {
+                    Draft::condition(address, class, row.kind, &plain(&name), is)
+                        .attr("label", text::clip(&name, LABEL_CHARS_MAX))
+                        .apart()
+                }),
+                How::Event => {
+                    // what it says of itself, it says as a smoke detector does
+                    if !is_one_of(&value, &["alarm", "silent"]) {
+                        for draft in smoke_event(address, &value) {
+                            push(&mut drafts, draft.at(at.clone()));
+                        }
+                    }
+                    event(address, class, &value)
+                }
                 How::Sentence => sentence(address, class, &value),
                 How::Burning => is_burning(&value)
                     .map(|is| Draft::condition(address, class, row.kind, row.property, is)),
@@ -216,27 +298,87 @@ fn push(drafts: &mut Vec<Draft>, draft: Draft) {
     }
 }
 
+/// Members that say whether a condition is there.
+const STATES: [&str; 9] = [
+    "state",
+    "status",
+    "value",
+    "alarm",
+    "alarmstate",
+    "alarmstatus",
+    "detected",
+    "triggered",
+    "active",
+];
+
 /// The member of an event's parameters that says whether its condition is there.
 fn state_within<'a>(parameters: &'a Value, name: &str) -> Option<&'a Value> {
     let members = parameters.as_object()?;
     members
         .iter()
-        .filter(|(member, _)| {
-            matches!(
-                plain(member).as_str(),
-                "state"
-                    | "status"
-                    | "value"
-                    | "alarm"
-                    | "alarmstate"
-                    | "alarmstatus"
-                    | "detected"
-                    | "triggered"
-                    | "active"
-            )
-        })
+        .filter(|(member, _)| STATES.contains(&plain(member).as_str()))
         .map(|(_, value)| value)
         .find(|value| is_there(value, name).is_some())
+}
+
+/// A state as what it says: a number in it is no measurement.
+fn said(row: Row, state: &Value) -> Value {
+    let is = is_there(state, "state").filter(|_| row.how == How::Bare && state.is_number());
+    is.map_or_else(|| state.clone(), Value::Bool)
+}
+
+/// Whether an object tells by being there: an event that is called an alarm, with what was measured and without a state or settings.
+fn is_itself_the_alarm(row: Row, name: &str, inner: &Value) -> bool {
+    const SETTINGS: [&str; 9] = [
+        "enable",
+        "threshold",
+        "config",
+        "setting",
+        "limit",
+        "upper",
+        "lower",
+        "delay",
+        "interval",
+    ];
+    let Some(members) = inner.as_object() else {
+        return false;
+    };
+    let called = plain(name);
+    let is_called = called.ends_with("alarm") || called.ends_with("warning");
+    let says_otherwise = members.iter().any(|(member, value)| {
+        let member = plain(member);
+        value.is_object()
+            || value.is_array()
+            || STATES.contains(&member.as_str())
+            || SETTINGS.iter().any(|word| member.contains(word))
+    });
+    let tells = || drafts("", inner, None);
+    is_called
+        && matches!(row.how, How::Is | How::Named)
+        && !says_otherwise
+        && !tells().iter().any(|draft| draft.kind == row.kind)
+}
+
+/// The row of a member, where those beside it agree.
+fn row_among(name: &str, members: &Map<String, Value>) -> Option<Row> {
+    let mut row = row(name)?;
+    let has = |name: &str| members.contains_key(name);
+    let is_thermostat = |name: &String| {
+        let name = plain(name);
+        ["target", "setpoint", "thermostat"]
+            .iter()
+            .any(|word| name.contains(word))
+    };
+    match row.how {
+        How::SmokeEvent if !has("concentration") && !has("protocol") => row.how = How::Event,
+        How::Bare if row.kind == Kind::FireHeat && members.keys().any(is_thermostat) => {
+            return None;
+        }
+        // Netvox: volts, or `2.4(low battery)`
+        How::Charge if members.get("Device").is_some_and(Value::is_string) => row.how = How::Volts,
+        _ => {}
+    }
+    Some(row)
 }
 
 /// What an object says of the condition that it is called after: `smoke: {alarm: true}`, `temperature_alarm: {burning_alarm_trigger: {}}`.
@@ -257,7 +399,16 @@ fn word_within(object: &Value, name: &str) -> Option<Value> {
 fn is_setting(name: &str) -> bool {
     matches!(
         plain(name).as_str(),
-        "configuration" | "config" | "settings" | "history" | "thresholds" | "rxinfo" | "txinfo"
+        "configuration"
+            | "config"
+            | "settings"
+            | "history"
+            | "records"
+            | "logs"
+            | "datalog"
+            | "thresholds"
+            | "rxinfo"
+            | "txinfo"
     )
 }
 
@@ -304,37 +455,45 @@ fn unnumbered(name: &str) -> &str {
 }
 
 fn row(name: &str) -> Option<Row> {
-    use How::{Burning, Contact, Door, DoorWord, Is, IsNot, Sentence, SmokeEvent, Volts};
+    use How::{
+        Bare, Burning, Charge, Contact, Door, DoorWord, Event, Is, IsNot, Sentence, SmokeEvent,
+        Volts,
+    };
     let plain = plain(unnumbered(name));
     let stem = stem(&plain);
+    let is_bare = stem.len() == plain.len();
     let (kind, property, how) = match stem {
         "smoke" | "smokesensor" | "smokedetector" => (Kind::FireSmoke, "smoke", Is),
         "fire" => (Kind::FireDetector, "fire", Is),
+        // a boiler has heat, a meter counts gas
+        "heat" if is_bare => (Kind::FireHeat, "heat", Bare),
+        "gas" if is_bare => (Kind::FireGas, "gas", Bare),
+        "co" if is_bare => (Kind::FireCo, "co", Bare),
         "heat" => (Kind::FireHeat, "heat", Is),
         // a detector of heat (Netvox RA02A); a threshold of a thermometer says `temperature`
         "hightemp" if plain.ends_with("alarm") => (Kind::FireHeat, "heat", Is),
         "temperature" if plain.ends_with("alarm") => (Kind::FireHeat, "burning", Burning),
         "gas" | "gasleak" | "gasleakage" | "combustiblegas" => (Kind::FireGas, "gas", Is),
-        "carbonmonoxide" => (Kind::FireCo, "co", Is),
-        "co" if stem.len() < plain.len() => (Kind::FireCo, "co", Is),
+        "carbonmonoxide" | "co" => (Kind::FireCo, "co", Is),
         "flame" => (Kind::FireFlame, "flame", Is),
         // a thermostat is `manual`, too
-        "manual" if stem.len() == plain.len() => return None,
+        "manual" if is_bare => return None,
         "callpoint" | "manualcallpoint" | "manual" => (Kind::FireManualCall, "call_point", Is),
-        "water" if stem.len() < plain.len() => (Kind::EnvWaterLeak, "water_leak", Is),
+        "water" if !is_bare => (Kind::EnvWaterLeak, "water_leak", Is),
         "waterleak" | "waterleakage" | "leak" | "leakage" | "flood" | "waterimmersion" => {
             (Kind::EnvWaterLeak, "water_leak", Is)
         }
         "tamper" | "temper" | "antitamper" | "dismantle" | "demolish" | "tamperproof"
-        | "toolongunmounted" | "shocktamper" => (Kind::DeviceTamper, "tamper", Is),
+        | "disassembled" | "toolongunmounted" | "shocktamper" => (Kind::DeviceTamper, "tamper", Is),
         "mounted" | "install" | "installed" => (Kind::DeviceTamper, "tamper", IsNot),
         "batterylow" | "lowbattery" | "lowpower" | "lowvoltage" | "batterylowvoltage" => {
             (Kind::DeviceBatteryLow, "battery_low", Is)
         }
-        "battery" if stem.len() < plain.len() => (Kind::DeviceBatteryLow, "battery_low", Is),
+        "battery" if !is_bare => (Kind::DeviceBatteryLow, "battery_low", Is),
+        "battery" => (Kind::DeviceBatteryLow, "battery_low", Charge),
         // Netvox: `2.4(low battery)`
         "volt" => (Kind::DeviceBatteryLow, "battery_low", Volts),
-        "poweroff" if stem.len() < plain.len() => (Kind::DevicePower, "mains", Is),
+        "poweroff" if !is_bare => (Kind::DevicePower, "mains", Is),
         "test" | "selftest" => (Kind::DeviceTest, "test", Is),
         "fault"
         | "trouble"
@@ -353,7 +512,13 @@ fn row(name: &str) -> Option<Row> {
         "intrusion" | "intruder" | "burglar" | "burglary" => {
             (Kind::DeviceAlarmInput, "intrusion", Is)
         }
-        "sos" | "panic" | "emergency" => (Kind::DeviceAlarmInput, "panic", Is),
+        "sos" | "panic" | "emergency" | "sosbutton" | "panicbutton" | "emergencybutton" => {
+            (Kind::DeviceAlarmInput, "panic", Is)
+        }
+        "duress" => (Kind::DeviceAlarmInput, "duress", Is),
+        "glassbreak" | "glassbreakage" => (Kind::DeviceAlarmInput, "glass_break", Is),
+        "vibration" if is_bare => (Kind::DeviceAlarmInput, "vibration", Bare),
+        "vibration" => (Kind::DeviceAlarmInput, "vibration", Is),
         "magnet" | "door" | "dooropen" | "window" | "reed" | "doorcontact" | "magnetic" => {
             (Kind::AccessDoorState, "contact", Door)
         }
@@ -361,7 +526,8 @@ fn row(name: &str) -> Option<Row> {
         "state" => (Kind::AccessDoorState, "contact", DoorWord),
         "alarm" => (Kind::DeviceAlarmInput, "alarm", Sentence),
         "event" => (Kind::FireSmoke, "smoke", SmokeEvent),
-        _ => return None,
+        "eventname" => (Kind::DeviceAlarmInput, "event", Event),
+        _ => other_alarm(unnumbered(name))?,
     };
     let attr = match kind {
         Kind::CameraMotion => Some(("sensor", "pir")),
@@ -377,6 +543,102 @@ fn row(name: &str) -> Option<Row> {
     })
 }
 
+/// An alarm that is called otherwise than in the table: one of smoke or fire by its last word, else one of its own.
+fn other_alarm(name: &str) -> Option<(Kind, &'static str, How)> {
+    /// Beside these words a member is a setting, a test or the past.
+    const NO_ALARM: [&str; 22] = [
+        "no", "non", "not", "false", "test", "testing", "enable", "enabled", "disable", "disabled",
+        "mute", "muted", "silence", "silenced", "stop", "clear", "cleared", "reset", "last", "set",
+        "config", "count",
+    ];
+    // of two levels the last one is asked by itself
+    if name.contains('/') {
+        return None;
+    }
+    let words = words_of(name);
+    let (last, before) = words
+        .split_last()
+        .filter(|(_, before)| !before.is_empty())?;
+    let has = |known: &[&str]| before.iter().any(|word| known.contains(&word.as_str()));
+    if last != "alarm" || has(&NO_ALARM) {
+        return None;
+    }
+    let is_early = has(&["pre", "low"]);
+    Some(match before.last().map(String::as_str) {
+        // Netvox RA02G: `IncenseSmokeAlarm`
+        Some("smoke") if !is_early => (Kind::FireSmoke, "smoke", How::Is),
+        Some("fire") if !is_early => (Kind::FireDetector, "fire", How::Is),
+        _ => (Kind::DeviceAlarmInput, "alarm", How::Named),
+    })
+}
+
+/// `IncenseSmokeAlarm` → incense, smoke, alarm.
+fn words_of(name: &str) -> Vec<String> {
+    let mut words: Vec<String> = Vec::new();
+    let mut was_lower = false;
+    let mut is_new = true;
+    for c in name.chars().take(64) {
+        is_new |= !c.is_alphanumeric() || (c.is_uppercase() && was_lower);
+        was_lower = c.is_lowercase() || c.is_numeric();
+        if !c.is_alphanumeric() {
+            continue;
+        }
+        if is_new {
+            words.push(String::new());
+            is_new = false;
+        }
+        if let Some(word) = words.last_mut() {
+            word.extend(c.to_lowercase());
+        }
+    }
+    words
+}
+
+/// Whether a value says yes or no: what measures, says neither, nor does the `on` of a heating.
+fn is_said(kind: Kind, value: &Value) -> bool {
+    let is_word = value.is_string() && text::number(value).is_none();
+    value.is_boolean() || is_word && !(kind == Kind::FireHeat && is_one_of(value, &["on", "off"]))
+}
+
+/// Whether a charge is too low, where it says so in words.
+fn is_low(value: &Value) -> Option<bool> {
+    let words = value.as_str()?.to_lowercase();
+    if words
+        .split(|c: char| !c.is_alphanumeric())
+        .any(|word| word == "low")
+    {
+        return Some(true);
+    }
+    is_there(value, "").filter(|is| !is && text::boolean(value).is_none())
+}
+
+/// Whether an alarm of its own is there: also at one end of what it watches.
+fn is_named_alarm(value: &Value) -> Option<bool> {
+    if is_one_of(value, &["low", "high"]) {
+        return Some(true);
+    }
+    is_there(value, "")
+}
+
+/// What happened in a word, of a tracker or a button.
+fn event(address: &str, class: DeviceClass, value: &Value) -> Option<Draft> {
+    let words = value.as_str()?.trim().to_lowercase();
+    let has = |known: &[&str]| {
+        words
+            .split(|c: char| !c.is_alphanumeric())
+            .any(|word| known.contains(&word))
+    };
+    let label = if has(&["sos", "panic"]) && !has(&["test"]) {
+        "panic"
+    } else if words == "alarm" {
+        "alarm"
+    } else {
+        return None;
+    };
+    let draft = Draft::new(address, class, Kind::DeviceAlarmInput, Phase::Instant);
+    (said_at_length(&words) != Some(false)).then(|| draft.attr("label", label))
+}
+
 /// Whether a condition is there, in the words of codecs. Numbers above 1 only where the name says that it is a state.
 fn is_there(value: &Value, name: &str) -> Option<bool> {
     if let Some(is) = text::boolean(value) {
@@ -384,9 +646,11 @@ fn is_there(value: &Value, name: &str) -> Option<bool> {
     }
     if let Some(number) = text::integer(value) {
         let plain = plain(name);
-        let is_state = ["state", "status", "alarm"]
-            .iter()
-            .any(|end| plain.ends_with(end));
+        // a state of batteries counts its steps
+        let is_state = !plain.contains("batter")
+            && ["state", "status", "alarm"]
+                .iter()
+                .any(|end| plain.ends_with(end));
         return (is_state && (2..=10).contains(&number)).then_some(true);
     }
     let word = value.as_str()?.trim().to_lowercase();
@@ -420,47 +684,89 @@ fn is_one_of(value: &Value, words: &[&str]) -> bool {
 }
 
 fn is_fault(value: &Value) -> bool {
-    is_one_of(value, &["fault", "failure", "trouble", "故障"])
-}
-
-/// What a detector whose state is a word says of itself: that it cannot see, or that it can.
-fn fault(address: &str, class: DeviceClass, value: &Value, name: &str) -> Option<Draft> {
-    let is = is_fault(value);
-    let is_known = is || value.is_string() && is_there(value, name).is_some();
-    let draft = || Draft::condition(address, class, Kind::FireFault, &plain(name), is);
-    is_known.then(|| draft().attr("fault", name))
-}
-
-/// `smoke alarm`, `smoke alarm cleared`, `no smoke detected`; none where no word of it is known, or where it is a test.
-fn said_at_length(sentence: &str) -> Option<bool> {
+    let Some(words) = value.as_str().map(str::to_lowercase) else {
+        return false;
+    };
     let has = |known: &[&str]| {
-        sentence
+        words
             .split(|c: char| !c.is_alphanumeric())
             .any(|word| known.contains(&word))
     };
-    if has(&["test", "testing"]) {
+    // an alarm is never taken for a fault
+    has(&["fault", "failure", "trouble", "malfunction", "故障"])
+        && !has(&["alarm", "alarming", "alert", "detected", "triggered"])
+        && said_at_length(&words) != Some(false)
+}
+
+/// What a detector whose state is a word says of itself: that it cannot see, or that it can.
+fn fault(address: &str, class: DeviceClass, row: Row, value: &Value, name: &str) -> Option<Draft> {
+    let is = is_fault(value);
+    let is_known = is || value.is_string() && is_there(value, name).is_some();
+    let mut property = plain(name);
+    // what it senses is another property
+    if property == row.property {
+        property.push_str("fault");
+    }
+    let draft = || Draft::condition(address, class, Kind::FireFault, &property, is);
+    is_known.then(|| draft().attr("fault", name).apart())
+}
+
+/// Words that say that it is over, wherever they stand.
+const OVER: [&str; 15] = [
+    "clear",
+    "cleared",
+    "normal",
+    "release",
+    "released",
+    "recover",
+    "recovered",
+    "deactivation",
+    "deactivated",
+    "inactive",
+    "dismissed",
+    "end",
+    "ended",
+    "cancelled",
+    "canceled",
+];
+/// Words that say so at the end only: `alarm off`, not `power off alarm`; `alarm over`, not `over limit`.
+const OVER_AT_END: [&str; 6] = ["off", "over", "stopped", "reset", "restored", "lifted"];
+/// Words that say that nothing burns, and nothing of whether it did: somebody tries it, or has made it quiet.
+const NOTHING: [&str; 9] = [
+    "test", "testing", "drill", "exercise", "silence", "silenced", "mute", "muted", "hushed",
+];
+
+/// `smoke alarm`, `smoke alarm cleared`, `no smoke detected`; none where no word of it is known, or where it is a test.
+fn said_at_length(sentence: &str) -> Option<bool> {
+    let mut words: Vec<&str> = Vec::new();
+    let (mut denies, mut is_denied) = (false, false);
+    let is_over = |word: &str| OVER.contains(&word) || OVER_AT_END.contains(&word);
+    for word in sentence.split(|c: char| !c.is_alphanumeric()) {
+        match word {
+            "" => {}
+            "no" | "not" | "non" => denies = true,
+            "a" | "an" | "any" | "been" | "yet" | "longer" if denies => {}
+            _ if denies => {
+                denies = false;
+                if is_over(word) {
+                    words.push("alarm"); // not cleared
+                } else if !NOTHING.contains(&word) {
+                    is_denied = true;
+                }
+            }
+            _ if is_joined_to_no(word) => is_denied = true,
+            _ => words.push(word),
+        }
+    }
+    let has = |known: &[&str]| words.iter().any(|word| known.contains(word));
+    if has(&NOTHING) {
         return None;
     }
-    if has(&[
-        "no",
-        "not",
-        "clear",
-        "cleared",
-        "normal",
-        "release",
-        "released",
-        "recover",
-        "recovered",
-        "deactivation",
-        "deactivated",
-        "dismissed",
-        "end",
-        "ended",
-        "over",
-    ]) {
+    let is_at_end = words.last().is_some_and(|last| OVER_AT_END.contains(last));
+    if is_denied || denies || is_at_end || has(&OVER) {
         return Some(false);
     }
-    has(&[
+    let is_alarm = has(&[
         "alarm",
         "alarming",
         "alert",
@@ -469,10 +775,23 @@ fn said_at_length(sentence: &str) -> Option<bool> {
         "detected",
         "leak",
         "leaking",
-        "smoke",
-        "fire",
-    ])
-    .then_some(true)
+    ]);
+    // a smoke sensor that is ready senses none
+    let is_of_device = has(&[
+        "sensor", "detector", "door", "chamber", "panel", "battery", "fault", "failure", "online",
+        "offline", "ready",
+    ]);
+    (is_alarm || has(&["smoke", "fire"]) && !is_of_device).then_some(true)
+}
+
+/// `NoLeak`, as codecs of Netvox write it.
+fn is_joined_to_no(word: &str) -> bool {
+    let rest = word.strip_prefix("no").unwrap_or_default();
+    let rest = rest.strip_prefix('n').unwrap_or(rest);
+    matches!(
+        rest,
+        "leak" | "smoke" | "alarm" | "fire" | "gas" | "motion" | "flame" | "water" | "heat"
+    )
 }
 
 /// `burning alarm trigger`, of a vape detector (Milesight GS601) in a fire.
@@ -498,13 +817,13 @@ fn door(value: &Value, how: How) -> Option<&'static str> {
 fn sentence(address: &str, class: DeviceClass, value: &Value) -> Option<Draft> {
     if let Some(is) = text::boolean(value) {
         let draft = Draft::condition(address, class, Kind::DeviceAlarmInput, "alarm", is);
-        return Some(draft.attr("label", "alarm"));
+        return Some(draft.attr("label", "alarm").apart());
     }
     let words = value.as_str()?.trim().to_lowercase();
     let (kind, property, is) = match words.as_str() {
         "power off" | "power down" => (Kind::DevicePower, "mains", true),
         "power on" => (Kind::DevicePower, "mains", false),
-        "sensor fault" | "sensor failure" => (Kind::DeviceFault, "sensor", true),
+        _ if is_fault(value) => (Kind::DeviceFault, "sensor", true),
         "sensor fault recovered" | "sensor recover" => (Kind::DeviceFault, "sensor", false),
         "sensor will be invalid soon"
         | "sensor about to fail"
@@ -519,7 +838,7 @@ fn sentence(address: &str, class: DeviceClass, value: &Value) -> Option<Draft> {
             } else {
                 let kind = Kind::DeviceAlarmInput;
                 let draft = Draft::condition(address, class, kind, "alarm", is);
-                return Some(draft.attr("label", "alarm"));
+                return Some(draft.attr("label", "alarm").apart());
             };
             (kind, property, is)
         }
@@ -527,7 +846,7 @@ fn sentence(address: &str, class: DeviceClass, value: &Value) -> Option<Draft> {
     let draft = Draft::condition(address, class, kind, property, is);
     Some(match kind {
         Kind::DevicePower => draft.attr("supply", property),
-        Kind::DeviceFault => draft.attr("fault", property),
+        Kind::DeviceFault => draft.attr("fault", property).apart(),
         _ => draft,
     })
 }

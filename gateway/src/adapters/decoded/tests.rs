@@ -143,6 +143,59 @@ fn properties_are_known_by_many_names() {
             json!({"status": {"mounted": 1, "tooLongUnmounted": 1}}),
             vec!["device.tamper.raised"],
         ),
+        (json!({"battery_status": 3}), vec![]),
+        (json!({"battery": 88}), vec![]),
+        (json!({"battery": "low"}), vec!["device.battery_low.raised"]),
+        (json!({"gas": 1, "co": 1, "heat": 1}), vec![]),
+        (json!({"heat": "on"}), vec![]),
+        (
+            json!({"gas": true, "gas_alarm": 1}),
+            vec!["fire.gas.raised"],
+        ),
+        (json!({"gas": {"state": 1}}), vec!["fire.gas.raised"]),
+        (json!({"co": true}), vec!["fire.co.raised"]),
+        (json!({"heat_alarm": 1}), vec!["fire.heat.raised"]),
+        (
+            json!({"smokeAlarm": {"value": {"level": 2}, "time": 1}}),
+            vec!["fire.smoke.raised"],
+        ),
+        (
+            json!({"fireAlarm": {"value": {}}}),
+            vec!["fire.detector.raised"],
+        ),
+        (
+            json!({"smokeAlarm": {"value": {"smoke": 0}}}),
+            vec!["fire.smoke.cleared"],
+        ),
+        (json!({"smokeAlarm": {"value": {"threshold": 30}}}), vec![]),
+        (json!({"smokeAlarm": {}}), vec![]),
+        (
+            json!({"smokeAlarm": {"value": {"level": 2, "battery_low": 1}}}),
+            vec!["fire.smoke.raised", "device.battery_low.raised"],
+        ),
+        (
+            json!({"overload_alarm": true, "enable_alarm": true, "false_alarm": 1}),
+            vec!["device.alarm_input.raised"],
+        ),
+        (json!({"high_alarm": 40, "alarmClock": 1}), vec![]),
+        (
+            json!({"panic_button": 1, "duress": true, "glass_break": 1, "vibration": true}),
+            vec!["device.alarm_input.raised"; 4],
+        ),
+        (json!({"vibration": 3}), vec![]),
+        (json!({"event": "silent"}), vec![]),
+        // its last level is asked by itself
+        (json!({"Zone1/FireAlarm": 1}), vec![]),
+        (json!({"zone1_fire_alarm": 1}), vec!["fire.detector.raised"]),
+        (
+            json!({"DisassembledAlarm": 1}),
+            vec!["device.tamper.raised"],
+        ),
+        (json!([{"smoke_alarm": 1}]), vec!["fire.smoke.raised"]),
+        (
+            json!({"smoke_status": "smoke sensor fault"}),
+            vec!["fire.fault.raised"],
+        ),
     ] {
         assert_eq!(told(&object), want, "{object}");
     }
@@ -152,4 +205,36 @@ fn properties_are_known_by_many_names() {
 fn depth_is_bounded() {
     let deep = json!({"a": {"b": {"c": {"d": {"e": {"smoke": 1}}}}}});
     assert!(told(&deep).is_empty());
+}
+
+#[test]
+fn a_sentence_says_whether_it_is_so() {
+    for (sentence, want) in [
+        ("alarm", Some(true)),
+        ("smoke alarm", Some(true)),
+        ("alarm not cleared", Some(true)),
+        ("alarm, not silenced", Some(true)),
+        ("alarm over limit", Some(true)),
+        ("power off alarm", Some(true)),
+        ("alarm off", Some(false)),
+        ("alarm inactive", Some(false)),
+        ("alarm stopped", Some(false)),
+        ("alarm reset", Some(false)),
+        ("non alarm", Some(false)),
+        ("not alarming", Some(false)),
+        ("no longer alarming", Some(false)),
+        ("lifted", Some(false)),
+        ("noleak", Some(false)),
+        ("nosmoke", Some(false)),
+        ("noalarm", Some(false)),
+        ("nofire", Some(false)),
+        ("nogas", Some(false)),
+        ("nomotion", Some(false)),
+        ("alarm silenced", None),
+        ("fire drill", None),
+        ("smoke sensor ready", None),
+        ("noise", None),
+    ] {
+        assert_eq!(said_at_length(sentence), want, "{sentence}");
+    }
 }

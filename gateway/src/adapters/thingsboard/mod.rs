@@ -1,8 +1,8 @@
 //! Devices and gateways that were made for `ThingsBoard`: `v1/devices/me/…`, `v1/gateway/…`, `v2/t`, and `POST /api/v1/{token}/telemetry`.
 //!
 //! Layout: thingsboard/thingsboard@common/data/src/main/java/org/thingsboard/server/common/data/device/profile/MqttTopics.java and the
-//! device APIs of its documentation. Keys are whatever somebody called them: those that usually mean an alarm or a door are listed
-//! here, other numbers and words are readings. The token in a path is that platform's and is not looked at.
+//! device APIs of its documentation. Keys are whatever somebody called them: those that usually mean an alarm or a door are those
+//! of [`decoded`], other numbers and words are readings. The token in a path is that platform's and is not looked at.
 
 use domain::{DeviceClass, Kind, Phase};
 use serde_json::{Map, Value};
@@ -17,21 +17,6 @@ use super::{Reject, decoded, text};
 const POINTS_MAX: usize = 1000;
 /// Most readings of a point that are kept.
 const READINGS_MAX: usize = 50;
-
-/// Keys in lower case without `_`, `-` and spaces, and what they mean.
-const CONDITIONS: &[(&[&str], Kind)] = &[
-    (&["smoke", "smokealarm", "smokedetected"], Kind::FireSmoke),
-    (&["co", "coalarm", "carbonmonoxide"], Kind::FireCo),
-    (&["gas", "gasalarm", "gasleak"], Kind::FireGas),
-    (&["heat", "heatalarm"], Kind::FireHeat),
-    (&["flame"], Kind::FireFlame),
-    (&["fire", "firealarm"], Kind::FireDetector),
-    (&["waterleak", "leak", "flood"], Kind::EnvWaterLeak),
-    (&["tamper", "tamperalarm"], Kind::DeviceTamper),
-    (&["batterylow", "lowbattery"], Kind::DeviceBatteryLow),
-    (&["fault", "trouble"], Kind::DeviceFault),
-    (&["sos", "panic"], Kind::DeviceAlarmInput),
-];
 
 /// The format.
 pub struct ThingsBoard;
@@ -164,28 +149,18 @@ fn point(device: &str, point: &Map<String, Value>) -> Vec<Draft> {
         Draft::new(device.clone(), class, Kind::DeviceTelemetry, Phase::Instant).at(at.clone());
     for (name, value) in values {
         let key = name.to_lowercase().replace(['_', '-', ' '], "");
-        let meant = CONDITIONS
-            .iter()
-            .find(|(keys, _)| keys.contains(&key.as_str()));
-        match (meant, is_there(value), key.as_str()) {
-            (Some((_, kind)), Some(is_there), _) => {
-                drafts.push(
-                    Draft::condition(device.clone(), class, *kind, &key, is_there).at(at.clone()),
-                );
-            }
-            (_, _, "door" | "contact" | "doorstate" | "dooropen")
+        match key.as_str() {
+            "door" | "contact" | "doorstate" | "dooropen"
                 if let Some(draft) = door(&device, &key, value) =>
             {
                 drafts.push(draft.at(at.clone()));
             }
-            // the names of codecs, of which there are more
-            (None, ..)
-                if let told = named(&device, name, value, at.as_ref())
-                    && !told.is_empty() =>
+            _ if let told = decoded::member_drafts(&device, name, values, at.as_ref())
+                && !told.is_empty() =>
             {
                 drafts.extend(told);
             }
-            (_, _, "battery" | "batterylevel" | "batterypercent") => {
+            "battery" | "batterylevel" | "batterypercent" => {
                 reading = reading.attr("battery_percent", text::number(value));
             }
             _ if reading.attrs.len() >= READINGS_MAX => {}
@@ -203,21 +178,6 @@ fn point(device: &str, point: &Map<String, Value>) -> Vec<Draft> {
         drafts.push(reading);
     }
     drafts
-}
-
-fn named(device: &str, name: &str, value: &Value, at: Option<&DeviceTime>) -> Vec<Draft> {
-    let mut object = Map::new();
-    object.insert(name.to_owned(), value.clone());
-    decoded::drafts(device, &Value::Object(object), at)
-}
-
-/// A number that measures (smoke in parts of a million) is none.
-fn is_there(value: &Value) -> Option<bool> {
-    match value.as_str().map(str::to_ascii_lowercase).as_deref() {
-        Some("alarm" | "detected") => Some(true),
-        Some("normal" | "clear" | "ok") => Some(false),
-        _ => text::boolean(value),
-    }
 }
 
 /// `contact` is true when closed, `door_open` when open; `door` says it in a word.
