@@ -4,8 +4,11 @@ use domain::{DeviceClass, Kind, Phase};
 
 use super::draft::Draft;
 
-/// Words of a name, what they mean, whose they are, and what the sensor is where the kind does not say. The first match counts.
-const NAMES: &[(&[&str], Kind, DeviceClass, &str)] = &[
+/// Words of a name, what they mean, whose they are, and what the sensor is where the kind does not say.
+type Name = (&'static [&'static str], Kind, DeviceClass, &'static str);
+
+/// The last thing that a name says is sensed counts, and what it says in more words.
+const NAMES: &[Name] = &[
     (&["smoke"], Kind::FireSmoke, DeviceClass::FireSensor, ""),
     (
         &["carbon", "monoxide"],
@@ -18,6 +21,22 @@ const NAMES: &[(&[&str], Kind, DeviceClass, &str)] = &[
     (&["heat"], Kind::FireHeat, DeviceClass::FireSensor, ""),
     (&["flame"], Kind::FireFlame, DeviceClass::FireSensor, ""),
     (&["fire"], Kind::FireDetector, DeviceClass::FireSensor, ""),
+    (&["gas", "leak"], Kind::FireGas, DeviceClass::FireSensor, ""),
+    (
+        &["fire", "door"],
+        Kind::AccessDoorState,
+        DeviceClass::Access,
+        "",
+    ),
+    (&["fault"], Kind::DeviceFault, DeviceClass::FireSensor, ""),
+    (&["trouble"], Kind::DeviceFault, DeviceClass::FireSensor, ""),
+    (&["failure"], Kind::DeviceFault, DeviceClass::FireSensor, ""),
+    (
+        &["malfunction"],
+        Kind::DeviceFault,
+        DeviceClass::FireSensor,
+        "",
+    ),
     (&["leak"], Kind::EnvWaterLeak, DeviceClass::FireSensor, ""),
     (&["water"], Kind::EnvWaterLeak, DeviceClass::FireSensor, ""),
     (&["flood"], Kind::EnvWaterLeak, DeviceClass::FireSensor, ""),
@@ -84,6 +103,24 @@ const NAMES: &[(&[&str], Kind, DeviceClass, &str)] = &[
         "glass_break",
     ),
     (
+        &["glass", "break"],
+        Kind::DeviceAlarmInput,
+        DeviceClass::FireSensor,
+        "glass_break",
+    ),
+    (
+        &["panic", "button"],
+        Kind::DeviceAlarmInput,
+        DeviceClass::FireSensor,
+        "panic",
+    ),
+    (
+        &["sos", "button"],
+        Kind::DeviceAlarmInput,
+        DeviceClass::FireSensor,
+        "sos",
+    ),
+    (
         &["panic"],
         Kind::DeviceAlarmInput,
         DeviceClass::FireSensor,
@@ -101,9 +138,62 @@ const NAMES: &[(&[&str], Kind, DeviceClass, &str)] = &[
     (&["contact"], Kind::AccessDoorState, DeviceClass::Access, ""),
 ];
 
+/// Words for a sensor.
+const SENSORS: [&str; 5] = ["alarm", "detected", "detector", "sensor", "state"];
+
+/// Words behind what is sensed that make something else of it: `smoke_detector_led`, `heat_pump`.
+const OTHERS: &[&str] = &[
+    "available",
+    "battery",
+    "bell",
+    "boiler",
+    "button",
+    "clear",
+    "connected",
+    "connection",
+    "curtain",
+    "damper",
+    "demand",
+    "disabled",
+    "enable",
+    "enabled",
+    "fan",
+    "heater",
+    "hush",
+    "lamp",
+    "led",
+    "light",
+    "link",
+    "lock",
+    "machine",
+    "meter",
+    "mode",
+    "mute",
+    "muted",
+    "normal",
+    "offline",
+    "ok",
+    "online",
+    "power",
+    "pump",
+    "reachable",
+    "ready",
+    "relay",
+    "running",
+    "silence",
+    "silenced",
+    "switch",
+    "test",
+    "testing",
+    "valve",
+    "vent",
+];
+
+/// Words that name much else, too: a heating, a meter, a fireplace. They need a word for a sensor.
+const COMMON: [&str; 4] = ["heat", "gas", "fire", "water"];
+
 /// Whether a name ends with what is sensed, or with a word for a sensor: `kitchen_smoke`, `smoke_detector`, not `smoke_detector_led`.
 pub fn is_of_a_sensor(name: &str) -> bool {
-    const SENSORS: [&str; 5] = ["alarm", "detected", "detector", "sensor", "state"];
     let lower = name.to_ascii_lowercase();
     let mut words = lower.split(|c: char| !c.is_alphanumeric());
     let last = words.rfind(|word| !word.is_empty() && word.parse::<u16>().is_err());
@@ -113,6 +203,34 @@ pub fn is_of_a_sensor(name: &str) -> bool {
     })
 }
 
+/// What a name says is sensed: the last such thing; a door only says where the rest is, unless it is a fire door.
+fn sensed(words: &[&str]) -> Option<&'static Name> {
+    let mut found: Vec<(bool, usize, usize, &'static Name)> = Vec::new();
+    for name in NAMES {
+        let (wants, kind, ..) = name;
+        let at = (0..words.len())
+            .rfind(|at| words.get(*at..).is_some_and(|rest| rest.starts_with(wants)));
+        let is_place = *kind == Kind::AccessDoorState && wants.len() == 1;
+        found.extend(at.map(|at| (!is_place, at + wants.len(), wants.len(), name)));
+    }
+    found.sort_by_key(|(is_thing, end, length, _)| std::cmp::Reverse((*is_thing, *end, *length)));
+    let is_sensed = |end: usize, (wants, ..): &Name| {
+        let rest: Vec<&str> = (words.iter().skip(end).copied())
+            .filter(|word| word.parse::<u16>().is_err())
+            .collect();
+        let is_sensor = |word: &&str| SENSORS.contains(word);
+        let needs_sensor = wants.len() == 1 && wants.iter().all(|word| COMMON.contains(word));
+        match rest.last() {
+            None => true,
+            Some(last) if is_sensor(last) => true,
+            Some(_) if rest.iter().any(|word| OTHERS.contains(word)) => false,
+            Some(_) => !needs_sensor || rest.iter().any(is_sensor),
+        }
+    };
+    let best = found.iter().find(|(_, end, _, name)| is_sensed(*end, name));
+    best.map(|(.., name)| *name)
+}
+
 /// The event of a named sensor that is on or off; a door that is on is open. None for names that say nothing.
 pub fn binary(address: &str, component: &str, name: &str, is_on: bool) -> Option<Draft> {
     let lower = name.to_ascii_lowercase();
@@ -120,9 +238,19 @@ pub fn binary(address: &str, component: &str, name: &str, is_on: bool) -> Option
         .split(|c: char| !c.is_alphanumeric())
         .filter(|word| !word.is_empty())
         .collect();
-    let (_, kind, class, sensor) = NAMES
-        .iter()
-        .find(|(wants, ..)| words.windows(wants.len()).any(|words| words == *wants))?;
+    let (_, kind, class, sensor) = sensed(&words)?;
+    // a fault of what senses a fire
+    let is_of_fire = || {
+        let fires = NAMES
+            .iter()
+            .filter(|(_, kind, ..)| kind.as_str().starts_with("fire."));
+        let mut wants = fires.filter_map(|(wants, ..)| wants.first());
+        wants.any(|want| words.contains(want))
+    };
+    let kind = match kind {
+        Kind::DeviceFault if is_of_fire() => &Kind::FireFault,
+        kind => kind,
+    };
     let draft = if *kind == Kind::AccessDoorState {
         let state = if is_on { "open" } else { "closed" };
         Draft::new(address, *class, *kind, Phase::Updated)
@@ -187,6 +315,32 @@ mod tests {
         check("door_smoke", Some(Kind::FireSmoke));
         check("Door/Window", Some(Kind::AccessDoorState));
         check("color", None);
+        check("fire_door", Some(Kind::AccessDoorState));
+        check("smoke_front_door", Some(Kind::FireSmoke));
+        check("fire_exit_gate", Some(Kind::AccessDoorState));
+        check("smoke_kitchen", Some(Kind::FireSmoke));
+        check("fire_alarm_hall", Some(Kind::FireDetector));
+        check("boiler_room_smoke_detector", Some(Kind::FireSmoke));
+        check("gas_leak", Some(Kind::FireGas));
+        check("water_heater_leak", Some(Kind::EnvWaterLeak));
+        check("smoke_sensor_fault", Some(Kind::FireFault));
+        check("pump_fault", Some(Kind::DeviceFault));
+        check("panic_button", Some(Kind::DeviceAlarmInput));
+        check("glass_break", Some(Kind::DeviceAlarmInput));
+        for nothing in [
+            "smoke_detector_online",
+            "gas_boiler_running",
+            "heat_pump_running",
+            "heat_demand",
+            "fire_alarm_test_button",
+            "water_heater",
+            "water_pump",
+            "gas-meter",
+            "smoke_detector_battery",
+            "door_bell",
+        ] {
+            check(nothing, None);
+        }
         for (name, is) in [
             ("kitchen_smoke", true),
             ("smoke_detector", true),

@@ -92,6 +92,8 @@ impl Format for EspHome {
                 };
                 is_open
                     .and_then(|is_open| named::binary(&prefix.join("/"), object, object, is_open))
+                    // the flap of a smoke vent senses none
+                    .filter(|draft| draft.kind == Kind::AccessDoorState)
             }
             [prefix @ .., "lock", object, "state"] => {
                 named::lock(&prefix.join("/"), object, message.text()?)

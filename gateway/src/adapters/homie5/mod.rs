@@ -71,17 +71,34 @@ fn state(device: &str, word: &str) -> Result<Option<Draft>, Reject> {
     }))
 }
 
+/// Words of an alert that is about the device and not about what it senses.
+const OF_DEVICE: [&str; 6] = [
+    "fault",
+    "failure",
+    "failed",
+    "trouble",
+    "malfunction",
+    "offline",
+];
+
 /// An alert is there while its message is; its id is the device's own word.
 fn alert(device: &str, id: &str, message: &str) -> Draft {
     let words = id.to_ascii_lowercase();
     let kind = match words.as_str() {
         word if word.contains("battery") => Kind::DeviceBatteryLow,
+        // of whatever it is that fails
+        word if word
+            .split(|c: char| !c.is_alphanumeric())
+            .any(|word| OF_DEVICE.contains(&word)) =>
+        {
+            Kind::DeviceFault
+        }
         word if word.contains("gas") => Kind::FireGas,
         word if word.contains("monoxide") || word.split(['-', '_']).any(|word| word == "co") => {
             Kind::FireCo
         }
         word if word.contains("smoke") => Kind::FireSmoke,
-        word if word.contains("fire") => Kind::FireDetector,
+        word if word.contains("fire") && !word.contains("door") => Kind::FireDetector,
         word if word.contains("tamper") => Kind::DeviceTamper,
         word if word.contains("leak") || word.contains("flood") => Kind::EnvWaterLeak,
         _ => Kind::DeviceFault,
@@ -91,6 +108,7 @@ fn alert(device: &str, id: &str, message: &str) -> Draft {
     Draft::condition(device, DeviceClass::FireSensor, kind, &property, is_there)
         .attr("reason", id)
         .attr("description", text::clip(message, 500))
+        .apart()
 }
 
 /// A word of a controller to all. Only what calls itself an alert or alarm is news.
