@@ -24,6 +24,10 @@ const KINDS: &[(&[&str], Kind, DeviceClass)] = &[
         Kind::EnvWaterLeak,
         DeviceClass::FireSensor,
     ),
+    (&["flood"], Kind::EnvWaterLeak, DeviceClass::FireSensor),
+    (&["duress"], Kind::AccessDuress, DeviceClass::Access),
+    (&["panic"], Kind::DeviceAlarmInput, DeviceClass::FireSensor),
+    (&["sos"], Kind::DeviceAlarmInput, DeviceClass::FireSensor),
     (
         &["battery", "low"],
         Kind::DeviceBatteryLow,
@@ -96,8 +100,60 @@ const OF_DEVICE: &[(&str, Kind)] = &[
 
 /// Words that say that it is over.
 const OVER: &[&str] = &[
-    "cleared", "clear", "ended", "end", "resolved", "restored", "stopped", "normal", "off",
+    "cleared",
+    "clear",
+    "ended",
+    "end",
+    "resolved",
+    "restored",
+    "stopped",
+    "normal",
+    "off",
+    "recovered",
+    "inactive",
+    "deactivated",
+    "released",
+    "reset",
+    "cancelled",
+    "canceled",
+    "lifted",
 ];
+
+/// Words behind what is sensed of something that is done with the device or tried, whatever the data says: nothing burns for that.
+const DONE: &[&str] = &[
+    "test",
+    "drill",
+    "false",
+    "installed",
+    "inspected",
+    "generated",
+    "completed",
+    "commissioned",
+    "calibrated",
+    "serviced",
+    "replaced",
+    "scheduled",
+];
+
+/// Words right behind `fire`, `heat`, `gas` and the like that make another thing of it: `fire-door`, `heat-map`.
+const THINGS: &[&str] = &[
+    "door",
+    "extinguisher",
+    "hydrant",
+    "exit",
+    "escape",
+    "place",
+    "wall",
+    "map",
+    "station",
+    "pump",
+    "meter",
+    "light",
+    "gate",
+];
+
+/// Words that say that a detector was made quiet.
+const SILENCED: &[&str] = &["silenced", "muted", "hushed"];
 
 /// Words of what is measured or made known, not of what has happened.
 const NO_NEWS: &[&str] = &[
@@ -153,6 +209,23 @@ pub(super) fn draft(
             .any(|has| has == word || has.strip_suffix('s') == Some(word))
     };
     let (kind, class) = &meant(&words, &has)?;
+    // a name space may have such words, too
+    let behind = behind(&words);
+    let has_behind = |known: &[&str]| behind.iter().any(|word| known.contains(&word.as_str()));
+    let is_of_fire = kind.as_str().starts_with("fire.") && *kind != Kind::FireFault;
+    if is_of_fire || *kind == Kind::EnvWaterLeak {
+        if behind
+            .first()
+            .is_some_and(|word| THINGS.contains(&word.as_str()))
+            || has_behind(DONE)
+        {
+            return None;
+        }
+        if has_behind(SILENCED) {
+            let (kind, phase) = (Kind::FireSilenced, Phase::Instant);
+            return is_of_fire.then(|| Draft::new(address, *class, kind, phase));
+        }
+    }
     let truths = if BEGUN.iter().any(&has) {
         &TRUTHS[..3]
     } else {
@@ -164,7 +237,8 @@ pub(super) fn draft(
     if said.is_none() && NO_NEWS.iter().any(&has) {
         return None;
     }
-    let is_there = said.unwrap_or(true) && !OVER.iter().any(&has);
+    let is_over = has_behind(OVER) || OVER.iter().any(&has) && !BEGUN.iter().any(&has);
+    let is_there = said.unwrap_or(true) && !is_over;
     let draft = match kind {
         Kind::VehiclePlateRead => {
             let plate = text::first(data, &["plate", "plate_number", "licensePlate"])?.as_str()?;
@@ -175,6 +249,11 @@ pub(super) fn draft(
                 text::first(data, &["card", "card_number", "cardNumber"]).and_then(text::word);
             Draft::new(address, *class, *kind, Phase::Instant).credential(&card.unwrap_or_default())
         }
+        // each time anew: nothing says that it is over
+        Kind::DeviceAlarmInput | Kind::AccessDuress if !is_there => return None,
+        Kind::DeviceAlarmInput => Draft::new(address, *class, *kind, Phase::Instant)
+            .attr("sensor", if has(&"sos") { "sos" } else { "panic" }),
+        Kind::AccessDuress => Draft::new(address, *class, *kind, Phase::Instant),
         Kind::DeviceOnline => Draft::new(address, *class, *kind, Phase::Updated),
         Kind::DeviceOffline => Draft::new(address, *class, *kind, Phase::Raised),
         _ => {
@@ -195,6 +274,29 @@ pub(super) fn draft(
     Some(draft.attr("test", test))
 }
 
+/// Carbon monoxide by its short name, which hosts have, too.
+const CO: &(&[&str], Kind, DeviceClass) = &(&["co"], Kind::FireCo, DeviceClass::FireSensor);
+
+/// The words behind the last one that says what burns or leaks; all of them where none says so.
+fn behind(words: &[String]) -> &[String] {
+    const SENSED: [&str; 10] = [
+        "smoke", "monoxide", "co", "gas", "heat", "flame", "fire", "water", "leak", "flood",
+    ];
+    let is_sensed = |word: &String| SENSED.contains(&word.as_str());
+    let last = words.iter().rposition(is_sensed).map(|at| at + 1);
+    words.get(last.unwrap_or_default()..).unwrap_or_default()
+}
+
+/// Carbon monoxide, where it is no part of a host's name: `co.detected`, not `uk.co.acme`.
+fn is_of_co(words: &[String]) -> bool {
+    const BEHIND: [&str; 6] = ["alarm", "detected", "detector", "leak", "cleared", "raised"];
+    let mut pairs = words.windows(2).enumerate();
+    pairs.any(|(at, pair)| {
+        let is_host = at == 1 && words.first().is_some_and(|country| country.len() == 2);
+        matches!(pair, [co, next] if co == "co" && BEHIND.contains(&next.as_str())) && !is_host
+    })
+}
+
 /// What the words are about.
 fn meant(words: &[String], has: &dyn Fn(&&str) -> bool) -> Option<(Kind, DeviceClass)> {
     let is_version = |word: &str| {
@@ -202,6 +304,7 @@ fn meant(words: &[String], has: &dyn Fn(&&str) -> bool) -> Option<(Kind, DeviceC
         !digits.is_empty() && digits.bytes().all(|b| b.is_ascii_digit())
     };
     let known = KINDS.iter().find(|(all, _, _)| all.iter().all(has));
+    let known = known.or_else(|| is_of_co(words).then_some(CO));
     let last = words.iter().rev().find(|word| !is_version(word))?;
     let of_device = OF_DEVICE.iter().find(|(word, _)| last == word);
     match (of_device, known) {
@@ -299,6 +402,63 @@ mod tests {
                 serde_json::json!({ "status": "ok" })
             ),
             Some(Phase::Raised)
+        );
+        for over in [
+            "com.acme.smoke.recovered",
+            "com.acme.smoke.inactive",
+            "com.acme.fire.alarm.reset",
+            "com.acme.fire.alarm.cancelled",
+        ] {
+            assert_eq!(
+                of(over).map(|(_, phase)| phase),
+                Some(Phase::Cleared),
+                "{over}"
+            );
+        }
+        for nothing in [
+            "com.acme.smoke.false-alarm",
+            "com.acme.smoke-detector.self-test.passed",
+            "com.acme.smoke-detector.installed",
+            "com.acme.fire.drill.started",
+            "com.acme.fire.alarm.test",
+            "com.acme.fire-extinguisher.inspected",
+            "com.acme.fire-door.opened",
+            "com.acme.heat-map.generated",
+            "com.acme.gas-station.payment.completed",
+            "com.acme.flood-light.on",
+            "uk.co.acme.someevent",
+            "uk.co.alarm.someevent",
+        ] {
+            assert_eq!(of(nothing), None, "{nothing}");
+        }
+        for (kind, want) in [
+            (
+                "com.acme.smoke.silenced",
+                (Kind::FireSilenced, Phase::Instant),
+            ),
+            (
+                "com.acme.panic.pressed",
+                (Kind::DeviceAlarmInput, Phase::Instant),
+            ),
+            (
+                "com.acme.access.duress",
+                (Kind::AccessDuress, Phase::Instant),
+            ),
+            (
+                "com.acme.flood.detected",
+                (Kind::EnvWaterLeak, Phase::Raised),
+            ),
+            ("com.acme.co.detected", (Kind::FireCo, Phase::Raised)),
+            (
+                "com.test.reset-systems.smoke.detected",
+                (Kind::FireSmoke, Phase::Raised),
+            ),
+        ] {
+            assert_eq!(of(kind), Some(want), "{kind}");
+        }
+        assert_eq!(
+            with("com.acme.water-leak.state", state("NoLeak")),
+            Some(Phase::Cleared)
         );
         assert_eq!(of("com.firebase.motionless"), None);
         assert_eq!(of("com.acme.gas.reading"), None);
