@@ -87,7 +87,8 @@ fn of(name: &str, action: &str, object: &Map<String, Value>) -> Option<Draft> {
         "emergency" | "panic" | "sos" | "vibration" | "tilt" | "drop" | "fall" | "shake" => {
             draft(Kind::DeviceAlarmInput, Phase::Instant).attr("sensor", lower.as_str())
         }
-        word if word.contains("_failure_") => {
+        // locks of Aqara
+        word if word.contains("_failure_") || word.ends_with("_not_match") => {
             draft(Kind::AccessDenied, Phase::Instant).attr("reason", word)
         }
         word if word.ends_with("unlock") => {

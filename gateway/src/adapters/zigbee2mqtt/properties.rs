@@ -74,7 +74,16 @@ const CONDITIONS: &[Condition] = &[
     condition(Kind::FireGas, &["gas_alarm_2"]),
     condition(Kind::FireHeat, &["heat", "heat_alarm"]),
     condition(Kind::FireHeat, &["high_temperature"]),
-    condition(Kind::EnvWaterLeak, &["water_leak", "water"]),
+    condition(
+        Kind::EnvWaterLeak,
+        &[
+            "water_leak",
+            "water",
+            "water_leakage_state",
+            "water_sensor",
+            "water_condition_alarm",
+        ],
+    ),
     condition(Kind::EnvWaterLeak, &["active_water_leak"]),
     condition(Kind::EnvWaterLeak, &["water_leak_alarm_1"]),
     condition(Kind::EnvWaterLeak, &["water_leak_alarm_2"]),
@@ -100,7 +109,7 @@ const CONDITIONS: &[Condition] = &[
     },
     Condition {
         sensor: "fall",
-        ..condition(Kind::DeviceAlarmInput, &["fall_down_status"])
+        ..condition(Kind::DeviceAlarmInput, &["fall_down_status", "fall_status"])
     },
     condition(Kind::DeviceTest, &["test", "testing", "test_in_progress"]),
     condition(
@@ -130,6 +139,8 @@ const CONDITIONS: &[Condition] = &[
     ),
     condition(Kind::DeviceFault, &["trouble"]),
     condition(Kind::DeviceFault, &["battery_defect"]),
+    condition(Kind::DeviceFault, &["device_overheated"]),
+    condition(Kind::DeviceFault, &["emergency_overheat"]),
     condition(Kind::DeviceFault, &["chamber_contamination"]),
     condition(Kind::DeviceFault, &["reliability"]),
     condition(
@@ -144,6 +155,74 @@ const CONDITIONS: &[Condition] = &[
     condition(Kind::DeviceEndOfLife, &["end_of_life", "endoflife"]),
 ];
 
+/// Properties whose every word but the good ones names a fault: those of Tuya's breakers are many.
+const FAULTS: &[&str] = &["fault", "fault_alarm", "fault_state", "device_fault"];
+/// The good ones.
+const NO_FAULTS: &[&str] = &["", "clear", "none", "normal", "ok", "no faults"];
+
+/// Properties that are in one of several states: the property, its states, what they mean and what the sensor is. An alarm is over in
+/// the states of [`STATES_WELL`], anything else in any other state.
+const STATES: &[(&str, &[&str], Kind, &str)] = &[
+    // Halo: this unit, or another one that is connected with it
+    (
+        "halo_alert_state",
+        &["smoke", "interconnect_smoke"],
+        Kind::FireSmoke,
+        "",
+    ),
+    (
+        "halo_alert_state",
+        &["carbon_monoxide", "interconnect_carbon_monoxide"],
+        Kind::FireCo,
+        "",
+    ),
+    (
+        "halo_alert_state",
+        &["pre_smoke"],
+        Kind::DeviceAlarmInput,
+        "pre_smoke",
+    ),
+    (
+        "halo_alert_state",
+        &["low_battery", "very_low_battery", "failed_battery"],
+        Kind::DeviceBatteryLow,
+        "",
+    ),
+    (
+        "halo_alert_state",
+        &["end_of_life"],
+        Kind::DeviceEndOfLife,
+        "",
+    ),
+    (
+        "halo_alert_state",
+        &["co_test", "smoke_test"],
+        Kind::DeviceTest,
+        "",
+    ),
+    // CTM Lyng mKomfy, which watches a stove
+    ("alarm_status", &["high_temperatur"], Kind::FireHeat, ""),
+    ("alarm_status", &["tamper"], Kind::DeviceTamper, ""),
+    (
+        "alarm_status",
+        &["battery_alarm"],
+        Kind::DeviceBatteryLow,
+        "",
+    ),
+    ("alarm_status", &["error"], Kind::DeviceFault, ""),
+    // somebody shakes it, or the stove is on for too long
+    ("alarm_status", &["alarm"], Kind::DeviceAlarmInput, "alarm"),
+    ("alarm_status", &["timer"], Kind::DeviceAlarmInput, "timer"),
+    (
+        "current_device_status",
+        &["water_leakage", "water_shortage & water_leakage"],
+        Kind::EnvWaterLeak,
+        "",
+    ),
+];
+/// States in which all is well.
+const STATES_WELL: &[&str] = &["safe", "ok", "normal", "normal_state", "water_shortage"];
+
 /// Properties where `true` is the good state.
 const GOOD: &[&str] = &["ac_connected", "mains_power_connected"];
 
@@ -152,7 +231,13 @@ pub(super) fn class_of(object: &Map<String, Value>) -> DeviceClass {
     let has = |names: &[&str]| names.iter().any(|name| object.contains_key(*name));
     if has(&["smoke", "gas", "carbon_monoxide", "heat", "water_leak"]) {
         DeviceClass::FireSensor
-    } else if has(&["contact", "lock_state", "action_source_name", "door_state"]) {
+    } else if has(&[
+        "contact",
+        "garage_door_contact",
+        "lock_state",
+        "action_source_name",
+        "door_state",
+    ]) {
         DeviceClass::Access
     } else if has(&["occupancy", "motion", "presence"]) {
         DeviceClass::Camera
@@ -164,8 +249,10 @@ pub(super) fn class_of(object: &Map<String, Value>) -> DeviceClass {
 /// Whether a class can be told by these.
 pub(super) fn is_known(object: &Map<String, Value>) -> bool {
     let conditions = CONDITIONS.iter().flat_map(|condition| condition.names);
-    let mut names = conditions.chain(&[
+    let states = STATES.iter().map(|(property, ..)| property);
+    let mut names = conditions.chain(states).chain(&[
         "contact",
+        "garage_door_contact",
         "lock_state",
         "action_source_name",
         "door_state",
@@ -182,7 +269,8 @@ pub(super) fn drafts(name: &str, class: DeviceClass, object: &Map<String, Value>
     let is_tested = object.get("test").and_then(is_there) == Some(true);
     for condition in CONDITIONS {
         let found = condition.names.iter().find_map(|property| {
-            let is_there = is_there(object.get(*property)?)?;
+            let value = object.get(*property)?;
+            let is_there = is_there(value).or_else(|| names_a_fault(property, value))?;
             Some((*property, is_there != GOOD.contains(property)))
         });
         let Some((property, is_there)) = found else {
@@ -208,14 +296,64 @@ pub(super) fn drafts(name: &str, class: DeviceClass, object: &Map<String, Value>
         if condition.kind == Kind::DeviceFault {
             draft = draft.attr("reason", description(property, object));
         }
+        if matches!(condition.kind, Kind::DeviceFault | Kind::DeviceAlarmInput) {
+            draft = draft.apart();
+        }
         drafts.push(draft);
     }
+    drafts.extend(states(name, class, object));
+    drafts.extend(breaker(name, class, object));
     drafts.extend(wires(name, object));
     drafts.extend(endpoints(name, object));
     drafts.extend(failed_test(name, class, object));
     drafts.extend(door(name, class, object));
     drafts.extend(motion(name, class, object));
     drafts
+}
+
+/// What the states of [`STATES`] tell.
+fn states(name: &str, class: DeviceClass, object: &Map<String, Value>) -> Vec<Draft> {
+    let told = STATES.iter().filter_map(|(property, words, kind, sensor)| {
+        let word = text_of(object, property)?.to_ascii_lowercase();
+        let is_there = words.contains(&word.as_str());
+        let is_alarm = !kind.as_str().starts_with("device.") || *kind == Kind::DeviceAlarmInput;
+        let is_over = STATES_WELL.contains(&word.as_str());
+        if is_alarm && !is_there && !is_over {
+            return None; // a battery or a button says nothing of a fire
+        }
+        let edge = format!("{property}:{kind}:{sensor}");
+        let draft = Draft::condition(name, class, *kind, &edge, is_there);
+        Some(draft.attr("sensor", *sensor).attr("reason", word).apart())
+    });
+    let silenced = text_of(object, "halo_alert_state").map(|word| {
+        let kind = Kind::FireSilenced;
+        Draft::condition(name, class, kind, "halo_alert_state", word == "silenced")
+    });
+    told.chain(silenced).collect()
+}
+
+/// A breaker that says that it burns: one word of those in which it names its faults.
+fn breaker(name: &str, class: DeviceClass, object: &Map<String, Value>) -> Option<Draft> {
+    let is_there = text_of(object, "fault")?.contains("fire_alarm");
+    Some(Draft::condition(
+        name,
+        class,
+        Kind::FireDetector,
+        "fault:fire_alarm",
+        is_there,
+    ))
+}
+
+/// Whether a property of faults names one, in a word or as the number of one.
+fn names_a_fault(property: &str, value: &Value) -> Option<bool> {
+    if !FAULTS.contains(&property) {
+        return None;
+    }
+    if let Some(number) = text::number(value) {
+        return Some(number != 0.0);
+    }
+    let word = value.as_str()?.trim().to_ascii_lowercase();
+    Some(!NO_FAULTS.contains(&word.as_str()))
 }
 
 /// Controllers of valves name each wire and zone: `water_leak_wire_2`, `input_3_leak_detect_9`.
@@ -285,7 +423,8 @@ fn failed_test(name: &str, class: DeviceClass, object: &Map<String, Value>) -> O
     };
     Some(
         Draft::condition(name, class, Kind::DeviceFault, "self_test", has_failed)
-            .attr("reason", "self_test"),
+            .attr("reason", "self_test")
+            .apart(),
     )
 }
 
@@ -300,7 +439,9 @@ fn description(property: &str, object: &Map<String, Value>) -> String {
 /// `contact: true` is a closed door; some locks tell the door themselves, and that it was forced.
 fn door(name: &str, class: DeviceClass, object: &Map<String, Value>) -> Vec<Draft> {
     let word = text_of(object, "door_state").or_else(|| text_of(object, "opening_state"));
-    let contact = object.get("contact").or(object.get("contact_alarm_1"));
+    let contact = ["contact", "contact_alarm_1", "garage_door_contact"]
+        .iter()
+        .find_map(|property| object.get(*property));
     let state = match contact.and_then(text::boolean) {
         Some(true) => Some("closed"),
         Some(false) => Some("open"),
@@ -368,12 +509,17 @@ fn is_there(value: &Value) -> Option<bool> {
         | "process_error"
         | "fall"
         | "maybe_fall"
+        | "fall_alarm"
+        | "fall_warning"
+        | "alarm active"
+        | "water_leakage_yes"
         | "outage_detected"
         | "expired"
         | "expires_soon"
         | "critical_contamination" => true,
         "normal"
         | "none"
+        | "water_leakage_no"
         | "clear"
         | "dry"
         | "medium"
