@@ -63,7 +63,8 @@ const VARIABLES: &[Variable] = &[
             Kind::DeviceAlarmInput,
         )
     },
-    variable("homesecurity", "coverstatus", &[3], Kind::DeviceTamper),
+    // its cover is off, or it was moved
+    variable("homesecurity", "", &[3, 9], Kind::DeviceTamper),
     Variable {
         sensor: "glass_break",
         ..variable("homesecurity", "", &[5, 6], Kind::DeviceAlarmInput)
@@ -77,6 +78,16 @@ const VARIABLES: &[Variable] = &[
             &[7, 8],
             Kind::CameraMotion,
         )
+    },
+    Variable {
+        sensor: "police",
+        ..variable("emergency", "", &[1], Kind::DeviceAlarmInput)
+    },
+    // locks call the fire service when it grows hot
+    variable("emergency", "", &[2], Kind::FireDetector),
+    Variable {
+        sensor: "medical",
+        ..variable("emergency", "", &[3], Kind::DeviceAlarmInput)
     },
     variable("powermanagement", "mainsstatus", &[2], Kind::DevicePower),
     variable("system", "hardwarestatus", &[1, 3], Kind::DeviceFault),
@@ -149,8 +160,12 @@ fn notification(node: &str, property: &[&str], value: &Value) -> Vec<Draft> {
             let is_there = known.values.contains(&value);
             // one property for each meaning: of the same variable one may begin where another ends
             let property = format!("{variable}:{}:{}", known.kind, known.sensor);
-            Draft::condition(node, known.class, known.kind, &property, is_there)
-                .attr("sensor", known.sensor)
+            let draft = Draft::condition(node, known.class, known.kind, &property, is_there)
+                .attr("sensor", known.sensor);
+            match known.kind {
+                Kind::DeviceAlarmInput | Kind::DeviceFault => draft.apart(),
+                _ => draft,
+            }
         })
         .collect();
     // what ends first: one alarm may stand for both
@@ -165,6 +180,13 @@ fn operation(node: &str, property: &[&str], value: &Value) -> Option<Draft> {
         "tamperingproductmoved" => return Some(instant(Kind::DeviceTamper)),
         "panicalert" => {
             return Some(instant(Kind::DeviceAlarmInput).attr("sensor", "panic"));
+        }
+        "contactpolice" => {
+            return Some(instant(Kind::DeviceAlarmInput).attr("sensor", "police"));
+        }
+        "contactfireservice" => return Some(instant(Kind::FireDetector)),
+        "contactmedicalservice" => {
+            return Some(instant(Kind::DeviceAlarmInput).attr("sensor", "medical"));
         }
         "manuallockoperation" => 1,
         "manualunlockoperation" => 2,
