@@ -82,6 +82,7 @@ impl Format for EspHome {
                     let (class, kind) = (DeviceClass::Panel, Kind::DeviceAlarmInput);
                     Draft::condition(prefix.join("/"), class, kind, "state", is_there)
                         .component(*object)
+                        .attr("label", "intrusion")
                 })
             }
             [prefix @ .., "cover", object, "state"] => {
