@@ -23,7 +23,7 @@ pub(super) fn read(alert: &Alert<'_>, event: &Value) -> Option<Draft> {
         .unwrap_or(EVENT);
     let door = number("doorNo");
     let meaning = meaning(major, minor)?;
-    let draft = draft(alert, &meaning);
+    let draft = draft(alert, &meaning, &number);
     let word = |name: &str| event.get(name).and_then(text::word);
     let somebody = |name: &str| word(name).and_then(|w| text::somebody(&w).map(str::to_owned));
     let status = word("attendanceStatus").unwrap_or_default();
@@ -67,7 +67,16 @@ pub(super) fn read(alert: &Alert<'_>, event: &Value) -> Option<Draft> {
     })
 }
 
-fn draft(alert: &Alert<'_>, meaning: &Meaning) -> Draft {
+/// Where the number of the part stands that has such a condition, where a controller has several of them.
+fn numbered_by(property: &str) -> Option<&'static str> {
+    match property {
+        "event_input" => Some("caseSensorNo"),
+        "reader_tamper" | "reader_offline" => Some("cardReaderNo"),
+        _ => None,
+    }
+}
+
+fn draft(alert: &Alert<'_>, meaning: &Meaning, number: &dyn Fn(&str) -> Option<i64>) -> Draft {
     let class = DeviceClass::Access;
     match meaning {
         Meaning::Granted(method) => alert
@@ -93,9 +102,26 @@ fn draft(alert: &Alert<'_>, meaning: &Meaning) -> Draft {
         Meaning::Alarm(kind, reason) => alert
             .draft(class, *kind, Phase::Raised)
             .attr("reason", *reason),
-        Meaning::Condition(kind, property, is_there) => alert
-            .condition(class, *kind, property, *is_there)
-            .told(Told::Change)
-            .attr("reason", *property),
+        Meaning::Condition(kind, property, is_there) => {
+            let numbered = numbered_by(property);
+            let part = numbered.and_then(number);
+            let name = part.map_or_else(
+                || (*property).to_owned(),
+                |part| format!("{property}:{part}"),
+            );
+            let draft = alert
+                .condition(class, *kind, &name, *is_there)
+                .attr("reason", *property)
+                .attr("part", part);
+            // what an end without a number ended is not known by its number: there every beginning is news, by the serial number
+            let draft = match number("serialNo").filter(|_| *is_there && part.is_some()) {
+                Some(serial) => draft.edge(&name, serial),
+                None => draft,
+            };
+            let is_exact = *is_there || part.is_some() || numbered.is_none();
+            let draft = draft.told(Told::Change);
+            // an end that does not say of which part ends all of its kind
+            if is_exact { draft.apart() } else { draft }
+        }
     }
 }

@@ -76,7 +76,7 @@ fn event(minor: i64) -> Option<Meaning> {
         0x5e => Denied("card", "no_first_card"),
         0x66 | 0x67 | 0x96 | 0x97 => Denied("pin", "wrong_pin"),
         0x68 => Denied("face", "not_alive"),
-        0x71 => Denied("card", "block_list"),
+        0x71 => Denied("card", "blacklisted"),
         0x75 | 0x76 | 0x82 | 0x84 => Denied("card", "dormant"),
         0x77 | 0xa2..=0xa4 => Denied("card", "encryption"),
         0x85 => Fact(Kind::AccessTailgate, "tailgate"),

@@ -26,6 +26,8 @@ pub(super) struct Body {
     pub(super) documents: Vec<Value>,
     /// Its pictures: role, type and size of each.
     pub(super) media: Vec<Value>,
+    /// Why a part of it was not read, while the rest of it was.
+    pub(super) unread: Option<Reject>,
 }
 
 /// Whether the marks of a notification are in sight.
@@ -33,6 +35,13 @@ pub(super) fn looks_like_ours(message: &Message<'_>) -> bool {
     let bytes = trim(message.payload);
     match bytes.first() {
         Some(b'{') => message.object().is_some_and(is_alert),
+        Some(b'[') => match message.json() {
+            Ok(Value::Array(list)) => {
+                let first = list.first().and_then(Value::as_object);
+                first.is_some_and(is_alert)
+            }
+            _ => false,
+        },
         Some(b'<') => {
             contains(bytes, b"<EventNotificationAlert")
                 || contains(bytes, b":EventNotificationAlert")
@@ -94,10 +103,28 @@ pub(super) fn read(message: &Message<'_>) -> Result<Body, Reject> {
     if bytes.first() == Some(&b'-') || message.content_type_is("multipart/") {
         return multipart(bytes, message.content_type);
     }
+    let mut documents = documents(bytes)?;
+    let unread = cut(&mut documents);
     Ok(Body {
-        documents: documents(bytes)?,
+        documents,
         media: Vec::new(),
+        unread,
     })
+}
+
+/// Leaves as many documents as are read, and says so where there were more.
+fn cut(documents: &mut Vec<Value>) -> Option<Reject> {
+    let has_more = documents.len() > DOCUMENTS_MAX;
+    documents.truncate(DOCUMENTS_MAX);
+    has_more.then(too_many)
+}
+
+fn too_many() -> Reject {
+    let detail = format!(
+        "more than {DOCUMENTS_MAX} notifications, or than {} parts: the first of them were read",
+        multipart::PARTS_MAX
+    );
+    Reject::new("too_many", detail)
 }
 
 /// Whether a head stands before the first part.
@@ -106,14 +133,18 @@ fn has_head(bytes: &[u8]) -> bool {
     start.eq_ignore_ascii_case(HEAD)
 }
 
-/// One document, or several notifications in XML one behind the other.
+/// One document, a list of them, or several notifications in XML one behind the other: one more than are read where there are more.
 fn documents(bytes: &[u8]) -> Result<Vec<Value>, Reject> {
     let mut rest = bytes;
     let mut found = Vec::new();
-    while bytes.first() == Some(&b'<') && found.len() < DOCUMENTS_MAX {
+    while bytes.first() == Some(&b'<') && found.len() <= DOCUMENTS_MAX {
         let Some(at) = multipart::position(rest, END) else {
             break;
         };
+        if found.len() == DOCUMENTS_MAX {
+            found.push(Value::Null); // there are more
+            break;
+        }
         let (one, after) = rest.split_at(at + END.len());
         if found.is_empty() && trim(after).is_empty() {
             break;
@@ -129,13 +160,25 @@ fn documents(bytes: &[u8]) -> Result<Vec<Value>, Reject> {
 
 /// What a search for events has found, as if each were told by itself.
 fn searched(document: Value) -> Vec<Value> {
+    if let Value::Array(list) = document {
+        let some = list.into_iter().take(DOCUMENTS_MAX + 1);
+        return some.map(wrapped).collect();
+    }
     match text::at(&document, "AcsEvent.InfoList").and_then(Value::as_array) {
         None => vec![document],
         Some(list) => list
             .iter()
-            .take(DOCUMENTS_MAX)
+            .take(DOCUMENTS_MAX + 1)
             .map(|info| json!({ "AccessControllerEvent": info }))
             .collect(),
+    }
+}
+
+/// A bare event of a door controller as a notification holds it.
+fn wrapped(value: Value) -> Value {
+    match value.as_object() {
+        Some(map) if is_bare_event(map) => json!({ "AccessControllerEvent": value }),
+        _ => value,
     }
 }
 
@@ -154,11 +197,7 @@ fn document(bytes: &[u8]) -> Result<Value, Reject> {
 
 /// JSON, from GB 18030 where it is no UTF-8.
 fn json_of(bytes: &[u8]) -> Result<Value, Reject> {
-    let value = text::json(decoded(bytes)?.as_bytes())?;
-    Ok(match value.as_object() {
-        Some(map) if is_bare_event(map) => json!({ "AccessControllerEvent": value }),
-        _ => value,
-    })
+    text::json(decoded(bytes)?.as_bytes()).map(wrapped)
 }
 
 fn decoded(bytes: &[u8]) -> Result<std::borrow::Cow<'_, str>, Reject> {
@@ -242,11 +281,12 @@ fn multipart(bytes: &[u8], content_type: Option<&str>) -> Result<Body, Reject> {
     let mut body = Body {
         documents: Vec::new(),
         media: Vec::new(),
+        unread: None,
     };
     let mut refused = None;
     for found in &parts {
         match part(found) {
-            Ok(Part::Document(document)) => body.documents.push(document),
+            Ok(Part::Document(document)) => body.documents.extend(searched(document)),
             Ok(Part::Picture(picture)) => body.media.push(picture),
             Ok(Part::Empty) => {}
             Err(reject) => refused = Some(reject),
@@ -258,7 +298,12 @@ fn multipart(bytes: &[u8], content_type: Option<&str>) -> Result<Body, Reject> {
             "bad_multipart",
             format!("none of the {} parts is XML or JSON", parts.len()),
         )),
-        _ => Ok(body),
+        refused => {
+            // no more are cut out: there may be others behind them
+            let is_full = (parts.len() == multipart::PARTS_MAX).then(too_many);
+            body.unread = cut(&mut body.documents).or(is_full).or(refused);
+            Ok(body)
+        }
     }
 }
 
@@ -326,6 +371,30 @@ mod tests {
         assert_eq!(code(b"--x\r\n\r\n<A><b>\r\n--x--"), Some("bad_xml"));
         assert_eq!(code(b"--"), Some("bad_multipart"));
         assert_eq!(code(b""), Some("bad_multipart"));
+    }
+
+    #[test]
+    fn what_is_more_than_is_read_is_told() {
+        let one = "<EventNotificationAlert><a/></EventNotificationAlert>";
+        let read = |count: usize| {
+            let mut found = documents(one.repeat(count).as_bytes()).expect("read");
+            let unread = cut(&mut found).map(|reject| reject.code);
+            (found.len(), unread)
+        };
+        assert_eq!(read(33), (33, None));
+        assert_eq!(read(DOCUMENTS_MAX), (DOCUMENTS_MAX, None));
+        assert_eq!(read(DOCUMENTS_MAX + 3), (DOCUMENTS_MAX, Some("too_many")));
+        let info = vec![json!({"major": 1, "minor": 0x424}); DOCUMENTS_MAX + 1];
+        let list = json!({"AcsEvent": {"InfoList": info}}).to_string();
+        let mut found = documents(list.as_bytes()).expect("read");
+        assert!(cut(&mut found).is_some());
+        let part = format!("--x\r\n\r\n{one}\r\n");
+        let unread = |count: usize| {
+            let body = multipart(part.repeat(count).as_bytes(), None).expect("read");
+            body.unread.map(|reject| reject.code)
+        };
+        assert_eq!(unread(31), None);
+        assert_eq!(unread(33), Some("too_many"));
     }
 
     #[test]

@@ -23,8 +23,12 @@ use super::{Reject, sia_dc09, text};
 /// The format.
 pub struct Hikvision;
 
-/// Most documents of one message that are read.
-const ALERTS_MAX: usize = 32;
+/// States of an event that is over.
+const OVER: [&str; 3] = ["inactive", "restore", "normal"];
+/// The first digit of a Contact ID code that tells of a beginning.
+const BEGINS: i64 = 1;
+/// That of its end.
+const ENDS: i64 = 3;
 
 impl Format for Hikvision {
     fn name(&self) -> &'static str {
@@ -41,8 +45,11 @@ impl Format for Hikvision {
 
     fn read(&self, message: &Message<'_>, recall: &dyn Recall) -> Result<Reading, Reject> {
         let body = body::read(message)?;
-        let mut reading = Reading::default();
-        for document in body.documents.iter().take(ALERTS_MAX) {
+        let mut reading = Reading {
+            unread: body.unread,
+            ..Reading::default()
+        };
+        for document in &body.documents {
             let Some(alert) = Alert::of(document, message, &body.media) else {
                 continue;
             };
@@ -51,11 +58,25 @@ impl Format for Hikvision {
             } else if let Some(anpr) = alert.plate() {
                 reading.drafts.push(anpr::read(&alert, anpr));
             } else if let Some(event) = alert.find("CIDEvent") {
-                reading.drafts.extend(panel(&alert, event));
+                match panel(&alert, event) {
+                    Some(draft) => reading.drafts.push(draft),
+                    None => reading.extend(unknown(&alert)),
+                }
+            } else if matches!(alert.kind.as_str(), "zoneevent" | "cidevent") && !alert.is_over() {
+                reading.extend(unknown(&alert));
             } else {
-                let smart = smart::read(&alert, recall);
+                let smart = {
+                    let known = Known {
+                        before: recall,
+                        since: &reading.learn,
+                    };
+                    smart::read(&alert, &known)
+                };
                 reading.drafts.extend(smart.drafts);
-                reading.learn.extend(smart.learn);
+                for (key, value) in smart.learn {
+                    reading.learn.retain(|(known, _)| *known != key);
+                    reading.learn.push((key, value));
+                }
             }
             reading = reading.spoken_by(alert.device);
         }
@@ -63,11 +84,42 @@ impl Format for Hikvision {
     }
 }
 
+/// What was learnt before this message, and by earlier documents of it.
+struct Known<'a> {
+    before: &'a dyn Recall,
+    since: &'a [(String, Option<String>)],
+}
+
+impl Recall for Known<'_> {
+    fn recall(&self, key: &str) -> Option<&str> {
+        let since = self.since.iter().find(|(known, _)| known == key);
+        since.map_or_else(|| self.before.recall(key), |(_, value)| value.as_deref())
+    }
+}
+
+/// An event of an alarm panel that might be an alarm, in no words that are known.
+fn unknown(alert: &Alert<'_>) -> Reading {
+    let detail = format!(
+        "a `{}` of an alarm panel without a known code of Contact ID",
+        text::clip(&alert.kind, 40)
+    );
+    Reading {
+        unread: Some(Reject::new("unknown_code", detail)),
+        ..Reading::default()
+    }
+}
+
 /// What an alarm panel tells, as Contact ID.
 fn panel(alert: &Alert<'_>, event: &Value) -> Option<Draft> {
     let number = |name: &str| event.get(name).and_then(text::integer);
     let code = number("standardCIDcode").or_else(|| number("code"))?;
-    let (kind, phase, what) = sia_dc09::of_contact_id(code)?;
+    let (kind, phase, what) = match sia_dc09::of_contact_id(code)? {
+        // the code of the beginning, told again with the state of the end
+        (_, Phase::Raised, _) if alert.is_over() && code / 1000 == BEGINS => {
+            sia_dc09::of_contact_id(ENDS * 1000 + code % 1000)?
+        }
+        told => told,
+    };
     let zone = number("zone");
     let name = event.get("name").and_then(text::word);
     let draft = alert
@@ -87,6 +139,8 @@ struct Alert<'a> {
     root: &'a Value,
     /// Its `eventType` in lower case.
     kind: String,
+    /// It tells what was recorded of such an event, and not the event.
+    is_recording: bool,
     /// The device in its own words: its address, else its hardware address, else its serial number.
     device: String,
     channel: Option<i64>,
@@ -101,9 +155,11 @@ impl<'a> Alert<'a> {
     fn of(document: &'a Value, message: &Message<'_>, media: &'a [Value]) -> Option<Self> {
         let root = text::at(document, "EventNotificationAlert").unwrap_or(document);
         let told = |path: &str| text::at(root, path).and_then(text::word);
+        let is_recording =
+            told("eventType").is_some_and(|kind| kind.eq_ignore_ascii_case("duration"));
         let kind = told("eventType")
             // the end of a smart event's recording tells of the event that it belongs to
-            .filter(|kind| !kind.eq_ignore_ascii_case("duration"))
+            .filter(|_| !is_recording)
             .or_else(|| {
                 let list = text::at(root, "DurationList.Duration")?;
                 let first = list
@@ -147,6 +203,7 @@ impl<'a> Alert<'a> {
         Some(Self {
             root,
             kind,
+            is_recording,
             device,
             channel,
             at,
@@ -170,6 +227,13 @@ impl<'a> Alert<'a> {
 
     fn word(&self, path: &str) -> Option<String> {
         self.find(path).and_then(text::word)
+    }
+
+    /// Whether its state says that it is over.
+    fn is_over(&self) -> bool {
+        let state = self.word("eventState").unwrap_or_default();
+        OVER.iter()
+            .any(|over| state.trim().eq_ignore_ascii_case(over))
     }
 
     /// A draft with what every notification has.
