@@ -7,6 +7,11 @@ use super::super::draft::Draft;
 use super::super::text;
 use super::{Action, Event};
 
+/// `Method` of a code that is entered under threat.
+const METHOD_DURESS: i64 = 13;
+/// `ErrorCode` of who was refused because of a threat.
+const ERROR_DURESS: i64 = 0x16;
+
 /// Reads an event of a door; none where it is no such event.
 pub(super) fn read(event: &Event, zone: &TimeZone) -> Option<Vec<Draft>> {
     let door = ["Door", "DoorID", "DoorIndex", "door"]
@@ -36,6 +41,15 @@ pub(super) fn read(event: &Event, zone: &TimeZone) -> Option<Vec<Draft>> {
             let draft = own(Kind::AccessDoorState, Phase::Updated).edge("contact", state);
             Some(draft.attr("state", state))
         }
+        "DoorOpen" | "DoorClose" => not_over(event, || {
+            let state = if event.code == "DoorOpen" {
+                "open"
+            } else {
+                "closed"
+            };
+            let draft = own(Kind::AccessDoorState, Phase::Updated).edge("contact", state);
+            draft.attr("state", state)
+        }),
         "MagneticLock" => event
             .at("isLocked")
             .and_then(text::boolean)
@@ -56,7 +70,9 @@ pub(super) fn read(event: &Event, zone: &TimeZone) -> Option<Vec<Draft>> {
                 .attr("method", "fingerprint")
                 .attr("reason", "unknown_fingerprint"),
         ),
-        "Invite" | "PhoneCallDetect" => not_over(event, || call(event, zone, "calling")),
+        "Invite" | "PhoneCallDetect" | "RingBell" => {
+            not_over(event, || call(event, zone, "calling"))
+        }
         "CallNoAnswered" => not_over(event, || call(event, zone, "no_answer")),
         "_DoTalkAction_" if event.word("Action").as_deref() == Some("Invite") => {
             Some(call(event, zone, "calling"))
@@ -73,6 +89,7 @@ pub(super) fn read(event: &Event, zone: &TimeZone) -> Option<Vec<Draft>> {
                     !is_registered,
                 );
                 draft
+                    .apart()
                     .at(event.time(zone))
                     .attr("reason", "sip_registration")
             }),
@@ -112,11 +129,12 @@ fn control(event: &Event, own: &dyn Fn(Kind, Phase) -> Draft) -> Draft {
     });
     let is_granted = status.unwrap_or(error.is_none());
     let code = event.integer("Method");
-    // opened under threat: the code of the method says so
-    let kind = match (is_granted, code) {
-        (_, Some(13)) => Kind::AccessDuress,
-        (true, _) => Kind::AccessGranted,
-        (false, _) => Kind::AccessDenied,
+    // under threat: the code of the method says so, or why it was refused
+    let is_duress = code == Some(METHOD_DURESS) || error == Some(ERROR_DURESS);
+    let kind = match is_granted {
+        _ if is_duress => Kind::AccessDuress,
+        true => Kind::AccessGranted,
+        false => Kind::AccessDenied,
     };
     let named = event.word("Method").filter(|_| code.is_none());
     let method = code
@@ -156,7 +174,7 @@ fn control(event: &Event, own: &dyn Fn(Kind, Phase) -> Draft) -> Draft {
 /// How somebody showed who they are, by `Method`.
 fn method(code: i64) -> Option<&'static str> {
     Some(match code {
-        0 | 13 => "pin",
+        0 | METHOD_DURESS => "pin",
         1 => "card",
         2 | 3 | 7..=11 | 14 | 16..=39 => "multi",
         4 => "remote",
@@ -184,12 +202,12 @@ fn method_word(word: &str) -> Option<&'static str> {
 fn reason(code: i64) -> String {
     match code {
         0x10 => "unauthorised",
-        0x11 => "card_lost",
+        0x11 => "lost",
         0x12 => "no_right",
         0x13 => "wrong_method",
         0x14 | 0x20 | 0x21 => "invalid_period",
         0x15 => "anti_passback",
-        0x16 => "duress",
+        ERROR_DURESS => "duress",
         0x17 => "always_closed",
         0x18 => "interlock",
         0x19 => "patrol_card",

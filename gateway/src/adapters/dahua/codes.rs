@@ -5,8 +5,12 @@ use jiff::tz::TimeZone;
 use serde_json::Value;
 
 use super::super::draft::Draft;
+use super::super::format::Recall;
 use super::super::text;
 use super::{Action, Event};
+
+/// The code of an alarm input.
+const INPUT: &str = "AlarmLocal";
 
 /// Code, kind, the attribute that says more, its value.
 const CODES: &[(&str, Kind, &str, &str)] = &[
@@ -34,8 +38,8 @@ const CODES: &[(&str, Kind, &str, &str)] = &[
         "label",
         "parked_vehicle",
     ),
-    ("RioterDetection", Kind::CameraObject, "label", "group"),
-    ("CrowdDetection", Kind::CameraObject, "label", "group"),
+    ("RioterDetection", Kind::CameraObject, "label", "crowd"),
+    ("CrowdDetection", Kind::CameraObject, "label", "crowd"),
     ("HumanTrait", Kind::CameraObject, "label", "human"),
     ("FaceDetection", Kind::CameraFace, "", ""),
     ("FaceRecognition", Kind::CameraFace, "", ""),
@@ -63,9 +67,10 @@ const CODES: &[(&str, Kind, &str, &str)] = &[
         "thermal_camera",
     ),
     ("HotSpotWarning", Kind::FireHeat, "sensor", "thermal_camera"),
-    ("AlarmLocal", Kind::DeviceAlarmInput, "", ""),
+    (INPUT, Kind::DeviceAlarmInput, "", ""),
     ("AlarmInputSourceSignal", Kind::DeviceAlarmInput, "", ""),
     ("ProfileAlarmTransmit", Kind::DeviceAlarmInput, "", ""),
+    ("RCEmergencyCall", Kind::DeviceAlarmInput, "label", "panic"),
     (
         "StorageFailure",
         Kind::DeviceFault,
@@ -98,9 +103,75 @@ const CODES: &[(&str, Kind, &str, &str)] = &[
     ("NTPAdjustTime", Kind::DeviceTimeSync, "", ""),
 ];
 
+/// What hangs on an alarm input, by the method of its sensor (`SenseMethod`): kind, the attribute that says more, its value.
+const SENSORS: &[(&str, Kind, &str, &str)] = &[
+    ("SmokingSensor", Kind::FireSmoke, "", ""),
+    ("SmokeSensor", Kind::FireSmoke, "", ""),
+    ("GasSensor", Kind::FireGas, "", ""),
+    ("WaterSensor", Kind::EnvWaterLeak, "", ""),
+    ("EmergencySwitch", Kind::DeviceAlarmInput, "label", "panic"),
+    ("UrgencyButton", Kind::DeviceAlarmInput, "label", "panic"),
+];
+
+/// What an alarm input tells; none where its sensor may be any.
+fn of_input(event: &Event) -> Option<(Kind, &'static str, &'static str)> {
+    let method = event.word("SenseMethod").unwrap_or_default();
+    let known = SENSORS
+        .iter()
+        .find(|(sensor, ..)| sensor.eq_ignore_ascii_case(&method));
+    let area = event.word("DefenceAreaType").unwrap_or_default();
+    match known {
+        Some((_, kind, name, value)) => Some((*kind, *name, *value)),
+        None => area
+            .eq_ignore_ascii_case("Fire")
+            .then_some((Kind::FireDetector, "", "")),
+    }
+}
+
+fn class_of(kind: Kind) -> DeviceClass {
+    match kind {
+        Kind::FireHeat => DeviceClass::Camera,
+        kind if kind.as_str().starts_with("camera.") => DeviceClass::Camera,
+        kind if kind.as_str().starts_with("fire.") => DeviceClass::FireSensor,
+        _ => DeviceClass::Gateway,
+    }
+}
+
+/// A stop need not say what hangs on an alarm input: then it ends what its start said. What to remember for that.
+pub(super) fn settle(
+    event: &Event,
+    draft: &mut Draft,
+    recall: &dyn Recall,
+) -> Option<(String, Option<String>)> {
+    if event.code != INPUT {
+        return None;
+    }
+    let index = event.index.unwrap_or_default();
+    let key = format!("dahua:input:{}:{index}", event.device);
+    match draft.phase {
+        Phase::Raised if draft.kind != Kind::DeviceAlarmInput => {
+            Some((key, Some(draft.kind.as_str().to_owned())))
+        }
+        Phase::Raised => Some((key, None)),
+        Phase::Cleared => {
+            let known = recall.recall(&key).and_then(|kind| kind.parse().ok());
+            if let Some(known) = known
+                && draft.kind == Kind::DeviceAlarmInput
+            {
+                draft.kind = known;
+                draft.class = class_of(known);
+            }
+            Some((key, None))
+        }
+        _ => None,
+    }
+}
+
 /// Reads an event; codes of no interest (`BackKeyLight`, `KeepLightOn`, `NewFile`) tell nothing.
 pub(super) fn read(event: &Event, zone: &TimeZone) -> Option<Draft> {
     let (_, kind, name, value) = CODES.iter().find(|(code, ..)| *code == event.code)?;
+    let input = (event.code == INPUT).then(|| of_input(event));
+    let (kind, name, value) = input.flatten().unwrap_or((*kind, *name, *value));
     let is_instant = matches!(
         kind,
         Kind::CameraLineCross | Kind::CameraFace | Kind::DeviceTimeSync
@@ -112,14 +183,8 @@ pub(super) fn read(event: &Event, zone: &TimeZone) -> Option<Draft> {
         Action::Stop => Phase::Cleared,
         Action::Pulse => Phase::Instant,
     };
-    let is_camera = kind.as_str().starts_with("camera.") || *kind == Kind::FireHeat;
-    let class = if is_camera {
-        DeviceClass::Camera
-    } else {
-        DeviceClass::Gateway
-    };
     let draft = event
-        .draft(class, *kind, phase, zone)
+        .draft(class_of(kind), kind, phase, zone)
         .attr("channel", event.index);
     let draft = match event.index {
         Some(index) => draft.component(format!("channel-{index}")),
@@ -128,13 +193,23 @@ pub(super) fn read(event: &Event, zone: &TimeZone) -> Option<Draft> {
     let draft = if name.is_empty() {
         draft
     } else {
-        draft.attr(name, *value)
+        draft.attr(name, value)
+    };
+    // one code's stop ends no other code, such as that of smoke a fire; without a property, as each start is news
+    let draft = if phase == Phase::Instant {
+        draft
+    } else {
+        draft.attr("condition", event.code.as_str())
     };
     let draft = regions(event, draft);
     let draft = objects(event, draft);
     let draft = match kind {
         Kind::CameraFace => face(event, draft),
-        Kind::DeviceAlarmInput => draft
+        Kind::DeviceAlarmInput
+        | Kind::FireSmoke
+        | Kind::FireGas
+        | Kind::FireDetector
+        | Kind::EnvWaterLeak => draft
             .attr("description", short(event, "AlarmType"))
             .attr("sensor", short(event, "SenseMethod")),
         Kind::FireHeat => draft.attr("level", event.at("Temperature").and_then(text::number)),

@@ -21,6 +21,9 @@ use super::format::{Claim, Format, Recall};
 use super::message::Message;
 use super::{Reject, text};
 
+/// Characters of a time to the second, `2026-11-24 20:00:00`.
+const SECONDS_CHARS: usize = 19;
+
 /// The format.
 pub struct Dahua;
 
@@ -37,11 +40,18 @@ impl Format for Dahua {
         }
     }
 
-    fn read(&self, message: &Message<'_>, _recall: &dyn Recall) -> Result<Reading, Reject> {
+    fn read(&self, message: &Message<'_>, recall: &dyn Recall) -> Result<Reading, Reject> {
+        if let Some(device) = wire::heartbeat(message) {
+            return Ok(Reading::default().spoken_by(device));
+        }
         let events = wire::events(message)?;
-        let drafts = events.iter().flat_map(|event| read(event, message.zone));
-        let mut reading = Reading::from(drafts.collect::<Vec<_>>());
+        let mut reading = Reading::default();
         for event in events {
+            for mut draft in read(&event, message.zone) {
+                let learn = codes::settle(&event, &mut draft, recall);
+                reading.learn.extend(learn);
+                reading.drafts.push(draft);
+            }
             reading = reading.spoken_by(event.device);
         }
         Ok(reading)
@@ -102,7 +112,9 @@ impl Event {
         let locale = self.word("LocaleTime");
         let by_locale = || DeviceTime::text(locale.as_deref()?, zone);
         let Some(utc) = seconds("UTC") else {
-            return by_locale().or_else(|| DeviceTime::text(&self.word("UTC")?, zone));
+            return by_locale()
+                .or_else(|| DeviceTime::text(&self.word("UTC")?, zone))
+                .or_else(|| self.time_of_picture(zone));
         };
         let millis = seconds("UTCMS")
             .filter(|ms| *ms < 1000.0)
@@ -122,6 +134,26 @@ impl Event {
                 DeviceTime::epoch_s(utc + millis / 1000.0)
             }
         })
+    }
+
+    /// When the picture of an ITSAPI push was taken: `AccurateTime` is `2026-11-24 20:00:00:123`.
+    fn time_of_picture(&self, zone: &TimeZone) -> Option<DeviceTime> {
+        ["AccurateTime", "SnapTime"].iter().find_map(|name| {
+            let told = self.snap(name).and_then(text::word)?;
+            let told = match told.split_at_checked(SECONDS_CHARS) {
+                Some((seconds, rest)) if rest.starts_with(':') => {
+                    format!("{seconds}.{}", &rest[1..])
+                }
+                _ => told,
+            };
+            DeviceTime::text(&told, zone)
+        })
+    }
+
+    /// A member of the `SnapInfo` of an ITSAPI push, which stands beside the picture or in it.
+    fn snap(&self, name: &str) -> Option<&Value> {
+        self.at(&format!("SnapInfo.{name}"))
+            .or_else(|| self.at(&format!("Picture.SnapInfo.{name}")))
     }
 
     fn draft(&self, class: DeviceClass, kind: Kind, phase: Phase, zone: &TimeZone) -> Draft {

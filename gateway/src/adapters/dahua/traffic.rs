@@ -46,9 +46,10 @@ pub(super) fn read(event: &Event, zone: &TimeZone) -> Option<Vec<Draft>> {
         return Some(Vec::new());
     }
     let is_listed = |path: &str| event.at(path).and_then(text::boolean) == Some(true);
-    let list = if is_listed("TrafficCar.BlackList.Enable") {
+    let is_user = |name: &str| event.snap(name).and_then(text::boolean) == Some(true);
+    let list = if is_listed("TrafficCar.BlackList.Enable") || is_user("BlockUser") {
         Some("block")
-    } else if is_listed("TrafficCar.WhiteList.Enable") {
+    } else if is_listed("TrafficCar.WhiteList.Enable") || is_user("AllowUser") {
         Some("allow")
     } else {
         None
@@ -69,15 +70,17 @@ pub(super) fn read(event: &Event, zone: &TimeZone) -> Option<Vec<Draft>> {
         "Picture.Plate.PlateColor",
         "PlateColor",
     ]);
-    let lane = ["TrafficCar.Lane", "Lane", "Picture.SnapInfo.LanNo"]
+    let lane = ["TrafficCar.Lane", "Lane"]
         .iter()
         .find_map(|path| event.integer(path))
+        .or_else(|| event.snap("LanNo").and_then(text::integer))
         .filter(|lane| *lane >= 0);
     // `Approach` and `Leave` say what the car did, `Obverse` and `Head` which end of it was seen; numbers say nothing
     let heading = [
         "TrafficCar.DrivingDirection",
         "Direction",
         "TrafficCar.Direction",
+        "SnapInfo.Direction",
         "Picture.SnapInfo.Direction",
         "TrafficCar.JunctionDirection",
         "JunctionDirection",
@@ -97,7 +100,12 @@ pub(super) fn read(event: &Event, zone: &TimeZone) -> Option<Vec<Draft>> {
     let sources: [(&str, &[&str]); 3] = [
         (
             "type",
-            &["TrafficCar.VehicleType", "Vehicle.Category", "VehicleType"],
+            &[
+                "TrafficCar.VehicleType",
+                "Vehicle.Category",
+                "Picture.Vehicle.VehicleType",
+                "VehicleType",
+            ],
         ),
         (
             "color",
@@ -105,6 +113,7 @@ pub(super) fn read(event: &Event, zone: &TimeZone) -> Option<Vec<Draft>> {
                 "TrafficCar.VehicleColor",
                 "Vehicle.VehicleColor",
                 "Vehicle.MainColor",
+                "Picture.Vehicle.VehicleColor",
                 "VehicleColor",
             ],
         ),

@@ -14,8 +14,29 @@ const LOOK_BYTES_MAX: usize = 64 << 10;
 /// Most lines of a text of members.
 const LINES_MAX: usize = 2000;
 
+/// Where the plate readers of ITSAPI say that they are there, and who they are.
+const HEARTBEATS: [&str; 2] = [
+    "/NotificationInfo/KeepAlive",
+    "/NotificationInfo/DeviceInfo",
+];
+
+/// The device that says with this message that it is there, and nothing else.
+pub(super) fn heartbeat(message: &Message<'_>) -> Option<String> {
+    let path = message.path();
+    let is_own = HEARTBEATS.iter().any(|end| path.ends_with(end));
+    let members = message.object().filter(|_| is_own)?;
+    let device = members
+        .get("DeviceID")
+        .or_else(|| members.get("DeviceInfo")?.get("DeviceID"))
+        .and_then(text::word);
+    Some(text::clip(&device.unwrap_or_default(), 64))
+}
+
 /// Whether this is one of our envelopes.
 pub(super) fn looks_like_ours(message: &Message<'_>) -> bool {
+    if heartbeat(message).is_some() {
+        return true;
+    }
     if message.payload.trim_ascii_start().starts_with(b"--") {
         let look = message
             .payload
@@ -79,12 +100,17 @@ fn is_envelope(message: &Message<'_>, map: &Map<String, Value>) -> bool {
         || (has("TrafficCar") && (has("UTC") || has("RealUTC") || has("Object") || has("EventID")))
         || map
             .get("Picture")
-            .is_some_and(|picture| picture.get("Plate").is_some())
+            .is_some_and(|picture| picture.get("Plate").is_some() || is_plate(map.get("Plate")))
         || (has("Action")
             && has("Data")
             && (bridge_prefix(message).is_some()
                 || (message.topic().is_empty() && (has("serialNumber") || has("deviceType")))))
         || (is_lock_topic(message) && has("isLocked"))
+}
+
+/// What an ITSAPI push tells of a plate beside its picture.
+fn is_plate(value: Option<&Value>) -> bool {
+    value.is_some_and(|plate| plate.get("PlateNumber").is_some())
 }
 
 /// `DahuaVTO2MQTT` names the code in the topic, and older ones nothing else: `<prefix>/<Code>/Event`. The prefix, if this is such a topic.
@@ -197,6 +223,7 @@ fn event(value: &Value, outer: &Value, message: &Message<'_>, is_degraded: bool)
         map.get("SN"),
         data.get("SN"),
         data.get("DeviceID"),
+        text::at(value, "SnapInfo.DeviceID"),
         text::at(value, "Picture.SnapInfo.DeviceID"),
         outer.get("DeviceName").filter(|_| map.contains_key("data")),
         outer.get("name").filter(|_| map.contains_key("data")),
