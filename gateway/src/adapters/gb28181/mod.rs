@@ -23,6 +23,8 @@ const BYTES_MAX: usize = 512 << 10;
 const NODES_MAX: u32 = 20_000;
 /// Deepest nesting.
 const DEPTH_MAX: usize = 16;
+/// Longest entity behind its `&`, with its `;`: `#x10FFFF;` is the longest that there is.
+const ENTITY_CHARS_MAX: usize = 12;
 /// Most devices in one catalog.
 const ITEMS_MAX: usize = 1000;
 /// The roots of MANSCDP.
@@ -107,10 +109,9 @@ fn mended(xml: &str) -> String {
     let mut rest = xml.get(..end).unwrap_or(xml);
     while let Some((before, after)) = rest.split_once('&') {
         mended.push_str(before);
-        let name = after.split(';').next().unwrap_or_default();
-        let is_entity = after.contains(';')
-            && name.len() < 10
-            && name.chars().all(|c| c.is_ascii_alphanumeric() || c == '#');
+        let mut near = after.chars().take(ENTITY_CHARS_MAX);
+        let end = near.find(|c| !c.is_ascii_alphanumeric() && *c != '#');
+        let is_entity = end == Some(';') && !after.starts_with(';');
         mended.push_str(if is_entity { "&" } else { "&amp;" });
         rest = after;
     }
@@ -158,22 +159,23 @@ fn alarm(root: Node<'_, '_>, message: &Message<'_>) -> Vec<Draft> {
     } else {
         "label"
     };
-    let mut draft = Draft::new(
-        device.as_str(),
-        DeviceClass::Camera,
-        meaning.kind,
-        meaning.phase,
-    )
-    .attr(name, meaning.label)
-    .attr("description", description)
-    .attr(
-        "priority",
-        number(root, &["AlarmPriority"]).map(|n| n as i64),
-    )
-    .attr("alarm_method", method.as_ref())
-    .attr("alarm_type", kind)
-    .attr("longitude", number(root, &["Longitude"]))
-    .attr("latitude", number(root, &["Latitude"]));
+    let is_detector = meaning.kind.as_str().starts_with("fire.");
+    let class = if is_detector {
+        DeviceClass::FireSensor
+    } else {
+        DeviceClass::Camera
+    };
+    let mut draft = Draft::new(device.as_str(), class, meaning.kind, meaning.phase)
+        .attr(name, meaning.label)
+        .attr("description", description)
+        .attr(
+            "priority",
+            number(root, &["AlarmPriority"]).map(|n| n as i64),
+        )
+        .attr("alarm_method", method.as_ref())
+        .attr("alarm_type", kind)
+        .attr("longitude", number(root, &["Longitude"]))
+        .attr("latitude", number(root, &["Latitude"]));
     if meaning.kind == Kind::CameraIntrusion || is_object {
         // 1 enters, 2 leaves
         let event = number(root, &["EventType"]).map(|n| if n < 1.5 { "in" } else { "out" });
@@ -193,6 +195,15 @@ fn catalog(root: Node<'_, '_>) -> Vec<Draft> {
         .filter_map(|item| {
             let device = text::clip(&field(item, &["DeviceID"])?, 64);
             let event = field(item, &["Event"])?.to_ascii_uppercase();
+            let over = if event == "ON" {
+                // what is there again has its picture and works
+                vec![
+                    condition(&device, Kind::CameraVideoLoss, "video_loss", false),
+                    condition(&device, Kind::DeviceFault, "fault", false),
+                ]
+            } else {
+                Vec::new()
+            };
             let (kind, phase, edge) = match event.as_str() {
                 "ON" => (Kind::DeviceOnline, Phase::Updated, Some(("online", true))),
                 "OFF" => (Kind::DeviceOffline, Phase::Raised, Some(("online", false))),
@@ -210,12 +221,18 @@ fn catalog(root: Node<'_, '_>) -> Vec<Draft> {
                 "name",
                 text::clip(&field(item, &["Name"]).unwrap_or_default(), 64),
             );
-            Some(match edge {
+            let draft = match edge {
                 Some((property, value)) => draft.edge(property, value),
                 None => draft,
-            })
+            };
+            Some(over.into_iter().chain([draft]))
         })
+        .flatten()
         .collect()
+}
+
+fn condition(device: &str, kind: Kind, property: &str, is_there: bool) -> Draft {
+    Draft::condition(device, DeviceClass::Camera, kind, property, is_there)
 }
 
 /// A sign of life; what it says of parts that are broken.
@@ -231,13 +248,22 @@ fn keepalive(root: Node<'_, '_>) -> Vec<Draft> {
         .take(ITEMS_MAX)
         .map(|device| {
             let device = text::clip(device.trim(), 64);
-            Draft::condition(
-                device,
-                DeviceClass::Camera,
-                Kind::DeviceFault,
-                "fault",
-                true,
-            )
+            condition(&device, Kind::DeviceFault, "fault", true)
         })
         .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_ampersand_by_itself_is_mended_however_many_there_are() {
+        assert_eq!(
+            mended("<a>R&D &lt; &#x10FFFF; &; &</a>"),
+            "<a>R&amp;D &lt; &#x10FFFF; &amp;; &amp;</a>"
+        );
+        let many = format!("<a>{};</a>", "&".repeat(400_000));
+        assert_eq!(mended(&many).len(), many.len() + 400_000 * "amp;".len());
+    }
 }
