@@ -21,6 +21,10 @@ use jiff::tz::TimeZone;
 use crate::adapters::Reject;
 use crate::adapters::clock::DeviceTime;
 
+/// How a frame begins.
+const MARK: &[u8] = b"@@";
+/// Most `@` at the beginning of a frame: its mark, sequence and version; no time tag begins with one, as no minute has 64 seconds.
+const RUN_MAX: usize = 6;
 /// Bytes before the application data unit.
 const HEAD: usize = 27;
 /// Bytes behind it.
@@ -173,6 +177,9 @@ pub(super) fn time_of(tag: [u8; 6], zone: &TimeZone) -> Option<DeviceTime> {
     })
 }
 
+/// Most damaged frames that are told of what one call brought: noise is full of them.
+pub const DAMAGED_MAX: usize = 64;
+
 /// What a stream brought.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Step {
@@ -189,13 +196,20 @@ pub struct FrameReader {
 }
 
 impl FrameReader {
-    /// Takes what the connection brought, and tells what is whole by now.
+    /// Takes what the connection brought, and tells what is whole by now; of what is damaged no more than the first [`DAMAGED_MAX`].
     pub fn push(&mut self, bytes: &[u8]) -> Vec<Step> {
         self.buffer.extend_from_slice(bytes);
         let mut steps = Vec::new();
         let mut rest = self.buffer.as_slice();
+        let mut damaged = 0;
+        let mut deny = |steps: &mut Vec<Step>, bytes: &[u8], reject: Reject| {
+            damaged += 1;
+            if damaged <= DAMAGED_MAX {
+                steps.push(Step::Damaged(bytes.to_vec(), reject));
+            }
+        };
         loop {
-            let begin = rest.windows(2).position(|pair| pair == b"@@");
+            let begin = rest.windows(MARK.len()).position(|pair| pair == MARK);
             let Some(begin) = begin else {
                 // half of a `@@` may be the last byte
                 let keep = usize::from(rest.last() == Some(&b'@'));
@@ -203,6 +217,14 @@ impl FrameReader {
                 break;
             };
             rest = &rest[begin..];
+            // stray ones may stand before the `@@` of a whole frame
+            let run = rest.iter().take_while(|byte| **byte == b'@').count();
+            rest = &rest[run.saturating_sub(RUN_MAX)..];
+            let strays = run.min(RUN_MAX) - MARK.len();
+            let is_whole = |stray: &usize| Frame::parse(&rest[*stray..]).is_ok();
+            if let Some(stray) = (0..=strays).find(is_whole) {
+                rest = &rest[stray..];
+            }
             match length(rest) {
                 Ok(None) => break,
                 Ok(Some(total)) => {
@@ -213,15 +235,15 @@ impl FrameReader {
                             rest = tail;
                         }
                         Err(reject) => {
-                            steps.push(Step::Damaged(frame.to_vec(), reject));
+                            deny(&mut steps, frame, reject);
                             rest = after_damage(frame, rest);
                         }
                     }
                 }
                 Err(reject) => {
                     let head = rest.get(..HEAD.min(rest.len())).unwrap_or_default();
-                    steps.push(Step::Damaged(head.to_vec(), reject));
-                    rest = &rest[2..];
+                    deny(&mut steps, head, reject);
+                    rest = &rest[1..];
                 }
             }
         }
@@ -235,12 +257,12 @@ impl FrameReader {
     }
 }
 
-/// Where to look on behind a damaged frame: behind its `##` if it ends with one, else right behind its `@@`, in which another may begin.
+/// Where to look on behind a damaged frame: behind its `##` if it ends with one, else right behind its first `@`, as another may begin.
 fn after_damage<'a>(frame: &[u8], rest: &'a [u8]) -> &'a [u8] {
     let skip = if frame.ends_with(b"##") {
         frame.len()
     } else {
-        2
+        1
     };
     rest.get(skip..).unwrap_or_default()
 }
@@ -290,6 +312,34 @@ mod tests {
         let mut reader = FrameReader::default();
         assert_eq!(reader.push(&vec![b'x'; 1 << 20]), []);
         assert_eq!(reader.pending(), 0);
+    }
+
+    #[test]
+    fn a_stray_mark_before_a_frame_loses_none() {
+        for mut frame in [fire(), answer(&fire(), noon())] {
+            for stray in 1..5 {
+                let stream = [&b"@".repeat(stray), frame.as_slice()].concat();
+                let steps = FrameReader::default().push(&stream);
+                let last = steps.last();
+                assert_eq!(last, Some(&Step::Frame(frame.clone())), "{stray}");
+            }
+            // the sequence may begin with one
+            frame[2] = b'@';
+            let end = frame.len() - TAIL;
+            frame[end] = checksum(&frame[2..end]);
+            let steps = FrameReader::default().push(&frame);
+            assert_eq!(steps, [Step::Frame(frame.clone())]);
+        }
+    }
+
+    #[test]
+    fn noise_is_told_of_within_limits_and_hides_no_frame() {
+        for noise in [b"@@".as_slice(), b"@@\xff\xff"] {
+            let stream = [noise.repeat(4000), fire()].concat();
+            let steps = FrameReader::default().push(&stream);
+            assert!(steps.len() <= DAMAGED_MAX + 1);
+            assert_eq!(steps.last(), Some(&Step::Frame(fire())));
+        }
     }
 
     #[test]

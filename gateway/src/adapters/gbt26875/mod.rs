@@ -8,7 +8,7 @@ mod frame;
 mod table;
 mod unit;
 
-pub use frame::{FRAME_BYTES_MAX, FRAME_BYTES_MIN, Frame, FrameReader, Step, answer};
+pub use frame::{DAMAGED_MAX, FRAME_BYTES_MAX, FRAME_BYTES_MIN, Frame, FrameReader, Step, answer};
 pub use unit::Reader;
 
 use std::collections::BTreeMap;
@@ -93,12 +93,16 @@ pub fn read_frames(
     recall: &dyn Recall,
 ) -> Result<Reading, Reject> {
     let mut readers: BTreeMap<String, Reader<'_>> = BTreeMap::new();
-    let (mut whole, mut first_reject) = (0, None);
-    for step in FrameReader::default()
-        .push(bytes)
-        .into_iter()
-        .take(FRAMES_MAX)
-    {
+    let (mut whole, mut first_reject, mut unread) = (0, None, None);
+    let room = bytes.len().min(FRAMES_MAX * FRAME_BYTES_MAX);
+    if room < bytes.len() {
+        unread = Some(too_many());
+    }
+    for step in FrameReader::default().push(&bytes[..room]) {
+        if whole == FRAMES_MAX {
+            unread.get_or_insert_with(too_many);
+            break;
+        }
         let read = match &step {
             Step::Frame(frame) => Frame::parse(frame).and_then(|frame| {
                 let own = address.map_or_else(|| frame.address(), str::to_owned);
@@ -124,12 +128,20 @@ pub fn read_frames(
         }
         _ => {}
     }
-    let mut reading = Reading::default();
+    let mut reading = Reading {
+        unread,
+        ..Reading::default()
+    };
     for reader in readers.into_values() {
         let more = reader.finish();
         reading.extend(more);
     }
     Ok(reading)
+}
+
+fn too_many() -> Reject {
+    let detail = format!("more than {FRAMES_MAX} frames, the first of them were read");
+    Reject::new("too_many", detail)
 }
 
 fn read_frame(frame: &Frame<'_>, zone: &TimeZone, reader: &mut Reader<'_>) -> Result<(), Reject> {

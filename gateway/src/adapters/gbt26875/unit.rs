@@ -13,15 +13,21 @@ use super::frame::time_of;
 use super::table;
 use crate::adapters::clock::DeviceTime;
 use crate::adapters::draft::{Draft, Reading};
-use crate::adapters::memory::VALUE_BYTES_MAX;
+use crate::adapters::memory::{VALUE_BYTES_MAX, property_key};
 use crate::adapters::{Recall, Reject, text};
 
 /// Reads the units of one sender: whose they are, and what of it burns by what was told so far.
 pub struct Reader<'a> {
     address: String,
     zone: &'a TimeZone,
+    /// Component and kind of each fire.
     burning: BTreeSet<String>,
-    known: String,
+    /// Component and property of what stands and does not outlast a reset unasked.
+    standing: BTreeSet<String>,
+    /// What both were before.
+    known: [String; 2],
+    /// Properties whose next value is news, whatever it is.
+    asked: Vec<(String, Option<String>)>,
     drafts: Vec<Draft>,
 }
 
@@ -33,36 +39,47 @@ struct State {
     at: Option<DeviceTime>,
     id: Option<String>,
     can_start: bool,
+    /// It is one component of a system, which burns or not, whatever its type is said to be.
+    is_part: bool,
 }
+
+/// What a reset ends: equipment goes back to where it was.
+const ENDED_BY_RESET: [(Kind, &str); 2] = [
+    (Kind::FireFeedback, "feedback"),
+    (Kind::FireStarted, "started"),
+];
+/// What a reset makes a panel look at anew, and what it ends. Shielding outlasts it.
+const RESET: [&str; 5] = ["fault", "supervisory", "bus", "feedback", "started"];
+/// A value that is none of a condition's: after a reset, both that it stands and that it is over are news.
+const ASKED: &str = "reset";
 
 impl<'a> Reader<'a> {
     /// A reader for what a device with this address sends.
     pub fn new(address: &str, zone: &'a TimeZone, recall: &dyn Recall) -> Self {
-        let known = recall.recall(&key(address)).unwrap_or_default().to_owned();
+        let known = keys(address).map(|key| recall.recall(&key).unwrap_or_default().to_owned());
+        let [burning, standing] = known
+            .each_ref()
+            .map(|known| known.lines().map(str::to_owned).collect());
         Self {
             address: address.to_owned(),
             zone,
-            burning: known.lines().map(str::to_owned).collect(),
+            burning,
+            standing,
             known,
+            asked: Vec::new(),
             drafts: Vec::new(),
         }
     }
 
     /// What was read.
     pub fn finish(self) -> Reading {
-        // what does not fit rings like the others; only its end is not told by itself
-        let mut burning = String::new();
-        for line in &self.burning {
-            if burning.len() + line.len() < VALUE_BYTES_MAX {
-                burning.push_str(if burning.is_empty() { "" } else { "\n" });
-                burning.push_str(line);
+        let now = [&self.burning, &self.standing].map(in_lines);
+        let mut learn = self.asked;
+        for ((key, now), known) in keys(&self.address).into_iter().zip(now).zip(self.known) {
+            if now != known {
+                learn.push((key, (!now.is_empty()).then_some(now)));
             }
         }
-        let learn = if burning == self.known {
-            Vec::new()
-        } else {
-            vec![(key(&self.address), (!burning.is_empty()).then_some(burning))]
-        };
         Reading {
             drafts: self.drafts,
             learn,
@@ -131,7 +148,12 @@ impl<'a> Reader<'a> {
                     at,
                     id,
                     can_start: true,
+                    is_part: false,
                 };
+                // what burns on is told again behind the reset
+                if state.bits & (1 << 13) != 0 {
+                    self.reset(&state, Some(*addr));
+                }
                 let from = self.drafts.len();
                 self.state(&state);
                 self.system_state(&state);
@@ -183,6 +205,7 @@ impl<'a> Reader<'a> {
             at,
             id,
             can_start: table::can_start(*part),
+            is_part: true,
         };
         let from = self.drafts.len();
         self.state(&state);
@@ -236,47 +259,62 @@ impl<'a> Reader<'a> {
             let changed = self.draft(Kind::DeviceConfigChanged, Phase::Instant);
             self.drafts.push(stamped(changed, state));
         }
-        if bit(13) {
-            self.reset(state);
-        }
     }
 
     fn fire(&mut self, state: &State, is_there: bool) {
-        let line = format!("{}\t{}", state.component, state.kind);
-        let phase = match (is_there, self.burning.contains(&line)) {
-            (true, _) => Phase::Raised,
-            (false, true) => Phase::Cleared,
-            (false, false) => return,
-        };
-        let mut draft = self.draft(state.kind, phase);
         if is_there {
+            let line = format!("{}\t{}", state.component, state.kind);
             self.burning.insert(line);
-            if state.bits & 1 == 0 {
-                draft = draft.attr("test_hint", "state bit 0 says test");
-            }
-        } else {
-            self.burning.remove(&line);
+            let draft = self.draft(state.kind, Phase::Raised);
+            let hint = (state.bits & 1 == 0).then_some("state bit 0 says test");
+            self.drafts
+                .push(stamped(draft.attr("test_hint", hint), state));
+            return;
         }
-        self.drafts.push(stamped(draft, state));
+        // vendors tell the end of a detector's fire with another type than its beginning
+        let is_over = |line: &str| {
+            line.split_once('\t').is_some_and(|(component, kind)| {
+                component == state.component && (state.is_part || kind == state.kind.as_str())
+            })
+        };
+        for line in take(&mut self.burning, is_over) {
+            if let Some(kind) = kind_of(&line) {
+                let draft = self.draft(kind, Phase::Cleared);
+                self.drafts.push(stamped(draft, state));
+            }
+        }
     }
 
-    /// A reset ends what was told; what still stands is told anew.
-    fn reset(&mut self, state: &State) {
-        for line in std::mem::take(&mut self.burning) {
-            let Some((component, kind)) = line.split_once('\t') else {
+    /// A reset of a system ends what was told of its components, one of the transmission device (no `addr`) all; what still stands is told
+    /// anew.
+    fn reset(&mut self, state: &State, addr: Option<u8>) {
+        let own = addr.map(|addr| (addr.to_string(), format!("{addr}-")));
+        let is_own = |line: &str| {
+            let component = line.split('\t').next().unwrap_or_default();
+            own.as_ref()
+                .is_none_or(|(addr, parts)| component == addr || component.starts_with(parts))
+        };
+        for line in take(&mut self.burning, is_own) {
+            if let (Some(kind), Some(part)) = (kind_of(&line), part_of(&line, state)) {
+                let draft = self.draft(kind, Phase::Cleared);
+                self.drafts
+                    .push(stamped(draft, &part).attr("reason", "reset"));
+            }
+        }
+        for line in take(&mut self.standing, is_own) {
+            let (Some((_, property)), Some(part)) = (line.split_once('\t'), part_of(&line, state))
+            else {
                 continue;
             };
-            let Ok(kind) = kind.parse() else {
-                continue;
-            };
-            let draft = self
-                .draft(kind, Phase::Cleared)
-                .at(state.at.clone())
-                .attr("reason", "reset");
-            self.drafts.push(match component {
-                "" => draft,
-                component => draft.component(component),
-            });
+            let ended = ENDED_BY_RESET.iter().find(|(_, ended)| *ended == property);
+            if let Some((kind, _)) = ended {
+                let draft = self.condition(&part, *kind, property, false);
+                self.drafts.push(draft.attr("reason", "reset"));
+            } else {
+                let component = Some(part.component.as_str());
+                let key = property_key(&self.address, component, property);
+                self.asked.push((key, Some(ASKED.to_owned())));
+            }
         }
     }
 
@@ -295,6 +333,7 @@ impl<'a> Reader<'a> {
             at,
             id,
             can_start: false,
+            is_part: false,
         };
         for n in 0..8 {
             if flags & (1 << n) == 0 {
@@ -302,7 +341,7 @@ impl<'a> Reader<'a> {
             }
             let (kind, phase, word) = match n {
                 0 | 3 => {
-                    self.reset(&state);
+                    self.reset(&state, addr);
                     continue;
                 }
                 1 => (Kind::FireSilenced, Phase::Instant, "silence"),
@@ -330,6 +369,7 @@ impl<'a> Reader<'a> {
             at,
             id,
             can_start: false,
+            is_part: false,
         };
         let bit = |n: u8| bits & (1 << n) != 0;
         self.fire(&state, bit(1));
@@ -391,12 +431,24 @@ impl<'a> Reader<'a> {
             at,
             id,
             can_start: true,
+            is_part: true,
         });
     }
 
-    fn condition(&self, state: &State, kind: Kind, property: &str, is_there: bool) -> Draft {
+    fn condition(&mut self, state: &State, kind: Kind, property: &str, is_there: bool) -> Draft {
+        let line = format!("{}\t{property}", state.component);
+        if !is_there {
+            self.standing.remove(&line);
+        } else if RESET.contains(&property) {
+            self.standing.insert(line);
+        }
         let address = self.address.as_str();
         let draft = Draft::condition(address, DeviceClass::Panel, kind, property, is_there);
+        let draft = match kind {
+            // a panel has several at once
+            Kind::FireFault | Kind::DeviceFault | Kind::DevicePower => draft.apart(),
+            _ => draft,
+        };
         let mut draft = stamped(draft, state);
         // one object may tell of two conditions of a kind
         draft.id = draft.id.map(|id| format!("{id}:{property}"));
@@ -427,8 +479,52 @@ fn stamped(mut draft: Draft, state: &State) -> Draft {
     draft
 }
 
-fn key(address: &str) -> String {
-    format!("gbt26875:burning:{address}")
+/// The component of a remembered line, with the time of a reset.
+fn part_of(line: &str, state: &State) -> Option<State> {
+    let (component, _) = line.split_once('\t')?;
+    Some(State {
+        bits: 0,
+        component: component.to_owned(),
+        kind: state.kind,
+        at: state.at.clone(),
+        // that of the reset, which may end many
+        id: None,
+        can_start: false,
+        is_part: false,
+    })
+}
+
+fn kind_of(line: &str) -> Option<Kind> {
+    line.split_once('\t')?.1.parse().ok()
+}
+
+/// Takes some lines out.
+fn take(lines: &mut BTreeSet<String>, is_one: impl Fn(&str) -> bool) -> Vec<String> {
+    let mut taken = Vec::new();
+    lines.retain(|line| {
+        let is_taken = is_one(line);
+        if is_taken {
+            taken.push(line.clone());
+        }
+        !is_taken
+    });
+    taken
+}
+
+/// As many lines as fit. What does not rings like the others; only its end is not told by itself.
+fn in_lines(lines: &BTreeSet<String>) -> String {
+    let mut text = String::new();
+    for line in lines {
+        if text.len() + line.len() < VALUE_BYTES_MAX {
+            text.push_str(if text.is_empty() { "" } else { "\n" });
+            text.push_str(line);
+        }
+    }
+    text
+}
+
+fn keys(address: &str) -> [String; 2] {
+    ["burning", "standing"].map(|what| format!("gbt26875:{what}:{address}"))
 }
 
 /// Fewest and standard bytes of an object, time included in the latter. None for what tells no event.
