@@ -15,6 +15,10 @@ use super::{Recall, Reject, decoded, gbt26875, meokon, text};
 
 /// Most components in one message.
 const COMPONENTS_MAX: usize = 1000;
+/// What a transmission device's message is about (`c`): states of components.
+const STATES: i64 = 27;
+/// The same: devices that are gone.
+const GONE: i64 = 92;
 /// Digits of a transmission device's own number, which begins the number of each of its components.
 const UIT_DIGITS: usize = 14;
 
@@ -73,20 +77,23 @@ impl Passed<'_> {
         for (index, item) in list.into_iter().flatten().take(COMPONENTS_MAX).enumerate() {
             let name = item.get("id").and_then(text::word).unwrap_or_default();
             let name = text::clip(&name, 64);
-            let word = item.get("v").and_then(text::integer).unwrap_or_default();
+            if !matches!(what, Some(STATES | GONE)) {
+                continue;
+            }
+            let Some(word) = item.get("v").and_then(state_word) else {
+                let detail = format!("the state `v` of `{name}` is no number of 16 bits");
+                let unread = || Reject::new("bad_state", detail);
+                reading.unread.get_or_insert_with(unread);
+                continue;
+            };
             let (address, component) = self.place(&name);
             let id = id.as_ref().map(|id| format!("{name}:{id}:{index}"));
             match what {
-                Some(27) => readers
+                Some(STATES) => readers
                     .entry(address.to_owned())
                     .or_insert_with_key(|own| gbt26875::Reader::new(own, self.zone, self.recall))
-                    .word(
-                        component,
-                        u16::try_from(word).unwrap_or_default(),
-                        at.clone(),
-                        id,
-                    ),
-                Some(92) => {
+                    .word(component, word, at.clone(), id),
+                Some(GONE) => {
                     let mut draft = gone(address, word != 0).at(at.clone());
                     draft.id = id;
                     if !component.is_empty() {
@@ -161,6 +168,18 @@ impl Passed<'_> {
         Draft::condition(self.address, DeviceClass::FireSensor, kind, property, is)
             .at(self.at.clone())
     }
+}
+
+/// A word of 16 bits as a number, a decimal one as text, or a hexadecimal one (`0x02`).
+fn state_word(value: &Value) -> Option<u16> {
+    if let Some(number) = text::integer(value) {
+        return u16::try_from(number).ok();
+    }
+    let digits = value.as_str()?.trim();
+    let digits = digits
+        .strip_prefix("0x")
+        .or_else(|| digits.strip_prefix("0X"))?;
+    u16::from_str_radix(digits, 16).ok()
 }
 
 /// A transmission device is gone, or there again.

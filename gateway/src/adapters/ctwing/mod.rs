@@ -17,6 +17,9 @@ use super::{Reject, decoded, text};
 /// Most messages of a batch.
 const BATCH_MAX: usize = 200;
 
+/// The values of `eventType` that are no information: 2 an alarm, 3 a fault.
+const LOUD: [i64; 2] = [2, 3];
+
 /// `CTWing` AEP.
 pub struct Ctwing;
 
@@ -124,7 +127,14 @@ fn envelope_reading(
         "deviceonlineofflinereport" => online(envelope, &passed).into(),
         "eventreport" => {
             let content = envelope.get("eventContent").unwrap_or(&Value::Null);
-            read_payload(content, &passed)?.spoken_by(device.as_str())
+            let mut read = read_payload(content, &passed)?.spoken_by(device.as_str());
+            let kind = envelope.get("eventType").and_then(text::integer);
+            if read.drafts.is_empty() && kind.is_some_and(|kind| LOUD.contains(&kind)) {
+                let detail = "an alarm or a fault in members that no table knows";
+                let unread = || Reject::new("unknown_event", detail);
+                read.unread.get_or_insert_with(unread);
+            }
+            read
         }
         "datareport" | "datareporttupunion" => {
             let payload = envelope.get("payload").unwrap_or(&Value::Null);

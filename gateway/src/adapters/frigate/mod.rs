@@ -111,7 +111,8 @@ impl Format for Frigate {
     fn names(&self, drafts: &[Draft]) -> Vec<Word> {
         let objects = drafts
             .iter()
-            .filter(|draft| draft.kind == Kind::CameraObject && draft.phase != Phase::Cleared);
+            .filter(|draft| matches!(draft.kind, Kind::CameraObject | Kind::CameraVisualFire))
+            .filter(|draft| draft.phase != Phase::Cleared);
         let label = |draft: &Draft| Some(word(&draft.address, draft.attrs.get("label")?.as_str()?));
         objects.filter_map(label).collect()
     }
@@ -216,16 +217,19 @@ fn motion(camera: &str, is_on: bool) -> Draft {
     )
 }
 
+/// A sound. A detector that a camera hears is a fire, and the camera stays a camera: it is no second detector.
 fn audio(camera: &str, sound: &str, is_on: bool) -> Draft {
+    let kind = match sound {
+        "fire_alarm" => Kind::FireDetector,
+        "smoke_detector" => Kind::FireSmoke,
+        _ => Kind::CameraAudio,
+    };
     let property = format!("audio:{sound}");
-    Draft::condition(
-        camera,
-        DeviceClass::Camera,
-        Kind::CameraAudio,
-        &property,
-        is_on,
-    )
-    .attr("label", sound)
+    let draft = Draft::condition(camera, DeviceClass::Camera, kind, &property, is_on);
+    let is_fire = kind != Kind::CameraAudio;
+    draft
+        .attr("label", sound)
+        .attr("sensor", is_fire.then_some("sound of an alarm"))
 }
 
 /// What a model for states sees (`open`, `closed`): a reading, told when it changes.

@@ -193,29 +193,28 @@ fn tracked(value: &Value, phase: Phase) -> Draft {
         &["score", "data.score", "top_score", "data.top_score"],
     );
     let plate = plate(value).map(crate::adapters::plate::normalise);
-    Draft::new(
-        word(value, "camera"),
-        DeviceClass::Camera,
-        Kind::CameraObject,
-        phase,
-    )
-    .attr("label", text::clip(word(value, "label"), 100))
-    .attr(
-        "sub_label",
-        sub_label(value).map(|name| text::clip(name, 100)),
-    )
-    .attr("track_id", word(value, "id"))
-    .attr("zones", zones(value))
-    .attr("confidence", score.and_then(text::number))
-    .attr(
-        "stationary",
-        value.get("stationary").and_then(Value::as_bool),
-    )
-    .attr("plate", plate)
-    // in pixels, corners
-    .attr("box", numbers(value.get("box")))
-    // in parts of the picture, corner and size
-    .attr("bbox", numbers(text::at(value, "data.box")))
+    let kind = match word(value, "label") {
+        "fire" | "smoke" => Kind::CameraVisualFire,
+        _ => Kind::CameraObject,
+    };
+    Draft::new(word(value, "camera"), DeviceClass::Camera, kind, phase)
+        .attr("label", text::clip(word(value, "label"), 100))
+        .attr(
+            "sub_label",
+            sub_label(value).map(|name| text::clip(name, 100)),
+        )
+        .attr("track_id", word(value, "id"))
+        .attr("zones", zones(value))
+        .attr("confidence", score.and_then(text::number))
+        .attr(
+            "stationary",
+            value.get("stationary").and_then(Value::as_bool),
+        )
+        .attr("plate", plate)
+        // in pixels, corners
+        .attr("box", numbers(value.get("box")))
+        // in parts of the picture, corner and size
+        .attr("bbox", numbers(text::at(value, "data.box")))
 }
 
 /// Four numbers, or nothing.

@@ -221,17 +221,22 @@ impl Teller<'_, '_> {
     /// Somebody or something that is looked for was seen.
     fn disposition(&self, notice: &Value) -> Option<Draft> {
         let (vehicle, face) = (notice.get("MotorVehicleObject"), notice.get("FaceObject"));
+        let bicycle = notice.get("NonMotorVehicleObject");
         let first = |value: &Value| match value {
             Value::Array(list) => list.first().cloned(),
             one => Some(one.clone()),
         };
         let inner = vehicle
+            .or(bicycle)
             .or(face)
             .or(notice.get("PersonObject"))
             .and_then(first);
-        let draft = match (&inner, vehicle) {
+        let draft = match (&inner, vehicle.or(bicycle)) {
             (Some(object), Some(_)) => {
-                let mut draft = self.vehicle(object)?;
+                let mut draft = match vehicle {
+                    Some(_) => self.vehicle(object)?,
+                    None => self.bicycle(object)?,
+                };
                 draft.kind = Kind::VehicleWatchlistHit;
                 draft.class = DeviceClass::Camera;
                 draft

@@ -6,6 +6,7 @@
 use std::borrow::Cow;
 
 use domain::{DeviceClass, Kind, Phase};
+use jiff::tz::TimeZone;
 use serde_json::{Map, Value};
 
 use super::clock::DeviceTime;
@@ -48,9 +49,10 @@ impl Format for PlateRecognizer {
         let data = text::at(&value, "data").unwrap_or(&value);
         let word = |path: &str| text::at(data, path).and_then(text::word);
         let camera = word("camera_id").unwrap_or_default();
-        let at = word("timestamp")
-            .or_else(|| word("timestamp_local"))
-            .and_then(|told| DeviceTime::text(&told, message.zone));
+        let time = |path: &str, zone| DeviceTime::text(&word(path)?, zone);
+        // UTC, with or without a zone
+        let at =
+            time("timestamp", &TimeZone::UTC).or_else(|| time("timestamp_local", message.zone));
         let picture = word("filename");
         let results = data.get("results").and_then(Value::as_array);
         let drafts = results
