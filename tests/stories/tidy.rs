@@ -1,5 +1,6 @@
 //! What the repository promises about itself.
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use blackbox::repository;
@@ -139,6 +140,52 @@ fn every_path_that_the_documents_name_is_there() {
             architecture.contains(&format!("`{member}")),
             "docs/ARCHITECTURE.md says nothing of {member}"
         );
+    }
+}
+
+/// The codes with which the hub keeps a message in quarantine, as they stand in its source.
+fn reasons() -> BTreeSet<String> {
+    let mut found = BTreeSet::new();
+    for path in sources() {
+        if !path.starts_with(repository().join("gateway/src")) {
+            continue;
+        }
+        let source = std::fs::read_to_string(&path).expect("UTF-8");
+        for (_, behind) in [
+            "Reject::new(",
+            ".strike(",
+            "REFUSED: &str =",
+            "UNKNOWN_BRIDGE: &str =",
+        ]
+        .iter()
+        .flat_map(|begin| source.match_indices(begin))
+        .map(|(at, begin)| source.split_at(at + begin.len()))
+        {
+            let call = behind.split(';').next().unwrap_or_default();
+            let word = call.split('"').nth(1).unwrap_or_default();
+            if word
+                .bytes()
+                .all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'_')
+                && !word.is_empty()
+            {
+                found.insert(word.to_owned());
+            }
+        }
+    }
+    assert!(found.len() > 40, "{found:?}");
+    found
+}
+
+#[test]
+fn every_reason_for_the_quarantine_has_words_and_advice_in_both_languages() {
+    for language in ["zh", "en"] {
+        let words = text(&format!("dashboard-api/web/src/manage/words/{language}.ts"));
+        let missing: Vec<String> = reasons()
+            .iter()
+            .flat_map(|code| [format!("\"why.{code}\":"), format!("\"do.{code}\":")])
+            .filter(|key| !words.contains(key))
+            .collect();
+        assert!(missing.is_empty(), "{language}: {missing:?}");
     }
 }
 
