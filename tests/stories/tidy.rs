@@ -241,8 +241,7 @@ fn ci_runs_the_test_command_and_the_readme_names_both_commands() {
     for part in [
         "cargo fmt",
         "cargo clippy",
-        "cargo test",
-        "-p blackbox",
+        "cargo test --workspace",
         "cargo deny",
     ] {
         assert!(run.contains(part), "tests/run: {part}");
