@@ -26,8 +26,8 @@ pub(super) fn read(
         .or_else(|| object.get("state").filter(|state| is_lock_word(state)))
         .and_then(Value::as_str)
         .and_then(state_word);
-    let action = object
-        .get("action")
+    // `action_action`: a finger that Aqara's ZNMS11LM does not know (zigbee-herdsman-converters, `lumi_door_lock_report`)
+    let action = first(object, &["action", "action_action"])
         .and_then(Value::as_str)
         .filter(|action| !matches!(*action, "" | "none" | "unknown"));
     let Some((action, draft)) = action.and_then(|action| Some((action, of(name, action, object)?)))
@@ -61,6 +61,12 @@ pub(super) fn read(
     }
 }
 
+/// The first of several properties that has a value.
+fn first<'a>(object: &'a Map<String, Value>, names: &[&str]) -> Option<&'a Value> {
+    let mut values = names.iter().filter_map(|name| object.get(*name));
+    values.find(|value| !value.is_null())
+}
+
 fn is_lock_word(state: &Value) -> bool {
     matches!(state.as_str(), Some("LOCK" | "UNLOCK"))
 }
@@ -91,6 +97,15 @@ fn of(name: &str, action: &str, object: &Map<String, Value>) -> Option<Draft> {
         word if word.contains("_failure_") || word.ends_with("_not_match") => {
             draft(Kind::AccessDenied, Phase::Instant).attr("reason", word)
         }
+        word if word.starts_with("finger_open")
+            || word.starts_with("password_open")
+            || word.starts_with("lock_opened") =>
+        {
+            draft(Kind::AccessLockState, Phase::Updated).attr("state", "unlocked")
+        }
+        "locked" => draft(Kind::AccessLockState, Phase::Updated).attr("state", "locked"),
+        "door_closed" => draft(Kind::AccessDoorState, Phase::Updated).attr("state", "closed"),
+        "ring_bell" => draft(Kind::AccessCall, Phase::Instant).attr("reason", "doorbell"),
         word if word.ends_with("unlock") => {
             draft(Kind::AccessLockState, Phase::Updated).attr("state", "unlocked")
         }
@@ -104,10 +119,13 @@ fn of(name: &str, action: &str, object: &Map<String, Value>) -> Option<Draft> {
     };
     let is_lock = !matches!(
         draft.kind,
-        Kind::DeviceAlarmInput | Kind::FireManualCall | Kind::DeviceConfigChanged
+        Kind::DeviceAlarmInput
+            | Kind::FireManualCall
+            | Kind::DeviceConfigChanged
+            | Kind::AccessDoorState
+            | Kind::AccessCall
     );
-    let user = object
-        .get("action_user")
+    let user = first(object, &["action_user", "action_source_user"])
         .filter(|user| user.is_number() || user.is_string());
     let draft = draft
         .attr("method", method(&lower, object).filter(|_| is_lock))
@@ -122,7 +140,13 @@ fn of(name: &str, action: &str, object: &Map<String, Value>) -> Option<Draft> {
 }
 
 fn is_programming(word: &str) -> bool {
-    word == "master_code_changed" || word.contains("pin_code_") || word.contains("rfid_code_")
+    word == "master_code_changed"
+        || word.contains("pin_code_")
+        || word.contains("rfid_code_")
+        || matches!(
+            word,
+            "finger_add" | "finger_delete" | "password_add" | "password_delete"
+        )
 }
 
 /// How it was done: the source as the bridge names it (`keypad`, `rf`, `manual`, `rfid`), else the first word of the action.
@@ -141,6 +165,9 @@ fn method(action: &str, object: &Map<String, Value>) -> Option<String> {
             "one_touch",
             "keypad",
             "rfid",
+            "finger",
+            "fingerprint",
+            "password",
         ]
         .iter()
         .find(|word| {
