@@ -36,6 +36,8 @@ const OF_ENDPOINTS: &[&str] = &[
     "vibration",
     "sos",
     "alarm",
+    "occupancy",
+    "presence",
 ];
 
 const fn condition(kind: Kind, names: &'static [&'static str]) -> Condition {
@@ -74,6 +76,11 @@ const CONDITIONS: &[Condition] = &[
     condition(Kind::FireGas, &["gas_alarm_2"]),
     condition(Kind::FireHeat, &["heat", "heat_alarm"]),
     condition(Kind::FireHeat, &["high_temperature"]),
+    // another detector of Aqara's that is linked with this one
+    Condition {
+        sensor: "linkage",
+        ..condition(Kind::FireDetector, &["linkage_alarm_state"])
+    },
     condition(
         Kind::EnvWaterLeak,
         &[
@@ -93,11 +100,20 @@ const CONDITIONS: &[Condition] = &[
     },
     Condition {
         sensor: "alarm",
-        ..condition(Kind::DeviceAlarmInput, &["alarm", "alarm_1"])
+        // `alarm_alarm_1`: sirens whose converter puts the zone's bits behind its type (zigbee-herdsman-converters, `iasZoneAlarm`)
+        ..condition(
+            Kind::DeviceAlarmInput,
+            &["alarm", "alarm_1", "alarm_alarm_1"],
+        )
     },
     Condition {
         sensor: "alarm",
-        ..condition(Kind::DeviceAlarmInput, &["alarm_2"])
+        ..condition(Kind::DeviceAlarmInput, &["alarm_2", "alarm_alarm_2"])
+    },
+    // what is wired to an outdoor siren of Bosch
+    Condition {
+        sensor: "external_trigger",
+        ..condition(Kind::DeviceAlarmInput, &["external_trigger"])
     },
     Condition {
         sensor: "vibration",
@@ -126,6 +142,8 @@ const CONDITIONS: &[Condition] = &[
             "silence",
             "temporary_mute",
             "muted",
+            "silence_siren",
+            "buzzer_manual_mute",
         ],
     ),
     condition(
@@ -200,6 +218,19 @@ const STATES: &[(&str, &[&str], Kind, &str)] = &[
         Kind::DeviceTest,
         "",
     ),
+    // Heiman: less than an alarm, which has a property of its own
+    (
+        "alarm_state",
+        &["prealarm"],
+        Kind::DeviceAlarmInput,
+        "pre_alarm",
+    ),
+    // a word for the charge; where it is a number it is none
+    ("battery_level", &["low"], Kind::DeviceBatteryLow, ""),
+    ("power_type", &["battery_low"], Kind::DeviceBatteryLow, ""),
+    // switches
+    ("overheat", &["overheated"], Kind::DeviceFault, ""),
+    ("overheat_mode", &["overheat"], Kind::DeviceFault, ""),
     // CTM Lyng mKomfy, which watches a stove
     ("alarm_status", &["high_temperatur"], Kind::FireHeat, ""),
     ("alarm_status", &["tamper"], Kind::DeviceTamper, ""),
@@ -303,6 +334,7 @@ pub(super) fn drafts(name: &str, class: DeviceClass, object: &Map<String, Value>
     }
     drafts.extend(states(name, class, object));
     drafts.extend(breaker(name, class, object));
+    drafts.extend(valve(name, class, object));
     drafts.extend(wires(name, object));
     drafts.extend(endpoints(name, object));
     drafts.extend(failed_test(name, class, object));
@@ -342,6 +374,15 @@ fn breaker(name: &str, class: DeviceClass, object: &Map<String, Value>) -> Optio
         "fault:fire_alarm",
         is_there,
     ))
+}
+
+/// What is wrong with a valve of SONOFF, several at once: `water_shortage,water_leakage`.
+fn valve(name: &str, class: DeviceClass, object: &Map<String, Value>) -> Option<Draft> {
+    let property = "valve_abnormal_state";
+    let mut words = text_of(object, property)?.split(',');
+    let is_there = words.any(|word| word.trim().starts_with("water_leakage"));
+    let kind = Kind::EnvWaterLeak;
+    Some(Draft::condition(name, class, kind, property, is_there).apart())
 }
 
 /// Whether a property of faults names one, in a word or as the number of one.
@@ -409,18 +450,20 @@ fn failed_test(name: &str, class: DeviceClass, object: &Map<String, Value>) -> O
         "self_test",
         "checking_result",
         "test_alarm_result",
+        "halo_test_result",
     ];
     let word = results
         .iter()
         .find_map(|property| text_of(object, property))?
         .to_ascii_lowercase();
-    let has_failed = if word.ends_with("failure") || word.ends_with("fault") {
-        true
-    } else if word.ends_with("success") {
-        false
-    } else {
-        return None;
-    };
+    let has_failed =
+        if word.ends_with("failure") || word.ends_with("fault") || word.starts_with("fail_") {
+            true
+        } else if word.ends_with("success") {
+            false
+        } else {
+            return None;
+        };
     Some(
         Draft::condition(name, class, Kind::DeviceFault, "self_test", has_failed)
             .attr("reason", "self_test")
