@@ -2,8 +2,10 @@
 //! behind it said (`ZbReceived`), either raw (`"0500!00": "010000FF0000"`, the IAS zone status little-endian) or named (`"Contact": 1`).
 //! The prefix may stand anywhere in the topic (`FullTopic`). Layout: tasmota/docs, MQTT.md, Zigbee.md, Commands.md.
 //!
-//! `Contact: 1` is an open door here: it is the alarm bit of the zone.
+//! `Contact: 1` is an open door here: it is the alarm bit of the zone. What is wired to a module itself is an input (`Switch1`), or a reader of
+//! cards.
 
+mod wired;
 mod zone;
 
 use domain::{DeviceClass, Kind, Phase};
@@ -62,12 +64,8 @@ impl Format for Tasmota {
         }
         match place.leaf {
             "LWT" => reachability(&place.device, message.text()?),
-            "SENSOR" | "RESULT" | "STATE" => {
-                Ok(Reading::from(zigbee(message)?).spoken_by(place.device))
-            }
-            _ if message.object().is_some() => {
-                Ok(Reading::from(zigbee(message)?).spoken_by(place.device))
-            }
+            "SENSOR" | "RESULT" | "STATE" => told(message, place.device),
+            _ if message.object().is_some() => told(message, place.device),
             // POWER1, UPTIME and the like: a bare word of a switch
             _ => Ok(Reading::default().spoken_by(place.device)),
         }
@@ -81,6 +79,24 @@ impl Format for Tasmota {
 /// What a module announces of itself to Home Assistant's own Tasmota integration.
 fn is_discovery(topic: &str) -> bool {
     topic.starts_with("tasmota/discovery/")
+}
+
+/// What an object tells: of the Zigbee devices behind a module, and of what is wired to it.
+fn told(message: &Message<'_>, device: String) -> Result<Reading, Reject> {
+    let mut reading = zigbee(message)?;
+    if let Some(body) = message.object() {
+        let at = time(body, message);
+        for mut draft in wired::drafts(&device, body) {
+            draft.at.clone_from(&at);
+            reading.drafts.push(draft);
+        }
+    }
+    Ok(reading.spoken_by(device))
+}
+
+/// The wall clock of the module.
+fn time(body: &Map<String, Value>, message: &Message<'_>) -> Option<DeviceTime> {
+    DeviceTime::text(body.get("Time")?.as_str()?, message.zone)
 }
 
 struct Place<'a> {
@@ -131,11 +147,11 @@ fn reachability(device: &str, word: &str) -> Result<Reading, Reject> {
 
 /// `{"ZbReceived": {"0x4F2E": {…}}}`: by short address, or by name where it has one. Options leave the outer or the inner member out
 /// (`SetOption100`, `118`, `119`): then `Device` says that it is one.
-fn zigbee(message: &Message<'_>) -> Result<Vec<Draft>, Reject> {
+fn zigbee(message: &Message<'_>) -> Result<Reading, Reject> {
     let body = message.json()?;
     let received = body.get("ZbReceived");
     let Some(told) = received.unwrap_or(body).as_object() else {
-        return Ok(Vec::new());
+        return Ok(Reading::default());
     };
     let is_device = |one: &Map<String, Value>| one.get("Device").is_some_and(Value::is_string);
     let devices: Vec<(&str, &Map<String, Value>)> = if is_device(told) {
@@ -147,13 +163,19 @@ fn zigbee(message: &Message<'_>) -> Result<Vec<Draft>, Reject> {
             .filter(|(_, one)| received.is_some() || is_device(one))
             .collect()
     };
-    let at = text::at(body, "Time").and_then(|time| DeviceTime::text(time.as_str()?, message.zone));
+    let at = body.as_object().and_then(|body| time(body, message));
     let mut drafts = Vec::new();
+    let mut charges = Vec::new();
     for (address, attributes) in devices {
+        let charge = attributes.get("BatteryPercentage").and_then(text::number);
+        charges.extend(charge.map(|percent| (address.trim().to_owned(), percent)));
         drafts.extend(zone::drafts(address.trim(), attributes));
     }
     for draft in &mut drafts {
         draft.at.clone_from(&at);
     }
-    Ok(drafts)
+    Ok(Reading {
+        charges,
+        ..drafts.into()
+    })
 }

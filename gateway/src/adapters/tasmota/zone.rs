@@ -78,6 +78,9 @@ const TYPES: &[(i64, &str)] = &[
     (0x2b, "CO"),
     (0x2c, "PersonalAlarm"),
     (0x2d, "Vibration"),
+    // a remote control and a key fob
+    (0x010f, "Panic"),
+    (0x0115, "Panic"),
     (0x0226, "GlassBreak"),
 ];
 
@@ -117,6 +120,7 @@ pub(super) fn drafts(address: &str, attributes: &Map<String, Value>) -> Vec<Draf
         );
         drafts.push(draft.attr("state", state).edge("contact", state));
     }
+    drafts.extend(lock(address, attributes));
     let Some(status) = status(attributes) else {
         return drafts;
     };
@@ -138,6 +142,39 @@ pub(super) fn drafts(address: &str, attributes: &Map<String, Value>) -> Vec<Draf
         drafts.push(draft.attr("reason", reason));
     }
     drafts
+}
+
+/// A door lock (Zigbee Cluster Library, 7.3.2.10: `LockState` and `DoorState`).
+fn lock(address: &str, attributes: &Map<String, Value>) -> Vec<Draft> {
+    let number = |name: &str| attributes.get(name).and_then(text::integer);
+    let lock = number("LockState").and_then(|state| match state {
+        0 => Some("not_fully_locked"),
+        1 => Some("locked"),
+        2 => Some("unlocked"),
+        _ => None,
+    });
+    let door = number("DoorState").and_then(|state| match state {
+        0 => Some("open"),
+        1 => Some("closed"),
+        2 => Some("jammed"),
+        3 => Some("forced"),
+        _ => None,
+    });
+    let draft = |kind, phase| Draft::new(address, DeviceClass::Access, kind, phase);
+    let lock = lock.map(|state| {
+        let draft = draft(Kind::AccessLockState, Phase::Updated);
+        draft.attr("state", state).edge("lock", state)
+    });
+    let state = door.map(|state| if state == "forced" { "open" } else { state });
+    let state = state.map(|state| {
+        let draft = draft(Kind::AccessDoorState, Phase::Updated);
+        draft.attr("state", state).edge("contact", state)
+    });
+    let forced = door.map(|state| {
+        let (class, kind) = (DeviceClass::Access, Kind::AccessForcedOpen);
+        Draft::condition(address, class, kind, "forced_open", state == "forced")
+    });
+    lock.into_iter().chain(state).chain(forced).collect()
 }
 
 /// What the alarm bit is called by the type of its zone, and whether it is set.
