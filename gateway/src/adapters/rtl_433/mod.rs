@@ -1,5 +1,6 @@
 //! `rtl_433`, a receiver of radio sensors: `rtl_433/<host>/events` and `…/states` carry one decoded message each, `…/availability` the will;
-//! `…/devices/<model>/<id>/<field>` says the same once more, field by field, and is passed over.
+//! `…/devices/<model>/<id>/<field>` says the same once more, field by field, and is passed over. Topics can be chosen (`events=alarms[/model]`):
+//! below `rtl_433` whatever names a model is read, elsewhere what looks like one of its messages.
 //!
 //! Layout: `merbanan/rtl_433`, its documents on data format and operation. Radios repeat themselves, so every state is an edge. A detector
 //! that sends only when it rings (Smoke-GS558) has no state and no end: each message is an alarm, known again by its time.
@@ -25,15 +26,18 @@ impl Format for Rtl433 {
     }
 
     fn claim(&self, message: &Message<'_>) -> Claim {
-        match message.levels().as_slice() {
+        let levels = message.levels();
+        match levels.as_slice() {
             ["rtl_433", _, _, ..] => Claim::Address,
+            _ if levels.contains(&"rtl_433") && names_a_model(message) => Claim::Address,
+            _ if is_known_by_shape(message) => Claim::Shape,
             _ => Claim::No,
         }
     }
 
     fn read(&self, message: &Message<'_>, _recall: &dyn Recall) -> Result<Reading, Reject> {
         match message.levels().as_slice() {
-            [_, host, "availability"] => match message.text()? {
+            ["rtl_433", host, "availability"] => match message.text()? {
                 "online" => Ok(named::reachable(host, DeviceClass::Gateway, true).into()),
                 "offline" => Ok(named::reachable(host, DeviceClass::Gateway, false).into()),
                 _ => {
@@ -42,12 +46,14 @@ impl Format for Rtl433 {
                 }
             },
             [_, _, "events" | "states"] => match message.json()? {
-                Value::Object(heard) => {
-                    let reading = Reading::from(drafts(heard, message.zone));
-                    Ok(reading.spoken_by(openmqttgateway::address_of(&[], heard)))
-                }
+                Value::Object(heard) => Ok(reading(heard, message.zone)),
                 _ => Err(Reject::new("bad_shape", "one decoded message is an object")),
             },
+            _ if names_a_model(message) => {
+                let heard = message.object().map(|heard| reading(heard, message.zone));
+                Ok(heard.unwrap_or_default())
+            }
+            // the same field by field
             _ => Ok(Reading::default()),
         }
     }
@@ -57,7 +63,23 @@ impl Format for Rtl433 {
     }
 }
 
-fn drafts(heard: &Map<String, Value>, zone: &TimeZone) -> Vec<Draft> {
+/// Whether a message is one decoded message.
+fn names_a_model(message: &Message<'_>) -> bool {
+    let model = message.object().and_then(|heard| heard.get("model"));
+    model.is_some_and(Value::is_string)
+}
+
+/// On a topic that says nothing: model, time and number, and what only this receiver writes beside them.
+fn is_known_by_shape(message: &Message<'_>) -> bool {
+    let Some(heard) = message.object() else {
+        return false;
+    };
+    let has = |name: &str| heard.contains_key(name);
+    let is_own = ["mic", "mod", "battery_ok", "raw_message"];
+    names_a_model(message) && has("time") && has("id") && is_own.into_iter().any(has)
+}
+
+fn reading(heard: &Map<String, Value>, zone: &TimeZone) -> Reading {
     let at = heard
         .get("time")
         .and_then(|time| DeviceTime::any(time, zone));
@@ -65,18 +87,26 @@ fn drafts(heard: &Map<String, Value>, zone: &TimeZone) -> Vec<Draft> {
     for draft in &mut drafts {
         draft.at.clone_from(&at);
     }
-    drafts
+    let address = openmqttgateway::address_of(&[], &said_plainly(heard));
+    Reading::from(drafts).spoken_by(address)
 }
 
 /// What one decoded message tells; `rest` stands for the device where the message does not name it.
 pub(super) fn decoded(rest: &[&str], heard: &Map<String, Value>) -> Vec<Draft> {
     let model = heard.get("model").and_then(text::word).unwrap_or_default();
-    if heard.get("id").is_none() || model.is_empty() {
+    if model.is_empty() {
+        return Vec::new();
+    }
+    let heard = &said_plainly(heard);
+    if heard.contains_key("num_rows") {
+        return Vec::from_iter(models::flexible(&model, heard));
+    }
+    if !heard.contains_key("id") {
         return Vec::new();
     }
     let address = openmqttgateway::address_of(rest, heard);
     let mut drafts = models::drafts(&address, &model, heard);
-    let mut named_alike = openmqttgateway::heard(rest, &said_plainly(heard));
+    let mut named_alike = openmqttgateway::heard(rest, heard);
     named_alike.retain(|draft| drafts.iter().all(|own| own.kind != draft.kind));
     drafts.extend(named_alike);
     drafts
@@ -88,7 +118,7 @@ fn said_plainly(heard: &Map<String, Value>) -> Map<String, Value> {
     let truth = |name: &str| heard.get(name).and_then(text::boolean);
     let word = |name: &str| heard.get(name).and_then(Value::as_str);
     // the word of a contact where nothing better is told (older decoders of Honeywell, Kerui)
-    if let Some(state @ ("open" | "closed")) = word("state") {
+    if let Some(state @ ("open" | "close" | "closed")) = word("state") {
         plain.insert("open".to_owned(), (state == "open").into());
     }
     // DSC says when a contact is closed
@@ -104,6 +134,24 @@ fn said_plainly(heard: &Map<String, Value>) -> Map<String, Value> {
     }
     if let Some(is_wet) = truth("detect_wet") {
         plain.insert("leak".to_owned(), is_wet.into());
+    }
+    // before 2019 it was `battery`, or `battery_low`
+    let is_low = truth("battery_low").or_else(|| match word("battery")? {
+        "LOW" => Some(true),
+        "OK" => Some(false),
+        _ => None,
+    });
+    if let Some(is_low) = is_low.filter(|_| !heard.contains_key("battery_ok")) {
+        plain.insert("battery_ok".to_owned(), u8::from(!is_low).into());
+    }
+    if let Some(id) = heard.get("device").filter(|_| !heard.contains_key("id")) {
+        plain.insert("id".to_owned(), id.clone());
+    }
+    // a decoder that somebody wrote has its own members in each row
+    if let Some(row) = heard.get("rows").and_then(|rows| rows.get(0)?.as_object()) {
+        for (name, value) in row {
+            plain.entry(name.as_str()).or_insert_with(|| value.clone());
+        }
     }
     plain
 }

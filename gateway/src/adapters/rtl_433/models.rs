@@ -5,28 +5,81 @@ use domain::{DeviceClass, Kind, Phase};
 use serde_json::{Map, Value};
 
 use crate::adapters::draft::Draft;
-use crate::adapters::text;
+use crate::adapters::{named, text};
 
 /// What a message tells besides what all decoders name alike.
 pub(super) fn drafts(address: &str, model: &str, heard: &Map<String, Value>) -> Vec<Draft> {
     let sensor = Sensor { address, heard };
-    match model {
+    // their names had other signs in between before 2019: `Smoke detector GS 558`, `Kerui Security`
+    match squeezed(model).as_str() {
         // it says nothing but that it rings, or that it is paired
-        "Smoke-GS558" => match sensor.integer("learn") {
+        "smokegs558" | "smokedetectorgs558" => match sensor.integer("learn") {
             Some(1) => Vec::new(),
             _ => vec![sensor.rings(Kind::FireSmoke).attr("sensor", "smoke")],
         },
-        "Interlogix-Security" => sensor.interlogix(),
-        "Cavius-Security" => sensor.cavius(),
-        "Kerui-Security" => sensor.kerui(),
-        "Bresser-Leakage" => Vec::from_iter(sensor.condition("alarm", Kind::EnvWaterLeak)),
-        "Visonic-Powercode" | "Honeywell-Security" => {
+        "interlogixsecurity" | "interlogix" => sensor.interlogix(),
+        "caviussecurity" | "cavius" => sensor.cavius(),
+        "keruisecurity" => sensor.kerui(),
+        "yalehsa" => sensor.yale(),
+        "riscorwx95p" => sensor.risco(),
+        "bresserleakage" => Vec::from_iter(sensor.condition("alarm", Kind::EnvWaterLeak)),
+        "visonicpowercode" | "honeywellsecurity" => {
             Vec::from_iter(sensor.condition("alarm", Kind::DeviceAlarmInput))
         }
-        "X10-Security" | "Govee-Contact" => Vec::from_iter(sensor.sentence("event")),
-        _ if model.starts_with("SimpliSafe") => Vec::from_iter(sensor.sentence("extradata")),
+        "x10security" => Vec::from_iter(
+            sensor
+                .sentence("event")
+                .or_else(|| sensor.sentence("remarks")),
+        ),
+        "goveecontact" => Vec::from_iter(sensor.sentence("event")),
+        // later decoders say whether it is wet, too
+        "goveewater" if sensor.is("event", "Water Leak") && !heard.contains_key("leak") => {
+            vec![sensor.rings(Kind::EnvWaterLeak)]
+        }
+        own if own.starts_with("simplisafe") => Vec::from_iter(sensor.sentence("extradata")),
         _ => Vec::new(),
     }
+}
+
+fn squeezed(model: &str) -> String {
+    let letters = model.chars().filter(char::is_ascii_alphanumeric);
+    letters.map(|c| c.to_ascii_lowercase()).collect()
+}
+
+/// What a decoder tells that somebody wrote on the command line (`-X 'n=SMOKE_ALARM,…'`): what its getters call an event, else, of what sends
+/// only when it rings, its name.
+pub(super) fn flexible(model: &str, heard: &Map<String, Value>) -> Option<Draft> {
+    let address = match heard.get("id").and_then(text::word) {
+        Some(id) => format!("{model}/{id}"),
+        None => model.to_owned(),
+    };
+    let sensor = Sensor {
+        address: &address,
+        heard,
+    };
+    sensor.sentence("event").or_else(|| {
+        let draft = named::binary(&address, "", &in_words(model), true)?;
+        let rings = matches!(draft.kind, Kind::EnvWaterLeak | Kind::DeviceAlarmInput)
+            || draft.kind.as_str().starts_with("fire.") && draft.kind != Kind::FireFault;
+        rings.then_some(Draft {
+            edge: None,
+            ..draft
+        })
+    })
+}
+
+/// `WaterLeak` is two words.
+fn in_words(model: &str) -> String {
+    let mut words = String::new();
+    let mut is_after_small = false;
+    for c in model.chars() {
+        if is_after_small && c.is_ascii_uppercase() {
+            words.push(' ');
+        }
+        is_after_small = c.is_ascii_lowercase();
+        words.push(c);
+    }
+    words
 }
 
 struct Sensor<'a> {
@@ -85,7 +138,11 @@ impl Sensor<'_> {
     /// or test, which opens the others, too.
     fn interlogix(&self) -> Vec<Draft> {
         let is_open = |switch: &str| self.is(switch, "OPEN");
-        match self.word("subtype") {
+        let subtype = match self.word("subtype") {
+            "" => self.word("device_type"),
+            subtype => subtype,
+        };
+        match subtype {
             "smoke" => {
                 let class = DeviceClass::FireSensor;
                 let (is_tampered, is_smoke) = (is_open("switch4"), is_open("switch2"));
@@ -102,13 +159,28 @@ impl Sensor<'_> {
                 ]
             }
             "contact" => vec![self.door(is_open("switch1"))],
-            // its switches are the same when it only reports that it is there
+            // closed when it hears a pane break
+            "glass" => {
+                let (class, kind) = (DeviceClass::FireSensor, Kind::DeviceAlarmInput);
+                let is_there = self.is("switch1", "CLOSED");
+                let draft = Draft::condition(self.address, class, kind, "glass", is_there);
+                vec![draft.attr("sensor", "glass_break")]
+            }
+            // its switches are the same when it only reports that it is there, save that of its cover
             "motion" => {
-                let first = self.word("raw_message").get(..2);
+                let raw = ["raw_message", "device_raw_message"].map(|name| self.word(name));
+                let first = raw.iter().find(|raw| !raw.is_empty());
+                let first = first.and_then(|raw| raw.get(..2));
                 let first = first.and_then(|digits| u8::from_str_radix(digits, 16).ok());
                 let is_motion = first.is_some_and(|first| first & 0x08 != 0);
                 let motion = self.draft(Kind::CameraMotion, Phase::Instant);
-                Vec::from_iter(is_motion.then(|| motion.attr("sensor", "motion")))
+                let motion = is_motion.then(|| motion.attr("sensor", "motion"));
+                let cover = (!self.word("switch3").is_empty()).then(|| {
+                    let (class, kind) = (DeviceClass::FireSensor, Kind::DeviceTamper);
+                    let is_tampered = is_open("switch3");
+                    Draft::condition(self.address, class, kind, "tamper", is_tampered)
+                });
+                motion.into_iter().chain(cover).collect()
             }
             _ => Vec::new(),
         }
@@ -128,10 +200,55 @@ impl Sensor<'_> {
         if has(0x40) {
             drafts.push(self.draft(Kind::DeviceTest, Phase::Instant));
         }
+        if has(0x04) {
+            drafts.push(self.rings(Kind::FireSilenced));
+        }
         drafts
     }
 
-    /// It sends no end of what it tells.
+    /// Event 1 is what it is for, 4 its cover or its battery. A contact says nothing when it is closed again (`src/devices/yale_hsa.c`).
+    fn yale(&self) -> Vec<Draft> {
+        let state = self.integer("state").unwrap_or_default();
+        let condition = |kind, property: &str, is_there| {
+            Draft::condition(
+                self.address,
+                DeviceClass::FireSensor,
+                kind,
+                property,
+                is_there,
+            )
+        };
+        match (self.integer("event"), self.integer("stype")) {
+            (Some(1), Some(0xac | 0xad)) => vec![
+                self.draft(Kind::AccessDoorState, Phase::Updated)
+                    .attr("state", "open"),
+            ],
+            (Some(1), Some(0x15)) => vec![
+                self.draft(Kind::CameraMotion, Phase::Instant)
+                    .attr("sensor", "motion"),
+            ],
+            (Some(4), _) => vec![
+                condition(Kind::DeviceTamper, "tamper", state & 0x02 != 0),
+                condition(Kind::DeviceBatteryLow, "battery", state & 0x08 != 0),
+            ],
+            _ => Vec::new(),
+        }
+    }
+
+    /// It leaves out what is not there (`src/devices/risco_agility.c`).
+    fn risco(&self) -> Vec<Draft> {
+        let condition = |class, kind, member: &str| {
+            let is_there = self.integer(member) == Some(1);
+            Draft::condition(self.address, class, kind, member, is_there)
+        };
+        let motion = condition(DeviceClass::Camera, Kind::CameraMotion, "motion");
+        vec![
+            condition(DeviceClass::FireSensor, Kind::DeviceTamper, "tamper"),
+            motion.attr("sensor", "motion"),
+        ]
+    }
+
+    /// It sends no end of what it tells. Before 2019 `state` was all that told it.
     fn kerui(&self) -> Vec<Draft> {
         let told = [
             ("motion", Kind::CameraMotion, "motion"),
@@ -140,7 +257,7 @@ impl Sensor<'_> {
         ];
         let told = told.into_iter().filter(|(member, ..)| {
             let value = self.heard.get(*member);
-            value.and_then(text::boolean) == Some(true)
+            value.and_then(text::boolean) == Some(true) || self.is("state", member)
         });
         told.map(|(_, kind, sensor)| self.draft(kind, Phase::Instant).attr("sensor", sensor))
             .collect()
