@@ -141,32 +141,63 @@ pub(super) fn motion(address: &str, status: &Value) -> Reading {
     }
 }
 
+/// All of a sensor of the first generation: `{"sensor": {"state": "open"}, "accel": {"vibration": 0}, "flood": false, "bat": {"value": 96}}`
+/// (gen1 HTTP, `/status`). Each tells the same on a topic of its own.
+pub(super) fn info(address: &str, status: &Value) -> Reading {
+    let members = [
+        ("smoke", &["smoke.value", "smoke"][..]),
+        ("flood", &["flood"]),
+        ("state", &["sensor.state"]),
+        ("vibration", &["accel.vibration"]),
+        ("gas", &["gas_sensor.alarm_state"]),
+        ("operation", &["gas_sensor.sensor_state"]),
+    ];
+    let told = members.iter().filter_map(|(sensor, members)| {
+        let value = match text::first(status, members)? {
+            Value::Bool(is) => is.to_string(),
+            value => text::word(value)?,
+        };
+        first_generation(address, sensor, &value)
+    });
+    let charge = text::at(status, "bat.value").and_then(text::number);
+    Reading {
+        charges: Vec::from_iter(charge.map(|percent| (address.to_owned(), percent))),
+        ..told.collect::<Vec<_>>().into()
+    }
+}
+
+/// A relay or dimmer of the first generation that is too hot, or does not get on with its lamp.
+pub(super) fn fault(address: &str, name: &str, is_there: bool) -> Draft {
+    let (class, kind) = (DeviceClass::Panel, Kind::DeviceFault);
+    let draft = Draft::condition(address, class, kind, name, is_there);
+    draft.attr("reason", name).apart()
+}
+
 /// A sensor of the first generation: one value on a topic of its own.
 pub(super) fn first_generation(address: &str, sensor: &str, value: &str) -> Option<Draft> {
     let value = Value::from(value);
-    let condition = |kind| {
-        let is_there = text::boolean(&value)?;
-        Some(Draft::condition(
-            address,
-            DeviceClass::FireSensor,
-            kind,
-            sensor,
-            is_there,
-        ))
-    };
+    let is =
+        |kind, is_there| Draft::condition(address, DeviceClass::FireSensor, kind, sensor, is_there);
+    let condition = |kind| Some(is(kind, text::boolean(&value)?));
     match sensor {
         "smoke" => condition(Kind::FireSmoke),
-        "gas" | "alarm_state" => {
-            let is_there = matches!(value.as_str()?, "mild" | "heavy" | "smoke" | "alarm");
-            let kind = Kind::FireGas;
-            Some(Draft::condition(
+        // `test` and `unknown` end no alarm (gen1 MQTT, Shelly Gas)
+        "gas" | "alarm_state" => match value.as_str()? {
+            "test" => Some(Draft::new(
                 address,
                 DeviceClass::FireSensor,
-                kind,
-                sensor,
-                is_there,
-            ))
-        }
+                Kind::DeviceTest,
+                Phase::Instant,
+            )),
+            "mild" | "heavy" | "smoke" | "alarm" => Some(is(Kind::FireGas, true)),
+            "none" => Some(is(Kind::FireGas, false)),
+            _ => None,
+        },
+        "operation" => match value.as_str()? {
+            "fault" => Some(is(Kind::DeviceFault, true).attr("reason", "fault")),
+            "normal" | "warmup" => Some(is(Kind::DeviceFault, false)),
+            _ => None,
+        },
         "flood" => condition(Kind::EnvWaterLeak),
         "vibration" => {
             condition(Kind::DeviceAlarmInput).map(|draft| draft.attr("sensor", "vibration"))

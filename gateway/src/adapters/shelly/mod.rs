@@ -38,6 +38,10 @@ enum Place<'a> {
     Input(&'a str, &'a str),
     /// The motion sensor of the first generation.
     Motion(&'a str),
+    /// All of a device of the first generation in one.
+    Info(&'a str),
+    /// What is wrong with a relay or dimmer of the first generation.
+    Fault(&'a str, &'a str),
     /// Commands, answers, announcements.
     Other,
 }
@@ -105,6 +109,12 @@ impl Format for Shelly {
             },
             Some(Place::Notify(id)) => notification(id, message.json()?),
             Some(Place::Motion(id)) => Ok(component::motion(id, message.json()?).spoken_by(id)),
+            Some(Place::Info(id)) => Ok(component::info(id, message.json()?).spoken_by(id)),
+            Some(Place::Fault(id, name)) => {
+                let is_there = text::boolean(&Value::from(message.text()?));
+                let draft = is_there.map(|is| component::fault(id, name, is));
+                Ok(Reading::from(Vec::from_iter(draft)).spoken_by(id))
+            }
             None if is_notification(message) => notification("", message.json()?),
             None if let Some(heard) = message.json().ok().and_then(blu::heard) => {
                 Ok(blu::read(heard))
@@ -158,6 +168,8 @@ fn place(topic: &str) -> Option<Place<'_>> {
                 Some(("sensor", sensor)) => Place::Sensor(id, sensor),
                 Some(("input", number)) => Place::Input(id, number),
                 None if rest == "status" => Place::Motion(id),
+                None if rest == "info" => Place::Info(id),
+                None if matches!(rest, "overtemperature" | "loaderror") => Place::Fault(id, rest),
                 Some(("status", component)) if component.contains(':') => {
                     Place::Status(id, component)
                 }
