@@ -46,7 +46,7 @@ impl Format for OpenMqttGateway {
     fn read(&self, message: &Message<'_>, _recall: &dyn Recall) -> Result<Reading, Reject> {
         let levels = message.levels();
         if let [name @ .., "LWT"] = levels.as_slice() {
-            let is_reachable = match message.text()? {
+            let is_reachable = match message.text()?.to_ascii_lowercase().as_str() {
                 "online" => true,
                 "offline" => false,
                 _ => {
@@ -149,9 +149,17 @@ pub(super) fn heard(rest: &[&str], heard: &Map<String, Value>) -> Vec<Draft> {
             Some(draft.edge(name, value))
         })
         .collect();
+    // SwitchBot's contact says `open` for too long in a word of its own (theengs.io, decoder of W1201500)
+    let contact = heard.get("contact").and_then(Value::as_str);
+    let contact = contact.and_then(|word| match word {
+        "open" | "timeout" => Some(true),
+        "closed" | "close" => Some(false),
+        _ => None,
+    });
     let is_open = truth("open")
         .or_else(|| truth("contact_open"))
-        .or_else(|| truth("reed_open"));
+        .or_else(|| truth("reed_open"))
+        .or(contact);
     if let Some(is_open) = is_open {
         let state = if is_open { "open" } else { "closed" };
         let draft = Draft::new(
