@@ -38,7 +38,8 @@ impl Format for ZwaveJsUi {
         let Some(prefix) = levels.first() else {
             return Claim::No;
         };
-        if prefix.starts_with("zwave") && levels.len() > 2 || levels.contains(&"_CLIENTS") {
+        let is_own = |level: &&str| matches!(*level, "_CLIENTS" | "_EVENTS");
+        if prefix.starts_with("zwave") && levels.len() > 2 || levels.iter().any(is_own) {
             return Claim::Address;
         }
         let tells_status = || {
@@ -61,6 +62,8 @@ impl Format for ZwaveJsUi {
             return Ok(Reading::default());
         }
         match levels.as_slice() {
+            // the same as the values, with all of a node around it
+            [_, "_EVENTS", ..] => return Ok(Reading::default()),
             [.., "_CLIENTS", gateway, "status"] => {
                 let name = gateway.strip_prefix("ZWAVE_GATEWAY-").unwrap_or(gateway);
                 return reachability(message, name, DeviceClass::Gateway);
