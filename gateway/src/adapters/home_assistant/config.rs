@@ -183,11 +183,17 @@ fn words(config: &Config<'_>, component: &str) -> Option<Vec<(String, String)>> 
             (("state_closing", "stat_closing"), "closing", "closing"),
             (("state_stopped", "stat_stopped"), "stopped", "stopped"),
         ],
+        // somebody rings or moves, told once: a message is one, whatever its word
+        "event" => {
+            let class = config.text(("device_class", "dev_cla"));
+            return matches!(class.as_deref(), Some("doorbell" | "motion")).then(Vec::new);
+        }
         // its state is a number
         "sensor" if config.text(("device_class", "dev_cla")).as_deref() == Some("battery") => &[],
         "alarm_control_panel" => {
             let quiet = [
                 "disarmed",
+                "disarming",
                 "arming",
                 "pending",
                 "armed_home",

@@ -8,7 +8,7 @@ use crate::adapters::{Reject, text};
 /// One entity, short: it is stored once for each.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Entity {
-    /// `binary_sensor`, `lock`, `cover`, `alarm_control_panel`, `sensor` (of a battery's charge).
+    /// `binary_sensor`, `lock`, `cover`, `alarm_control_panel`, `event` (of a door bell), `sensor` (of a battery's charge).
     #[serde(rename = "c")]
     pub component: String,
     /// Its device: the first identifier.

@@ -2,7 +2,7 @@
 //! state; an empty message takes it back. What was announced is remembered ([`Reading::learn`]) and reads the states that follow, through
 //! their `value_template`. So whatever speaks to Home Assistant is read: ESPHome, Tasmota, zwave-js-ui, OpenMQTTGateway, own firmware.
 //!
-//! Keys, defaults and abbreviations are those of home-assistant.io: the MQTT integration, its binary sensor, lock, cover and alarm panel.
+//! Keys, defaults and abbreviations are those of home-assistant.io: the MQTT integration, its binary sensor, lock, cover, event and alarm panel.
 
 mod config;
 mod entity;

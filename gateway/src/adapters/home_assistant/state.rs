@@ -10,7 +10,7 @@ use super::{learn, template};
 use crate::adapters::draft::{Draft, Reading};
 use crate::adapters::format::Recall;
 use crate::adapters::message::Message;
-use crate::adapters::{Reject, named};
+use crate::adapters::{Reject, named, text};
 
 /// The events of a state message.
 ///
@@ -26,7 +26,9 @@ pub(super) fn read(message: &Message<'_>, recall: &dyn Recall) -> Result<Reading
     let mut reachable: BTreeMap<String, Reachable> = BTreeMap::new();
     for config in learn::naming(topic, recall) {
         for entity in learn::announced(&config, recall).unwrap_or_default().read {
-            if entity.topic == topic {
+            // Home Assistant, too, takes no event that was retained
+            let is_old = entity.component == "event" && message.is_retained();
+            if entity.topic == topic && !is_old {
                 let payload = message.text()?;
                 drafts.extend(state(&entity, payload));
                 charges.extend(charge(&entity, payload));
@@ -167,6 +169,9 @@ fn reachability(topic: &str, reachable: &BTreeMap<String, Reachable>) -> Option<
 
 /// What the state of an entity means. Device classes: home-assistant.io, binary sensor and cover.
 fn state(entity: &Entity, payload: &str) -> Option<Draft> {
+    if entity.component == "event" {
+        return event(entity, payload);
+    }
     let word = word(entity, payload)?;
     let draft = match entity.component.as_str() {
         "lock" => told(entity, DeviceClass::Access, Kind::AccessLockState, word),
@@ -185,6 +190,22 @@ fn state(entity: &Entity, payload: &str) -> Option<Draft> {
         _ => return binary(entity, word == "on"),
     };
     Some(draft)
+}
+
+/// `{"event_type": "press"}` of somebody at the door, or in front of a sensor.
+fn event(entity: &Entity, payload: &str) -> Option<Draft> {
+    let told = text::json(value(entity, payload)?.as_bytes()).ok()?;
+    let what = told.get("event_type")?.as_str()?;
+    let (class, kind) = match entity.device_class.as_str() {
+        "doorbell" => (DeviceClass::Access, Kind::AccessCall),
+        _ => (DeviceClass::Camera, Kind::CameraMotion),
+    };
+    let draft = Draft::new(entity.address.as_str(), class, kind, Phase::Instant);
+    Some(
+        draft
+            .component(entity.object.as_str())
+            .attr("reason", text::clip(what, 100)),
+    )
 }
 
 fn binary(entity: &Entity, is_on: bool) -> Option<Draft> {

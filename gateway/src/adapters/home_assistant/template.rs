@@ -21,6 +21,7 @@ static ENVIRONMENT: LazyLock<Environment<'static>> = LazyLock::new(|| {
     environment.set_unknown_method_callback(method);
     environment.add_filter("is_defined", is_defined);
     environment.add_filter("from_json", from_json);
+    environment.add_filter("to_json", to_json);
     environment.add_filter("iif", iif);
     environment.add_function("iif", iif);
     environment.add_filter("int", int);
@@ -107,6 +108,12 @@ fn from_json(text: String) -> Result<Jinja, Error> {
     crate::adapters::text::json(text.as_bytes())
         .map(Jinja::from_serialize)
         .map_err(|reject| Error::new(ErrorKind::BadSerialization, reject.detail))
+}
+
+#[expect(clippy::needless_pass_by_value, reason = "the signature of filters")]
+fn to_json(value: Jinja) -> Result<String, Error> {
+    serde_json::to_string(&value)
+        .map_err(|error| Error::new(ErrorKind::BadSerialization, error.to_string()))
 }
 
 #[expect(clippy::needless_pass_by_value, reason = "the signature of filters")]
@@ -220,6 +227,11 @@ mod tests {
         check("{{ iif(value == 'a', 'ON', 'OFF') }}", "a", Some("ON"));
         check("{{ value_json.n | int(0) }}", "{}", Some("0"));
         check("{{ value | int }}", "2.7", Some("2"));
+        check(
+            "{{ {'event_type': value} | to_json }}",
+            "press",
+            Some(r#"{"event_type":"press"}"#),
+        );
         check("{{ value | int }}", "no number", None);
         check("{{ float(value, 1) + 0.5 }}", "x", Some("1.5"));
         check(
