@@ -1,5 +1,6 @@
 use serde_json::json;
 
+use super::words::said_at_length;
 use super::*;
 
 fn told(object: &Value) -> Vec<String> {
