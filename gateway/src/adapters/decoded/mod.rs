@@ -14,8 +14,8 @@ use super::draft::Draft;
 use super::{Reject, text};
 use names::{How, Row, plain, row};
 use words::{
-    door, event, fault, is_burning, is_fault, is_fire, is_low, is_named_alarm, is_one_of, is_said,
-    is_there, sentence, smoke_event,
+    door, door_within, event, fault, is_burning, is_fault, is_fire, is_low, is_named_alarm,
+    is_of_a_test, is_off_base, is_one_of, is_said, is_there, is_tried, sentence, smoke_event,
 };
 
 pub(super) use words::says;
@@ -142,6 +142,13 @@ impl Found {
                 self.walk(value, at, depth + 1);
             }
             (None, Some(row)) if is_one(value) => push(row, value.clone()),
+            (None, Some(row))
+                if matches!(row.how, How::Door | How::Contact)
+                    && let Some(state) = door_within(value, row.how) =>
+            {
+                push(row, state.into());
+                self.walk(value, at, depth + 1);
+            }
             (None, _) if !is_setting(name) => self.walk(value, at, depth + 1),
             _ => {}
         }
@@ -150,6 +157,7 @@ impl Found {
     fn class(&self) -> DeviceClass {
         let of = |(row, ..): &(Row, Value, String, Option<DeviceTime>)| match row.kind {
             Kind::AccessDoorState => Some(DeviceClass::Access),
+            Kind::VehiclePresence => Some(DeviceClass::Barrier),
             Kind::CameraMotion => Some(DeviceClass::Camera),
             kind if kind.as_str().starts_with("fire.") => Some(DeviceClass::FireSensor),
             _ => None,
@@ -193,6 +201,10 @@ impl Found {
                     is_one_of(&value, &["high"])
                         .then(|| Draft::condition(address, class, row.kind, row.property, true))
                 }
+                How::Is if row.property == "battery_low" && is_there(&value, &name).is_none() => {
+                    is_low(&value)
+                        .map(|is| Draft::condition(address, class, row.kind, row.property, is))
+                }
                 How::Is | How::IsNot | How::Bare => is_there(&value, &name).map(|is| {
                     let is = is == (row.how == How::Is);
                     let mut draft = Draft::condition(address, class, row.kind, row.property, is);
@@ -220,6 +232,19 @@ impl Found {
                     row.property,
                     value.as_str().is_some_and(|words| words.contains("low")),
                 )),
+                How::Leaf => value.as_bool().map(|is| {
+                    let is_open = is == (plain(&name) == "open");
+                    let state = if is_open { "open" } else { "closed" };
+                    Draft::new(address, class, row.kind, Phase::Updated)
+                        .edge(row.property, state)
+                        .attr("state", state)
+                }),
+                How::Base => is_off_base(&value)
+                    .map(|is| Draft::condition(address, class, row.kind, row.property, is)),
+                How::Tried => is_tried(&value)
+                    .map(|is| Draft::condition(address, class, row.kind, row.property, is)),
+                How::Reason => is_of_a_test(&value)
+                    .then(|| Draft::new(address, class, row.kind, Phase::Instant)),
                 How::Charge => is_low(&value)
                     .map(|is| Draft::condition(address, class, row.kind, row.property, is)),
                 How::Named => is_named_alarm(&value).map(|is| {
@@ -283,11 +308,19 @@ const STATES: [&str; 9] = [
 /// The member of an event's parameters that says whether its condition is there.
 fn state_within<'a>(parameters: &'a Value, name: &str) -> Option<&'a Value> {
     let members = parameters.as_object()?;
-    members
+    let says = |value: &&Value| is_there(value, name).is_some();
+    let mut states = members
         .iter()
         .filter(|(member, _)| STATES.contains(&plain(member).as_str()))
-        .map(|(_, value)| value)
-        .find(|value| is_there(value, name).is_some())
+        .map(|(_, value)| value);
+    // in words it may be an event: `{"type": "alarm trigger"}`, `{"Event": "Water Present"}`
+    let mut events = members
+        .iter()
+        .filter(|(member, value)| {
+            value.is_string() && matches!(plain(member).as_str(), "type" | "event")
+        })
+        .map(|(_, value)| value);
+    states.find(says).or_else(|| events.find(says))
 }
 
 /// A state as what it says: a number in it is no measurement.
@@ -330,8 +363,14 @@ fn is_itself_the_alarm(row: Row, name: &str, inner: &Value) -> bool {
 
 /// The row of a member, where those beside it agree.
 fn row_among(name: &str, members: &Map<String, Value>) -> Option<Row> {
-    let mut row = row(name)?;
     let has = |name: &str| members.contains_key(name);
+    // the leak sensor of Browan (TBWL100 in TheThingsNetwork/lorawan-devices) calls its state so
+    let is_browan = || has("temperatureBoard") && has("humidityChanged");
+    let name = match name {
+        "status" if is_browan() => "water_leak",
+        name => name,
+    };
+    let mut row = row(name)?;
     let is_thermostat = |name: &String| {
         let name = plain(name);
         ["target", "setpoint", "thermostat"]
@@ -343,11 +382,28 @@ fn row_among(name: &str, members: &Map<String, Value>) -> Option<Row> {
         How::Bare if row.kind == Kind::FireHeat && members.keys().any(is_thermostat) => {
             return None;
         }
+        How::Bare if row.property == "occupancy" && members.values().any(is_of_parking) => {
+            row.kind = Kind::VehiclePresence;
+            row.attr = None;
+        }
+        // a valve may be open, too: of a sensor there are readings beside it
+        How::Leaf if !members.keys().any(|name| is_reading(name)) => return None,
         // Netvox: volts, or `2.4(low battery)`
         How::Charge if members.get("Device").is_some_and(Value::is_string) => row.how = How::Volts,
         _ => {}
     }
     Some(row)
+}
+
+/// Bosch's parking sensor: `{"type": "parking_status", "occupied": true}`.
+fn is_of_parking(value: &Value) -> bool {
+    let words = value.as_str().unwrap_or_default();
+    words.to_ascii_lowercase().starts_with("parking")
+}
+
+/// Names of what sensors of doors tell besides.
+fn is_reading(name: &str) -> bool {
+    matches!(plain(name).as_str(), "temperature" | "count" | "eventcount")
 }
 
 /// What an object says of the condition that it is called after: `smoke: {alarm: true}`, `temperature_alarm: {burning_alarm_trigger: {}}`.

@@ -32,6 +32,14 @@ pub(super) enum How {
     Sentence,
     /// The condition is there or not, in yes, no and words: a bare number measures.
     Bare,
+    /// A plain yes is open, or closed where the name says so.
+    Leaf,
+    /// On its base or off it, in a sentence.
+    Base,
+    /// Whether it was tried, in a sentence.
+    Tried,
+    /// Why it speaks: because it was tried.
+    Reason,
     /// A charge; of one that is too low it says so in words.
     Charge,
     /// An alarm of which the table knows no more than its name.
@@ -88,8 +96,8 @@ fn unnumbered(name: &str) -> &str {
 
 pub(super) fn row(name: &str) -> Option<Row> {
     use How::{
-        Bare, Burning, Charge, Contact, Door, DoorWord, Event, Is, IsNot, Sentence, SmokeEvent,
-        Volts,
+        Bare, Base, Burning, Charge, Contact, Door, DoorWord, Event, Is, IsNot, Leaf, Reason,
+        Sentence, SmokeEvent, Tried, Volts,
     };
     let plain = plain(unnumbered(name));
     let stem = stem(&plain);
@@ -112,26 +120,37 @@ pub(super) fn row(name: &str) -> Option<Row> {
         "manual" if is_bare => return None,
         "callpoint" | "manualcallpoint" | "manual" => (Kind::FireManualCall, "call_point", Is),
         "water" if !is_bare => (Kind::EnvWaterLeak, "water_leak", Is),
+        // a meter counts water, a valve is on
+        "water" => (Kind::EnvWaterLeak, "water_leak", Bare),
         "waterleak" | "waterleakage" | "leak" | "leakage" | "flood" | "waterimmersion" => {
             (Kind::EnvWaterLeak, "water_leak", Is)
         }
         "tamper" | "temper" | "antitamper" | "dismantle" | "demolish" | "tamperproof"
         | "disassembled" | "toolongunmounted" | "shocktamper" => (Kind::DeviceTamper, "tamper", Is),
         "mounted" | "install" | "installed" => (Kind::DeviceTamper, "tamper", IsNot),
+        // Nexelec Origin
+        "antitear" | "magneticbase" => (Kind::DeviceTamper, "tamper", Base),
         "batterylow" | "lowbattery" | "lowpower" | "lowvoltage" | "batterylowvoltage" => {
             (Kind::DeviceBatteryLow, "battery_low", Is)
         }
         "battery" if !is_bare => (Kind::DeviceBatteryLow, "battery_low", Is),
-        "battery" => (Kind::DeviceBatteryLow, "battery_low", Charge),
+        "battery" | "batterylevel" => (Kind::DeviceBatteryLow, "battery_low", Charge),
         // Netvox: `2.4(low battery)`
         "volt" => (Kind::DeviceBatteryLow, "battery_low", Volts),
         "poweroff" if !is_bare => (Kind::DevicePower, "mains", Is),
-        "test" | "selftest" => (Kind::DeviceTest, "test", Is),
+        // Yobiiq SD-1001: `AC Power Off`
+        "powerevent" => (Kind::DevicePower, "mains", Sentence),
+        "test" | "selftest" | "testbutton" | "testbuttonpressed" => (Kind::DeviceTest, "test", Is),
+        "producttest" | "localproducttest" | "smokelocalproducttest" => {
+            (Kind::DeviceTest, "test", Tried)
+        }
+        "reason" | "messagetype" => (Kind::DeviceTest, "test", Reason),
         "fault"
         | "trouble"
         | "malfunction"
         | "sensorfault"
         | "hardwarefault"
+        | "hardwareerror"
         | "smokechamberfailure"
         | "fouledsmokechamber"
         | "ultrasonicsensorfailure"
@@ -141,27 +160,38 @@ pub(super) fn row(name: &str) -> Option<Row> {
         | "airinletcovered" => (Kind::DeviceFault, "fault", Is),
         "endoflife" => (Kind::DeviceEndOfLife, "end_of_life", Is),
         "pir" | "motion" | "human" => (Kind::CameraMotion, "motion", Is),
+        // somebody is there; a number counts how many
+        "occupied" | "occupancy" | "occupy" => (Kind::CameraMotion, "occupancy", Bare),
         "intrusion" | "intruder" | "burglar" | "burglary" => {
             (Kind::DeviceAlarmInput, "intrusion", Is)
         }
-        "sos" | "panic" | "emergency" | "sosbutton" | "panicbutton" | "emergencybutton" => {
-            (Kind::DeviceAlarmInput, "panic", Is)
-        }
+        "sos" | "sosflag" | "panic" | "emergency" | "sosbutton" | "panicbutton"
+        | "emergencybutton" => (Kind::DeviceAlarmInput, "panic", Is),
         "duress" => (Kind::DeviceAlarmInput, "duress", Is),
         "glassbreak" | "glassbreakage" => (Kind::DeviceAlarmInput, "glass_break", Is),
         "vibration" if is_bare => (Kind::DeviceAlarmInput, "vibration", Bare),
         "vibration" => (Kind::DeviceAlarmInput, "vibration", Is),
-        "magnet" | "door" | "dooropen" | "window" | "reed" | "doorcontact" | "magnetic" => {
-            (Kind::AccessDoorState, "contact", Door)
-        }
+        // Netvox's `ContactSwitch` is on where the door is open (manual of R313A, 4)
+        "magnet" | "door" | "dooropen" | "window" | "doorwindow" | "reed" | "doorcontact"
+        | "magnetic" | "contactswitch" => (Kind::AccessDoorState, "contact", Door),
         "contact" => (Kind::AccessDoorState, "contact", Contact),
+        "open" | "closed" if is_bare => (Kind::AccessDoorState, "contact", Leaf),
+        "parking" | "parkingspace" | "parkinglot" | "park" if !is_bare => {
+            (Kind::VehiclePresence, "presence", Is)
+        }
+        "vehicle" | "car" if plain.ends_with("detected") => (Kind::VehiclePresence, "presence", Is),
         "state" => (Kind::AccessDoorState, "contact", DoorWord),
         "alarm" => (Kind::DeviceAlarmInput, "alarm", Sentence),
         "event" => (Kind::FireSmoke, "smoke", SmokeEvent),
         "eventname" => (Kind::DeviceAlarmInput, "event", Event),
+        // `boxTamper`, of a case or a cable
+        of_a_part if of_a_part.ends_with("tamper") && !of_a_part.starts_with("no") => {
+            (Kind::DeviceTamper, "tamper", Is)
+        }
         _ => other_alarm(unnumbered(name))?,
     };
     let attr = match kind {
+        Kind::CameraMotion if property == "occupancy" => Some(("sensor", property)),
         Kind::CameraMotion => Some(("sensor", "pir")),
         Kind::DeviceAlarmInput => Some(("label", property)),
         Kind::DevicePower => Some(("supply", property)),
@@ -205,7 +235,7 @@ fn other_alarm(name: &str) -> Option<(Kind, &'static str, How)> {
 }
 
 /// `IncenseSmokeAlarm` → incense, smoke, alarm.
-fn words_of(name: &str) -> Vec<String> {
+pub(super) fn words_of(name: &str) -> Vec<String> {
     let mut words: Vec<String> = Vec::new();
     let mut was_lower = false;
     let mut is_new = true;

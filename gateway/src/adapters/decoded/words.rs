@@ -3,14 +3,16 @@
 use domain::{DeviceClass, Kind, Phase};
 use serde_json::Value;
 
-use super::names::{How, Row, plain};
+use super::names::{How, Row, plain, words_of};
 use crate::adapters::draft::Draft;
 use crate::adapters::text;
 
-/// Whether a value says yes or no: what measures, says neither, nor does the `on` of a heating.
+/// Whether a value says yes or no: what measures, says neither, nor does the `on` of a heating or of a tap.
 pub(super) fn is_said(kind: Kind, value: &Value) -> bool {
     let is_word = value.is_string() && text::number(value).is_none();
-    value.is_boolean() || is_word && !(kind == Kind::FireHeat && is_one_of(value, &["on", "off"]))
+    let is_switch = matches!(kind, Kind::FireHeat | Kind::EnvWaterLeak);
+    value.is_boolean() && kind != Kind::EnvWaterLeak
+        || is_word && !(is_switch && is_one_of(value, &["on", "off"]))
 }
 
 /// Whether a charge is too low, where it says so in words.
@@ -22,7 +24,47 @@ pub(super) fn is_low(value: &Value) -> Option<bool> {
     {
         return Some(true);
     }
+    match words.trim() {
+        // Nexelec Origin, Ezurio RS26x
+        "critical" | "replace" | "empty" => return Some(true),
+        "full" => return Some(false),
+        _ => {}
+    }
     is_there(value, "").filter(|is| !is && text::boolean(value).is_none())
+}
+
+/// Whether a detector is off its base: `Product removed from its based just now`, `Magnetic base detected`.
+pub(super) fn is_off_base(value: &Value) -> Option<bool> {
+    let words = value.as_str()?.to_lowercase();
+    let has = |word: &str| words.contains(word);
+    if has("never") {
+        return None; // it has not been put up yet
+    }
+    if has("removed") || has("not detected") {
+        return Some(true);
+    }
+    (has("detected") || has("installed")).then_some(false)
+}
+
+/// Whether it was tried: `Local smoke test was done`, `Smoke test off`.
+pub(super) fn is_tried(value: &Value) -> Option<bool> {
+    if let Some(is) = is_there(value, "test") {
+        return Some(is);
+    }
+    let words = value.as_str()?.to_lowercase();
+    let last = words.rsplit(|c: char| !c.is_alphanumeric()).next()?;
+    match last {
+        "done" => Some(!words.contains("not done")),
+        "off" => Some(false),
+        _ => None,
+    }
+}
+
+/// Whether it speaks because it was tried: `TEST_BUTTON_PRESSED`, `testButtonPressed`, `Test Alarm Event`.
+pub(super) fn is_of_a_test(value: &Value) -> bool {
+    let words = words_of(value.as_str().unwrap_or_default());
+    let has = |known: &[&str]| words.iter().any(|word| known.contains(&word.as_str()));
+    has(&["test", "selftest"]) && has(&["button", "alarm", "event", "mode"])
 }
 
 /// Whether an alarm of its own is there: also at one end of what it watches.
@@ -67,17 +109,19 @@ pub(super) fn is_there(value: &Value, name: &str) -> Option<bool> {
         return (is_state && (2..=10).contains(&number)).then_some(true);
     }
     let word = value.as_str()?.trim().to_lowercase();
+    let is_of_tamper = || plain(name).contains("tamper");
     match word.as_str() {
         "alarm" | "alarming" | "alert" | "leak" | "leaking" | "leakage" | "trigger"
         | "triggered" | "detected" | "abnormal" | "warning" | "low" | "fault" | "failure"
-        | "active" | "occupied" | "uninstalled" | "removed" | "tampered" | "tamper" | "smoke"
-        | "fire" | "motion" | "wet" | "报警" | "告警" | "火警" | "异常" | "故障" | "低电" => {
-            Some(true)
-        }
+        | "active" | "occupied" | "occupy" | "uninstall" | "uninstalled" | "removed"
+        | "tampered" | "tamper" | "smoke" | "fire" | "motion" | "wet" | "pressed" | "pushed"
+        | "报警" | "告警" | "火警" | "异常" | "故障" | "低电" => Some(true),
         "normal" | "ok" | "good" | "idle" | "inactive" | "none" | "clear" | "cleared"
-        | "vacant" | "installed" | "dry" | "medium" | "high" | "untriggered" | "正常" => {
-            Some(false)
-        }
+        | "vacant" | "free" | "unoccupied" | "unoccupy" | "un-occupy" | "install" | "installed"
+        | "dry" | "medium" | "high" | "untriggered" | "正常" => Some(false),
+        // the contact of a lid
+        "open" | "opened" if is_of_tamper() => Some(true),
+        "close" | "closed" if is_of_tamper() => Some(false),
         sentence => said_at_length(sentence),
     }
 }
@@ -112,9 +156,21 @@ pub(super) fn is_fault(value: &Value) -> bool {
 }
 
 /// What a detector whose state is a word says of itself: that it cannot see, or that it can.
-pub(super) fn fault(address: &str, class: DeviceClass, row: Row, value: &Value, name: &str) -> Option<Draft> {
+pub(super) fn fault(
+    address: &str,
+    class: DeviceClass,
+    row: Row,
+    value: &Value,
+    name: &str,
+) -> Option<Draft> {
     let is = is_fault(value);
-    let is_known = is || value.is_string() && is_there(value, name).is_some();
+    // `Smoke sensor ok`
+    let is_well = || {
+        value
+            .as_str()
+            .is_some_and(|words| words.to_lowercase().ends_with(" ok"))
+    };
+    let is_known = is || value.is_string() && (is_there(value, name).is_some() || is_well());
     let mut property = plain(name);
     // what it senses is another property
     if property == row.property {
@@ -189,12 +245,14 @@ pub(super) fn said_at_length(sentence: &str) -> Option<bool> {
         "leak",
         "leaking",
     ]);
+    // `Water Present` (Radio Bridge)
+    let is_present = has(&["present"]) && has(&["water", "smoke", "gas", "leak", "flame"]);
     // a smoke sensor that is ready senses none
     let is_of_device = has(&[
         "sensor", "detector", "door", "chamber", "panel", "battery", "fault", "failure", "online",
         "offline", "ready",
     ]);
-    (is_alarm || has(&["smoke", "fire"]) && !is_of_device).then_some(true)
+    (is_alarm || is_present || has(&["smoke", "fire"]) && !is_of_device).then_some(true)
 }
 
 /// `NoLeak`, as codecs of Netvox write it.
@@ -217,13 +275,22 @@ pub(super) fn is_burning(value: &Value) -> Option<bool> {
 pub(super) fn door(value: &Value, how: How) -> Option<&'static str> {
     let word = value.as_str().map(|word| word.trim().to_lowercase());
     match word.as_deref() {
-        Some("open" | "opened" | "开" | "打开") => return Some("open"),
-        Some("close" | "closed" | "关" | "关闭") => return Some("closed"),
+        Some("open" | "opened" | "contacts opened" | "开" | "打开") => return Some("open"),
+        Some("close" | "closed" | "contacts shorted" | "关" | "关闭") => return Some("closed"),
         _ if how == How::DoorWord => return None,
         _ => {}
     }
     let is_open = text::boolean(value)? == (how == How::Door);
     Some(if is_open { "open" } else { "closed" })
+}
+
+/// The state of a door in the event or the state that an object tells: `{"Event": "Open"}`.
+pub(super) fn door_within(object: &Value, how: How) -> Option<&'static str> {
+    let mut members = object.as_object()?.iter();
+    members.find_map(|(name, value)| {
+        let is_state = matches!(plain(name).as_str(), "event" | "state" | "status");
+        door(value, how).filter(|_| is_state && value.is_string())
+    })
 }
 
 /// `power off`, `sensor fault recovered`, `device invalid`; also a plain yes or no.
@@ -234,8 +301,8 @@ pub(super) fn sentence(address: &str, class: DeviceClass, value: &Value) -> Opti
     }
     let words = value.as_str()?.trim().to_lowercase();
     let (kind, property, is) = match words.as_str() {
-        "power off" | "power down" => (Kind::DevicePower, "mains", true),
-        "power on" => (Kind::DevicePower, "mains", false),
+        "power off" | "power down" | "ac power off" => (Kind::DevicePower, "mains", true),
+        "power on" | "ac power on" => (Kind::DevicePower, "mains", false),
         _ if is_fault(value) => (Kind::DeviceFault, "sensor", true),
         "sensor fault recovered" | "sensor recover" => (Kind::DeviceFault, "sensor", false),
         "sensor will be invalid soon"
