@@ -42,12 +42,12 @@ pub const BUILT_IN: &[&dyn Format] = &[
     &super::rtl_433::Rtl433,
     &super::esphome::EspHome,
     &super::chirpstack::ChirpStack,
-    &super::lorawan_codec::LorawanCodec,
     &super::uhppoted::Uhppoted,
     &super::plate_recognizer::PlateRecognizer,
     &super::openalpr::Openalpr,
     &super::axis_lpr::AxisLpr,
     &super::esp_rfid::EspRfid,
+    &super::lorawan_codec::LorawanCodec,
 ];
 
 /// All formats as they are now; those of files change while the hub runs. A copy is the same set.
