@@ -115,6 +115,8 @@ fn event_of(object: &Map<String, Value>) -> &'static str {
     let has = |name| object.contains_key(name);
     if has("level") && (has("code") || has("description")) {
         "log"
+    } else if has("type") && has("error") && has("devEUI") {
+        "error"
     } else if has("location") {
         "location"
     } else if has("integrationName") {
@@ -160,6 +162,7 @@ impl Teller<'_> {
             "join" => vec![self.draft(Kind::DeviceJoined, Phase::Instant)],
             "status" => self.status(value),
             "log" => self.log(value),
+            "error" => self.error(value),
             _ => Vec::new(), // ack, txack, location, integration
         })
     }
@@ -217,6 +220,20 @@ impl Teller<'_> {
             .draft(Kind::DeviceFault, Phase::Instant)
             .attr("fault", word("code").to_lowercase())
             .attr("description", word("description"));
+        vec![draft]
+    }
+
+    /// Version 3's word for it: `{"type": "UPLINK_CODEC", "error": "…"}`.
+    fn error(&self, value: &Value) -> Vec<Draft> {
+        let word = |name| {
+            text::at(value, name)
+                .and_then(Value::as_str)
+                .unwrap_or_default()
+        };
+        let draft = self
+            .draft(Kind::DeviceFault, Phase::Instant)
+            .attr("fault", text::clip(word("type"), 200).to_lowercase())
+            .attr("description", text::clip(word("error"), 200));
         vec![draft]
     }
 
