@@ -42,8 +42,15 @@ impl Format for SparkplugB {
     }
 
     fn claim(&self, message: &Message<'_>) -> Claim {
+        // the state of a host application stood by itself before version 3
+        let is_host = || {
+            matches!(message.levels().as_slice(), ["STATE", _])
+                && matches!(message.payload, b"ONLINE" | b"OFFLINE")
+        };
         if message.topic().starts_with("spBv1.0/") {
             Claim::Address
+        } else if is_host() {
+            Claim::Shape
         } else {
             Claim::No
         }
