@@ -52,8 +52,7 @@ impl Format for CloudEvents {
         let is_structured = message.content_type_is("application/cloudevents");
         if !is_structured && is_binary(message) {
             let event = CloudEvent::of_headers(message)?;
-            let drafts: Vec<Draft> = event.draft(message)?.into_iter().collect();
-            return Ok(drafts.into());
+            return Ok(event.drafts(message)?.into());
         }
         let mut drafts = Vec::new();
         match message.json()? {
@@ -63,10 +62,10 @@ impl Format for CloudEvents {
             }
             Value::Array(list) => {
                 for value in list {
-                    drafts.extend(CloudEvent::of(value)?.draft(message)?);
+                    drafts.extend(CloudEvent::of(value)?.drafts(message)?);
                 }
             }
-            value => drafts.extend(CloudEvent::of(value)?.draft(message)?),
+            value => drafts.extend(CloudEvent::of(value)?.drafts(message)?),
         }
         Ok(drafts.into())
     }
@@ -147,29 +146,33 @@ impl<'a> CloudEvent<'a> {
         })
     }
 
-    fn draft(&self, message: &Message<'_>) -> Result<Option<Draft>, Reject> {
+    fn drafts(&self, message: &Message<'_>) -> Result<Vec<Draft>, Reject> {
         let data_bytes = serde_json::to_vec(&self.data).map_or(0, |bytes| bytes.len());
         if data_bytes > DATA_BYTES_MAX {
             let detail = format!("{data_bytes} bytes of data, at most {DATA_BYTES_MAX} are read");
             return Err(Reject::new("too_long", detail));
         }
-        let draft = match self.kind.strip_prefix("ssg.") {
-            Some(rest) => self.canonical(rest)?,
-            None => words::draft(self.kind, &self.address(), self.subject, &self.data),
+        let mut drafts: Vec<Draft> = if let Some(rest) = self.kind.strip_prefix("ssg.") {
+            self.canonical(rest)?.into_iter().collect()
+        } else {
+            let address = self.address();
+            match words::draft(self.kind, &address, self.subject, &self.data) {
+                Some(draft) => vec![draft],
+                None => words::drafts_of_data(self.kind, &address, &self.data),
+            }
         };
-        let Some(mut draft) = draft else {
-            return Ok(None);
-        };
-        if draft.component.is_none() {
-            draft.component = self.subject.map(|subject| text::clip(subject, 64));
-        }
         let at = self
             .time
             .and_then(|time| DeviceTime::text(time, message.zone));
-        // an id is unique with its source only
-        Ok(Some(
-            draft.at(at).id(format!("{}#{}", self.source, self.id)),
-        ))
+        for draft in &mut drafts {
+            if draft.component.is_none() {
+                draft.component = self.subject.map(|subject| text::clip(subject, 64));
+            }
+            draft.at.clone_from(&at);
+            // an id is unique with its source only
+            draft.id = Some(format!("{}#{}", self.source, self.id));
+        }
+        Ok(drafts)
     }
 
     /// `/sites/{site}/devices/{device}`: the device; of others the whole source.

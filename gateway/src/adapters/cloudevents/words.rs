@@ -25,6 +25,16 @@ const KINDS: &[(&[&str], Kind, DeviceClass)] = &[
         DeviceClass::FireSensor,
     ),
     (&["flood"], Kind::EnvWaterLeak, DeviceClass::FireSensor),
+    (
+        &["glass", "break"],
+        Kind::DeviceAlarmInput,
+        DeviceClass::FireSensor,
+    ),
+    (
+        &["glass", "broken"],
+        Kind::DeviceAlarmInput,
+        DeviceClass::FireSensor,
+    ),
     (&["duress"], Kind::AccessDuress, DeviceClass::Access),
     (&["panic"], Kind::DeviceAlarmInput, DeviceClass::FireSensor),
     (&["sos"], Kind::DeviceAlarmInput, DeviceClass::FireSensor),
@@ -59,6 +69,26 @@ const KINDS: &[(&[&str], Kind, DeviceClass)] = &[
     (&["loitering"], Kind::CameraLoiter, DeviceClass::Camera),
     (&["motion"], Kind::CameraMotion, DeviceClass::Camera),
     (
+        &["person", "detected"],
+        Kind::CameraObject,
+        DeviceClass::Camera,
+    ),
+    (
+        &["line", "cross"],
+        Kind::CameraLineCross,
+        DeviceClass::Camera,
+    ),
+    (
+        &["line", "crossed"],
+        Kind::CameraLineCross,
+        DeviceClass::Camera,
+    ),
+    (
+        &["line", "crossing"],
+        Kind::CameraLineCross,
+        DeviceClass::Camera,
+    ),
+    (
         &["video", "loss"],
         Kind::CameraVideoLoss,
         DeviceClass::Camera,
@@ -83,7 +113,33 @@ const KINDS: &[(&[&str], Kind, DeviceClass)] = &[
         Kind::DeviceOnline,
         DeviceClass::Gateway,
     ),
+    (
+        &["power", "failure"],
+        Kind::DevicePower,
+        DeviceClass::Gateway,
+    ),
+    (
+        &["power", "outage"],
+        Kind::DevicePower,
+        DeviceClass::Gateway,
+    ),
+    (
+        &["power", "restored"],
+        Kind::DevicePower,
+        DeviceClass::Gateway,
+    ),
     (&["plate"], Kind::VehiclePlateRead, DeviceClass::Barrier),
+    // where the data has a plate
+    (
+        &["vehicle", "entered"],
+        Kind::VehiclePlateRead,
+        DeviceClass::Barrier,
+    ),
+    (
+        &["vehicle", "exited"],
+        Kind::VehiclePlateRead,
+        DeviceClass::Barrier,
+    ),
 ];
 
 /// Last words that are about the device itself, whatever it detects: `smoke-detector.offline`.
@@ -96,6 +152,33 @@ const OF_DEVICE: &[(&str, Kind)] = &[
     ("failure", Kind::DeviceFault),
     ("tamper", Kind::DeviceTamper),
     ("tampered", Kind::DeviceTamper),
+];
+
+/// What opens and closes, what it is then, whose it is, and the words that it is told in.
+const STATES: &[(&str, &str, Kind, DeviceClass)] = &[
+    ("door", "open", Kind::AccessDoorState, DeviceClass::Access),
+    ("door", "closed", Kind::AccessDoorState, DeviceClass::Access),
+    (
+        "door",
+        "unlocked",
+        Kind::AccessLockState,
+        DeviceClass::Access,
+    ),
+    ("door", "locked", Kind::AccessLockState, DeviceClass::Access),
+    (
+        "lock",
+        "unlocked",
+        Kind::AccessLockState,
+        DeviceClass::Access,
+    ),
+    ("lock", "locked", Kind::AccessLockState, DeviceClass::Access),
+    ("barrier", "open", Kind::BarrierState, DeviceClass::Barrier),
+    (
+        "barrier",
+        "closed",
+        Kind::BarrierState,
+        DeviceClass::Barrier,
+    ),
 ];
 
 /// Words that say that it is over.
@@ -181,6 +264,9 @@ const TRUTHS: &[&str] = &[
 /// Words that say that it has begun: then `state` and `status` are those of something else.
 const BEGUN: &[&str] = &["detected", "raised", "triggered", "started"];
 
+/// Most of what data tell besides their type.
+const DRAFTS_MAX: usize = 8;
+
 /// Members of the data that are taken over, as they are named.
 const MEMBERS: &[&str] = &[
     "description",
@@ -208,7 +294,10 @@ pub(super) fn draft(
             .iter()
             .any(|has| has == word || has.strip_suffix('s') == Some(word))
     };
-    let (kind, class) = &meant(&words, &has)?;
+    if let Some(draft) = state(&words, address) {
+        return Some(draft);
+    }
+    let (kind, class) = &meant(&words, &has).or_else(|| meant_by_data(&words, data))?;
     // a name space may have such words, too
     let behind = behind(&words);
     let has_behind = |known: &[&str]| behind.iter().any(|word| known.contains(&word.as_str()));
@@ -251,9 +340,15 @@ pub(super) fn draft(
         }
         // each time anew: nothing says that it is over
         Kind::DeviceAlarmInput | Kind::AccessDuress if !is_there => return None,
-        Kind::DeviceAlarmInput => Draft::new(address, *class, *kind, Phase::Instant)
-            .attr("sensor", if has(&"sos") { "sos" } else { "panic" }),
-        Kind::AccessDuress => Draft::new(address, *class, *kind, Phase::Instant),
+        Kind::DeviceAlarmInput => {
+            Draft::new(address, *class, *kind, Phase::Instant).attr("sensor", sensor(&has))
+        }
+        Kind::CameraObject => {
+            Draft::new(address, *class, *kind, Phase::Instant).attr("label", "person")
+        }
+        Kind::AccessDuress | Kind::CameraLineCross => {
+            Draft::new(address, *class, *kind, Phase::Instant)
+        }
         Kind::DeviceOnline => Draft::new(address, *class, *kind, Phase::Updated),
         Kind::DeviceOffline => Draft::new(address, *class, *kind, Phase::Raised),
         _ => {
@@ -272,6 +367,88 @@ pub(super) fn draft(
         draft.attr(member, value)
     });
     Some(draft.attr("test", test))
+}
+
+/// What the data tell of a fire or a leak where the type says nothing of any of it: `com.dapr.event.sent`.
+pub(super) fn drafts_of_data(kind: &str, address: &str, data: &Value) -> Vec<Draft> {
+    let words = words_of(kind);
+    let has = |word: &&str| words.iter().any(|has| has == word);
+    let is_told = meant(&words, &has).is_some() || DONE.iter().any(&has);
+    let Some(members) = data.as_object().filter(|_| !is_told) else {
+        return Vec::new();
+    };
+    let told = members
+        .iter()
+        .filter(|(_, value)| !value.is_object() && !value.is_array())
+        .flat_map(|(name, _)| decoded::member_drafts(address, name, members, None));
+    let is_grave = |draft: &Draft| match draft.kind {
+        Kind::FireHeat | Kind::FireFault => false,
+        kind => kind == Kind::EnvWaterLeak || kind.as_str().starts_with("fire."),
+    };
+    told.filter(is_grave).take(DRAFTS_MAX).collect()
+}
+
+/// What was pressed or broke.
+fn sensor(has: &dyn Fn(&&str) -> bool) -> &'static str {
+    if has(&"glass") {
+        "glass_break"
+    } else if has(&"sos") {
+        "sos"
+    } else {
+        "panic"
+    }
+}
+
+/// The state that the last two words of a type tell: `door.opened`, `DoorClosed`.
+fn state(words: &[String], address: &str) -> Option<Draft> {
+    let mut words = words.iter().rev().filter(|word| !is_version(word));
+    let (word, thing) = (words.next()?, words.next()?.as_str());
+    // a gate may be one of quality, too
+    let is_of_cars = words.any(|word| ["parking", "vehicle", "car"].contains(&word.as_str()));
+    let thing = if thing == "gate" && is_of_cars {
+        "barrier"
+    } else {
+        thing
+    };
+    let state = match word.as_str() {
+        "open" | "opened" => "open",
+        "close" | "closed" => "closed",
+        "lock" | "locked" => "locked",
+        "unlock" | "unlocked" => "unlocked",
+        _ => return None,
+    };
+    let (_, state, kind, class) = STATES
+        .iter()
+        .find(|(of, is, ..)| *of == thing && *is == state)?;
+    // a fire door that is open burns no more than another
+    let draft = Draft::new(address, *class, *kind, Phase::Updated);
+    Some(draft.attr("state", *state).edge("state", state))
+}
+
+/// An alarm whose type leaves it to its data what it is about: `{"alarmType": "FIRE"}`.
+fn meant_by_data(words: &[String], data: &Value) -> Option<(Kind, DeviceClass)> {
+    const NAMES: [&str; 7] = [
+        "alarmType",
+        "alarm_type",
+        "alertType",
+        "alert_type",
+        "type",
+        "category",
+        "kind",
+    ];
+    if !words.iter().any(|word| word == "alarm" || word == "alert") {
+        return None;
+    }
+    let word = NAMES.iter().find_map(|name| data.get(name)?.as_str())?;
+    let told = words_of(word);
+    let has = |word: &&str| told.iter().any(|has| has == word);
+    let known = meant(&told, &has)?;
+    let is_alarm = known.0.as_str().starts_with("fire.")
+        || matches!(
+            known.0,
+            Kind::EnvWaterLeak | Kind::CameraIntrusion | Kind::DeviceTamper
+        );
+    is_alarm.then_some(known)
 }
 
 /// Carbon monoxide by its short name, which hosts have, too.
@@ -297,18 +474,50 @@ fn is_of_co(words: &[String]) -> bool {
     })
 }
 
+/// Water that leaks, by itself.
+const LEAK: &(&[&str], Kind, DeviceClass) =
+    &(&["leak"], Kind::EnvWaterLeak, DeviceClass::FireSensor);
+
+/// Whether something leaks that is no memory and no secret: `leak.detected`, `leak-sensor.alarm`.
+fn is_of_leak(words: &[String]) -> bool {
+    const BEHIND: [&str; 6] = [
+        "alarm", "detected", "detector", "sensor", "cleared", "raised",
+    ];
+    const OTHERS: [&str; 8] = [
+        "memory",
+        "data",
+        "secret",
+        "credential",
+        "key",
+        "connection",
+        "resource",
+        "password",
+    ];
+    let is_other = |word: &String| OTHERS.contains(&word.trim_end_matches('s'));
+    let mut pairs = words.windows(2);
+    !words.iter().any(is_other)
+        && pairs.any(|pair| {
+            matches!(pair, [leak, next] if leak == "leak" && BEHIND.contains(&next.as_str()))
+        })
+}
+
+/// `v2`.
+fn is_version(word: &str) -> bool {
+    let digits = word.strip_prefix('v').unwrap_or(word);
+    !digits.is_empty() && digits.bytes().all(|b| b.is_ascii_digit())
+}
+
 /// What the words are about.
 fn meant(words: &[String], has: &dyn Fn(&&str) -> bool) -> Option<(Kind, DeviceClass)> {
-    let is_version = |word: &str| {
-        let digits = word.strip_prefix('v').unwrap_or(word);
-        !digits.is_empty() && digits.bytes().all(|b| b.is_ascii_digit())
-    };
     let known = KINDS.iter().find(|(all, _, _)| all.iter().all(has));
     let known = known.or_else(|| is_of_co(words).then_some(CO));
+    let known = known.or_else(|| is_of_leak(words).then_some(LEAK));
     let last = words.iter().rev().find(|word| !is_version(word))?;
     let of_device = OF_DEVICE.iter().find(|(word, _)| last == word);
     match (of_device, known) {
-        (_, Some((_, Kind::CameraTamper, class))) => Some((Kind::CameraTamper, *class)),
+        (_, Some((_, kind @ (Kind::CameraTamper | Kind::DevicePower), class))) => {
+            Some((*kind, *class))
+        }
         (Some((_, kind)), Some((_, known, class))) => match kind {
             Kind::DeviceFault if known.as_str().starts_with("fire.") => {
                 Some((Kind::FireFault, *class))
@@ -422,10 +631,14 @@ mod tests {
             "com.acme.fire.drill.started",
             "com.acme.fire.alarm.test",
             "com.acme.fire-extinguisher.inspected",
-            "com.acme.fire-door.opened",
             "com.acme.heat-map.generated",
             "com.acme.gas-station.payment.completed",
             "com.acme.flood-light.on",
+            "com.acme.memory.leak.detected",
+            "com.acme.quality.gate.opened",
+            "com.acme.alarm.raised",
+            "com.acme.pull-request.opened",
+            "com.acme.account.locked",
             "uk.co.acme.someevent",
             "uk.co.alarm.someevent",
         ] {
@@ -435,6 +648,35 @@ mod tests {
             (
                 "com.acme.smoke.silenced",
                 (Kind::FireSilenced, Phase::Instant),
+            ),
+            (
+                "com.acme.fire-door.opened",
+                (Kind::AccessDoorState, Phase::Updated),
+            ),
+            (
+                "com.acme.DoorUnlocked",
+                (Kind::AccessLockState, Phase::Updated),
+            ),
+            (
+                "com.acme.parking.gate.opened.v1",
+                (Kind::BarrierState, Phase::Updated),
+            ),
+            (
+                "com.acme.barrier.closed",
+                (Kind::BarrierState, Phase::Updated),
+            ),
+            (
+                "com.acme.leak.detected",
+                (Kind::EnvWaterLeak, Phase::Raised),
+            ),
+            (
+                "com.acme.glass-break.detected",
+                (Kind::DeviceAlarmInput, Phase::Instant),
+            ),
+            ("com.acme.power.failure", (Kind::DevicePower, Phase::Raised)),
+            (
+                "com.acme.power.restored",
+                (Kind::DevicePower, Phase::Cleared),
             ),
             (
                 "com.acme.panic.pressed",
@@ -460,6 +702,17 @@ mod tests {
             with("com.acme.water-leak.state", state("NoLeak")),
             Some(Phase::Cleared)
         );
+        let about = |word: &str| {
+            let data = serde_json::json!({ "alarmType": word });
+            let draft = draft("com.acme.alarm.triggered", "a", None, &data);
+            draft.map(|draft| (draft.kind, draft.phase))
+        };
+        assert_eq!(about("FIRE"), Some((Kind::FireDetector, Phase::Raised)));
+        assert_eq!(
+            about("WaterLeak"),
+            Some((Kind::EnvWaterLeak, Phase::Raised))
+        );
+        assert_eq!(about("temperature"), None);
         assert_eq!(of("com.firebase.motionless"), None);
         assert_eq!(of("com.acme.gas.reading"), None);
         assert_eq!(of("com.example.someevent"), None);
