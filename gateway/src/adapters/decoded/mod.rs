@@ -172,7 +172,14 @@ impl Found {
     fn drafts(self, address: &str) -> Vec<Draft> {
         let class = self.class();
         let mut drafts: Vec<Draft> = Vec::new();
-        for (mut row, value, name, at) in self.rows {
+        for (mut row, mut value, name, at) in self.rows {
+            if row.how == How::Code {
+                let Some(code) = text::integer(&value) else {
+                    continue;
+                };
+                value = Value::Bool(code != 0);
+                row.how = How::Is;
+            }
             if row.how == How::Bare {
                 if !is_said(row.kind, &value) {
                     continue;
@@ -270,6 +277,7 @@ impl Found {
                     }
                     None
                 }
+                How::Code => None, // a condition by now
             };
             if let Some(draft) = more {
                 push(&mut drafts, draft.at(at));

@@ -50,6 +50,8 @@ pub(super) enum How {
     Event,
     /// A threshold that is crossed is no fire; something burning is.
     Burning,
+    /// The number of a fault; 0 is none.
+    Code,
 }
 
 /// A name without case and punctuation.
@@ -96,7 +98,7 @@ fn unnumbered(name: &str) -> &str {
 
 pub(super) fn row(name: &str) -> Option<Row> {
     use How::{
-        Bare, Base, Burning, Charge, Contact, Door, DoorWord, Event, Is, IsNot, Leaf, Reason,
+        Bare, Base, Burning, Charge, Code, Contact, Door, DoorWord, Event, Is, IsNot, Leaf, Reason,
         Sentence, SmokeEvent, Tried, Volts,
     };
     let plain = plain(unnumbered(name));
@@ -158,6 +160,8 @@ pub(super) fn row(name: &str) -> Option<Row> {
         | "buzzerfailure"
         | "obstacle"
         | "airinletcovered" => (Kind::DeviceFault, "fault", Is),
+        // a property of the standard models of `CTWing`
+        "errorcode" => (Kind::DeviceFault, "fault", Code),
         "endoflife" => (Kind::DeviceEndOfLife, "end_of_life", Is),
         "pir" | "motion" | "human" => (Kind::CameraMotion, "motion", Is),
         // somebody is there; a number counts how many
