@@ -17,6 +17,9 @@ use super::{Reject, decoded, text};
 /// Most messages of a batch.
 const BATCH_MAX: usize = 200;
 
+/// How a device is called.
+const DEVICE: [&str; 3] = ["deviceId", "deviceCode", "IMEI"];
+
 /// The values of `eventType` that are no information: 2 an alarm, 3 a fault.
 const LOUD: [i64; 2] = [2, 3];
 
@@ -58,6 +61,9 @@ impl Format for Ctwing {
 
 fn is_envelope(value: &Value) -> bool {
     let kind = value.get("messageType").and_then(Value::as_str);
+    if kind.is_none() && is_unnamed_envelope(value) {
+        return true;
+    }
     let is_known = kind.is_some_and(|kind| {
         [
             "dataReport",
@@ -70,6 +76,21 @@ fn is_envelope(value: &Value) -> bool {
         .any(|known| known.eq_ignore_ascii_case(kind))
     });
     is_known && value.get("deviceId").is_some()
+}
+
+/// Data as services pass them on that have the push of the platform in their midst: without `messageType`, the device by its code.
+fn is_unnamed_envelope(value: &Value) -> bool {
+    const PROTOCOLS: [&str; 6] = ["lwm2m", "tup", "tcp", "mqtt", "http", "jt/t808"];
+    let protocol = value.get("protocol").and_then(Value::as_str);
+    let is_known = protocol.is_some_and(|protocol| {
+        PROTOCOLS
+            .iter()
+            .any(|known| known.eq_ignore_ascii_case(protocol))
+    });
+    is_known
+        && value.get("productId").is_some()
+        && value.get("payload").is_some_and(Value::is_object)
+        && text::first(value, &DEVICE).is_some()
 }
 
 /// What stands inside an envelope, by itself: the JSON of a transmission device, or `APPdata`.
@@ -104,8 +125,7 @@ fn envelope_reading(
     message: &Message<'_>,
     recall: &dyn Recall,
 ) -> Result<Reading, Reject> {
-    let device = envelope
-        .get("deviceId")
+    let device = text::first(envelope, &DEVICE)
         .and_then(text::word)
         .ok_or_else(|| Reject::new("no_device", "an AEP message without `deviceId`"))?;
     let at = envelope
@@ -115,7 +135,7 @@ fn envelope_reading(
     let kind = envelope
         .get("messageType")
         .and_then(Value::as_str)
-        .unwrap_or_default()
+        .unwrap_or("dataReport")
         .to_ascii_lowercase();
     let passed = Passed {
         address: &device,
@@ -138,7 +158,24 @@ fn envelope_reading(
         }
         "datareport" | "datareporttupunion" => {
             let payload = envelope.get("payload").unwrap_or(&Value::Null);
-            read_payload(payload, &passed)?.spoken_by(device.as_str())
+            let mut read = read_payload(payload, &passed)?.spoken_by(device.as_str());
+            // the service that passes it on says so, and nothing in it does
+            let content = envelope.get("content").and_then(Value::as_str);
+            let is_alarm = content.is_some_and(|words| {
+                ["报警", "火警", "告警"]
+                    .iter()
+                    .any(|word| words.contains(word))
+            });
+            let is_read = read
+                .drafts
+                .iter()
+                .any(|draft| draft.phase != Phase::Cleared);
+            if is_alarm && !is_read {
+                let detail = "an alarm by its `content`, and none in its properties";
+                let unread = || Reject::new("unknown_event", detail);
+                read.unread.get_or_insert_with(unread);
+            }
+            read
         }
         _ => Reading::default(),
     };
