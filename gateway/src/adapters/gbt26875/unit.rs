@@ -29,6 +29,8 @@ pub struct Reader<'a> {
     /// Properties whose next value is news, whatever it is.
     asked: Vec<(String, Option<String>)>,
     drafts: Vec<Draft>,
+    /// Why not all was read.
+    unread: Option<Reject>,
 }
 
 /// A word of state bits and whose it is.
@@ -68,6 +70,7 @@ impl<'a> Reader<'a> {
             known,
             asked: Vec::new(),
             drafts: Vec::new(),
+            unread: None,
         }
     }
 
@@ -83,6 +86,7 @@ impl<'a> Reader<'a> {
         Reading {
             drafts: self.drafts,
             learn,
+            unread: self.unread,
             ..Reading::default()
         }
         .spoken_by(self.address)
@@ -102,7 +106,12 @@ impl<'a> Reader<'a> {
             return Ok(()); // a heartbeat
         };
         let Some((least, standard)) = object_bytes(*flag) else {
-            return Ok(()); // versions, configuration, clocks, the user's own types
+            if !is_no_event(*flag) {
+                let detail = format!("a unit of type {flag}, which is the maker's own");
+                let unread = || Reject::new("unknown_unit", detail);
+                self.unread.get_or_insert_with(unread);
+            }
+            return Ok(());
         };
         let count = usize::from(*count).max(1);
         let size = if body.len() >= count * standard {
@@ -537,6 +546,12 @@ fn object_bytes(flag: u8) -> Option<(usize, usize)> {
         24 => (2, 8),
         _ => return None,
     })
+}
+
+/// Whether a type (table 3) tells of versions, configuration and clocks. Those from 128 on are makers' own, and carry states of inputs and
+/// pumps, too.
+fn is_no_event(flag: u8) -> bool {
+    matches!(flag, 5..=8 | 25..=28)
 }
 
 /// A description: GB 18030, filled up with zeros.
