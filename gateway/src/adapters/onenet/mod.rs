@@ -1,5 +1,5 @@
-//! `OneNET`, the platform for things of China Mobile: its HTTP push (`{"msg": …, "msg_signature": …, "nonce": …}`), the rule engine's messages, and
-//! `OneJSON` over MQTT (`$sys/{product}/{device}/thing/property/post`).
+//! `OneNET`, the platform for things of China Mobile: its HTTP push (`{"msg": …, "msg_signature": …, "nonce": …}`), the rule engine's messages,
+//! and over MQTT `OneJSON` (`$sys/{product}/{device}/thing/property/post`) and data points (`$sys/{product}/{device}/dp/post/json`).
 //!
 //! Read by open.iot.10086.cn's documentation and captures. `msg` is an object, a list or JSON as text; values are numbers, JSON, or the
 //! vendor's bytes in hexadecimal digits, which [`passthrough`](super::passthrough) looks into. A signature is checked at the
@@ -19,6 +19,8 @@ use super::{Reject, decoded, text};
 
 /// Most messages of one push.
 const BATCH_MAX: usize = 1000;
+/// Fewest digits of bytes that are no word.
+const OPAQUE_DIGITS_MIN: usize = 16;
 
 /// `OneNET`.
 pub struct OneNet;
@@ -29,7 +31,7 @@ impl Format for OneNet {
     }
 
     fn claim(&self, message: &Message<'_>) -> Claim {
-        if verification(message).is_some() || thing(message).is_some() {
+        if verification(message).is_some() || topic(message).is_some() {
             return Claim::Address;
         }
         let has = |object: &Map<String, Value>, name| object.contains_key(name);
@@ -48,9 +50,14 @@ impl Format for OneNet {
         if verification(message).is_some() {
             return Ok(Reading::default());
         }
-        let value = message.json()?;
-        if let Some(device) = thing(message) {
+        let value = match topic(message) {
+            // answers, and what the platform tells the device
+            Some((_, Topic::Other)) => return Ok(Reading::default()),
+            _ => message.json()?,
+        };
+        if let Some((device, topic)) = topic(message) {
             let read = match value.get("params").and_then(Value::as_array) {
+                _ if topic == Topic::Points => points(value, device, message, recall)?,
                 Some(items) => pack(items, device, message, recall)?,
                 None => reading(device, None, message, recall, |passed| {
                     params(value, passed)
@@ -88,8 +95,19 @@ pub fn verification(message: &Message<'_>) -> Option<String> {
     is_asked.then(|| message.query("msg")).flatten()
 }
 
-/// The device of `$sys/{product}/{device}/thing/{property|event|pack|history}/post`.
-fn thing<'a>(message: &Message<'a>) -> Option<&'a str> {
+/// What is on a topic of a device.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Topic {
+    /// Properties and events: `thing/{property|event|pack|history}/post`.
+    Thing,
+    /// Data points: `dp/post/json`.
+    Points,
+    /// Answers, and what the platform tells the device.
+    Other,
+}
+
+/// The device of `$sys/{product}/{device}/…`, and what is on it.
+fn topic<'a>(message: &Message<'a>) -> Option<(&'a str, Topic)> {
     match message.levels().as_slice() {
         [
             "$sys",
@@ -98,7 +116,15 @@ fn thing<'a>(message: &Message<'a>) -> Option<&'a str> {
             "thing",
             "property" | "event" | "pack" | "history",
             "post",
-        ] => Some(device),
+        ] => Some((device, Topic::Thing)),
+        ["$sys", _, device, "dp", "post", "json"] => Some((device, Topic::Points)),
+        [
+            "$sys",
+            _,
+            device,
+            "thing" | "dp" | "cmd" | "image" | "ota",
+            ..,
+        ] => Some((device, Topic::Other)),
         _ => None,
     }
 }
@@ -106,8 +132,8 @@ fn thing<'a>(message: &Message<'a>) -> Option<&'a str> {
 /// One message without the envelope of the push.
 fn is_message(object: &Map<String, Value>) -> bool {
     let has = |name| object.contains_key(name);
-    let is_named = has("notifyType") || has("productId") && has("deviceName");
-    is_named && has("messageType") && has("data")
+    let is_named = has("notifyType") || has("productId") && has("deviceName") || has("projectId");
+    is_named && has("messageType") && (has("data") || has("response"))
         || has("sysProperty") && has("appProperty")
         || has("type") && has("dev_id") && has("at") && (has("ds_id") || has("status"))
 }
@@ -128,6 +154,10 @@ fn reading(
 }
 
 fn pushed(one: &Value, message: &Message<'_>, recall: &dyn Recall) -> Result<Reading, Reject> {
+    // what rules of the platform have done
+    if one.get("messageType").and_then(Value::as_str) == Some("sceneLog") {
+        return Ok(Reading::default());
+    }
     let names = [
         "deviceName",
         "devName",
@@ -248,6 +278,35 @@ fn pack(
     Ok(all)
 }
 
+/// Data points: `{"id": 1, "dp": {"smoke": [{"v": 1, "t": 1600000000}]}}`, seconds since 1970.
+fn points(
+    value: &Value,
+    device: &str,
+    message: &Message<'_>,
+    recall: &dyn Recall,
+) -> Result<Reading, Reject> {
+    let told = value.get("dp").and_then(Value::as_object);
+    let told = told.ok_or_else(|| Reject::new("bad_shape", "data points without `dp`"))?;
+    let as_history = told.iter().take(BATCH_MAX).map(|(name, list)| {
+        let list = list.as_array().into_iter().flatten().take(BATCH_MAX);
+        let list = list.map(|point| {
+            let at = point.get("t").and_then(text::number);
+            let at = at.and_then(DeviceTime::epoch_any);
+            let at = at.map(|at| at.at.as_millisecond());
+            serde_json::json!({"value": point.get("v"), "time": at})
+        });
+        (name.clone(), list.collect())
+    });
+    let mut all = Reading::default();
+    for told in in_order(&Value::Object(as_history.collect())) {
+        let more = reading(device, None, message, recall, |passed| {
+            params(&told, passed)
+        })?;
+        all.extend(more);
+    }
+    Ok(all)
+}
+
 /// `{"SmokeState": [{"value": 1, "time": 1}, {"value": 0, "time": 2}]}` one by one in the order of their times; what is no history as it is.
 fn in_order(told: &Value) -> Vec<Value> {
     let Some(members) = told
@@ -298,10 +357,22 @@ fn point(stream: Option<&str>, value: &Value, passed: &Passed<'_>) -> Result<Rea
             if let Some(reading) = passed.read(words.as_bytes())? {
                 return Ok(reading);
             }
-            Ok(named(stream, value, passed))
+            let mut reading = named(stream, value, passed);
+            if reading.drafts.is_empty() && is_opaque(words) {
+                let detail = "bytes of a vendor that no adapter knows (hint: declare one, docs/adding-a-device.md)";
+                reading.unread = Some(Reject::new("unknown_bytes", detail));
+            }
+            Ok(reading)
         }
         _ => Ok(named(stream, value, passed)),
     }
+}
+
+/// Whether a point holds bytes in hexadecimal digits, which might be an alarm; digits alone are a number.
+fn is_opaque(words: &str) -> bool {
+    words.len() >= OPAQUE_DIGITS_MIN
+        && words.bytes().any(|byte| byte.is_ascii_alphabetic())
+        && hex::decode(words).is_ok()
 }
 
 fn named(stream: Option<&str>, value: &Value, passed: &Passed<'_>) -> Reading {
