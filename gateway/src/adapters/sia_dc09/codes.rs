@@ -1,4 +1,5 @@
-//! The event codes of SIA DC-03, two letters: mostly a kind of zone and what happened to it (`FA` fire alarm, `FR` its restoral).
+//! The event codes of SIA DC-03, two letters: mostly a kind of zone and what happened to it (`FA` fire alarm, `FR` its restoral). With them
+//! those that Ajax adds to the list (`pysiaalarm`, `data/sia_codes.json`; home-assistant/core#103615): night modes, photographs, lost devices.
 
 use domain::{Kind, Phase};
 
@@ -32,11 +33,11 @@ pub(super) fn part_of(code: [u8; 2]) -> &'static str {
         b"OU" | b"OV" => "output",
         b"NT" | b"NR" => "network",
         b"VT" | b"VR" => "printer",
-        b"XQ" | b"XH" | b"XS" | b"XJ" | b"XL" => "receiver",
+        b"XQ" | b"XH" | b"XS" | b"XJ" | b"XL" | b"XC" => "receiver",
         b"BV" | b"FI" | b"FK" | b"JA" | b"JC" | b"CA" | b"CG" | b"CW" | b"NL" | b"NF" | b"NM"
-        | b"OA" | b"OG" => "area",
+        | b"OA" | b"OG" | b"OB" | b"NB" | b"ND" | b"NE" | b"NO" | b"CC" => "area",
         b"BC" | b"CF" | b"CJ" | b"CK" | b"CL" | b"CP" | b"CQ" | b"OP" | b"OJ" | b"OK" | b"OQ"
-        | b"OR" | b"JT" | b"JD" | b"RX" => "user",
+        | b"OR" | b"JT" | b"JD" | b"RX" | b"ZY" | b"ZZ" => "user",
         b"AT"
         | b"AR"
         | b"AA"
@@ -59,12 +60,11 @@ pub(super) fn part_of(code: [u8; 2]) -> &'static str {
 
 /// Whether the end of this trouble is told under the same name, so that it ends nothing else.
 pub(super) fn has_own_end(meaning: &Meaning) -> bool {
-    const ENDLESS: [&str; 5] = [
+    const ENDLESS: [&str; 4] = [
         "missing_point",
         "substituted",
         "supervisory",
         "system_trouble",
-        "weak_signal",
     ];
     !ENDLESS.contains(&meaning.what)
 }
@@ -72,7 +72,7 @@ pub(super) fn has_own_end(meaning: &Meaning) -> bool {
 /// Whether a code is one of the list and nothing to us: schedules, users of the panel, its printer, listening in, the card of a door.
 pub(super) fn is_no_event(code: [u8; 2]) -> bool {
     const NO_EVENTS: &str = "AB CD CE CI CO CR CT CX CZ DA DB DC DE DO DS DU DY EE EX HC JH JK JL JO JP JR JS JV JX JY JZ LD LE LF LU \
-                             MI NC OC OH OI OL OT RA RC RD RN RO RP RT RU RY SC TC TW TZ VI VO VX VY VZ XA XE XF XI XW YB YN YO YY";
+                             MI NC OC OH OI OL OT PC PD PE PG RA RC RD RN RO RP RT RU RY SC TC TW TZ VI VO VX VY VZ XA XE XF XI XW YB YN YO YY";
     let code = str::from_utf8(&code).unwrap_or_default();
     NO_EVENTS.split(' ').any(|known| known == code)
 }
@@ -114,6 +114,11 @@ fn single(code: [u8; 2]) -> Option<(Meaning, Phase)> {
         b"EN" => (Kind::DeviceFault, "missing", Cleared),
         b"BZ" | b"UY" => (Kind::DeviceFault, "missing_point", Raised),
         b"XL" => (Kind::DeviceFault, "weak_signal", Raised),
+        b"XC" => (Kind::DeviceFault, "weak_signal", Cleared),
+        // a camera's photographs do not arrive; a detector of leaks is broken
+        b"PF" => (Kind::DeviceFault, "photo_channel", Raised),
+        b"PO" => (Kind::DeviceFault, "photo_channel", Cleared),
+        b"SM" => (Kind::DeviceFault, "leak_detector", Raised),
         b"BS" | b"HS" | b"MS" | b"PS" | b"QS" | b"US" | b"WS" | b"ZS" => {
             (Kind::DeviceFault, "supervisory", Raised)
         }
@@ -136,6 +141,10 @@ fn single(code: [u8; 2]) -> Option<(Meaning, Phase)> {
         b"FZ" => (Kind::FireSupervisory, "missing", Raised),
         b"FV" => (Kind::FireSupervisory, "missing", Cleared),
         b"RR" => (Kind::DeviceOnline, "power_up", Updated),
+        b"ZY" => (Kind::DeviceOnline, "switched_on", Updated),
+        b"ZZ" => (Kind::DeviceOffline, "switched_off", Raised),
+        // somebody was made to leave the night mode
+        b"ND" => (Kind::AccessDuress, "duress", Instant),
         b"DF" | b"DJ" => (Kind::AccessForcedOpen, "access", Raised),
         b"DL" | b"DM" | b"DN" => (Kind::AccessHeldOpen, "access", Raised),
         b"DH" => (Kind::AccessHeldOpen, "access", Cleared),
@@ -158,11 +167,11 @@ fn single(code: [u8; 2]) -> Option<(Meaning, Phase)> {
         b"BU" | b"HU" | b"MU" | b"PU" | b"QU" | b"TU" | b"UU" | b"WU" | b"ZU" => {
             (Kind::DeviceConfigChanged, "unbypassed", Instant)
         }
-        b"OP" | b"OA" | b"OG" | b"OJ" | b"OK" | b"OQ" | b"OR" | b"OS" | b"OZ" => {
-            (Kind::DeviceConfigChanged, "disarmed", Instant)
-        }
-        b"CL" | b"CA" | b"CF" | b"CG" | b"CJ" | b"CK" | b"CP" | b"CQ" | b"CS" | b"CW" | b"NL"
-        | b"NF" | b"NM" => (Kind::DeviceConfigChanged, "armed", Instant),
+        b"OP" | b"OA" | b"OB" | b"OG" | b"OJ" | b"OK" | b"OQ" | b"OR" | b"OS" | b"OZ" | b"NO"
+        | b"NP" => (Kind::DeviceConfigChanged, "disarmed", Instant),
+        b"CC" | b"NE" => (Kind::DeviceConfigChanged, "arming_failed", Instant),
+        b"CL" | b"CA" | b"CF" | b"CG" | b"CJ" | b"CK" | b"CP" | b"CQ" | b"CS" | b"CW" | b"NB"
+        | b"NL" | b"NF" | b"NM" => (Kind::DeviceConfigChanged, "armed", Instant),
         b"LB" | b"LX" | b"LS" | b"RB" | b"RS" | b"YG" => {
             (Kind::DeviceConfigChanged, "programming", Instant)
         }
@@ -198,8 +207,9 @@ fn of_zone([zone, what]: [u8; 2]) -> Vec<(Meaning, Phase)> {
         Kind::DeviceFault
     };
     let (kinds, phase) = match what {
-        // `G` is an alarm that nobody has verified
-        b'A' | b'M' => (vec![alarm], Phase::Raised),
+        // `M` is an alarm that another zone has verified, `G` one that nobody has
+        b'A' => (vec![alarm], Phase::Raised),
+        b'M' if matches!(zone, b'B' | b'F') => (vec![alarm], Phase::Raised),
         b'G' if matches!(zone, b'B' | b'F' | b'U') => (vec![alarm], Phase::Raised),
         // of others `V` and `C` are no alarm: `FV` ends a supervision, `SC` is a change of state, `BC` names a user
         b'V' if zone == b'B' => (vec![alarm], Phase::Raised),

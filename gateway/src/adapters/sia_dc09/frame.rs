@@ -192,9 +192,12 @@ pub fn ack(message: &[u8]) -> Vec<u8> {
     format!("\n{:04X}{:04X}{body}\r", crc16(body.as_bytes()), body.len()).into_bytes()
 }
 
-/// `SR0001L0001    006969XX    [ID00000000]`: the line test of older receivers.
+/// `SR0001L0001    006969XX    [ID00000000]`: the line test of older receivers; the first of them end behind `XX`.
 pub(super) fn is_line_test(line: &str) -> bool {
-    line.starts_with("SR") && line.contains("[ID") && line.ends_with(']')
+    let line = line.trim_end_matches(['\0', ' ']);
+    line.starts_with("SR")
+        && (line.contains("[ID") && line.ends_with(']')
+            || line.contains('L') && line.contains(' ') && line.ends_with("XX"))
 }
 
 /// Cuts a connection into frames, which end with a carriage return (the older line test with 0x14). It holds [`LINE_BYTES_MAX`] bytes at

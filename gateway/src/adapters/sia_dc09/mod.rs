@@ -179,7 +179,9 @@ fn draft(frame: &Frame<'_>, told: Told, index: usize) -> Draft {
     let is_part = told.number.bytes().any(|b| b != b'0');
     let component = if is_part {
         Some(format!("{}-{}", told.part, told.number))
-    } else if told.phase != Phase::Instant && told.meaning.kind != Kind::DeviceOnline {
+    } else if told.phase != Phase::Instant
+        && !matches!(told.meaning.kind, Kind::DeviceOnline | Kind::DeviceOffline)
+    {
         // without one, its end would end those of all zones
         Some(PANEL.to_owned())
     } else {
@@ -269,11 +271,17 @@ fn contact(data: &str) -> Result<Option<Told>, Reject> {
     }))
 }
 
-/// `113001003` as `1130 01 003`.
+/// `113001003` as `1130 01 003`; also as DC-05 sends it over a telephone line, `18113001003F` with message type and checksum around it.
 fn with_blanks(data: &str) -> Cow<'_, str> {
     let [code, partition, zone] = CONTACT_DIGITS;
-    let is_one_word = data.len() == code + partition + zone
-        && data.bytes().all(|byte| byte.is_ascii_alphanumeric());
+    let digits = code + partition + zone;
+    let of_line = ["18", "98"]
+        .iter()
+        .find_map(|kind| data.strip_prefix(kind))
+        .filter(|rest| rest.is_ascii() && rest.len() == digits + 1)
+        .map(|rest| &rest[..digits]);
+    let data = of_line.unwrap_or(data);
+    let is_one_word = data.len() == digits && data.bytes().all(|byte| byte.is_ascii_alphanumeric());
     if !is_one_word {
         return Cow::Borrowed(data);
     }
