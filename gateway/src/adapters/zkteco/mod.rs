@@ -15,12 +15,13 @@ use jiff::civil::DateTime;
 use jiff::tz::TimeZone;
 
 use super::clock::DeviceTime;
-use super::draft::{Draft, Reading};
+use super::draft::{Draft, Reading, Told};
 use super::format::{Claim, Format, Recall, Reply};
 use super::memory::property_key;
 use super::message::Message;
 use super::{Reject, text};
 use codes::Meaning;
+use state::{Alarm, Of};
 
 /// The format.
 pub struct Zkteco;
@@ -29,7 +30,7 @@ pub struct Zkteco;
 const ROWS_MAX: usize = 1000;
 
 /// The door of what tells of no door: a terminal has one.
-const ONLY_DOOR: i64 = 1;
+const ONLY_DOOR: &str = "door-1";
 /// The cause in `OPLOG 3` of an alarm that was cancelled (Attendance PUSH, the causes of alarms).
 const ALARM_CANCELLED: &str = "65535";
 
@@ -63,7 +64,9 @@ impl Format for Zkteco {
             serial: text::clip(&query("SN"), 64),
             zone: message.zone,
         };
-        if !is_upload || message.payload.is_empty() {
+        // a terminal asks whether to let somebody in; what becomes of it is an event of its own
+        let is_asked = !query("AuthType").is_empty();
+        if !is_upload || is_asked || message.payload.is_empty() {
             return Ok(Reading::default().spoken_by(panel.serial));
         }
         let table = query("table").to_ascii_lowercase();
@@ -194,7 +197,12 @@ impl Panel<'_> {
             return Reading::default();
         };
         let Some(meaning) = codes::meaning(code) else {
-            return Reading::default();
+            let detail = format!("`{code}` is no event of Security PUSH");
+            let is_unknown = !codes::is_no_event(code);
+            return Reading {
+                unread: is_unknown.then(|| Reject::new("unknown_code", detail)),
+                ..Reading::default()
+            };
         };
         let card = word(&["cardno"]);
         let method = codes::method(
@@ -206,7 +214,10 @@ impl Panel<'_> {
             Some(1) => Some("out"),
             _ => None,
         };
-        let door = number(&["eventaddr", "doorid"]).filter(|door| *door > 0);
+        let point = number(&["eventaddr", "doorid"])
+            .filter(|point| *point > 0 && !state::is_of_panel(meaning));
+        let part = if meaning.is_input() { "input" } else { "door" };
+        let component = point.map(|point| format!("{part}-{point}"));
         let at = row
             .get("time")
             .and_then(|time| self.time(time))
@@ -214,16 +225,16 @@ impl Panel<'_> {
         let seq = number(&["index"]).filter(|index| *index > 0);
         let dress = |draft: Draft| {
             let draft = draft
-                .attr("door", door)
+                .attr(part, point)
                 .attr("person_ref", text::somebody(word(&["pin"])))
                 .attr("direction", direction.filter(|_| meaning.is_passage()))
                 .attr("seq", seq)
                 .attr("code", code)
                 .attr("mask", (word(&["maskflag"]) == "1").then_some("yes"))
                 .credential(card);
-            let draft = match door {
-                Some(door) => draft.component(format!("door-{door}")),
-                None => draft,
+            let draft = Draft {
+                component: component.clone(),
+                ..draft
             };
             // the index begins anew when the log is cleared, hence the time beside it
             let draft = match (seq, &at) {
@@ -240,8 +251,7 @@ impl Panel<'_> {
             .into_iter()
             .map(dress)
             .collect();
-        let component = format!("door-{}", door.unwrap_or(ONLY_DOOR));
-        let learn = self.stands(meaning, &component, &drafts);
+        let learn = self.stands(meaning, component.as_deref());
         Reading {
             learn,
             ..Reading::from(drafts)
@@ -261,10 +271,42 @@ impl Panel<'_> {
                 .attr("method", method)
                 .attr("reason", reason),
             Meaning::Fact(kind) => self.draft(kind, Phase::Instant).attr("method", method),
-            Meaning::Alarm(kind) => self.draft(kind, Phase::Raised),
+            Meaning::Input(label) => self
+                .draft(Kind::DeviceAlarmInput, Phase::Instant)
+                .attr("label", label),
+            Meaning::Alarm(property) => {
+                let alarm = Alarm::of(property);
+                let drafts = alarm.map(|alarm| Draft {
+                    // it is told whatever is known
+                    edge: None,
+                    ..alarm.condition(&self.serial, true)
+                });
+                return drafts.into_iter().collect();
+            }
+            Meaning::Over(property) => {
+                let alarm = Alarm::of(property);
+                let drafts = alarm.map(|alarm| {
+                    let over = alarm.condition(&self.serial, false);
+                    match alarm.kind {
+                        // a panel that connects says so whether it was lost or not
+                        Kind::DeviceFault => over,
+                        _ => over.told(Told::Change),
+                    }
+                });
+                return drafts.into_iter().collect();
+            }
+            Meaning::Trouble(kind, what) => {
+                let name = match kind {
+                    Kind::DevicePower | Kind::DeviceBatteryLow => "supply",
+                    _ => "fault",
+                };
+                self.draft(kind, Phase::Raised).attr(name, what)
+            }
             Meaning::Cancelled => {
-                let kinds = state::ALARMS.iter().map(|(_, kind, _)| *kind);
-                return kinds.map(|kind| self.draft(kind, Phase::Cleared)).collect();
+                let of_door = state::ALARMS.iter().filter(|alarm| alarm.of == Of::Door);
+                return of_door
+                    .map(|alarm| self.draft(alarm.kind, Phase::Cleared))
+                    .collect();
             }
             Meaning::Door(value) => self
                 .draft(Kind::AccessDoorState, Phase::Updated)
@@ -274,28 +316,37 @@ impl Panel<'_> {
                 .draft(Kind::AccessLockState, Phase::Updated)
                 .edge("lock", value)
                 .attr("state", value),
+            Meaning::Begun => self
+                .draft(Kind::DeviceOnline, Phase::Updated)
+                .attr("reason", "power_up"),
         };
         vec![draft]
     }
 
-    /// What `rtstate` will be compared with: an alarm that an event told ends when the state has it no more. The event itself is told
-    /// whatever is known, since some panels send no states.
-    fn stands(
-        &self,
-        meaning: Meaning,
-        component: &str,
-        drafts: &[Draft],
-    ) -> Vec<(String, Option<String>)> {
-        if !matches!(meaning, Meaning::Alarm(_) | Meaning::Cancelled) {
-            return Vec::new();
-        }
-        let of = |draft: &Draft| {
-            let property = state::property_of(draft.kind)?;
-            let is_there = draft.phase == Phase::Raised;
-            let key = property_key(&self.serial, Some(component), property);
-            Some((key, Some(is_there.to_string())))
+    /// What `rtstate` and the codes that end an alarm will be compared with. The event itself is told whatever is known, since some panels
+    /// tell no end.
+    fn stands(&self, meaning: Meaning, component: Option<&str>) -> Vec<(String, Option<String>)> {
+        let of = |alarm: &Alarm, is_there: bool| {
+            let component = match alarm.of {
+                Of::Door => component.or(Some(ONLY_DOOR)),
+                Of::Part => component,
+                Of::Panel => None,
+            };
+            let key = property_key(&self.serial, component, alarm.property);
+            (key, Some(is_there.to_string()))
         };
-        drafts.iter().filter_map(of).collect()
+        match meaning {
+            Meaning::Alarm(property) => Alarm::of(property)
+                .map(|alarm| of(alarm, true))
+                .into_iter()
+                .collect(),
+            Meaning::Cancelled => state::ALARMS
+                .iter()
+                .filter(|alarm| alarm.of == Of::Door)
+                .map(|alarm| of(alarm, false))
+                .collect(),
+            _ => Vec::new(),
+        }
     }
 
     /// `ATTLOG`: person, time, status, how they showed who they are.
