@@ -8,6 +8,7 @@
 use std::borrow::Cow;
 
 use domain::{DeviceClass, Kind, Phase};
+use jiff::tz::TimeZone;
 use serde_json::{Map, Value};
 
 use super::clock::DeviceTime;
@@ -52,7 +53,7 @@ impl Format for AxisLpr {
         let readings = readings(&value).iter().filter(|value| is_reading(value));
         let drafts = readings
             .take(READINGS_MAX)
-            .map(|value| read(value, message));
+            .map(|value| read(value, message.zone));
         Ok(drafts.collect::<Vec<_>>().into())
     }
 }
@@ -87,7 +88,26 @@ fn is_reading(value: &Value) -> bool {
         && has(&["carState", "carID", "camera_info", "carMoveDirection"])
 }
 
-fn read(value: &Value, message: &Message<'_>) -> Draft {
+/// A reading as the camera's own events bring it (`ALPV.AllPlates`), under slightly other names.
+pub(super) fn of_items(items: &[(String, String)]) -> Option<Draft> {
+    const NAMES: [(&str, &str); 4] = [
+        ("text", "plateText"),
+        ("country", "plateCountry"),
+        ("listMode", "plateListMode"),
+        ("roIID", "roiID"),
+    ];
+    let named = |name: &str| {
+        let known = NAMES.iter().find(|(own, _)| own.eq_ignore_ascii_case(name));
+        known.map_or(name, |(_, known)| known).to_owned()
+    };
+    let members = items
+        .iter()
+        .map(|(name, value)| (named(name), value.as_str().into()));
+    let value = Value::Object(members.collect());
+    is_reading(&value).then(|| read(&value, &TimeZone::UTC))
+}
+
+fn read(value: &Value, zone: &TimeZone) -> Draft {
     let word = |path: &str| text::at(value, path).and_then(text::word);
     let short = |path: &str| word(path).map(|word| text::clip(&word, 64));
     let plate = ["plateUnicode", "plateUTF8", "plateText", "plateASCII"]
@@ -108,7 +128,7 @@ fn read(value: &Value, message: &Message<'_>) -> Draft {
             let nanos = text::at(value, "capture_ts").and_then(text::integer)?;
             DeviceTime::epoch_ms(nanos / 1_000_000)
         })
-        .or_else(|| clock(&word("datetime")?, message));
+        .or_else(|| clock(&word("datetime")?, zone));
     let confidence = text::at(value, "plateConfidence")
         .and_then(text::number)
         .map(|level| if level > 1.0 { level / 100.0 } else { level })
@@ -119,6 +139,7 @@ fn read(value: &Value, message: &Message<'_>) -> Draft {
         _ => "unknown",
     };
     let list = word("plateListMode").or_else(|| word("plateList"));
+    let list = list.filter(|list| !list.eq_ignore_ascii_case("none"));
     let list = list.map(|list| {
         let list = list.to_ascii_lowercase();
         if list.contains("block") || list.contains("black") || list.contains("deny") {
@@ -171,14 +192,14 @@ fn read(value: &Value, message: &Message<'_>) -> Draft {
 }
 
 /// `20210611 130538252`, a wall clock with milliseconds, or a time as others write it.
-fn clock(told: &str, message: &Message<'_>) -> Option<DeviceTime> {
+fn clock(told: &str, zone: &TimeZone) -> Option<DeviceTime> {
     let digits: String = told.chars().filter(char::is_ascii_digit).collect();
     if told.len() == 18 && digits.len() == 17 {
-        let time = DeviceTime::text(digits.get(..14)?, message.zone)?;
+        let time = DeviceTime::text(digits.get(..14)?, zone)?;
         return Some(DeviceTime {
             raw: told.to_owned(),
             ..time
         });
     }
-    DeviceTime::text(told, message.zone)
+    DeviceTime::text(told, zone)
 }

@@ -5,7 +5,7 @@ use serde_json::Value;
 
 use super::Notice;
 use crate::adapters::draft::Draft;
-use crate::adapters::text;
+use crate::adapters::{axis_lpr, text};
 
 const CAMERA: DeviceClass = DeviceClass::Camera;
 
@@ -34,6 +34,7 @@ pub(super) fn drafts(notice: &Notice, levels: &[&str]) -> Vec<Draft> {
         }
         // the hours of a schedule
         ["UserAlarm", "Recurring", ..] => None,
+        ["UserAlarm", "VideoCover", ..] => tamper(notice, "VideoCover"),
         ["UserAlarm", "VideoLost", ..] => notice.alarm(CAMERA, Kind::CameraVideoLoss),
         ["UserAlarm", ..] => notice.condition(CAMERA, Kind::DeviceAlarmInput),
         [
@@ -119,8 +120,11 @@ fn rule(notice: &Notice, rest: &[&str]) -> Option<Draft> {
         levels if levels.iter().any(|level| is_fire(level)) => {
             notice.alarm(CAMERA, Kind::CameraVisualFire)
         }
-        ["LineDetector", ..] => happened(notice, Kind::CameraLineCross),
-        ["FieldDetector", ..] => labelled(notice, notice.condition(CAMERA, Kind::CameraIntrusion)),
+        // the second are TP-Link's
+        ["LineDetector" | "LineCrossDetector", ..] => happened(notice, Kind::CameraLineCross),
+        ["FieldDetector" | "IntrusionDetector", ..] => {
+            labelled(notice, notice.condition(CAMERA, Kind::CameraIntrusion))
+        }
         ["LoiteringDetector", ..] => match notice.truth() {
             Some(is_there) => labelled(
                 notice,
@@ -216,6 +220,15 @@ fn application(notice: &Notice, rest: &[&str]) -> Option<Draft> {
         "vmd" | "vmd3" | "motionguard" => notice.condition(CAMERA, Kind::CameraMotion),
         "fenceguard" => notice.condition(CAMERA, Kind::CameraIntrusion),
         "loiteringguard" => notice.condition(CAMERA, Kind::CameraLoiter),
+        // License Plate Verifier; its lists and zones only switch a relay, without a plate
+        _ if name.starts_with("alpv.") => {
+            let draft = axis_lpr::of_items(&notice.data).filter(|_| notice.is_news())?;
+            return Some(Draft {
+                address: notice.address.clone(),
+                at: draft.at.clone().or_else(|| notice.at.clone()),
+                ..draft
+            });
+        }
         _ if name.contains("crosslinedetection") => happened(notice, Kind::CameraLineCross),
         _ if is_fire(&name) => notice.condition(CAMERA, Kind::CameraVisualFire),
         _ => None,
