@@ -31,6 +31,19 @@ const CODES: &[(&str, Kind, &str, &str)] = &[
         "label",
         "removed_object",
     ),
+    // what older recorders call these
+    (
+        "ObjectPlacementDetection",
+        Kind::CameraObject,
+        "label",
+        "left_object",
+    ),
+    (
+        "ObjectRemovalDetection",
+        Kind::CameraObject,
+        "label",
+        "removed_object",
+    ),
     ("MoveDetection", Kind::CameraObject, "label", "rapid_move"),
     (
         "ParkingDetection",
@@ -40,6 +53,7 @@ const CODES: &[(&str, Kind, &str, &str)] = &[
     ),
     ("RioterDetection", Kind::CameraObject, "label", "crowd"),
     ("CrowdDetection", Kind::CameraObject, "label", "crowd"),
+    ("FightDetection", Kind::CameraObject, "label", "fight"),
     ("HumanTrait", Kind::CameraObject, "label", "human"),
     ("FaceDetection", Kind::CameraFace, "", ""),
     ("FaceRecognition", Kind::CameraFace, "", ""),
@@ -57,6 +71,8 @@ const CODES: &[(&str, Kind, &str, &str)] = &[
     ),
     ("VideoLoss", Kind::CameraVideoLoss, "", ""),
     ("FireWarning", Kind::CameraVisualFire, "label", "fire"),
+    // where it burns, beside the warning itself or without it
+    ("FireWarningInfo", Kind::CameraVisualFire, "label", "fire"),
     ("FireDetection", Kind::CameraVisualFire, "label", "fire"),
     ("SmokeDetection", Kind::CameraVisualFire, "label", "smoke"),
     ("SmokingDetect", Kind::CameraObject, "label", "smoker"),
@@ -99,6 +115,13 @@ const CODES: &[(&str, Kind, &str, &str)] = &[
     ("ChassisIntruded", Kind::DeviceTamper, "", ""),
     ("AlarmChassisIntruded", Kind::DeviceTamper, "", ""),
     ("Tamper", Kind::DeviceTamper, "", ""),
+    ("ArmModeChange", Kind::DeviceConfigChanged, "what", "arming"),
+    (
+        "AreaArmModeChange",
+        Kind::DeviceConfigChanged,
+        "what",
+        "arming",
+    ),
     ("TimeChange", Kind::DeviceTimeSync, "", ""),
     ("NTPAdjustTime", Kind::DeviceTimeSync, "", ""),
 ];
@@ -174,7 +197,7 @@ pub(super) fn read(event: &Event, zone: &TimeZone) -> Option<Draft> {
     let (kind, name, value) = input.flatten().unwrap_or((*kind, *name, *value));
     let is_instant = matches!(
         kind,
-        Kind::CameraLineCross | Kind::CameraFace | Kind::DeviceTimeSync
+        Kind::CameraLineCross | Kind::CameraFace | Kind::DeviceConfigChanged | Kind::DeviceTimeSync
     );
     let phase = match event.action {
         Action::Stop if is_instant => return None,
@@ -199,7 +222,8 @@ pub(super) fn read(event: &Event, zone: &TimeZone) -> Option<Draft> {
     let draft = if phase == Phase::Instant {
         draft
     } else {
-        draft.attr("condition", event.code.as_str())
+        let code = event.code.as_str();
+        draft.attr("condition", code.strip_suffix("Info").unwrap_or(code))
     };
     let draft = regions(event, draft);
     let draft = objects(event, draft);
@@ -213,6 +237,10 @@ pub(super) fn read(event: &Event, zone: &TimeZone) -> Option<Draft> {
             .attr("description", short(event, "AlarmType"))
             .attr("sensor", short(event, "SenseMethod")),
         Kind::FireHeat => draft.attr("level", event.at("Temperature").and_then(text::number)),
+        Kind::DeviceConfigChanged => {
+            let mode = short(event, "Mode").or_else(|| short(event, "ArmMode"));
+            draft.attr("mode", mode)
+        }
         _ => draft,
     };
     Some(draft)

@@ -72,7 +72,8 @@ fn meaning(event: &str) -> Option<Meaning> {
         | "smokeandfiredetection"
         | "smokefiredetection"
         | "firesmokedetection" => (Kind::CameraVisualFire, "label", "fire_or_smoke"),
-        "tma" | "tmpa" | "temperaturealarm" | "thermometry" => {
+        // by the temperature, or by the difference of two regions
+        "tma" | "tmpa" | "tda" | "temperaturealarm" | "thermometry" => {
             (Kind::FireHeat, "sensor", "thermal_camera")
         }
         "voicetalkevent" | "callbuttonpress" => (Kind::AccessCall, "", ""),
