@@ -31,6 +31,7 @@ pub(super) fn read(event: &Event, zone: &TimeZone) -> Option<Vec<Draft>> {
         Action::Pulse => Phase::Instant,
     };
     let draft = match event.code.as_str() {
+        "AccessControl" if hides_outcome(event) => None,
         "AccessControl" => Some(control(event, &own)),
         "DoorStatus" => {
             let state = match event.word("Status")?.to_ascii_lowercase().as_str() {
@@ -112,6 +113,11 @@ fn call(event: &Event, zone: &TimeZone, state: &str) -> Draft {
             "room",
             event.word("UserID").or_else(|| event.word("RoomNo")),
         )
+}
+
+/// Whether it says of nobody whether they were let in.
+pub(super) fn hides_outcome(event: &Event) -> bool {
+    event.code == "AccessControl" && event.at("Status").is_none() && event.at("ErrorCode").is_none()
 }
 
 /// Somebody was let in or not.

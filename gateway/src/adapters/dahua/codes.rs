@@ -233,9 +233,18 @@ pub(super) fn read(event: &Event, zone: &TimeZone) -> Option<Draft> {
         | Kind::FireSmoke
         | Kind::FireGas
         | Kind::FireDetector
-        | Kind::EnvWaterLeak => draft
-            .attr("description", short(event, "AlarmType"))
-            .attr("sensor", short(event, "SenseMethod")),
+        | Kind::EnvWaterLeak => {
+            let told = short(event, "AlarmType");
+            // of an alarm hub
+            let is_intrusion = (told.as_deref())
+                .is_some_and(|told| told.eq_ignore_ascii_case("intrusion"))
+                && kind == Kind::DeviceAlarmInput
+                && !draft.attrs.contains_key("label");
+            draft
+                .attr("label", is_intrusion.then_some("intrusion"))
+                .attr("description", told)
+                .attr("sensor", short(event, "SenseMethod"))
+        }
         Kind::FireHeat => draft.attr("level", event.at("Temperature").and_then(text::number)),
         Kind::DeviceConfigChanged => {
             let mode = short(event, "Mode").or_else(|| short(event, "ArmMode"));

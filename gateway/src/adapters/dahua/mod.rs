@@ -47,6 +47,11 @@ impl Format for Dahua {
         let events = wire::events(message)?;
         let mut reading = Reading::default();
         for event in events {
+            if access::hides_outcome(&event) {
+                let detail = "somebody was let in or not, and the event does not say which";
+                let unread = || Reject::new("bad_event", detail);
+                reading.unread.get_or_insert_with(unread);
+            }
             for mut draft in read(&event, message.zone) {
                 let learn = codes::settle(&event, &mut draft, recall);
                 reading.learn.extend(learn);

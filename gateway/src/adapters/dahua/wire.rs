@@ -44,7 +44,7 @@ pub(super) fn looks_like_ours(message: &Message<'_>) -> bool {
         let has = |mark: &[u8]| multipart::position(look.unwrap_or_default(), mark).is_some();
         return has(b"--myboundary")
             || (has(b"Code=") && has(b";action="))
-            || has(b"Events[0].")
+            || has(b"Events[0].") // `ReturnEvents[0].`, too
             || (has(b"\"Code\"") && (has(b"\"Events\"") || has(b"\"Data\"")));
     }
     match message.json() {
@@ -73,7 +73,7 @@ fn head(text: &str, max: usize) -> &str {
 
 fn is_text(head: &str) -> bool {
     ((head.starts_with("Code=") || head.contains("\nCode=")) && head.contains(";action="))
-        || (head.starts_with("Events[0].") && head.contains('='))
+        || (LISTS.iter().any(|list| head.starts_with(list)) && head.contains('='))
 }
 
 fn is_envelope(message: &Message<'_>, map: &Map<String, Value>) -> bool {
@@ -307,6 +307,9 @@ fn behind_headers(block: &str) -> Option<&str> {
     is_word.then_some(rest)
 }
 
+/// How the lines of a list of events begin.
+const LISTS: [&str; 2] = ["Events[", "ReturnEvents["];
+
 /// The text of `snapManager.cgi`: `Events[0].TrafficCar.PlateNumber=…`, a line for each member. Of lists only the first element is kept.
 fn members(text: &str, message: &Message<'_>, events: &mut Vec<Event>) {
     let mut found: Vec<Map<String, Value>> = Vec::new();
@@ -314,9 +317,9 @@ fn members(text: &str, message: &Message<'_>, events: &mut Vec<Event>) {
         let Some((path, value)) = line.trim().split_once('=') else {
             continue;
         };
-        let Some((index, path)) = path
-            .strip_prefix("Events[")
-            .and_then(|rest| rest.split_once("]."))
+        let Some((index, path)) = LISTS
+            .iter()
+            .find_map(|list| path.strip_prefix(list)?.split_once("]."))
         else {
             continue;
         };
@@ -348,6 +351,13 @@ fn members(text: &str, message: &Message<'_>, events: &mut Vec<Event>) {
         // the head of an event stands in a member of its own
         if let Some(Value::Object(base)) = map.remove("EventBaseInfo") {
             for (key, value) in base {
+                map.entry(key).or_insert(value);
+            }
+        }
+        // what it tells stands in one that is called like its code: `AccessControl.ErrorCode=16`
+        let code = map.get("Code").and_then(text::word).unwrap_or_default();
+        if let Some(Value::Object(told)) = map.get(&code).cloned() {
+            for (key, value) in told {
                 map.entry(key).or_insert(value);
             }
         }
