@@ -109,10 +109,22 @@ fn unknown(alert: &Alert<'_>) -> Reading {
     }
 }
 
+/// The panel's own number of a burglary, and that of Contact ID, beside which it stands in captures
+/// (`Supergiovane/node-red-contrib-hikvision-ultimate`).
+const OWN_BURGLARY: i64 = 103;
+const BURGLARY: i64 = 130;
+
 /// What an alarm panel tells, as Contact ID.
 fn panel(alert: &Alert<'_>, event: &Value) -> Option<Draft> {
     let number = |name: &str| event.get(name).and_then(text::integer);
-    let code = number("standardCIDcode").or_else(|| number("code"))?;
+    // the panel's own numbers are mostly those of the standard
+    let own = || {
+        number("code").map(|code| match code % 1000 {
+            OWN_BURGLARY => code - OWN_BURGLARY + BURGLARY,
+            _ => code,
+        })
+    };
+    let code = number("standardCIDcode").or_else(own)?;
     let (kind, phase, what) = match sia_dc09::of_contact_id(code)? {
         // the code of the beginning, told again with the state of the end
         (_, Phase::Raised, _) if alert.is_over() && code / 1000 == BEGINS => {

@@ -309,12 +309,22 @@ fn draft(alert: &Alert<'_>, meaning: &Meaning, region: &Region, phase: Phase) ->
         Kind::CameraFace => face(alert, draft),
         Kind::CameraIoInput => draft.attr("input", input(alert)),
         Kind::FireHeat => {
-            let celsius = ["TMA.currTemperature", "TMA.temperature", "currTemperature"]
-                .iter()
-                .find_map(|path| text::number(alert.find(path)?));
-            draft
-                .attr("level", celsius)
-                .attr("unit", celsius.map(|_| "°C"))
+            let told = [alert.root].into_iter().chain(entry_of(alert));
+            let told = told.flat_map(|told| [told.get("TMA"), told.get("TMPA"), Some(told)]);
+            let told: Vec<&Value> = told.flatten().collect();
+            let first = |names: &[&str]| {
+                let mut all = told
+                    .iter()
+                    .flat_map(|told| names.iter().map(|name| told.get(*name)));
+                all.find_map(|value| value)
+            };
+            let level = first(&["currTemperature", "temperature"]).and_then(text::number);
+            let unit = match first(&["thermometryUnit"]).and_then(Value::as_str) {
+                Some("fahrenheit") => "°F",
+                Some("kelvin") => "K",
+                _ => "°C",
+            };
+            draft.attr("level", level).attr("unit", level.map(|_| unit))
         }
         _ => draft,
     }
@@ -377,16 +387,21 @@ struct Region {
     bbox: Option<Value>,
 }
 
-fn region(alert: &Alert<'_>) -> Region {
+/// The first region that it is about.
+fn entry_of<'a>(alert: &Alert<'a>) -> Option<&'a Value> {
     let entry = alert
         .find("DetectionRegionList.DetectionRegionEntry")
-        .or_else(|| alert.find("DetectionRegionList"))
-        .map(|entry| match entry {
-            Value::Array(list) => list.first().map_or(entry, |first| {
-                first.get("DetectionRegionEntry").unwrap_or(first)
-            }),
-            entry => entry,
-        });
+        .or_else(|| alert.find("DetectionRegionList"))?;
+    Some(match entry {
+        Value::Array(list) => list.first().map_or(entry, |first| {
+            first.get("DetectionRegionEntry").unwrap_or(first)
+        }),
+        entry => entry,
+    })
+}
+
+fn region(alert: &Alert<'_>) -> Region {
+    let entry = entry_of(alert);
     let told =
         |path: &str| entry.and_then(|entry| text::at(entry, path)?.as_str().map(str::to_owned));
     let label = told("detectionTarget")
