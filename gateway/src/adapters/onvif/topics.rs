@@ -13,6 +13,8 @@ pub(super) fn drafts(notice: &Notice, levels: &[&str]) -> Vec<Draft> {
     let draft = match levels {
         ["RuleEngine", rest @ ..] => rule(notice, rest),
         ["CameraApplicationPlatform", rest @ ..] => application(notice, rest),
+        // the second is Imou's
+        ["Device", rest @ ..] | ["VideoSource", "Device", rest @ ..] => device(notice, rest),
         ["VideoSource" | "RadarSource", rest @ ..] => video(notice, rest),
         ["OpenApp", _, what, ..] => open_app(notice, what),
         ["IVA", what, ..] => intelligent(notice, what),
@@ -20,13 +22,14 @@ pub(super) fn drafts(notice: &Notice, levels: &[&str]) -> Vec<Draft> {
             notice.alarm(CAMERA, Kind::CameraVisualFire)
         }
         ["VideoAnalytics", "MaskAlarm", ..] => tamper(notice, "MaskAlarm"),
-        ["VideoAnalytics", "MotionDetection", ..] => notice.condition(CAMERA, Kind::CameraMotion),
+        ["VideoAnalytics", "MotionDetection" | "MotionAlarm", ..] => {
+            notice.condition(CAMERA, Kind::CameraMotion)
+        }
         ["AudioAnalytics", ..] | ["AudioSource", "TriggerLevel" | "AudioDetection", ..] => {
             let label = notice.item(&["AudioClassifications", "Class", "SoundType"]);
             let draft = notice.condition(CAMERA, Kind::CameraAudio);
             draft.map(|draft| draft.attr("label", label.map(|label| text::clip(label, 100))))
         }
-        ["Device", rest @ ..] => device(notice, rest),
         ["Storage", "Alert" | "Disruption", ..] => fault(notice, "storage"),
         ["UserAlarm", "IVA", what, ..] => {
             let label = what.trim_end_matches("Detect").trim_end_matches("Shape");
@@ -221,7 +224,7 @@ fn application(notice: &Notice, rest: &[&str]) -> Option<Draft> {
         "fenceguard" => notice.condition(CAMERA, Kind::CameraIntrusion),
         "loiteringguard" => notice.condition(CAMERA, Kind::CameraLoiter),
         // License Plate Verifier; its lists and zones only switch a relay, without a plate
-        _ if name.starts_with("alpv.") => {
+        _ if name.starts_with("alpv.") || name == "lpr" => {
             let draft = axis_lpr::of_items(&notice.data).filter(|_| notice.is_news())?;
             return Some(Draft {
                 address: notice.address.clone(),
@@ -276,6 +279,7 @@ fn device(notice: &Notice, rest: &[&str]) -> Option<Draft> {
             let draft = notice.condition(CAMERA, Kind::CameraIoInput)?;
             (input != "-1").then(|| draft.attr("input", text::clip(input, 100)))
         }
+        ["Trigger", "MotionDetector", ..] => notice.condition(CAMERA, Kind::CameraMotion),
         ["Trigger", "Relay", ..] | ["Relay", ..] => {
             let state = notice.item(&["LogicalState", "state"])?;
             let draft = notice.state(CAMERA, Kind::DeviceTelemetry, Phase::Instant, state);
