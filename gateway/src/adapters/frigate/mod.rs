@@ -219,17 +219,22 @@ fn motion(camera: &str, is_on: bool) -> Draft {
 
 /// A sound. A detector that a camera hears is a fire, and the camera stays a camera: it is no second detector.
 fn audio(camera: &str, sound: &str, is_on: bool) -> Draft {
-    let kind = match sound {
-        "fire_alarm" => Kind::FireDetector,
-        "smoke_detector" => Kind::FireSmoke,
-        _ => Kind::CameraAudio,
-    };
+    let detector = detector_of(sound);
+    let kind = detector.unwrap_or(Kind::CameraAudio);
     let property = format!("audio:{sound}");
     let draft = Draft::condition(camera, DeviceClass::Camera, kind, &property, is_on);
-    let is_fire = kind != Kind::CameraAudio;
     draft
         .attr("label", sound)
-        .attr("sensor", is_fire.then_some("sound of an alarm"))
+        .attr("sensor", detector.map(|_| "sound of an alarm"))
+}
+
+/// What has rung, by the name of its sound.
+fn detector_of(sound: &str) -> Option<Kind> {
+    match sound {
+        "fire_alarm" => Some(Kind::FireDetector),
+        "smoke_detector" => Some(Kind::FireSmoke),
+        _ => None,
+    }
 }
 
 /// What a model for states sees (`open`, `closed`): a reading, told when it changes.

@@ -195,10 +195,8 @@ fn tracked(value: &Value, phase: Phase) -> Draft {
     let plate = plate(value).map(crate::adapters::plate::normalise);
     let kind = match word(value, "label") {
         "fire" | "smoke" => Kind::CameraVisualFire,
-        // sounds that are events, too
-        "fire_alarm" => Kind::FireDetector,
-        "smoke_detector" => Kind::FireSmoke,
-        _ => Kind::CameraObject,
+        // sounds are events, too
+        label => super::detector_of(label).unwrap_or(Kind::CameraObject),
     };
     Draft::new(word(value, "camera"), DeviceClass::Camera, kind, phase)
         .attr("label", text::clip(word(value, "label"), 100))
