@@ -193,14 +193,8 @@ fn line(event: &Event, registry: &Registry) -> Value {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::adapters::test_places;
 
-    const PLACES: &str = r#"
-        committee = [{ id = "c1", name = "一委" }]
-        person = [{ id = "p1", name = "周", login = "zhou" }]
-        grid = [{ id = "g1", name = "一格", committee = "c1", captain = "p1" }]
-        site = [{ id = "q1", name = "一区", name_en = "Q1", width_m = 9.0, height_m = 9.0, x_m = 0.0, y_m = 0.0 }]
-        zone = [{ id = "z1", site = "q1", kind = "gate_lane", name = "东门", grid = "g1" }]
-    "#;
     const DEVICES: &str = "id,site,zone,class,name,model,heartbeat_s,x_m,y_m,address\nsmoke-1,q1,z1,fire_sensor,烟感,m,60,0.0,0.0,0x00158d0000000007\n";
 
     fn asked() -> Asked {
@@ -217,8 +211,7 @@ mod tests {
     }
 
     fn told(asked: Asked, payload: &str) -> Told {
-        let registry = Registry::from_files([("p.toml", PLACES), ("d.csv", DEVICES)]);
-        let registry = registry.unwrap_or_else(|mistakes| panic!("{}", mistakes[0]));
+        let registry = test_places::registry(DEVICES);
         read(asked, payload.into(), &registry, Bridges::default()).expect("a message")
     }
 

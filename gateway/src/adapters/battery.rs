@@ -146,6 +146,7 @@ mod tests {
     use super::*;
     use crate::adapters::formats::tests::reading;
     use crate::adapters::message::Door;
+    use crate::adapters::test_places;
 
     const PROFILES: &str = r#"
         [[profile]]
@@ -161,25 +162,13 @@ mod tests {
         power = "battery"
         heartbeat_s = 86400
     "#;
-    const PLACES: &str = r#"
-        committee = [{ id = "c1", name = "一委" }]
-        person = [{ id = "p1", name = "王磊" }]
-        grid = [{ id = "g1", name = "一格", committee = "c1", captain = "p1" }]
-        site = [{ id = "q1", name = "一区", name_en = "One", width_m = 9.0, height_m = 9.0, x_m = 0.0, y_m = 0.0 }]
-        zone = [{ id = "z", site = "q1", kind = "stair", name = "一单元", grid = "g1" }]
-    "#;
     const DEVICES: &str = "id,site,zone,class,name,model,heartbeat_s,x_m,y_m
-contact-1,q1,z,access,n,mccgq11lm,86400,0,0
-other-1,q1,z,access,n,else,86400,0,0
+contact-1,q1,z1,access,n,mccgq11lm,86400,0,0
+other-1,q1,z1,access,n,else,86400,0,0
 ";
 
     fn registry() -> Registry {
-        let files = [
-            ("profiles.toml", PROFILES),
-            ("places.toml", PLACES),
-            ("devices.csv", DEVICES),
-        ];
-        Registry::from_files(files).unwrap_or_else(|mistakes| panic!("{}", mistakes[0]))
+        test_places::with_profiles(DEVICES, PROFILES)
     }
 
     fn tell(memory: &mut Memory, device: &str, percent: f64, seq: u64) -> Vec<String> {

@@ -27,6 +27,8 @@ pub mod reject;
 pub mod rerun;
 #[cfg(test)]
 mod samples;
+#[cfg(test)]
+pub(crate) mod test_places;
 pub mod text;
 
 // vendors' formats

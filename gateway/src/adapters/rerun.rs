@@ -122,7 +122,7 @@ pub(super) fn is_note(uplink: &Uplink) -> bool {
 mod tests {
     use domain::place::Registry;
 
-    use super::super::Bridges;
+    use super::super::{Bridges, test_places};
     use super::*;
 
     fn row(payload: &str) -> QuarantineRow {
@@ -137,18 +137,10 @@ mod tests {
         }
     }
 
-    const PLACES: &str = r#"
-        committee = [{ id = "c1", name = "一委" }]
-        person = [{ id = "p1", name = "周", login = "zhou" }]
-        grid = [{ id = "g1", name = "一格", committee = "c1", captain = "p1" }]
-        site = [{ id = "q1", name = "一区", name_en = "Q1", width_m = 9.0, height_m = 9.0, x_m = 0.0, y_m = 0.0 }]
-        zone = [{ id = "z1", site = "q1", kind = "gate_lane", name = "东门", grid = "g1" }]
-    "#;
     const DEVICES: &str = "id,site,zone,class,name,model,heartbeat_s,x_m,y_m\nsmoke-1,q1,z1,fire_sensor,烟感,m,60,0.0,0.0\n";
 
     fn mended() -> Registry {
-        let registry = Registry::from_files([("places.toml", PLACES), ("devices.csv", DEVICES)]);
-        registry.unwrap_or_else(|mistakes| panic!("{}", mistakes[0]))
+        test_places::registry(DEVICES)
     }
 
     #[test]

@@ -1,4 +1,5 @@
 use super::*;
+use crate::adapters::test_places;
 
 #[test]
 fn addresses_become_ids() {
@@ -19,19 +20,11 @@ fn addresses_become_ids() {
 
 #[test]
 fn who_speaks_without_news_is_alive_and_a_stranger_is_no_newcomer_for_it() {
-    let places = r#"
-        committee = [{ id = "c1", name = "一委" }]
-        person = [{ id = "p1", name = "王磊" }]
-        grid = [{ id = "g1", name = "一格", committee = "c1", captain = "p1" }]
-        site = [{ id = "q1", name = "一区", name_en = "One", width_m = 9.0, height_m = 9.0, x_m = 0.0, y_m = 0.0 }]
-        zone = [{ id = "z", site = "q1", kind = "stair", name = "一单元", grid = "g1" }]
-    "#;
     let devices = "id,site,zone,class,name,model,heartbeat_s,x_m,y_m,address
-gate-1,q1,z,barrier,n,m,60,0,0,bridge:5eb1
-reader-1,q1,z,access,n,m,60,0,0,bridge:5eb1/reader
+gate-1,q1,z1,barrier,n,m,60,0,0,bridge:5eb1
+reader-1,q1,z1,access,n,m,60,0,0,bridge:5eb1/reader
 ";
-    let registry = Registry::from_files([("places.toml", places), ("devices.csv", devices)])
-        .unwrap_or_else(|mistakes| panic!("{}", mistakes[0]));
+    let registry = test_places::registry(devices);
     let sender = Sender {
         account: "bridge",
         site: &"q1".parse().expect("an id"),
@@ -103,13 +96,6 @@ fn why_a_value_was_told_decides_what_is_news() {
     );
 }
 
-const PLACES: &str = r#"
-    committee = [{ id = "c1", name = "一委" }]
-    person = [{ id = "p1", name = "周", login = "zhou" }]
-    grid = [{ id = "g1", name = "一格", committee = "c1", captain = "p1" }]
-    site = [{ id = "q1", name = "一区", name_en = "Q1", width_m = 9.0, height_m = 9.0, x_m = 0.0, y_m = 0.0 }]
-    zone = [{ id = "z1", site = "q1", kind = "gate_lane", name = "东门", grid = "g1" }]
-"#;
 const DEVICES: &str = "id,site,zone,class,name,model,heartbeat_s,x_m,y_m,address\n\
     smoke-1,q1,z1,fire_sensor,烟感,m,60,0.0,0.0,\n\
     smoke-2,q1,z1,fire_sensor,烟感,m,60,0.0,0.0,0x2\n\
@@ -118,8 +104,7 @@ const DEVICES: &str = "id,site,zone,class,name,model,heartbeat_s,x_m,y_m,address
 
 #[test]
 fn a_bridge_reaches_devices_by_their_address_only() {
-    let registry = Registry::from_files([("p.toml", PLACES), ("d.csv", DEVICES)]);
-    let registry = registry.unwrap_or_else(|mistakes| panic!("{}", mistakes[0]));
+    let registry = test_places::registry(DEVICES);
     let of = |account: &str, address: &str| {
         let sender = Sender {
             account,
@@ -148,8 +133,7 @@ fn a_bridge_reaches_devices_by_their_address_only() {
 
 #[test]
 fn a_part_may_be_a_device_of_its_own() {
-    let registry = Registry::from_files([("p.toml", PLACES), ("d.csv", DEVICES)]);
-    let registry = registry.unwrap_or_else(|mistakes| panic!("{}", mistakes[0]));
+    let registry = test_places::registry(DEVICES);
     let sender = Sender {
         account: "panel",
         site: &"q1".parse().expect("an id"),

@@ -1,25 +1,17 @@
 //! Native messages as devices send them, good and bad.
 
 use bytes::Bytes;
-use domain::place::Registry;
 use domain::{ClockSource, Kind, Phase, Seq, Uplink, UplinkFlags};
 
-use crate::adapters::{Bridges, Context, Memory, Parsed, parse};
+use crate::adapters::{Bridges, Context, Memory, Parsed, parse, test_places};
 
-const PLACES: &str = r#"
-    committee = [{ id = "c1", name = "一委" }]
-    person = [{ id = "p1", name = "王磊" }]
-    grid = [{ id = "g1", name = "一格", committee = "c1", captain = "p1" }]
-    site = [{ id = "q1", name = "一区", name_en = "Quarter 1", width_m = 100.0, height_m = 80.0, x_m = 0.0, y_m = 0.0 }]
-    zone = [{ id = "z1", site = "q1", kind = "stair", name = "一单元", grid = "g1" }]
-"#;
 const DEVICES: &str = "id,site,zone,class,name,model,heartbeat_s,x_m,y_m
 smoke-1,q1,z1,fire_sensor,烟感-1,sim,60,1,2
 door-1,q1,z1,access,门禁-1,sim,60,1,2
 ";
 
 fn run(principal: &str, topic: &str, payload: impl AsRef<[u8]>) -> Parsed {
-    let registry = Registry::from_files([("p.toml", PLACES), ("d.csv", DEVICES)]).expect("loads");
+    let registry = test_places::registry(DEVICES);
     let uplink = Uplink {
         received_at: "2026-11-23T12:00:00Z".parse().expect("a time"),
         principal: principal.to_owned(),
