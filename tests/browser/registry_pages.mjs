@@ -66,11 +66,24 @@ await story('registry', base, async ({ open, allow }) => {
   // and back
   await page.click(byTest('registry-changes'))
   await look('changes')
+  let readOn
+  const slow = new Promise((resolve) => (readOn = resolve))
+  const isOverview = (url) => url.pathname === '/api/v1/registry'
+  await page.route(isOverview, async (route) => {
+    await slow
+    await route.continue()
+  })
   await page.click('[data-testid^="undo-"] >> nth=0')
   await says('registry-done', '新增 1')
 
-  // somebody is faster while a table is looked at: it is compared anew, and what was chosen stays
+  // whoever goes on before the lines are read anew is not told that somebody was faster: it was they themselves
   await page.click(byTest('registry-import'))
+  await page.fill(byTest('import-text'), lines.join('\n'))
+  await page.click(byTest('import-look'))
+  await says('import-preview', '移除 1')
+  readOn()
+
+  // somebody is faster while a table is looked at: it is compared anew, and what was chosen stays
   const chosen = table.trimEnd().replace('东门新烟感', '东门烟感甲')
   await page.setInputFiles(byTest('import-file'), { name: '设备.csv', mimeType: 'text/csv', buffer: Buffer.from(chosen) })
   await page.waitForFunction(([s, text]) => document.querySelector(s)?.value === text, [byTest('import-text'), chosen.replace(/^\ufeff/, '')])
