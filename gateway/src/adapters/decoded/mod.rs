@@ -14,8 +14,9 @@ use super::draft::Draft;
 use super::{Reject, text};
 use names::{How, Row, plain, row};
 use words::{
-    door, door_within, event, fault, is_burning, is_fault, is_fire, is_low, is_named_alarm,
-    is_of_a_test, is_off_base, is_one_of, is_said, is_there, is_tried, sentence, smoke_event,
+    door, door_within, event, fault, is_broken, is_burning, is_fault, is_fire, is_low,
+    is_named_alarm, is_of_a_test, is_off_base, is_one_of, is_said, is_there, is_tried, sentence,
+    smoke_event,
 };
 
 pub(super) use words::says;
@@ -296,6 +297,11 @@ fn push(drafts: &mut Vec<Draft>, draft: Draft) {
     match twin {
         Some(known) if known.phase == Phase::Cleared => *known = draft,
         Some(_) => {}
+                How::Health => is_broken(&value).map(|is| {
+                    Draft::condition(address, class, row.kind, &plain(&name), is)
+                        .attr("fault", text::clip(&name, LABEL_CHARS_MAX))
+                        .apart()
+                }),
         None => drafts.push(draft),
     }
 }

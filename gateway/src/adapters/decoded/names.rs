@@ -52,6 +52,8 @@ pub(super) enum How {
     Burning,
     /// The number of a fault; 0 is none.
     Code,
+    /// Whether a sensor is well or broken, in words.
+    Health,
 }
 
 /// A name without case and punctuation.
@@ -65,8 +67,11 @@ pub(super) fn plain(name: &str) -> String {
 
 /// What a name says without the words at its end that only say that it is a state: `smoke` of `smokealarmstatus`.
 fn stem(plain: &str) -> &str {
-    const ENDS: [&str; 9] = [
+    const ENDS: [&str; 12] = [
         "sensorstate",
+        "sensorstatus",
+        "detectorstate",
+        "detectorstatus",
         "status",
         "state",
         "alarm",
@@ -98,8 +103,8 @@ fn unnumbered(name: &str) -> &str {
 
 pub(super) fn row(name: &str) -> Option<Row> {
     use How::{
-        Bare, Base, Burning, Charge, Code, Contact, Door, DoorWord, Event, Is, IsNot, Leaf, Reason,
-        Sentence, SmokeEvent, Tried, Volts,
+        Bare, Base, Burning, Charge, Code, Contact, Door, DoorWord, Event, Health, Is, IsNot, Leaf,
+        Reason, Sentence, SmokeEvent, Tried, Volts,
     };
     let plain = plain(unnumbered(name));
     let stem = stem(&plain);
@@ -109,13 +114,14 @@ pub(super) fn row(name: &str) -> Option<Row> {
         "fire" => (Kind::FireDetector, "fire", Is),
         // a boiler has heat, a meter counts gas
         "heat" if is_bare => (Kind::FireHeat, "heat", Bare),
-        "gas" if is_bare => (Kind::FireGas, "gas", Bare),
+        "gas" | "ch4" | "methane" | "naturalgas" | "lpg" if is_bare => (Kind::FireGas, "gas", Bare),
         "co" if is_bare => (Kind::FireCo, "co", Bare),
         "heat" => (Kind::FireHeat, "heat", Is),
         // a detector of heat (Netvox RA02A); a threshold of a thermometer says `temperature`
         "hightemp" if plain.ends_with("alarm") => (Kind::FireHeat, "heat", Is),
         "temperature" if plain.ends_with("alarm") => (Kind::FireHeat, "burning", Burning),
-        "gas" | "gasleak" | "gasleakage" | "combustiblegas" => (Kind::FireGas, "gas", Is),
+        "gas" | "gasleak" | "gasleakage" | "combustiblegas" | "ch4" | "methane" | "naturalgas"
+        | "lpg" => (Kind::FireGas, "gas", Is),
         "carbonmonoxide" | "co" => (Kind::FireCo, "co", Is),
         "flame" => (Kind::FireFlame, "flame", Is),
         // a thermostat is `manual`, too
@@ -124,22 +130,23 @@ pub(super) fn row(name: &str) -> Option<Row> {
         "water" if !is_bare => (Kind::EnvWaterLeak, "water_leak", Is),
         // a meter counts water, a valve is on
         "water" => (Kind::EnvWaterLeak, "water_leak", Bare),
-        "waterleak" | "waterleakage" | "leak" | "leakage" | "flood" | "waterimmersion" => {
-            (Kind::EnvWaterLeak, "water_leak", Is)
-        }
+        "waterleak" | "waterleakage" | "leak" | "leakage" | "leaksensor" | "flood" | "flooding"
+        | "floodsensor" | "waterimmersion" => (Kind::EnvWaterLeak, "water_leak", Is),
         "tamper" | "temper" | "antitamper" | "dismantle" | "demolish" | "tamperproof"
         | "disassembled" | "toolongunmounted" | "shocktamper" => (Kind::DeviceTamper, "tamper", Is),
         "mounted" | "install" | "installed" => (Kind::DeviceTamper, "tamper", IsNot),
         // Nexelec Origin
         "antitear" | "magneticbase" => (Kind::DeviceTamper, "tamper", Base),
-        "batterylow" | "lowbattery" | "lowpower" | "lowvoltage" | "batterylowvoltage" => {
-            (Kind::DeviceBatteryLow, "battery_low", Is)
-        }
+        "batterylow" | "lowbattery" | "lowpower" | "lowvoltage" | "batterylowvoltage"
+        | "alarmbattery" => (Kind::DeviceBatteryLow, "battery_low", Is),
         "battery" if !is_bare => (Kind::DeviceBatteryLow, "battery_low", Is),
         "battery" | "batterylevel" => (Kind::DeviceBatteryLow, "battery_low", Charge),
         // Netvox: `2.4(low battery)`
         "volt" => (Kind::DeviceBatteryLow, "battery_low", Volts),
         "poweroff" if !is_bare => (Kind::DevicePower, "mains", Is),
+        "powerfailure" | "powerfail" | "poweroutage" | "mainsfailure" | "acfailure" => {
+            (Kind::DevicePower, "mains", Is)
+        }
         // Yobiiq SD-1001: `AC Power Off`
         "powerevent" => (Kind::DevicePower, "mains", Sentence),
         "test" | "selftest" | "testbutton" | "testbuttonpressed" => (Kind::DeviceTest, "test", Is),
@@ -162,6 +169,14 @@ pub(super) fn row(name: &str) -> Option<Row> {
         | "airinletcovered" => (Kind::DeviceFault, "fault", Is),
         // a property of the standard models of `CTWing`
         "errorcode" => (Kind::DeviceFault, "fault", Code),
+        // Tuya's, and Nexelec Origin's
+        "checkingresult" | "selftestresult" | "selfcheckresult" => {
+            (Kind::DeviceFault, "fault", Health)
+        }
+        "smokesensorfaultmode" => (Kind::FireFault, "fault", Health),
+        of_a_sensor if of_a_sensor.ends_with("sensorfaultmode") => {
+            (Kind::DeviceFault, "fault", Health)
+        }
         "endoflife" => (Kind::DeviceEndOfLife, "end_of_life", Is),
         "pir" | "motion" | "human" => (Kind::CameraMotion, "motion", Is),
         // somebody is there; a number counts how many
@@ -176,8 +191,8 @@ pub(super) fn row(name: &str) -> Option<Row> {
         "vibration" if is_bare => (Kind::DeviceAlarmInput, "vibration", Bare),
         "vibration" => (Kind::DeviceAlarmInput, "vibration", Is),
         // Netvox's `ContactSwitch` is on where the door is open (manual of R313A, 4)
-        "magnet" | "door" | "dooropen" | "window" | "doorwindow" | "reed" | "doorcontact"
-        | "magnetic" | "contactswitch" => (Kind::AccessDoorState, "contact", Door),
+        "magnet" | "door" | "dooropen" | "dooropened" | "window" | "doorwindow" | "reed"
+        | "doorcontact" | "magnetic" | "contactswitch" => (Kind::AccessDoorState, "contact", Door),
         "contact" => (Kind::AccessDoorState, "contact", Contact),
         "open" | "closed" if is_bare => (Kind::AccessDoorState, "contact", Leaf),
         "parking" | "parkingspace" | "parkinglot" | "park" if !is_bare => {

@@ -239,3 +239,52 @@ fn a_sentence_says_whether_it_is_so() {
         assert_eq!(said_at_length(sentence), want, "{sentence}");
     }
 }
+
+#[test]
+fn sensors_of_more_makers_are_known() {
+    for (object, want) in [
+        (
+            json!({"gas_sensor_status": "alarm", "gas_sensor_value": 120}),
+            vec!["fire.gas.raised", "fire.fault.cleared"],
+        ),
+        (
+            json!({"ch4_sensor_state": "alarm"}),
+            vec!["fire.gas.raised", "fire.fault.cleared"],
+        ),
+        (json!({"ch4": 3}), vec![]),
+        (
+            json!({"smoke_sensor_state": "1"}),
+            vec!["fire.smoke.raised", "fire.fault.cleared"],
+        ),
+        (
+            json!({"smoke_sensor_state": "2"}),
+            vec!["fire.smoke.cleared", "fire.fault.cleared"],
+        ),
+        (json!({"smoke_sensor_state": 2}), vec!["fire.smoke.raised"]),
+        (json!({"flooding_state": 1}), vec!["env.water_leak.raised"]),
+        (json!({"power_failure": 1}), vec!["device.power.raised"]),
+        (
+            json!({"alarmBattery": true, "alarmLevel": false}),
+            vec!["device.battery_low.raised"],
+        ),
+        (
+            json!({"fire": false, "battery": true}),
+            vec!["fire.detector.cleared", "device.battery_low.raised"],
+        ),
+        (
+            json!({"checking_result": "check_failure"}),
+            vec!["device.fault.raised"],
+        ),
+        (json!({"checking_result": "checking"}), vec![]),
+        (
+            json!({"Smoke_sensor_fault_mode": "Sensor fault"}),
+            vec!["fire.fault.raised"],
+        ),
+        (
+            json!({"Smoke_sensor_fault_mode": "Sensor OK"}),
+            vec!["fire.fault.cleared"],
+        ),
+    ] {
+        assert_eq!(told(&object), want, "{object}");
+    }
+}

@@ -15,8 +15,11 @@ pub(super) fn is_said(kind: Kind, value: &Value) -> bool {
         || is_word && !(is_switch && is_one_of(value, &["on", "off"]))
 }
 
-/// Whether a charge is too low, where it says so in words.
+/// Whether a charge is too low, where it says so in words; a bare yes says it, too.
 pub(super) fn is_low(value: &Value) -> Option<bool> {
+    if let Value::Bool(is) = value {
+        return Some(*is);
+    }
     let words = value.as_str()?.to_lowercase();
     if words
         .split(|c: char| !c.is_alphanumeric())
@@ -101,6 +104,10 @@ pub(super) fn is_there(value: &Value, name: &str) -> Option<bool> {
     }
     if let Some(number) = text::integer(value) {
         let plain = plain(name);
+        // Tuya's older detectors (`smoke_sensor_state`): "1" an alarm, "2" its end
+        if number == 2 && value.is_string() && plain.ends_with("sensorstate") {
+            return Some(false);
+        }
         // a state of batteries counts its steps
         let is_state = !plain.contains("batter")
             && ["state", "status", "alarm"]
@@ -114,8 +121,10 @@ pub(super) fn is_there(value: &Value, name: &str) -> Option<bool> {
         "alarm" | "alarming" | "alert" | "leak" | "leaking" | "leakage" | "trigger"
         | "triggered" | "detected" | "abnormal" | "warning" | "low" | "fault" | "failure"
         | "active" | "occupied" | "occupy" | "uninstall" | "uninstalled" | "removed"
-        | "tampered" | "tamper" | "smoke" | "fire" | "motion" | "wet" | "pressed" | "pushed"
-        | "报警" | "告警" | "火警" | "异常" | "故障" | "低电" => Some(true),
+        | "tampered" | "tamper" | "smoke" | "fire" | "motion" | "pir" | "presence" | "wet"
+        | "pressed" | "pushed" | "报警" | "告警" | "火警" | "异常" | "故障" | "低电" => {
+            Some(true)
+        }
         "normal" | "ok" | "good" | "idle" | "inactive" | "none" | "clear" | "cleared"
         | "vacant" | "free" | "unoccupied" | "unoccupy" | "un-occupy" | "install" | "installed"
         | "dry" | "medium" | "high" | "untriggered" | "正常" => Some(false),
@@ -153,6 +162,17 @@ pub(super) fn is_fault(value: &Value) -> bool {
     has(&["fault", "failure", "trouble", "malfunction", "故障"])
         && !has(&["alarm", "alarming", "alert", "detected", "triggered"])
         && said_at_length(&words) != Some(false)
+}
+
+/// Whether a sensor is broken: `Sensor fault`, `Sensor OK`, `check_failure`.
+pub(super) fn is_broken(value: &Value) -> Option<bool> {
+    const WELL: [&str; 6] = ["ok", "well", "normal", "success", "passed", "pass"];
+    if is_fault(value) {
+        return Some(true);
+    }
+    let words = value.as_str()?.to_lowercase();
+    let last = words.rsplit(|c: char| !c.is_alphanumeric()).next()?;
+    WELL.contains(&last).then_some(false)
 }
 
 /// What a detector whose state is a word says of itself: that it cannot see, or that it can.
