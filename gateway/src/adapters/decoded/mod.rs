@@ -415,6 +415,9 @@ fn is_of_parking(value: &Value) -> bool {
     words.to_ascii_lowercase().starts_with("parking")
 }
 
+    if is_of_mclimate(name, members) {
+        return None;
+    }
 /// Names of what sensors of doors tell besides.
 fn is_reading(name: &str) -> bool {
     matches!(plain(name).as_str(), "temperature" | "count" | "eventcount")
@@ -439,6 +442,17 @@ fn is_setting(name: &str) -> bool {
     matches!(
         plain(name).as_str(),
         "configuration"
+/// What a leak sensor of `MClimate` tells besides with every message: the switch of its lid, which counts where it is why it speaks, and the
+/// magnet of a valve (examples of T-Flood and T-Valve in MClimate/mclimate-payload-helper).
+fn is_of_mclimate(name: &str, members: &Map<String, Value>) -> bool {
+    let is_on = members.get(name).and_then(text::boolean) == Some(true);
+    match (name, members.get("reason").and_then(Value::as_str)) {
+        ("boxTamper", Some(reason)) => is_on && !reason.to_lowercase().contains("fraud"),
+        ("magnet", Some(_)) => members.contains_key("boxTamper"),
+        _ => false,
+    }
+}
+
             | "config"
             | "settings"
             | "history"

@@ -288,3 +288,24 @@ fn sensors_of_more_makers_are_known() {
         assert_eq!(told(&object), want, "{object}");
     }
 }
+
+#[test]
+fn the_lid_of_a_leak_sensor_counts_where_it_is_why_it_speaks() {
+    for (object, want) in [
+        (
+            json!({"reason": "keepalive", "boxTamper": true, "flood": false}),
+            vec!["env.water_leak.cleared"],
+        ),
+        (
+            json!({"reason": "fraudDetected", "boxTamper": true, "flood": false}),
+            vec!["env.water_leak.cleared", "device.tamper.raised"],
+        ),
+        (
+            json!({"reason": "keepalive", "boxTamper": false, "flood": true, "magnet": false}),
+            vec!["env.water_leak.raised", "device.tamper.cleared"],
+        ),
+        (json!({"boxTamper": true}), vec!["device.tamper.raised"]),
+    ] {
+        assert_eq!(told(&object), want, "{object}");
+    }
+}
