@@ -39,6 +39,18 @@ pub fn drafts(address: &str, object: &Value, at: Option<&DeviceTime>) -> Vec<Dra
     drafts
 }
 
+/// The same of an object of events, each called after what happened: `{"tamper": {"value": {}}}`.
+pub fn event_drafts(address: &str, events: &Value, at: Option<&DeviceTime>) -> Vec<Draft> {
+    let mut found = Found {
+        is_of_events: true,
+        ..Found::default()
+    };
+    found.walk(events, at, 0);
+    let mut drafts = found.drafts(address);
+    drafts.sort_by_key(|draft| draft.kind);
+    drafts
+}
+
 /// The same of one member of an object; those beside it only help to understand it.
 pub fn member_drafts(
     address: &str,
@@ -71,6 +83,8 @@ pub fn knows(name: &str) -> bool {
 struct Found {
     rows: Vec<(Row, Value, String, Option<DeviceTime>)>,
     seen: usize,
+    /// The outermost members are events: each tells by being there.
+    is_of_events: bool,
 }
 
 impl Found {
@@ -111,6 +125,11 @@ impl Found {
             .and_then(DeviceTime::epoch_ms);
         let message_at = at;
         let is_one = |value: &Value| !value.is_object() && !value.is_array();
+        let tells = if self.is_of_events && depth == 0 {
+            Tells::Always
+        } else {
+            Tells::AsAlarm
+        };
         let mut push = |row: Row, value: Value| {
             let at = own_at.clone().filter(|_| own.is_some());
             let at = at.or_else(|| message_at.cloned());
@@ -122,7 +141,7 @@ impl Found {
             (Some(own), Some(row)) if let Some(state) = state_within(own, name) => {
                 push(row, said(row, state));
             }
-            (Some(own), Some(row)) if is_itself_the_alarm(row, name, own) => {
+            (Some(own), Some(row)) if is_itself(row, name, own, tells) => {
                 push(row, Value::Bool(true));
                 self.walk(own, own_at.as_ref().or(at), depth + 1);
             }
@@ -137,7 +156,7 @@ impl Found {
             }
             (None, Some(row))
                 if value.as_object().is_some_and(|inner| !inner.is_empty())
-                    && is_itself_the_alarm(row, name, value) =>
+                    && is_itself(row, name, value, tells) =>
             {
                 push(row, Value::Bool(true));
                 self.walk(value, at, depth + 1);
@@ -278,6 +297,11 @@ impl Found {
                     }
                     None
                 }
+                How::Health => is_broken(&value).map(|is| {
+                    Draft::condition(address, class, row.kind, &plain(&name), is)
+                        .attr("fault", text::clip(&name, LABEL_CHARS_MAX))
+                        .apart()
+                }),
                 How::Code => None, // a condition by now
             };
             if let Some(draft) = more {
@@ -297,11 +321,6 @@ fn push(drafts: &mut Vec<Draft>, draft: Draft) {
     match twin {
         Some(known) if known.phase == Phase::Cleared => *known = draft,
         Some(_) => {}
-                How::Health => is_broken(&value).map(|is| {
-                    Draft::condition(address, class, row.kind, &plain(&name), is)
-                        .attr("fault", text::clip(&name, LABEL_CHARS_MAX))
-                        .apart()
-                }),
         None => drafts.push(draft),
     }
 }
@@ -343,8 +362,17 @@ fn said(row: Row, state: &Value) -> Value {
     is.map_or_else(|| state.clone(), Value::Bool)
 }
 
-/// Whether an object tells by being there: an event that is called an alarm, with what was measured and without a state or settings.
-fn is_itself_the_alarm(row: Row, name: &str, inner: &Value) -> bool {
+/// Which objects tell by being there.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Tells {
+    /// One of events.
+    Always,
+    /// One that is called an alarm.
+    AsAlarm,
+}
+
+/// Whether an object tells by being there, with what was measured and without a state or settings.
+fn is_itself(row: Row, name: &str, inner: &Value, tells: Tells) -> bool {
     const SETTINGS: [&str; 9] = [
         "enable",
         "threshold",
@@ -359,8 +387,6 @@ fn is_itself_the_alarm(row: Row, name: &str, inner: &Value) -> bool {
     let Some(members) = inner.as_object() else {
         return false;
     };
-    let called = plain(name);
-    let is_called = called.ends_with("alarm") || called.ends_with("warning");
     let says_otherwise = members.iter().any(|(member, value)| {
         let member = plain(member);
         value.is_object()
@@ -368,11 +394,15 @@ fn is_itself_the_alarm(row: Row, name: &str, inner: &Value) -> bool {
             || STATES.contains(&member.as_str())
             || SETTINGS.iter().any(|word| member.contains(word))
     });
-    let tells = || drafts("", inner, None);
-    is_called
-        && matches!(row.how, How::Is | How::Named)
-        && !says_otherwise
-        && !tells().iter().any(|draft| draft.kind == row.kind)
+    let of_itself = || drafts("", inner, None);
+    let called = plain(name);
+    let is_called = called.ends_with("alarm") || called.ends_with("warning");
+    let is_one = match row.how {
+        How::Is | How::Named => is_called || tells == Tells::Always,
+        How::Sentence => tells == Tells::Always,
+        _ => false,
+    };
+    is_one && !says_otherwise && !of_itself().iter().any(|draft| draft.kind == row.kind)
 }
 
 /// The row of a member, where those beside it agree.
@@ -385,6 +415,9 @@ fn row_among(name: &str, members: &Map<String, Value>) -> Option<Row> {
         name => name,
     };
     let mut row = row(name)?;
+    if is_of_mclimate(name, members) {
+        return None;
+    }
     let is_thermostat = |name: &String| {
         let name = plain(name);
         ["target", "setpoint", "thermostat"]
@@ -409,15 +442,23 @@ fn row_among(name: &str, members: &Map<String, Value>) -> Option<Row> {
     Some(row)
 }
 
+/// What a leak sensor of `MClimate` tells besides with every message: the switch of its lid, which counts where it is why it speaks, and the
+/// magnet of a valve (examples of T-Flood and T-Valve in MClimate/mclimate-payload-helper).
+fn is_of_mclimate(name: &str, members: &Map<String, Value>) -> bool {
+    let is_on = members.get(name).and_then(text::boolean) == Some(true);
+    match (name, members.get("reason").and_then(Value::as_str)) {
+        ("boxTamper", Some(reason)) => is_on && !reason.to_lowercase().contains("fraud"),
+        ("magnet", Some(_)) => members.contains_key("boxTamper"),
+        _ => false,
+    }
+}
+
 /// Bosch's parking sensor: `{"type": "parking_status", "occupied": true}`.
 fn is_of_parking(value: &Value) -> bool {
     let words = value.as_str().unwrap_or_default();
     words.to_ascii_lowercase().starts_with("parking")
 }
 
-    if is_of_mclimate(name, members) {
-        return None;
-    }
 /// Names of what sensors of doors tell besides.
 fn is_reading(name: &str) -> bool {
     matches!(plain(name).as_str(), "temperature" | "count" | "eventcount")
@@ -442,17 +483,6 @@ fn is_setting(name: &str) -> bool {
     matches!(
         plain(name).as_str(),
         "configuration"
-/// What a leak sensor of `MClimate` tells besides with every message: the switch of its lid, which counts where it is why it speaks, and the
-/// magnet of a valve (examples of T-Flood and T-Valve in MClimate/mclimate-payload-helper).
-fn is_of_mclimate(name: &str, members: &Map<String, Value>) -> bool {
-    let is_on = members.get(name).and_then(text::boolean) == Some(true);
-    match (name, members.get("reason").and_then(Value::as_str)) {
-        ("boxTamper", Some(reason)) => is_on && !reason.to_lowercase().contains("fraud"),
-        ("magnet", Some(_)) => members.contains_key("boxTamper"),
-        _ => false,
-    }
-}
-
             | "config"
             | "settings"
             | "history"

@@ -309,3 +309,36 @@ fn the_lid_of_a_leak_sensor_counts_where_it_is_why_it_speaks() {
         assert_eq!(told(&object), want, "{object}");
     }
 }
+
+#[test]
+fn an_event_tells_by_being_there() {
+    for (events, want) in [
+        (
+            json!({"tamper": {"value": {}, "time": 1_700_000_000_000_i64}}),
+            vec!["device.tamper.raised"],
+        ),
+        (
+            json!({"water_leak": {"value": {"battery": 80}}}),
+            vec!["env.water_leak.raised"],
+        ),
+        (
+            json!({"alarm": {"value": {"code": 3}}}),
+            vec!["device.alarm_input.raised"],
+        ),
+        (
+            json!({"tamper": {"value": {"state": 0}}}),
+            vec!["device.tamper.cleared"],
+        ),
+        (json!({"report": {"value": {"x": 1}}}), vec![]),
+    ] {
+        let told: Vec<String> = event_drafts("a", &events, None)
+            .iter()
+            .map(|draft| format!("{}.{}", draft.kind, draft.phase.as_str()))
+            .collect();
+        assert_eq!(told, want, "{events}");
+        assert_eq!(
+            drafts("a", &json!({"tamper": {"value": {}}}), None).len(),
+            0
+        );
+    }
+}

@@ -60,7 +60,7 @@ impl Format for OneNet {
                 _ if topic == Topic::Points => points(value, device, message, recall)?,
                 Some(items) => pack(items, device, message, recall)?,
                 None => reading(device, None, message, recall, |passed| {
-                    params(value, passed)
+                    params(value, passed, Told::on(topic))
                 })?,
             };
             return Ok(read.spoken_by(device));
@@ -98,8 +98,10 @@ pub fn verification(message: &Message<'_>) -> Option<String> {
 /// What is on a topic of a device.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Topic {
-    /// Properties and events: `thing/{property|event|pack|history}/post`.
+    /// Properties, or these with events for others: `thing/{property|pack|history}/post`.
     Thing,
+    /// Events: `thing/event/post`.
+    Events,
     /// Data points: `dp/post/json`.
     Points,
     /// Answers, and what the platform tells the device.
@@ -109,12 +111,13 @@ enum Topic {
 /// The device of `$sys/{product}/{device}/…`, and what is on it.
 fn topic<'a>(message: &Message<'a>) -> Option<(&'a str, Topic)> {
     match message.levels().as_slice() {
+        ["$sys", _, device, "thing", "event", "post"] => Some((device, Topic::Events)),
         [
             "$sys",
             _,
             device,
             "thing",
-            "property" | "event" | "pack" | "history",
+            "property" | "pack" | "history",
             "post",
         ] => Some((device, Topic::Thing)),
         ["$sys", _, device, "dp", "post", "json"] => Some((device, Topic::Points)),
@@ -126,6 +129,31 @@ fn topic<'a>(message: &Message<'a>) -> Option<(&'a str, Topic)> {
             ..,
         ] => Some((device, Topic::Other)),
         _ => None,
+    }
+}
+
+/// What the members of a message are.
+#[derive(Clone, Copy)]
+enum Told {
+    Properties,
+    Events,
+}
+
+impl Told {
+    fn on(topic: Topic) -> Self {
+        if topic == Topic::Events {
+            Self::Events
+        } else {
+            Self::Properties
+        }
+    }
+
+    fn named(name: &str) -> Self {
+        if name.starts_with("event") {
+            Self::Events
+        } else {
+            Self::Properties
+        }
     }
 }
 
@@ -191,8 +219,9 @@ fn read_one(one: &Value, passed: &Passed<'_>) -> Result<Reading, Reject> {
         return Ok(online(word, passed).into());
     }
     let spoken = |reading: Reading| reading.spoken_by(passed.address);
-    if one.get("notifyType").is_some() {
-        return params(one.get("data").unwrap_or(&Value::Null), passed).map(spoken);
+    if let Some(kind) = one.get("notifyType") {
+        let told = Told::named(kind.as_str().unwrap_or_default());
+        return params(one.get("data").unwrap_or(&Value::Null), passed, told).map(spoken);
     }
     if one.get("sysProperty").is_some() {
         let stream = text::at(one, "appProperty.datastream").and_then(Value::as_str);
@@ -262,13 +291,13 @@ fn pack(
     for item in items.iter().take(BATCH_MAX) {
         let own = text::at(item, "identity.deviceName").and_then(text::word);
         let device = own.unwrap_or_else(|| gateway.to_owned());
-        for told in ["properties", "events"].map(|name| item.get(name)) {
-            let Some(told) = told else {
+        for name in ["properties", "events"] {
+            let Some(told) = item.get(name) else {
                 continue;
             };
             for told in in_order(told) {
                 let more = reading(&device, None, message, recall, |passed| {
-                    params(&told, passed)
+                    params(&told, passed, Told::named(name))
                 })?;
                 all.extend(more);
             }
@@ -300,7 +329,7 @@ fn points(
     let mut all = Reading::default();
     for told in in_order(&Value::Object(as_history.collect())) {
         let more = reading(device, None, message, recall, |passed| {
-            params(&told, passed)
+            params(&told, passed, Told::Properties)
         })?;
         all.extend(more);
     }
@@ -333,7 +362,7 @@ fn in_order(told: &Value) -> Vec<Value> {
 }
 
 /// `OneJSON`: `{"id": …, "params": {"SmokeState": {"value": 1, "time": …}}}`; events nest their fields in `value`.
-fn params(data: &Value, passed: &Passed<'_>) -> Result<Reading, Reject> {
+fn params(data: &Value, passed: &Passed<'_>, told: Told) -> Result<Reading, Reject> {
     let params = data.get("params").unwrap_or(data);
     if let Some(members) = params.as_object() {
         // a vendor's bytes in a property of any name
@@ -346,7 +375,11 @@ fn params(data: &Value, passed: &Passed<'_>) -> Result<Reading, Reject> {
             }
         }
     }
-    Ok(decoded::drafts(passed.address, params, passed.at.as_ref()).into())
+    let drafts = match told {
+        Told::Properties => decoded::drafts,
+        Told::Events => decoded::event_drafts,
+    };
+    Ok(drafts(passed.address, params, passed.at.as_ref()).into())
 }
 
 /// One data point: its stream's name and its value.
