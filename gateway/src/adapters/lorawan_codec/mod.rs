@@ -1,5 +1,6 @@
 //! What `LoRaWAN` codecs make of an uplink, by itself or in the envelope of a network server that is not
-//! [`chirpstack`](super::chirpstack): The Things Stack (its messages, events and storage; its version 2), Loriot, Actility `ThingPark`.
+//! [`chirpstack`](super::chirpstack): The Things Stack (its messages, events and storage; its version 2), Loriot, Actility `ThingPark`, Helium,
+//! AWS `IoT` Core, Everynet, Orange Live Objects, Milesight's Development Platform.
 //!
 //! Shapes of modrisb/tg563a-payload-decoder (smoke), of Milesight-IoT/SensorDecoders (gas, smoke, door, leak, PIR) and of the decoders in
 //! TheThingsNetwork/lorawan-devices; the names are in [`decoded`](super::decoded). The device is the devEui where the message has one, else
@@ -61,6 +62,11 @@ impl Format for LorawanCodec {
             "dev_id",
             // of devices that are activated by personalization there need be no EUI
             "end_device_ids.device_id",
+            "WirelessMetadata.LoRaWAN.DevEui",
+            "metadata.network.lora.devEUI",
+            "meta.device",
+            "data.deviceProfile.devEUI",
+            "data.deviceProfile.sn",
         ];
         let device = text::first(value, &names)
             .and_then(text::word)
@@ -75,12 +81,19 @@ impl Format for LorawanCodec {
             "metadata.time",
             "ts",
             "Time",
+            "reported_at",
+            "WirelessMetadata.LoRaWAN.Timestamp",
+            "params.rx_time",
+            "eventCreatedTime",
         ];
-        let at = text::first(value, &times).and_then(|at| match at {
-            Value::String(words) => DeviceTime::text(words, message.zone),
-            number => text::number(number)
-                .filter(|n| *n > 1e9)
-                .and_then(DeviceTime::epoch_any),
+        let at = text::first(value, &times).and_then(|at| {
+            let as_text = at.as_str();
+            as_text
+                .and_then(|words| DeviceTime::text(words, message.zone))
+                .or_else(|| {
+                    let number = text::number(at).filter(|n| *n > 1e9)?;
+                    DeviceTime::epoch_any(number)
+                })
         });
         if value.get("join_accept").is_some_and(Value::is_object) && server.is_some() {
             let (class, kind) = (DeviceClass::FireSensor, Kind::DeviceJoined);
@@ -94,6 +107,9 @@ impl Format for LorawanCodec {
             let reading = Reading::from(decoded::drafts(&device, object, at.as_ref()));
             return Ok(reading.spoken_by(device));
         };
+        if let Some(presence) = presence(&device, value) {
+            return Ok(Reading::from(presence.at(at)));
+        }
         let bytes = text::at(value, server.bytes);
         let objects: Vec<&Value> = (server.objects.iter())
             .filter_map(|path| text::at(value, path))
@@ -151,6 +167,49 @@ const THING_PARK: Server = Server {
     bytes: "payload_hex",
 };
 
+/// Helium's console.
+const HELIUM: Server = Server {
+    objects: &["decoded.payload"],
+    bytes: "payload",
+};
+/// AWS `IoT` Core for `LoRaWAN`: it decodes nothing.
+const AWS: Server = Server {
+    objects: &[],
+    bytes: "PayloadData",
+};
+/// Everynet: it decodes nothing.
+const EVERYNET: Server = Server {
+    objects: &[],
+    bytes: "params.payload",
+};
+/// Orange Live Objects: what its decoder made stands beside the bytes.
+const LIVE_OBJECTS: Server = Server {
+    objects: &["value"],
+    bytes: "value.payload",
+};
+/// The same without a decoder, which its `model` says.
+const LIVE_OBJECTS_RAW: Server = Server {
+    objects: &[],
+    ..LIVE_OBJECTS
+};
+/// Milesight's Development Platform.
+const MILESIGHT: Server = Server {
+    objects: &["data.payload"],
+    bytes: "data.payload",
+};
+
+/// What Milesight's platform says of a device itself: that it is connected, or is not.
+fn presence(device: &str, value: &Value) -> Option<Draft> {
+    text::at(value, "data.deviceProfile")?;
+    let (kind, phase) = match text::at(value, "data.type")?.as_str()? {
+        "ONLINE" => (Kind::DeviceOnline, Phase::Updated),
+        "OFFLINE" => (Kind::DeviceOffline, Phase::Raised),
+        _ => return None,
+    };
+    let draft = Draft::new(device, DeviceClass::FireSensor, kind, phase);
+    Some(draft.edge("online", kind == Kind::DeviceOnline))
+}
+
 /// The server whose envelope this is, and what is inside.
 fn server(value: &Value) -> Option<(Server, &Value)> {
     let has = |name: &str| value.get(name).is_some();
@@ -167,8 +226,31 @@ fn server(value: &Value) -> Option<(Server, &Value)> {
     if has("EUI") && value.get("cmd").and_then(Value::as_str) == Some("rx") {
         return Some((LORIOT, value));
     }
-    let inner = value.get("DevEUI_uplink")?;
-    Some((THING_PARK, inner))
+    if let Some(inner) = value.get("DevEUI_uplink") {
+        return Some((THING_PARK, inner));
+    }
+    other_server(value).map(|server| (server, value))
+}
+
+/// One whose envelope is the message itself.
+fn other_server(value: &Value) -> Option<Server> {
+    let has = |path| text::at(value, path).is_some();
+    let is = |path, word| text::at(value, path).and_then(Value::as_str) == Some(word);
+    Some(if has("dev_eui") && has("hotspots") {
+        HELIUM
+    } else if has("WirelessDeviceId") && has("WirelessMetadata.LoRaWAN") {
+        AWS
+    } else if is("type", "uplink") && has("meta.device") && has("params.payload") {
+        EVERYNET
+    } else if has("streamId") && has("metadata.network.lora") && is("model", "lora_v0") {
+        LIVE_OBJECTS_RAW
+    } else if has("streamId") && has("metadata.network.lora") {
+        LIVE_OBJECTS
+    } else if is("eventType", "DEVICE_DATA") && has("data.deviceProfile") {
+        MILESIGHT
+    } else {
+        return None;
+    })
 }
 
 fn nested(object: &Map<String, Value>) -> Option<&Map<String, Value>> {
