@@ -22,6 +22,7 @@ pub const BUILT_IN: &[&dyn Format] = &[
     &super::meokon::Meokon,
     &super::ctwing::Ctwing,
     &super::onenet::OneNet,
+    &super::iot_cloud::IotCloud,
     &super::gb28181::Gb28181,
     &super::gat1400::Gat1400,
     &super::sparkplug_b::SparkplugB,

@@ -47,6 +47,7 @@ pub mod gbt26875;
 pub mod hikvision;
 pub mod home_assistant;
 pub mod homie5;
+pub mod iot_cloud;
 pub mod lorawan_codec;
 pub mod meokon;
 pub mod onenet;
