@@ -67,7 +67,7 @@ pub(super) fn plain(name: &str) -> String {
 
 /// What a name says without the words at its end that only say that it is a state: `smoke` of `smokealarmstatus`.
 fn stem(plain: &str) -> &str {
-    const ENDS: [&str; 12] = [
+    const ENDS: [&str; 13] = [
         "sensorstate",
         "sensorstatus",
         "detectorstate",
@@ -76,6 +76,7 @@ fn stem(plain: &str) -> &str {
         "state",
         "alarm",
         "detected",
+        "detect",
         "detection",
         "warning",
         "triggered",
@@ -137,8 +138,9 @@ pub(super) fn row(name: &str) -> Option<Row> {
         "mounted" | "install" | "installed" => (Kind::DeviceTamper, "tamper", IsNot),
         // Nexelec Origin
         "antitear" | "magneticbase" => (Kind::DeviceTamper, "tamper", Base),
-        "batterylow" | "lowbattery" | "lowpower" | "lowvoltage" | "batterylowvoltage"
-        | "alarmbattery" => (Kind::DeviceBatteryLow, "battery_low", Is),
+        "batterylow" | "lowbattery" | "lowpower" | "lowvoltage" | "batterylowvoltage" => {
+            (Kind::DeviceBatteryLow, "battery_low", Is)
+        }
         "battery" if !is_bare => (Kind::DeviceBatteryLow, "battery_low", Is),
         "battery" | "batterylevel" => (Kind::DeviceBatteryLow, "battery_low", Charge),
         // Netvox: `2.4(low battery)`
@@ -181,7 +183,7 @@ pub(super) fn row(name: &str) -> Option<Row> {
         "pir" | "motion" | "human" => (Kind::CameraMotion, "motion", Is),
         // somebody is there; a number counts how many
         "occupied" | "occupancy" | "occupy" => (Kind::CameraMotion, "occupancy", Bare),
-        "intrusion" | "intruder" | "burglar" | "burglary" => {
+        "intrusion" | "intruder" | "breakin" | "burglar" | "burglary" => {
             (Kind::DeviceAlarmInput, "intrusion", Is)
         }
         "sos" | "sosflag" | "panic" | "emergency" | "sosbutton" | "panicbutton"
@@ -202,11 +204,12 @@ pub(super) fn row(name: &str) -> Option<Row> {
         "state" => (Kind::AccessDoorState, "contact", DoorWord),
         "alarm" => (Kind::DeviceAlarmInput, "alarm", Sentence),
         "event" => (Kind::FireSmoke, "smoke", SmokeEvent),
-        "eventname" => (Kind::DeviceAlarmInput, "event", Event),
+        "eventname" | "eventtype" | "alarmtype" => (Kind::DeviceAlarmInput, "event", Event),
         // `boxTamper`, of a case or a cable
         of_a_part if of_a_part.ends_with("tamper") && !of_a_part.starts_with("no") => {
             (Kind::DeviceTamper, "tamper", Is)
         }
+        _ if let Some(row) = alarm_before(&plain) => return Some(row),
         _ => other_alarm(unnumbered(name))?,
     };
     let attr = match kind {
@@ -222,6 +225,19 @@ pub(super) fn row(name: &str) -> Option<Row> {
         how,
         attr,
     })
+}
+
+/// `alarmFire`, of Dingtek's, is `fireAlarm`; what is beside such a word is a setting, a time or a measure.
+fn alarm_before(plain: &str) -> Option<Row> {
+    let rest = plain
+        .strip_prefix("alarm")
+        .filter(|rest| !rest.is_empty())?;
+    let row = row(&format!("{rest}alarm"))?;
+    let is_one = matches!(
+        row.kind,
+        Kind::EnvWaterLeak | Kind::DeviceTamper | Kind::DeviceBatteryLow | Kind::DeviceAlarmInput
+    ) || row.kind.as_str().starts_with("fire.");
+    (is_one && row.how == How::Is).then_some(row)
 }
 
 /// An alarm that is called otherwise than in the table: one of smoke or fire by its last word, else one of its own.

@@ -284,6 +284,23 @@ fn sensors_of_more_makers_are_known() {
             json!({"Smoke_sensor_fault_mode": "Sensor OK"}),
             vec!["fire.fault.cleared"],
         ),
+        (
+            json!({"alarmFire": true, "alarmFall": false, "alarmTime": 12}),
+            vec!["fire.detector.raised"],
+        ),
+        (json!({"alarmSmoke": 1}), vec!["fire.smoke.raised"]),
+        (
+            json!({"WaterLeakDetect": 1, "TamperDetect": 0}),
+            vec!["env.water_leak.raised", "device.tamper.cleared"],
+        ),
+        (json!({"leak": "漏水"}), vec!["env.water_leak.raised"]),
+        (json!({"leak": "恢复"}), vec!["env.water_leak.cleared"]),
+        (json!({"alarm": "SOS"}), vec!["device.alarm_input.instant"]),
+        (
+            json!({"event_type": "SOS alarm start"}),
+            vec!["device.alarm_input.instant"],
+        ),
+        (json!({"event_type": "SOS alarm exit"}), vec![]),
     ] {
         assert_eq!(told(&object), want, "{object}");
     }

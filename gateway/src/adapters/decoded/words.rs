@@ -86,7 +86,7 @@ pub(super) fn event(address: &str, class: DeviceClass, value: &Value) -> Option<
             .split(|c: char| !c.is_alphanumeric())
             .any(|word| known.contains(&word))
     };
-    let label = if has(&["sos", "panic"]) && !has(&["test"]) {
+    let label = if has(&["sos", "panic"]) && !has(&["test", "exit"]) {
         "panic"
     } else if words == "alarm" {
         "alarm"
@@ -122,12 +122,13 @@ pub(super) fn is_there(value: &Value, name: &str) -> Option<bool> {
         | "triggered" | "detected" | "abnormal" | "warning" | "low" | "fault" | "failure"
         | "active" | "occupied" | "occupy" | "uninstall" | "uninstalled" | "removed"
         | "tampered" | "tamper" | "smoke" | "fire" | "motion" | "pir" | "presence" | "wet"
-        | "pressed" | "pushed" | "报警" | "告警" | "火警" | "异常" | "故障" | "低电" => {
-            Some(true)
-        }
+        | "pressed" | "pushed" | "报警" | "告警" | "火警" | "漏水" | "泄漏" | "触发" | "异常"
+        | "故障" | "低电" => Some(true),
         "normal" | "ok" | "good" | "idle" | "inactive" | "none" | "clear" | "cleared"
         | "vacant" | "free" | "unoccupied" | "unoccupy" | "un-occupy" | "install" | "installed"
-        | "dry" | "medium" | "high" | "untriggered" | "正常" => Some(false),
+        | "dry" | "medium" | "high" | "untriggered" | "正常" | "恢复" | "未触发" => {
+            Some(false)
+        }
         // the contact of a lid
         "open" | "opened" if is_of_tamper() => Some(true),
         "close" | "closed" if is_of_tamper() => Some(false),
@@ -318,6 +319,9 @@ pub(super) fn sentence(address: &str, class: DeviceClass, value: &Value) -> Opti
     if let Some(is) = text::boolean(value) {
         let draft = Draft::condition(address, class, Kind::DeviceAlarmInput, "alarm", is);
         return Some(draft.attr("label", "alarm").apart());
+    }
+    if is_one_of(value, &["sos", "sos alarm", "panic", "panic alarm"]) {
+        return event(address, class, value);
     }
     let words = value.as_str()?.trim().to_lowercase();
     let (kind, property, is) = match words.as_str() {
