@@ -101,6 +101,34 @@ fn a_comment_above_each_rule_says_where_its_numbers_come_from() {
     }
 }
 
+/// The words after `attrs.{member} in` in the condition of a rule.
+fn words_of(text: &str, id: &str, member: &str) -> BTreeSet<String> {
+    let (_, rule) = text.split_once(&format!("id = \"{id}\"")).expect("ships");
+    let (rule, _) = rule.split_once("[[rule.case]]").expect("has a case");
+    let (_, list) = rule
+        .split_once(&format!("attrs.{member} in ["))
+        .expect("a list");
+    let (list, _) = list.split_once(']').expect("its end");
+    list.split(", ").map(str::to_owned).collect()
+}
+
+#[test]
+fn an_input_that_has_a_rule_of_its_own_is_none_of_unknown_inputs() {
+    let files = files_of("rules");
+    let (_, text) = files
+        .iter()
+        .find(|(name, _)| name == "inputs.toml")
+        .expect("ships");
+    for member in ["label", "sensor"] {
+        let known = words_of(text, "I4", member);
+        for id in ["I1", "I2"] {
+            let words = words_of(text, id, member);
+            let missing: Vec<&String> = words.difference(&known).collect();
+            assert!(missing.is_empty(), "{missing:?} of {id} ring as I4, too");
+        }
+    }
+}
+
 #[test]
 fn a_rule_that_compares_a_reading_says_with_what() {
     let set = shipped();
