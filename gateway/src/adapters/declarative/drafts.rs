@@ -1,10 +1,11 @@
-//! What a program tells, made into drafts: every member is known, and each value is what it has to be.
+//! What a program tells, made into drafts: every member is known, and each value is what it has to be. What it could not read of the message
+//! stands between them as `{unread: "why"}`.
 
 use domain::{Kind, Phase};
 use serde_json::{Map, Value};
 
 use super::super::clock::DeviceTime;
-use super::super::draft::{Draft, Told};
+use super::super::draft::{Draft, Reading, Told};
 use super::super::message::Message;
 use super::super::{Reject, text};
 use super::file::{Clock, Dedupe, File};
@@ -29,18 +30,48 @@ const WORD_CHARS_MAX: usize = 200;
 /// Longest fields of an event, in bytes.
 const ATTRS_BYTES_MAX: usize = 16 << 10;
 
-/// The drafts of what a program told.
+/// The member of an output that is no event: why a part of the message could not be read.
+const UNREAD: &str = "unread";
+
+/// Whether an output of a program is an event.
+pub fn is_event(output: &Value) -> bool {
+    output.get(UNREAD).is_none()
+}
+
+/// What a program told: its events, and the first thing that it could not read.
 ///
 /// # Errors
 /// `bad_event`: what is wrong with which.
-pub fn of(file: &File, message: &Message<'_>, outputs: &[Value]) -> Result<Vec<Draft>, Reject> {
-    let one = |(index, output): (usize, &Value)| {
-        draft(file, message, output).map_err(|what| {
+pub fn of(file: &File, message: &Message<'_>, outputs: &[Value]) -> Result<Reading, Reject> {
+    let mut reading = Reading::default();
+    for (index, output) in outputs.iter().enumerate() {
+        let wrong = |what| {
             let detail = format!("event {} of the program: {what}", index + 1);
             Reject::new("bad_event", detail)
-        })
-    };
-    outputs.iter().enumerate().map(one).collect()
+        };
+        if is_event(output) {
+            let draft = draft(file, message, output).map_err(wrong)?;
+            reading.drafts.push(draft);
+        } else {
+            let unread = unread(output).map_err(wrong)?;
+            reading.unread.get_or_insert(unread);
+        }
+    }
+    Ok(reading)
+}
+
+/// `{unread: "why"}`: the message is kept, and nobody is called for that.
+fn unread(output: &Value) -> Result<Reject, String> {
+    let alone = output.as_object().filter(|told| told.len() == 1);
+    let why = alone.and_then(|told| told[UNREAD].as_str());
+    let why = why.filter(|why| !why.trim().is_empty()).ok_or_else(|| {
+        let hint = "hint: unread(\"a trigger that is not known\"), an output of its own";
+        format!("{} says nothing by `unread` ({hint})", short(output))
+    })?;
+    Ok(Reject::new(
+        "unknown_event",
+        text::clip(why, WORD_CHARS_MAX),
+    ))
 }
 
 fn draft(file: &File, message: &Message<'_>, output: &Value) -> Result<Draft, String> {

@@ -181,8 +181,9 @@ impl Declared {
 
     /// What the door answers: `otherwise` where anything fails.
     fn answer(&self, message: &Message<'_>) -> Option<String> {
-        let events = self.outputs(message).ok()?;
+        let mut events = self.outputs(message).ok()?;
         drafts::of(&self.file, message, &events).ok()?;
+        events.retain(drafts::is_event);
         let answer = match &self.runner {
             Runner::Apart(worker) => worker.answer(message, events),
             Runner::Here(programs) => programs.answer(message, events),
@@ -216,7 +217,7 @@ impl Format for Declared {
 
     fn read(&self, message: &Message<'_>, _recall: &dyn Recall) -> Result<Reading, Reject> {
         let outputs = self.outputs(message)?;
-        Ok(drafts::of(&self.file, message, &outputs)?.into())
+        drafts::of(&self.file, message, &outputs)
     }
 
     fn may_alarm(&self, _topic: &str) -> bool {

@@ -26,6 +26,7 @@ const MEMBERS_MAX: usize = 200;
 pub(super) const DEFS: &str = r#"
 def IN(s): any(s == .; .);
 def reject($why): error({reject: $why});
+def unread($why): {unread: $why};
 def condition($is): if $is == null then empty elif $is then {phase: "raised"} else {phase: "cleared"} end;
 "#;
 

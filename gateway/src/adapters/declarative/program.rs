@@ -233,6 +233,11 @@ mod tests {
             json!({"a": false}),
             json!({"phase": "cleared"}),
         );
+        check(
+            "unread(\"no code\")",
+            json!(1),
+            json!({"unread": "no code"}),
+        );
         check("$message.topic", Value::Null, json!("t"));
         check(
             "[.a[] | select(test(\"^x\"))]",
