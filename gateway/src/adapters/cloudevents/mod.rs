@@ -2,7 +2,8 @@
 //!
 //! Layout: cloudevents/spec@cloudevents/spec.md, formats/json-format.md, bindings/mqtt-protocol-binding.md (user properties carry the bare
 //! names), bindings/http-protocol-binding.md (headers begin with `ce-`). Events of another hub of this kind (`ssg.{kind}.{phase}.v1`) are
-//! read as they were sent; what other senders mean is told by the words of their types, and where these say nothing, nothing happened.
+//! read as they were sent; what other senders mean is told by the words of their types, and where these say nothing, nothing happened. An alarm
+//! that does not say of what is kept.
 
 mod words;
 
@@ -52,9 +53,9 @@ impl Format for CloudEvents {
         let is_structured = message.content_type_is("application/cloudevents");
         if !is_structured && is_binary(message) {
             let event = CloudEvent::of_headers(message)?;
-            return Ok(event.drafts(message)?.into());
+            return event.told(message);
         }
-        let mut drafts = Vec::new();
+        let mut reading = Reading::default();
         match message.json()? {
             Value::Array(list) if list.len() > BATCH_MAX => {
                 let detail = format!("{} events, at most {BATCH_MAX} are read", list.len());
@@ -62,12 +63,12 @@ impl Format for CloudEvents {
             }
             Value::Array(list) => {
                 for value in list {
-                    drafts.extend(CloudEvent::of(value)?.drafts(message)?);
+                    reading.extend(CloudEvent::of(value)?.told(message)?);
                 }
             }
-            value => drafts.extend(CloudEvent::of(value)?.drafts(message)?),
+            value => reading.extend(CloudEvent::of(value)?.told(message)?),
         }
-        Ok(drafts.into())
+        Ok(reading)
     }
 }
 
@@ -146,7 +147,7 @@ impl<'a> CloudEvent<'a> {
         })
     }
 
-    fn drafts(&self, message: &Message<'_>) -> Result<Vec<Draft>, Reject> {
+    fn told(&self, message: &Message<'_>) -> Result<Reading, Reject> {
         let data_bytes = serde_json::to_vec(&self.data).map_or(0, |bytes| bytes.len());
         if data_bytes > DATA_BYTES_MAX {
             let detail = format!("{data_bytes} bytes of data, at most {DATA_BYTES_MAX} are read");
@@ -172,7 +173,18 @@ impl<'a> CloudEvent<'a> {
             // an id is unique with its source only
             draft.id = Some(format!("{}#{}", self.source, self.id));
         }
-        Ok(drafts)
+        let is_untold = drafts.is_empty() && words::is_untold_alarm(self.kind);
+        Ok(Reading {
+            unread: is_untold.then(|| self.untold()),
+            ..drafts.into()
+        })
+    }
+
+    /// An alarm of which neither type nor data say what it is about.
+    fn untold(&self) -> Reject {
+        let kind = text::clip(self.kind, 200);
+        let detail = format!("`{kind}` is an alarm that does not say of what");
+        Reject::new("unknown_event", detail)
     }
 
     /// `/sites/{site}/devices/{device}`: the device; of others the whole source.

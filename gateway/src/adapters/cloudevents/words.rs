@@ -37,6 +37,18 @@ const KINDS: &[(&[&str], Kind, DeviceClass)] = &[
     ),
     (&["duress"], Kind::AccessDuress, DeviceClass::Access),
     (&["panic"], Kind::DeviceAlarmInput, DeviceClass::FireSensor),
+    (
+        &["emergency", "button"],
+        Kind::DeviceAlarmInput,
+        DeviceClass::FireSensor,
+    ),
+    (&["burglar"], Kind::DeviceAlarmInput, DeviceClass::Panel),
+    (&["burglary"], Kind::DeviceAlarmInput, DeviceClass::Panel),
+    (
+        &["call", "point"],
+        Kind::FireManualCall,
+        DeviceClass::FireSensor,
+    ),
     (&["sos"], Kind::DeviceAlarmInput, DeviceClass::FireSensor),
     (
         &["battery", "low"],
@@ -59,6 +71,7 @@ const KINDS: &[(&[&str], Kind, DeviceClass)] = &[
         DeviceClass::Access,
     ),
     (&["door", "held"], Kind::AccessHeldOpen, DeviceClass::Access),
+    (&["door", "ajar"], Kind::AccessHeldOpen, DeviceClass::Access),
     (
         &["camera", "tamper"],
         Kind::CameraTamper,
@@ -130,6 +143,8 @@ const KINDS: &[(&[&str], Kind, DeviceClass)] = &[
     ),
     (&["plate"], Kind::VehiclePlateRead, DeviceClass::Barrier),
     // where the data has a plate
+    (&["anpr"], Kind::VehiclePlateRead, DeviceClass::Barrier),
+    (&["lpr"], Kind::VehiclePlateRead, DeviceClass::Barrier),
     (
         &["vehicle", "entered"],
         Kind::VehiclePlateRead,
@@ -330,7 +345,8 @@ pub(super) fn draft(
     let is_there = said.unwrap_or(true) && !is_over;
     let draft = match kind {
         Kind::VehiclePlateRead => {
-            let plate = text::first(data, &["plate", "plate_number", "licensePlate"])?.as_str()?;
+            let names = ["plate", "plate_number", "licensePlate", "license_plate"];
+            let plate = text::first(data, &names)?.as_str()?;
             Draft::new(address, *class, *kind, Phase::Instant).plate(plate)
         }
         Kind::AccessGranted | Kind::AccessDenied => {
@@ -374,6 +390,11 @@ pub(super) fn drafts_of_data(kind: &str, address: &str, data: &Value) -> Vec<Dra
     let words = words_of(kind);
     let has = |word: &&str| words.iter().any(|has| has == word);
     let is_told = meant(&words, &has).is_some() || DONE.iter().any(&has);
+    // Event Grid has what the device said one below
+    let data = data
+        .get("body")
+        .filter(|body| body.is_object())
+        .unwrap_or(data);
     let Some(members) = data.as_object().filter(|_| !is_told) else {
         return Vec::new();
     };
@@ -394,6 +415,8 @@ fn sensor(has: &dyn Fn(&&str) -> bool) -> &'static str {
         "glass_break"
     } else if has(&"sos") {
         "sos"
+    } else if has(&"burglar") || has(&"burglary") {
+        "intrusion"
     } else {
         "panic"
     }
@@ -427,7 +450,7 @@ fn state(words: &[String], address: &str) -> Option<Draft> {
 
 /// An alarm whose type leaves it to its data what it is about: `{"alarmType": "FIRE"}`.
 fn meant_by_data(words: &[String], data: &Value) -> Option<(Kind, DeviceClass)> {
-    const NAMES: [&str; 7] = [
+    const NAMES: [&str; 9] = [
         "alarmType",
         "alarm_type",
         "alertType",
@@ -435,8 +458,10 @@ fn meant_by_data(words: &[String], data: &Value) -> Option<(Kind, DeviceClass)> 
         "type",
         "category",
         "kind",
+        "sensorType",
+        "sensor_type",
     ];
-    if !words.iter().any(|word| word == "alarm" || word == "alert") {
+    if !is_of_an_alarm(words) {
         return None;
     }
     let word = NAMES.iter().find_map(|name| data.get(name)?.as_str())?;
@@ -446,9 +471,29 @@ fn meant_by_data(words: &[String], data: &Value) -> Option<(Kind, DeviceClass)> 
     let is_alarm = known.0.as_str().starts_with("fire.")
         || matches!(
             known.0,
-            Kind::EnvWaterLeak | Kind::CameraIntrusion | Kind::DeviceTamper
+            Kind::EnvWaterLeak
+                | Kind::CameraIntrusion
+                | Kind::DeviceTamper
+                | Kind::DeviceAlarmInput
         );
     is_alarm.then_some(known)
+}
+
+fn is_of_an_alarm(words: &[String]) -> bool {
+    words.iter().any(|word| word == "alarm" || word == "alert")
+}
+
+/// Whether a type says that an alarm has begun, and not of what: `alarm.raised`. One that was armed, tried or made known is none.
+pub(super) fn is_untold_alarm(kind: &str) -> bool {
+    const LAST: [&str; 5] = ["alarm", "alert", "activated", "active", "firing"];
+    let words = words_of(kind);
+    let has = |word: &&str| words.iter().any(|has| has == word);
+    let last = words.iter().rev().find(|word| !is_version(word));
+    let begins = last.is_some_and(|last| {
+        let is = |known: &[&str]| known.contains(&last.as_str());
+        is(&LAST) || is(BEGUN)
+    });
+    begins && is_of_an_alarm(&words) && meant(&words, &has).is_none()
 }
 
 /// Carbon monoxide by its short name, which hosts have, too.
@@ -644,7 +689,31 @@ mod tests {
         ] {
             assert_eq!(of(nothing), None, "{nothing}");
         }
+        for (kind, is) in [
+            ("com.acme.alarm.raised", true),
+            ("io.acme.alert.triggered.v1", true),
+            ("com.acme.AlarmActivated", true),
+            ("com.acme.sensor.alarm", true),
+            ("com.acme.alarm.armed", false),
+            ("com.acme.alarm.acknowledged", false),
+            ("com.acme.alarm.test", false),
+            ("com.acme.alarm.cleared", false),
+            ("com.acme.code_scanning_alert.created", false),
+            ("com.acme.smoke.false-alarm", false),
+            ("uk.co.alarm.someevent", false),
+        ] {
+            assert_eq!(is_untold_alarm(kind), is, "{kind}");
+        }
         for (kind, want) in [
+            (
+                "com.acme.burglary.detected",
+                (Kind::DeviceAlarmInput, Phase::Instant),
+            ),
+            (
+                "com.acme.manual-call-point.activated",
+                (Kind::FireManualCall, Phase::Raised),
+            ),
+            ("com.acme.door.ajar", (Kind::AccessHeldOpen, Phase::Raised)),
             (
                 "com.acme.smoke.silenced",
                 (Kind::FireSilenced, Phase::Instant),
