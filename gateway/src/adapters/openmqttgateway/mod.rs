@@ -58,14 +58,17 @@ impl Format for OpenMqttGateway {
             return Ok(named::reachable(&address, DeviceClass::Gateway, is_reachable).into());
         }
         match gateway(&levels) {
-            Some((radio @ ("BT" | "RTL_433" | "LORA" | "RF" | "433"), rest)) => {
+            Some((radio @ ("BT" | "RTL_433" | "LORA" | "RF" | "433" | "SRFB"), rest)) => {
                 match message.json()? {
                     Value::Object(told) => {
                         let drafts = match radio {
                             "RTL_433" => rtl_433::decoded(rest, told),
                             _ => heard(rest, told),
                         };
-                        let reading = Reading::from(drafts);
+                        let reading = Reading {
+                            unread: radio_code(told),
+                            ..drafts.into()
+                        };
                         Ok(reading.spoken_by(address_of(rest, told)))
                     }
                     _ => Ok(Reading::default()),
@@ -121,6 +124,16 @@ fn own(gateway: &str, sensor: &str, message: &Message<'_>) -> Result<Option<Draf
         let draft = Draft::condition(gateway, class, kind, sensor, is);
         draft.component(sensor.to_lowercase())
     }))
+}
+
+/// `{"value": 5264660, "protocol": 1, "length": 24}`: a code of a remote, a door, a smoke detector that nobody decodes.
+fn radio_code(told: &Map<String, Value>) -> Option<Reject> {
+    let has = |name: &str| told.contains_key(name);
+    let is_bare = (has("protocol") || has("raw")) && !has("model");
+    let code = told.get("value").filter(|_| is_bare).and_then(text::word)?;
+    let code = text::clip(&code, 40);
+    let detail = format!("nobody says whose radio code `{code}` is");
+    Some(Reject::new("unknown_event", detail))
 }
 
 /// The device of a decoded radio message.

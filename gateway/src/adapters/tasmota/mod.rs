@@ -3,7 +3,7 @@
 //! The prefix may stand anywhere in the topic (`FullTopic`). Layout: tasmota/docs, MQTT.md, Zigbee.md, Commands.md.
 //!
 //! `Contact: 1` is an open door here: it is the alarm bit of the zone. What is wired to a module itself is an input (`Switch1`), or a reader of
-//! cards.
+//! cards. What a radio bridge hears is a bare code (`RfReceived`): whose it is nobody says, and it is kept.
 
 mod wired;
 mod zone;
@@ -90,8 +90,19 @@ fn told(message: &Message<'_>, device: String) -> Result<Reading, Reject> {
             draft.at.clone_from(&at);
             reading.drafts.push(draft);
         }
+        reading.unread = radio_code(body);
     }
     Ok(reading.spoken_by(device))
+}
+
+/// `{"RfReceived": {"Data": "4AF10A", "RfKey": "None"}}`: a remote, a door, a smoke detector.
+fn radio_code(body: &Map<String, Value>) -> Option<Reject> {
+    let code = body.get("RfReceived")?.get("Data").and_then(text::word)?;
+    let code = text::clip(&code, 40);
+    let detail = format!(
+        "nobody says whose radio code `{code}` is (hint: announce it by MQTT discovery of Home Assistant)"
+    );
+    Some(Reject::new("unknown_event", detail))
 }
 
 /// The wall clock of the module.
