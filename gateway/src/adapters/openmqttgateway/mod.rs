@@ -12,17 +12,19 @@ use super::{Reject, named, rtl_433, text};
 /// The format.
 pub struct OpenMqttGateway;
 
-/// Members that are a condition by themselves.
-const CONDITIONS: &[&str] = &[
-    "smoke",
-    "gas",
-    "co",
-    "leak",
-    "water_leak",
-    "motion",
-    "pir",
-    "tamper",
-    "vibration",
+/// Members that are a condition by themselves, and what they mean.
+const CONDITIONS: &[(&str, &str)] = &[
+    ("smoke", "smoke"),
+    ("gas", "gas"),
+    ("co", "co"),
+    ("leak", "leak"),
+    ("water_leak", "water_leak"),
+    ("motion", "motion"),
+    ("pir", "pir"),
+    // SwitchBot's sensors (theengs/decoder, SBMS, SBCS)
+    ("movement", "motion"),
+    ("tamper", "tamper"),
+    ("vibration", "vibration"),
 ];
 
 impl Format for OpenMqttGateway {
@@ -156,16 +158,17 @@ pub(super) fn heard(rest: &[&str], heard: &Map<String, Value>) -> Vec<Draft> {
     let truth = |name: &str| heard.get(name).and_then(text::boolean);
     let mut drafts: Vec<Draft> = CONDITIONS
         .iter()
-        .filter_map(|name| {
-            let mut draft = named::binary(&address, "", name, truth(name)?)?;
+        .filter_map(|(member, name)| {
+            let mut draft = named::binary(&address, "", name, truth(member)?)?;
             let value = draft.edge.take()?.value;
-            Some(draft.edge(name, value))
+            Some(draft.edge(member, value))
         })
         .collect();
     // SwitchBot's contact says `open` for too long in a word of its own (theengs.io, decoder of W1201500)
     let contact = heard.get("contact").and_then(Value::as_str);
     let contact = contact.and_then(|word| match word {
-        "open" | "timeout" => Some(true),
+        "open" => Some(true),
+        word if word.starts_with("timeout") => Some(true),
         "closed" | "close" => Some(false),
         _ => None,
     });
