@@ -46,6 +46,8 @@ pub(super) fn drafts(
         }
         "cover" => drafts.extend(cover(address, name, status)),
         "devicepower" => drafts.extend(power(address, name, status)),
+        // a Bluetooth sensor behind it
+        "bthomedevice" => drafts.extend(charged(address, name, status.get("battery"))),
         _ => {}
     }
     let errors = status.get("errors").and_then(Value::as_array);
@@ -82,22 +84,21 @@ fn cover(address: &str, name: &str, status: &Map<String, Value>) -> Option<Draft
     )
 }
 
-fn power(address: &str, name: &str, status: &Map<String, Value>) -> Vec<Draft> {
-    let condition = |kind, property: &str, is_there| {
-        Draft::condition(address, DeviceClass::FireSensor, kind, property, is_there).component(name)
-    };
-    let percent = status
-        .get("battery")
-        .and_then(|battery| text::number(battery.get("percent")?));
-    let battery = percent.map(|percent| {
-        condition(
-            Kind::DeviceBatteryLow,
-            "battery",
-            percent < BATTERY_LOW_PERCENT,
-        )
-        .attr("battery_percent", percent)
-    });
-    battery.into_iter().collect()
+fn power(address: &str, name: &str, status: &Map<String, Value>) -> Option<Draft> {
+    let battery = status.get("battery");
+    charged(
+        address,
+        name,
+        battery.and_then(|battery| battery.get("percent")),
+    )
+}
+
+fn charged(address: &str, name: &str, percent: Option<&Value>) -> Option<Draft> {
+    let percent = percent.and_then(text::number)?;
+    let (class, kind) = (DeviceClass::FireSensor, Kind::DeviceBatteryLow);
+    let is_low = percent < BATTERY_LOW_PERCENT;
+    let draft = Draft::condition(address, class, kind, "battery", is_low);
+    Some(draft.component(name).attr("battery_percent", percent))
 }
 
 /// One event of `NotifyEvent`, such as `{"component": "smoke:0", "event": "alarm_test"}`. Buttons and settings are none of ours.

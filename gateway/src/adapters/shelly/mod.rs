@@ -42,6 +42,8 @@ enum Place<'a> {
     Info(&'a str),
     /// What is wrong with a relay or dimmer of the first generation.
     Fault(&'a str, &'a str),
+    /// A relay of the first generation: `on`, `off`, or `overpower` where it has switched itself off.
+    Relay(&'a str, &'a str),
     /// Commands, answers, announcements.
     Other,
 }
@@ -110,6 +112,12 @@ impl Format for Shelly {
             Some(Place::Notify(id)) => notification(id, message.json()?),
             Some(Place::Motion(id)) => Ok(component::motion(id, message.json()?).spoken_by(id)),
             Some(Place::Info(id)) => Ok(component::info(id, message.json()?).spoken_by(id)),
+            Some(Place::Relay(id, number)) => {
+                let is_there = message.text()? == "overpower";
+                let draft = component::fault(id, "overpower", is_there);
+                let draft = draft.component(format!("relay:{number}"));
+                Ok(Reading::from(draft).spoken_by(id))
+            }
             Some(Place::Fault(id, name)) => {
                 let is_there = text::boolean(&Value::from(message.text()?));
                 let draft = is_there.map(|is| component::fault(id, name, is));
@@ -167,6 +175,7 @@ fn place(topic: &str) -> Option<Place<'_>> {
             _ => match rest.split_once('/') {
                 Some(("sensor", sensor)) => Place::Sensor(id, sensor),
                 Some(("input", number)) => Place::Input(id, number),
+                Some(("relay", number)) if !number.contains('/') => Place::Relay(id, number),
                 None if rest == "status" => Place::Motion(id),
                 None if rest == "info" => Place::Info(id),
                 None if matches!(rest, "overtemperature" | "loaderror") => Place::Fault(id, rest),
