@@ -2,7 +2,7 @@
 //! word. What a binary sensor senses only its object id says; with discovery (the default) the format `home-assistant` knows better and
 //! goes before. Layout: esphome.io, components/mqtt.
 
-use domain::{DeviceClass, Kind};
+use domain::{DeviceClass, Kind, Phase};
 use serde_json::Value;
 
 use super::draft::{Draft, Reading};
@@ -95,6 +95,14 @@ impl Format for EspHome {
                     .and_then(|is_open| named::binary(&prefix.join("/"), object, object, is_open))
                     // the flap of a smoke vent senses none
                     .filter(|draft| draft.kind == Kind::AccessDoorState)
+            }
+            // a button that is told once: `{"event_type": "press"}`
+            [prefix @ .., "event", object, "state"]
+                if object.to_ascii_lowercase().contains("bell") =>
+            {
+                let (class, kind) = (DeviceClass::Access, Kind::AccessCall);
+                let draft = Draft::new(prefix.join("/"), class, kind, Phase::Instant);
+                (!message.is_retained()).then(|| draft.component(*object))
             }
             [prefix @ .., "lock", object, "state"] => {
                 named::lock(&prefix.join("/"), object, message.text()?)
