@@ -23,6 +23,8 @@ pub struct ZwaveJsUi;
 const CLASSES: &[(&str, &str)] = &[
     ("48", "binary_sensor"),
     ("98", "door_lock"),
+    ("102", "barrier_operator"),
+    ("111", "entry_control"),
     ("113", "notification"),
     ("128", "battery"),
     ("156", "alarm_sensor"),

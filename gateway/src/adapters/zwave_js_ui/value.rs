@@ -63,8 +63,15 @@ const VARIABLES: &[Variable] = &[
             Kind::DeviceAlarmInput,
         )
     },
-    // its cover is off, or it was moved
+    // its cover is off, it was moved, somebody holds a magnet to it
     variable("homesecurity", "", &[3, 9], Kind::DeviceTamper),
+    variable(
+        "homesecurity",
+        "magneticinterferencestatus",
+        &[11],
+        Kind::DeviceTamper,
+    ),
+    variable("system", "coverstatus", &[6], Kind::DeviceTamper),
     Variable {
         sensor: "glass_break",
         ..variable("homesecurity", "", &[5, 6], Kind::DeviceAlarmInput)
@@ -90,6 +97,25 @@ const VARIABLES: &[Variable] = &[
         ..variable("emergency", "", &[3], Kind::DeviceAlarmInput)
     },
     variable("powermanagement", "mainsstatus", &[2], Kind::DevicePower),
+    variable(
+        "powermanagement",
+        "overcurrentstatus",
+        &[6],
+        Kind::DeviceFault,
+    ),
+    variable(
+        "powermanagement",
+        "overvoltagestatus",
+        &[7],
+        Kind::DeviceFault,
+    ),
+    variable("powermanagement", "overloadstatus", &[8], Kind::DeviceFault),
+    variable(
+        "powermanagement",
+        "loaderrorstatus",
+        &[9],
+        Kind::DeviceFault,
+    ),
     variable("system", "hardwarestatus", &[1, 3], Kind::DeviceFault),
     variable("system", "softwarestatus", &[2, 4], Kind::DeviceFault),
     variable(
@@ -98,6 +124,149 @@ const VARIABLES: &[Variable] = &[
         &[10, 11],
         Kind::DeviceBatteryLow,
     ),
+    variable(
+        "powermanagement",
+        "batterylevelstatus",
+        &[14, 15],
+        Kind::DeviceBatteryLow,
+    ),
+    variable(
+        "powermanagement",
+        "backupbatterylevelstatus",
+        &[16, 18],
+        Kind::DeviceBatteryLow,
+    ),
+    Variable {
+        class: DeviceClass::Barrier,
+        ..variable(
+            "accesscontrol",
+            "barriersensorstatus",
+            &[73],
+            Kind::BarrierFault,
+        )
+    },
+    Variable {
+        class: DeviceClass::Barrier,
+        ..variable(
+            "accesscontrol",
+            "barriershortcircuitstatus",
+            &[75],
+            Kind::BarrierFault,
+        )
+    },
+    Variable {
+        class: DeviceClass::Barrier,
+        ..variable(
+            "accesscontrol",
+            "barrierbatterystatus",
+            &[74],
+            Kind::DeviceBatteryLow,
+        )
+    },
+];
+
+/// Events without a state, by their names in lower case without separators: what they mean, whose they are, and the sensor of an input or
+/// else the reason.
+const EVENTS: &[(&str, Kind, DeviceClass, &str)] = &[
+    (
+        "tamperingproductmoved",
+        Kind::DeviceTamper,
+        DeviceClass::FireSensor,
+        "",
+    ),
+    (
+        "tamperinginvalidcode",
+        Kind::DeviceTamper,
+        DeviceClass::FireSensor,
+        "invalid_code",
+    ),
+    (
+        "rfjammingdetected",
+        Kind::DeviceTamper,
+        DeviceClass::FireSensor,
+        "rf_jamming",
+    ),
+    (
+        "glassbreakage",
+        Kind::DeviceAlarmInput,
+        DeviceClass::FireSensor,
+        "glass_break",
+    ),
+    (
+        "glassbreakagelocationprovided",
+        Kind::DeviceAlarmInput,
+        DeviceClass::FireSensor,
+        "glass_break",
+    ),
+    (
+        "impactdetected",
+        Kind::DeviceAlarmInput,
+        DeviceClass::FireSensor,
+        "shock",
+    ),
+    (
+        "falldetected",
+        Kind::DeviceAlarmInput,
+        DeviceClass::FireSensor,
+        "fall",
+    ),
+    (
+        "panicalert",
+        Kind::DeviceAlarmInput,
+        DeviceClass::FireSensor,
+        "panic",
+    ),
+    (
+        "contactpolice",
+        Kind::DeviceAlarmInput,
+        DeviceClass::FireSensor,
+        "police",
+    ),
+    (
+        "contactfireservice",
+        Kind::FireDetector,
+        DeviceClass::FireSensor,
+        "",
+    ),
+    (
+        "contactmedicalservice",
+        Kind::DeviceAlarmInput,
+        DeviceClass::FireSensor,
+        "medical",
+    ),
+    (
+        "manuallyenteruseraccesscodeexceedscodelimit",
+        Kind::AccessDenied,
+        DeviceClass::Access,
+        "code_limit",
+    ),
+    (
+        "unlockbyrfwithinvalidusercode",
+        Kind::AccessDenied,
+        DeviceClass::Access,
+        "invalid_code",
+    ),
+    (
+        "lockedbyrfwithinvalidusercode",
+        Kind::AccessDenied,
+        DeviceClass::Access,
+        "invalid_code",
+    ),
+    (
+        "barrierfailedtoperformrequestedoperationdevicemalfunction",
+        Kind::BarrierFault,
+        DeviceClass::Barrier,
+        "malfunction",
+    ),
+];
+
+/// Buttons of a keypad (Entry Control, event types as zwave-js numbers them). Codes that were entered are never carried.
+const BUTTONS: &[(&str, Kind, DeviceClass, &str)] = &[
+    ("15", Kind::AccessCall, DeviceClass::Access, ""),
+    ("16", Kind::FireManualCall, DeviceClass::Panel, ""),
+    ("17", Kind::DeviceAlarmInput, DeviceClass::Panel, "police"),
+    ("18", Kind::DeviceAlarmInput, DeviceClass::Panel, "panic"),
+    ("19", Kind::DeviceAlarmInput, DeviceClass::Panel, "medical"),
 ];
 
 /// The events of a value: class by number, property and key as in the topic.
@@ -105,6 +274,12 @@ pub(super) fn drafts(node: &str, class: &str, property: &[&str], value: &Value) 
     match class {
         "113" => notification(node, property, value),
         "98" => Vec::from_iter(door_lock(node, property, value)),
+        "102" => Vec::from_iter(barrier(node, property, value)),
+        "111" => Vec::from_iter(
+            property
+                .first()
+                .and_then(|event| happened(node, BUTTONS, event)),
+        ),
         "48" => {
             let name = property.last().copied().unwrap_or_default();
             let is_on = text::boolean(value);
@@ -142,12 +317,23 @@ fn notification(node: &str, property: &[&str], value: &Value) -> Vec<Draft> {
     };
     let alarm = squeezed(property.first().copied().unwrap_or_default());
     let variable = squeezed(property.get(1).copied().unwrap_or_default());
-    if alarm == "accesscontrol" {
+    if alarm == "accesscontrol" && !variable.starts_with("barrier") {
         return Vec::from_iter(match (variable.as_str(), value) {
+            // after too many wrong codes
+            ("keypadstate", 16) => Some(
+                Draft::new(
+                    node,
+                    DeviceClass::Access,
+                    Kind::AccessDenied,
+                    Phase::Instant,
+                )
+                .attr("method", "keypad")
+                .attr("reason", "keypad_disabled"),
+            ),
             // a door that is tilted is no lock, nor is one that is open
             ("openingstate", 0) => access(node, 23),
             ("openingstate", 1 | 2) => access(node, 22),
-            ("openingstate" | "doortiltstate", _) => None,
+            ("keypadstate" | "openingstate" | "doortiltstate", _) => None,
             _ => access(node, value),
         });
     }
@@ -161,7 +347,8 @@ fn notification(node: &str, property: &[&str], value: &Value) -> Vec<Draft> {
             // one property for each meaning: of the same variable one may begin where another ends
             let property = format!("{variable}:{}:{}", known.kind, known.sensor);
             let draft = Draft::condition(node, known.class, known.kind, &property, is_there)
-                .attr("sensor", known.sensor);
+                .attr("sensor", known.sensor)
+                .attr("label", label(known.sensor));
             match known.kind {
                 Kind::DeviceAlarmInput | Kind::DeviceFault => draft.apart(),
                 _ => draft,
@@ -175,31 +362,57 @@ fn notification(node: &str, property: &[&str], value: &Value) -> Vec<Draft> {
 
 /// An event without a state, of which only the name says what it is: `Manual_lock_operation`, with nothing or with who it was.
 fn operation(node: &str, property: &[&str], value: &Value) -> Option<Draft> {
-    let instant = |kind| Draft::new(node, DeviceClass::FireSensor, kind, Phase::Instant);
-    let number = match squeezed(property.last()?).as_str() {
-        "tamperingproductmoved" => return Some(instant(Kind::DeviceTamper)),
-        "panicalert" => {
-            return Some(instant(Kind::DeviceAlarmInput).attr("sensor", "panic"));
-        }
-        "contactpolice" => {
-            return Some(instant(Kind::DeviceAlarmInput).attr("sensor", "police"));
-        }
-        "contactfireservice" => return Some(instant(Kind::FireDetector)),
-        "contactmedicalservice" => {
-            return Some(instant(Kind::DeviceAlarmInput).attr("sensor", "medical"));
-        }
+    let name = squeezed(property.last()?);
+    if let Some(draft) = happened(node, EVENTS, &name) {
+        return Some(draft);
+    }
+    let number = match name.as_str() {
         "manuallockoperation" => 1,
         "manualunlockoperation" => 2,
         "rflockoperation" => 3,
         "rfunlockoperation" => 4,
-        "keypadlockoperation" => 5,
-        "keypadunlockoperation" => 6,
+        "keypadlockoperation" | "lockoperationwithusercode" => 5,
+        "keypadunlockoperation" | "unlockoperationwithusercode" => 6,
+        "manualnotfullylockedoperation" => 7,
+        "rfnotfullylockedoperation" => 8,
         "autolocklockedoperation" => 9,
+        "autolocknotfullylockedoperation" => 10,
         "lockjammed" => 11,
         _ => return None,
     };
     let user = value.get("userId").and_then(text::word);
     access(node, number).map(|draft| draft.attr("user", user))
+}
+
+/// What a table says of something that happened once.
+fn happened(node: &str, known: &[(&str, Kind, DeviceClass, &str)], name: &str) -> Option<Draft> {
+    let (_, kind, class, word) = known.iter().find(|(known, ..)| *known == name)?;
+    let member = match kind {
+        Kind::DeviceAlarmInput => "sensor",
+        _ => "reason",
+    };
+    let draft = Draft::new(node, *class, *kind, Phase::Instant).attr(member, *word);
+    Some(draft.attr("label", label(word)))
+}
+
+/// Who calls the police wants help, as whoever presses a panic button.
+fn label(sensor: &str) -> Option<&'static str> {
+    (sensor == "police").then_some("emergency")
+}
+
+/// Class 102: a garage door, or a gate.
+fn barrier(node: &str, property: &[&str], value: &Value) -> Option<Draft> {
+    let state = match (property.first().copied()?, text::integer(value)?) {
+        ("currentState", 0) => "closed",
+        ("currentState", 252) => "closing",
+        ("currentState", 253) => "stopped",
+        ("currentState", 254) => "opening",
+        ("currentState", 255) => "open",
+        _ => return None,
+    };
+    let (class, kind) = (DeviceClass::Barrier, Kind::BarrierState);
+    let draft = Draft::new(node, class, kind, Phase::Updated);
+    Some(draft.attr("state", state).edge("barrier", state))
 }
 
 /// Notification type 6: doors, and what happened to locks.
@@ -215,7 +428,10 @@ fn access(node: &str, value: i64) -> Option<Draft> {
         4 => lock("unlocked", "rf"),
         5 => lock("locked", "keypad"),
         6 => lock("unlocked", "keypad"),
+        7 => lock("not_fully_locked", "manual"),
+        8 => lock("not_fully_locked", "rf"),
         9 => lock("locked", "auto"),
+        10 => lock("not_fully_locked", "auto"),
         11 => lock("jammed", "manual"),
         _ => return None,
     };
