@@ -99,7 +99,7 @@ pub(super) fn decoded(rest: &[&str], heard: &Map<String, Value>) -> Vec<Draft> {
     }
     let heard = &said_plainly(heard);
     if heard.contains_key("num_rows") {
-        return Vec::from_iter(models::flexible(&model, heard));
+        return models::flexible(&model, heard);
     }
     if !heard.contains_key("id") {
         return Vec::new();
@@ -132,7 +132,8 @@ fn said_plainly(heard: &Map<String, Value>) -> Map<String, Value> {
     if let (Some(contact), Some(reed)) = (truth("contact_open"), truth("reed_open")) {
         plain.insert("open".to_owned(), (contact || reed).into());
     }
-    if let Some(is_wet) = truth("detect_wet") {
+    // Acurite says it in two words
+    if let Some(is_wet) = truth("detect_wet").or_else(|| truth("leak_detected")) {
         plain.insert("leak".to_owned(), is_wet.into());
     }
     // before 2019 it was `battery`, or `battery_low`
@@ -143,6 +144,10 @@ fn said_plainly(heard: &Map<String, Value>) -> Map<String, Value> {
     });
     if let Some(is_low) = is_low.filter(|_| !heard.contains_key("battery_ok")) {
         plain.insert("battery_ok".to_owned(), u8::from(!is_low).into());
+    }
+    // this decoder does not know the battery, and says that it is low (`src/devices/jasco.c`)
+    if word("model").is_some_and(|model| model.starts_with("Jasco")) {
+        plain.remove("battery_ok");
     }
     if let Some(id) = heard.get("device").filter(|_| !heard.contains_key("id")) {
         plain.insert("id".to_owned(), id.clone());

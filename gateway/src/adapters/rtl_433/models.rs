@@ -20,6 +20,13 @@ pub(super) fn drafts(address: &str, model: &str, heard: &Map<String, Value>) -> 
         "interlogixsecurity" | "interlogix" => sensor.interlogix(),
         "caviussecurity" | "cavius" => sensor.cavius(),
         "keruisecurity" => sensor.kerui(),
+        "chuangosecurity" => Vec::from_iter(sensor.chuango()),
+        // contacts and leaks alike: `status` is 1 where it is closed
+        "jascogechoicealertsecuritydevices" | "jascosecurity" => Vec::from_iter(
+            sensor
+                .integer("status")
+                .map(|status| sensor.door(status == 0)),
+        ),
         "yalehsa" => sensor.yale(),
         "riscorwx95p" => sensor.risco(),
         "bresserleakage" => Vec::from_iter(sensor.condition("alarm", Kind::EnvWaterLeak)),
@@ -48,7 +55,7 @@ fn squeezed(model: &str) -> String {
 
 /// What a decoder tells that somebody wrote on the command line (`-X 'n=SMOKE_ALARM,…'`): what its getters call an event, else, of what sends
 /// only when it rings, its name.
-pub(super) fn flexible(model: &str, heard: &Map<String, Value>) -> Option<Draft> {
+pub(super) fn flexible(model: &str, heard: &Map<String, Value>) -> Vec<Draft> {
     let address = match heard.get("id").and_then(text::word) {
         Some(id) => format!("{model}/{id}"),
         None => model.to_owned(),
@@ -57,16 +64,53 @@ pub(super) fn flexible(model: &str, heard: &Map<String, Value>) -> Option<Draft>
         address: &address,
         heard,
     };
-    sensor.sentence("event").or_else(|| {
-        let draft = named::binary(&address, "", &in_words(model), true)?;
-        let rings = matches!(draft.kind, Kind::EnvWaterLeak | Kind::DeviceAlarmInput)
-            || draft.kind.as_str().starts_with("fire.") && draft.kind != Kind::FireFault;
-        rings.then_some(Draft {
-            edge: None,
-            ..draft
-        })
+    if let Some(draft) = sensor.sentence("event") {
+        return vec![draft];
+    }
+    let by_name = || Vec::from_iter(named_like(&address, model));
+    sensor.otherwise().unwrap_or_else(by_name)
+}
+
+/// What sends only when it rings, by the name of its decoder.
+fn named_like(address: &str, model: &str) -> Option<Draft> {
+    let draft = named::binary(address, "", &in_words(model), true)?;
+    let rings = matches!(draft.kind, Kind::EnvWaterLeak | Kind::DeviceAlarmInput)
+        || draft.kind.as_str().starts_with("fire.") && draft.kind != Kind::FireFault;
+    rings.then_some(Draft {
+        edge: None,
+        ..draft
     })
 }
+
+/// Members of a decoder of one's own that say what it tells.
+const SAID: [&str; 7] = [
+    "event", "state", "status", "cmd", "command", "type", "message",
+];
+/// Words in them that say something else than what the sensor is for, and what.
+const OTHERWISE: &[(&str, Option<Kind>)] = &[
+    ("test", Some(Kind::DeviceTest)),
+    ("tamper", Some(Kind::DeviceTamper)),
+    ("low", Some(Kind::DeviceBatteryLow)),
+    ("battery", Some(Kind::DeviceBatteryLow)),
+    ("heartbeat", None),
+    ("supervis", None),
+    ("alive", None),
+    ("normal", None),
+    ("idle", None),
+    ("ok", None),
+    ("clear", None),
+    ("off", None),
+    ("reset", None),
+    ("restore", None),
+    ("learn", None),
+    ("pair", None),
+];
+/// Words of an alarm.
+const ALARMS: [&str; 6] = ["alarm", "smoke", "fire", "leak", "detect", "trigger"];
+/// Members that say in a truth whether it is there.
+const TRUTHS: [&str; 8] = [
+    "alarm", "smoke", "fire", "leak", "water", "gas", "detected", "active",
+];
 
 /// `WaterLeak` is two words.
 fn in_words(model: &str) -> String {
@@ -108,6 +152,54 @@ impl Sensor<'_> {
             _ => DeviceClass::FireSensor,
         };
         Draft::new(self.address, class, kind, phase)
+    }
+
+    /// What a decoder of one's own tells that is not what its name says: a test, its battery, that it is well (nothing then).
+    fn otherwise(&self) -> Option<Vec<Draft>> {
+        let truths = TRUTHS.iter().filter_map(|member| self.heard.get(*member));
+        let truths: Vec<bool> = truths.filter_map(text::boolean).collect();
+        match (truths.contains(&true), truths.contains(&false)) {
+            (true, _) => return None,
+            (false, true) => return Some(Vec::new()),
+            (false, false) => {}
+        }
+        let said: Vec<String> = (SAID.iter())
+            .map(|member| self.word(member).to_ascii_lowercase())
+            .collect();
+        let says = |word: &str| {
+            let mut words = said
+                .iter()
+                .flat_map(|said| said.split(|c: char| !c.is_alphanumeric()));
+            words.any(|said| said == word || word.len() > 4 && said.starts_with(word))
+        };
+        // what rings and has a low battery besides rings
+        let is_alarm = ALARMS.iter().any(|word| says(word));
+        let is_beside = |kind: Option<Kind>| {
+            is_alarm && matches!(kind, Some(Kind::DeviceTamper | Kind::DeviceBatteryLow))
+        };
+        let mut told = OTHERWISE.iter().filter(|(word, _)| says(word));
+        let (_, kind) = told.find(|(_, kind)| !is_beside(*kind))?;
+        let draft = kind.map(|kind| match kind {
+            Kind::DeviceBatteryLow => self.rings(kind),
+            kind => self.draft(kind, Phase::Instant),
+        });
+        Some(Vec::from_iter(draft))
+    }
+
+    /// One byte for all: `cmd_id` (`src/devices/chuango.c`). Nobody tells the end, nor what senses in a zone; smoke and water are in that
+    /// which is watched round the clock.
+    fn chuango(&self) -> Option<Draft> {
+        let instant = |kind| self.draft(kind, Phase::Instant);
+        let input = |sensor| Some(instant(Kind::DeviceAlarmInput).attr("sensor", sensor));
+        match self.integer("cmd_id")? {
+            0 => Some(instant(Kind::DeviceTest)),
+            2 => input("panic"),
+            3 => Some(instant(Kind::DeviceTamper)),
+            6 | 7 | 10 => input("input"),
+            11 => input("24h_zone"),
+            13 => Some(self.rings(Kind::DeviceBatteryLow)),
+            _ => None,
+        }
     }
 
     /// An alarm of which nobody tells the end: each message is one.
