@@ -105,7 +105,9 @@ fn of(name: &str, action: &str, object: &Map<String, Value>) -> Option<Draft> {
         }
         "locked" => draft(Kind::AccessLockState, Phase::Updated).attr("state", "locked"),
         "door_closed" => draft(Kind::AccessDoorState, Phase::Updated).attr("state", "closed"),
-        "ring_bell" => draft(Kind::AccessCall, Phase::Instant).attr("reason", "doorbell"),
+        "ring_bell" | "bell1" | "bell2" => {
+            draft(Kind::AccessCall, Phase::Instant).attr("reason", "doorbell")
+        }
         word if word.ends_with("unlock") => {
             draft(Kind::AccessLockState, Phase::Updated).attr("state", "unlocked")
         }

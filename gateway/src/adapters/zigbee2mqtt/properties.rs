@@ -225,6 +225,8 @@ const STATES: &[(&str, &[&str], Kind, &str)] = &[
         Kind::DeviceAlarmInput,
         "pre_alarm",
     ),
+    // OWON FDS315, which watches a room
+    ("status", &["falling"], Kind::DeviceAlarmInput, "fall"),
     // a word for the charge; where it is a number it is none
     ("battery_level", &["low"], Kind::DeviceBatteryLow, ""),
     ("power_type", &["battery_low"], Kind::DeviceBatteryLow, ""),
@@ -252,7 +254,17 @@ const STATES: &[(&str, &[&str], Kind, &str)] = &[
     ),
 ];
 /// States in which all is well.
-const STATES_WELL: &[&str] = &["safe", "ok", "normal", "normal_state", "water_shortage"];
+const STATES_WELL: &[&str] = &[
+    "safe",
+    "ok",
+    "normal",
+    "normal_state",
+    "water_shortage",
+    "unoccupied",
+    "occupied",
+    "sitting",
+    "on_the_bed",
+];
 
 /// Properties where `true` is the good state.
 const GOOD: &[&str] = &["ac_connected", "mains_power_connected"];
@@ -300,7 +312,9 @@ pub(super) fn drafts(name: &str, class: DeviceClass, object: &Map<String, Value>
     let is_tested = object.get("test").and_then(is_there) == Some(true);
     for condition in CONDITIONS {
         let found = condition.names.iter().find_map(|property| {
-            let value = object.get(*property)?;
+            let value = object
+                .get(*property)
+                .filter(|_| !is_setting(property, object))?;
             let is_there = is_there(value).or_else(|| names_a_fault(property, value))?;
             Some((*property, is_there != GOOD.contains(property)))
         });
@@ -343,8 +357,32 @@ pub(super) fn drafts(name: &str, class: DeviceClass, object: &Map<String, Value>
     drafts
 }
 
+/// Whether a property says what a detector is set to do: `alarm` of one that tells its fire or leak by itself is whether it may sound
+/// (zigbee-herdsman-converters: `TS0601_smoke_5`, SA12IZL, R7049, ZG-226Z).
+fn is_setting(property: &str, object: &Map<String, Value>) -> bool {
+    let has = |name: &str| object.contains_key(name);
+    property == "alarm" && (has("smoke") || has("water_leak") && has("muffling"))
+}
+
+/// Leak sensors of Lincukoo tell an alarm and not of what: that it is one of water their settings say. One that is to tell when there is no
+/// water any more tells no leak.
+fn leak(name: &str, object: &Map<String, Value>) -> Option<Draft> {
+    let is_there = match text_of(object, "alarm_status")? {
+        "alarm" => true,
+        "normal" => false,
+        _ => return None,
+    };
+    let is_of_leaks = text_of(object, "mode") == Some("leakage")
+        || matches!(text_of(object, "alarm_switch"), Some("mute" | "alarm"));
+    let (class, kind) = (DeviceClass::FireSensor, Kind::EnvWaterLeak);
+    is_of_leaks.then(|| Draft::condition(name, class, kind, "alarm_status:leak", is_there))
+}
+
 /// What the states of [`STATES`] tell.
 fn states(name: &str, class: DeviceClass, object: &Map<String, Value>) -> Vec<Draft> {
+    if let Some(leak) = leak(name, object) {
+        return vec![leak];
+    }
     let told = STATES.iter().filter_map(|(property, words, kind, sensor)| {
         let word = text_of(object, property)?.to_ascii_lowercase();
         let is_there = words.contains(&word.as_str());
@@ -481,7 +519,9 @@ fn description(property: &str, object: &Map<String, Value>) -> String {
 
 /// `contact: true` is a closed door; some locks tell the door themselves, and that it was forced.
 fn door(name: &str, class: DeviceClass, object: &Map<String, Value>) -> Vec<Draft> {
-    let word = text_of(object, "door_state").or_else(|| text_of(object, "opening_state"));
+    // the handle of a window says as much
+    let words = ["door_state", "opening_state", "handle_position"];
+    let word = words.iter().find_map(|property| text_of(object, property));
     let contact = ["contact", "contact_alarm_1", "garage_door_contact"]
         .iter()
         .find_map(|property| object.get(*property));
