@@ -84,6 +84,9 @@ const OF_DEVICE: [&str; 6] = [
 /// An alert is there while its message is; its id is the device's own word.
 fn alert(device: &str, id: &str, message: &str) -> Draft {
     let words = id.to_ascii_lowercase();
+    if words.ends_with("unreachable") {
+        return named::reachable(device, DeviceClass::FireSensor, message.is_empty());
+    }
     let kind = match words.as_str() {
         word if word.contains("battery") => Kind::DeviceBatteryLow,
         // of whatever it is that fails
@@ -141,6 +144,17 @@ fn value(device: &str, node: &str, property: &str, payload: &str) -> Option<Draf
         if property.contains("lock") || node.contains("lock") {
             return Some(draft);
         }
+    }
+    let told = || text::boolean(&Value::from(payload));
+    match (node, property) {
+        (_, "reachable") => {
+            return told().map(|is| named::reachable(device, DeviceClass::FireSensor, is));
+        }
+        ("lock", "state") | (_, "locked") => {
+            let word = if told()? { "locked" } else { "unlocked" };
+            return named::lock(device, &component, word);
+        }
+        _ => {}
     }
     let name = if property == "state" || property == "value" || property == "open" {
         node
