@@ -156,8 +156,11 @@ pub(super) fn heard(rest: &[&str], heard: &Map<String, Value>) -> Vec<Draft> {
         return Vec::new();
     }
     let truth = |name: &str| heard.get(name).and_then(text::boolean);
+    // what moves is a curtain with a motor (theengs/decoder, SBCU, SBBT)
+    let is_of_a_motor = heard.contains_key("calibrated");
     let mut drafts: Vec<Draft> = CONDITIONS
         .iter()
+        .filter(|(_, name)| *name != "motion" || !is_of_a_motor)
         .filter_map(|(member, name)| {
             let mut draft = named::binary(&address, "", name, truth(member)?)?;
             let value = draft.edge.take()?.value;
