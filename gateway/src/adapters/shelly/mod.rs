@@ -35,7 +35,7 @@ enum Place<'a> {
     /// A sensor of the first generation.
     Sensor(&'a str, &'a str),
     /// A wired input of the first generation.
-    Input(&'a str, &'a str),
+    Input(&'a str, &'a str, &'a str),
     /// The motion sensor of the first generation.
     Motion(&'a str),
     /// All of a device of the first generation in one.
@@ -97,8 +97,8 @@ impl Format for Shelly {
                 let draft = component::first_generation(id, sensor, message.text()?);
                 Ok(Reading::from(Vec::from_iter(draft)).spoken_by(id))
             }
-            Some(Place::Input(id, number)) => {
-                let draft = component::input(id, &format!("input:{number}"), message.text()?);
+            Some(Place::Input(id, name, number)) => {
+                let draft = component::input(id, &format!("{name}:{number}"), message.text()?);
                 Ok(Reading::from(Vec::from_iter(draft)).spoken_by(id))
             }
             Some(Place::Status(id, name)) => match message.json()? {
@@ -174,7 +174,9 @@ fn place(topic: &str) -> Option<Place<'_>> {
             "events/rpc" => Place::Notify(id),
             _ => match rest.split_once('/') {
                 Some(("sensor", sensor)) => Place::Sensor(id, sensor),
-                Some(("input", number)) => Place::Input(id, number),
+                Some(("input", number)) => Place::Input(id, "input", number),
+                // on an add-on
+                Some(("ext_switch", number)) => Place::Input(id, "ext_switch", number),
                 Some(("relay", number)) if !number.contains('/') => Place::Relay(id, number),
                 None if rest == "status" => Place::Motion(id),
                 None if rest == "info" => Place::Info(id),
