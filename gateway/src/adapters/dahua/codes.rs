@@ -122,6 +122,8 @@ const CODES: &[(&str, Kind, &str, &str)] = &[
         "what",
         "arming",
     ),
+    // it starts anew
+    ("Reboot", Kind::DeviceConfigChanged, "what", "restart"),
     ("TimeChange", Kind::DeviceTimeSync, "", ""),
     ("NTPAdjustTime", Kind::DeviceTimeSync, "", ""),
 ];
