@@ -27,6 +27,8 @@ const DEPTH_MAX: usize = 16;
 const ENTITY_CHARS_MAX: usize = 12;
 /// Most devices in one catalog.
 const ITEMS_MAX: usize = 1000;
+/// What a device says of itself with every sign of life; its channels have faults of their own (`fault`).
+const STATUS: &str = "status";
 /// The roots of MANSCDP.
 const ROOTS: [&str; 4] = ["<Notify", "<Response", "<Control", "<Query"];
 
@@ -87,7 +89,8 @@ impl Format for Gb28181 {
                 // its own; those that it misses stand in `Info`
                 let own = root.children().find(|node| node.has_tag_name("DeviceID"));
                 let own = own.and_then(|node| node.text()).unwrap_or_default();
-                Reading::from(keepalive(root)).spoken_by(text::clip(own.trim(), 64))
+                let own = text::clip(own.trim(), 64);
+                Reading::from(keepalive(root, &own)).spoken_by(own)
             }
             _ => Reading::default(), // positions, media status, broadcasts
         })
@@ -235,22 +238,31 @@ fn condition(device: &str, kind: Kind, property: &str, is_there: bool) -> Draft 
     Draft::condition(device, DeviceClass::Camera, kind, property, is_there)
 }
 
-/// A sign of life; what it says of parts that are broken.
-fn keepalive(root: Node<'_, '_>) -> Vec<Draft> {
+/// A sign of life; what it says of parts that are broken, and of the device itself where it names none of them.
+fn keepalive(root: Node<'_, '_>, own: &str) -> Vec<Draft> {
     let broken = root
         .descendants()
         .find(|node| node.tag_name().name() == "Info")
         .into_iter()
         .flat_map(|info| info.descendants())
         .filter(|node| node.tag_name().name() == "DeviceID")
-        .filter_map(|node| node.text());
-    broken
-        .take(ITEMS_MAX)
-        .map(|device| {
-            let device = text::clip(device.trim(), 64);
-            condition(&device, Kind::DeviceFault, "fault", true)
-        })
-        .collect()
+        .filter_map(|node| node.text())
+        .map(|device| text::clip(device.trim(), 64));
+    let broken: Vec<String> = broken.take(ITEMS_MAX).collect();
+    let status = root.children().find(|node| node.has_tag_name("Status"));
+    let status = status.and_then(|node| node.text()).unwrap_or_default();
+    let is_broken = match status.trim().to_ascii_uppercase().as_str() {
+        "ERROR" => Some(broken.is_empty()),
+        "OK" => Some(false),
+        _ => None,
+    };
+    let own = is_broken
+        .filter(|_| !own.is_empty())
+        .map(|is_broken| condition(own, Kind::DeviceFault, STATUS, is_broken));
+    let parts = broken
+        .iter()
+        .map(|part| condition(part, Kind::DeviceFault, "fault", true));
+    own.into_iter().chain(parts).collect()
 }
 
 #[cfg(test)]
