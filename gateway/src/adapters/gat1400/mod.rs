@@ -84,7 +84,7 @@ impl Teller<'_, '_> {
                         "NonMotorVehicleObject" => self.each(inner, Self::bicycle),
                         "FaceObject" => self.each(inner, Self::face),
                         "PersonObject" => self.each(inner, Self::person),
-                        "APEObject" | "APEStatusObject" => {
+                        "APEObject" | "APEStatusObject" | "APSObject" | "APSStatusObject" => {
                             self.each(inner, |_, object| device(object));
                         }
                         // pictures, and whose object it is
@@ -260,10 +260,13 @@ impl Teller<'_, '_> {
 
 /// A device's own entry: whether it is reachable.
 fn device(object: &Value) -> Option<Draft> {
-    let device = word(object, "ApeID")?;
-    let (kind, phase, is_online) = match code(object, "IsOnline")?.as_str() {
-        "1" => (Kind::DeviceOnline, Phase::Updated, true),
-        "2" | "0" => (Kind::DeviceOffline, Phase::Raised, false),
+    // of a camera, or of the system that cameras send to
+    let names = ["ApeID", "APEID", "ApsID", "APSID", "DeviceID"];
+    let device = names.iter().find_map(|name| word(object, name))?;
+    let state = code(object, "IsOnline")?.to_ascii_lowercase();
+    let (kind, phase, is_online) = match state.as_str() {
+        "1" | "true" | "online" | "on" => (Kind::DeviceOnline, Phase::Updated, true),
+        "2" | "0" | "false" | "offline" | "off" => (Kind::DeviceOffline, Phase::Raised, false),
         _ => return None,
     };
     let draft = Draft::new(device, DeviceClass::Camera, kind, phase);

@@ -1,7 +1,7 @@
 //! Codes of GA/T 1400.3 appendix B.
 
 /// What lists are called, without `ListObject`.
-pub(super) const LISTS: [&str; 13] = [
+pub(super) const LISTS: [&str; 15] = [
     "MotorVehicle",
     "NonMotorVehicle",
     "Face",
@@ -12,6 +12,8 @@ pub(super) const LISTS: [&str; 13] = [
     "Subscribe",
     "APE",
     "APEStatus",
+    "APS",
+    "APSStatus",
     "ImageInfo",
     "Image",
     "ResponseStatus",
