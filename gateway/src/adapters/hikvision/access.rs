@@ -25,26 +25,11 @@ pub(super) fn read(alert: &Alert<'_>, event: &Value) -> Option<Draft> {
     let meaning = meaning(major, minor)?;
     let draft = draft(alert, &meaning, &number);
     let word = |name: &str| event.get(name).and_then(text::word);
-    let somebody = |name: &str| word(name).and_then(|w| text::somebody(&w).map(str::to_owned));
-    let status = word("attendanceStatus").unwrap_or_default();
-    let direction = match status.as_str() {
-        "checkIn" | "breakIn" | "overtimeIn" => Some("in"),
-        "checkOut" | "breakOut" | "overtimeOut" => Some("out"),
-        _ => None,
-    };
+    let direction = word("attendanceStatus").and_then(|status| attendance(&status));
     let serial = number("serialNo").filter(|serial| *serial > 0);
-    let draft = draft
+    let draft = whom(draft, event)
         .attr("door", door)
         .attr("reader", number("cardReaderNo"))
-        .attr(
-            "person_ref",
-            somebody("employeeNoString").or_else(|| somebody("employeeNo")),
-        )
-        .attr(
-            "person_name",
-            somebody("name").map(|name| text::clip(&name, 64)),
-        )
-        .credential(&word("cardNo").unwrap_or_default())
         .attr("direction", direction)
         .attr("seq", serial)
         .attr(
@@ -65,6 +50,44 @@ pub(super) fn read(alert: &Alert<'_>, event: &Value) -> Option<Draft> {
         (Some(serial), Some(at)) => draft.id(format!("{}:{serial}:{}", alert.device, at.raw)),
         _ => draft,
     })
+}
+
+/// Which way somebody goes who clocks in or out: that of an attendance status, or of an event that is called like one.
+pub(super) fn attendance(status: &str) -> Option<&'static str> {
+    Some(match status.to_ascii_lowercase().as_str() {
+        "checkin" | "breakin" | "overtimein" | "clockin" => "in",
+        "checkout" | "breakout" | "overtimeout" | "clockout" => "out",
+        _ => return None,
+    })
+}
+
+/// Somebody clocked in or out at a terminal that tells it without an event of a door.
+pub(super) fn clocked(alert: &Alert<'_>, direction: &str) -> Draft {
+    let draft = draft(alert, &Meaning::Granted(""), &|_| None);
+    let door = alert.find("doorNo").and_then(text::integer);
+    let draft = whom(draft, alert.root)
+        .attr("door", door)
+        .attr("direction", direction);
+    match door {
+        Some(door) => draft.component(format!("door-{door}")),
+        None => draft,
+    }
+}
+
+/// Who it was.
+fn whom(draft: Draft, event: &Value) -> Draft {
+    let word = |name: &str| event.get(name).and_then(text::word);
+    let somebody = |name: &str| word(name).and_then(|w| text::somebody(&w).map(str::to_owned));
+    draft
+        .attr(
+            "person_ref",
+            somebody("employeeNoString").or_else(|| somebody("employeeNo")),
+        )
+        .attr(
+            "person_name",
+            somebody("name").map(|name| text::clip(&name, 64)),
+        )
+        .credential(&word("cardNo").unwrap_or_default())
 }
 
 /// Where the number of the part stands that has such a condition, where a controller has several of them.

@@ -5,6 +5,7 @@ use serde_json::{Map, Value, json};
 
 use super::super::message::Message;
 use super::super::{Reject, multipart, text};
+use super::access;
 
 /// Most nodes of an XML document.
 const XML_NODES_MAX: u32 = 20_000;
@@ -70,10 +71,16 @@ fn is_alert(map: &Map<String, Value>) -> bool {
         || map
             .get("AcsEvent")
             .is_some_and(|found| found.get("InfoList").is_some())
+        || (has("dateTime") && (has("employeeNo") || has("employeeNoString")) && is_attendance(map))
         || (has("eventType")
             && (has("ipAddress") || has("macAddress") || has("channelID"))
             && (has("eventState")
                 || (has("dateTime") && (has("activePostCount") || has("eventDescription")))))
+}
+
+fn is_attendance(map: &Map<String, Value>) -> bool {
+    let kind = map.get("eventType").and_then(Value::as_str);
+    kind.and_then(access::attendance).is_some()
 }
 
 /// The event of a door controller without its notification around it, as a part `AccessControllerEvent` of a form holds it.

@@ -55,6 +55,8 @@ impl Format for Hikvision {
             };
             if let Some(event) = alert.find("AccessControllerEvent") {
                 reading.drafts.extend(access::read(&alert, event));
+            } else if let Some(direction) = access::attendance(&alert.kind) {
+                reading.drafts.push(access::clocked(&alert, direction));
             } else if let Some(anpr) = alert.plate() {
                 reading.drafts.push(anpr::read(&alert, anpr));
             } else if let Some(event) = alert.find("CIDEvent") {
