@@ -174,6 +174,11 @@ impl<'a> Alert<'a> {
         let kind = told("eventType")
             // the end of a smart event's recording tells of the event that it belongs to
             .filter(|_| !is_recording)
+            // the events of traffic share one type
+            .map(|kind| match told("AID.illegalTrafficEvent") {
+                Some(event) if kind.eq_ignore_ascii_case("AID") => format!("aid:{event}"),
+                _ => kind,
+            })
             .or_else(|| {
                 let list = text::at(root, "DurationList.Duration")?;
                 let first = list

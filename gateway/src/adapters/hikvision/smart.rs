@@ -44,19 +44,29 @@ fn meaning(event: &str) -> Option<Meaning> {
         "perimeterprotection" => (Kind::CameraIntrusion, "rule", "perimeter"),
         "linedetection" | "crossline" => (Kind::CameraLineCross, "", ""),
         "loitering" => (Kind::CameraLoiter, "", ""),
-        "group" | "peoplegathering" | "crowddetection" => (Kind::CameraObject, "label", "crowd"),
-        "unattendedbaggage" => (Kind::CameraObject, "label", "unattended_baggage"),
+        "group" | "peoplegathering" | "crowddetection" | "persondensitydetection" => {
+            (Kind::CameraObject, "label", "crowd")
+        }
+        "unattendedbaggage" | "aid:abandonedobject" => {
+            (Kind::CameraObject, "label", "unattended_baggage")
+        }
         "attendedbaggage" => (Kind::CameraObject, "label", "removed_object"),
-        "parking" => (Kind::CameraObject, "label", "parked_vehicle"),
+        "parking" | "aid:illegalparking" => (Kind::CameraObject, "label", "parked_vehicle"),
+        "aid:wrongdirection" => (Kind::CameraObject, "label", "wrong_way"),
+        "aid:trafficaccident" => (Kind::CameraObject, "label", "traffic_accident"),
         "rapidmove" => (Kind::CameraObject, "label", "rapid_move"),
         "falldown" | "faildown" => (Kind::CameraObject, "label", "person_down"),
         "violentmotion" => (Kind::CameraObject, "label", "fight"),
         "mixedtargetdetection" | "targetcapture" => (Kind::CameraObject, "", ""),
-        "humandetection" | "persondetection" | "humanrecognition" => {
-            (Kind::CameraObject, "label", "human")
-        }
+        "aid:pedestrian" | "humandetection" | "persondetection" | "peopledetection"
+        | "humanrecognition" => (Kind::CameraObject, "label", "human"),
         "vehicledetection" => (Kind::CameraObject, "label", "vehicle"),
-        "facedetection" | "facesnap" | "facecapture" | "alarmresult" => (Kind::CameraFace, "", ""),
+        "facedetection"
+        | "facesnap"
+        | "facecapture"
+        | "alarmresult"
+        | "facecontrast"
+        | "blacklistfacecontrast" => (Kind::CameraFace, "", ""),
         "audioexception" | "audiodetection" => (Kind::CameraAudio, "", ""),
         "shelteralarm" | "tamperdetection" | "videotampering" => {
             (Kind::CameraTamper, "reason", "covered")
@@ -67,7 +77,7 @@ fn meaning(event: &str) -> Option<Meaning> {
         "videoloss" => (Kind::CameraVideoLoss, "", ""),
         "io" | "iotrigger" | "localio" => (Kind::CameraIoInput, "", ""),
         "firedetection" => (Kind::CameraVisualFire, "label", "fire"),
-        "smokedetection" => (Kind::CameraVisualFire, "label", "smoke"),
+        "smokedetection" | "aid:smoke" => (Kind::CameraVisualFire, "label", "smoke"),
         "fireandsmokedetection"
         | "smokeandfiredetection"
         | "smokefiredetection"
@@ -82,7 +92,10 @@ fn meaning(event: &str) -> Option<Meaning> {
         "hdbadblock" => (Kind::DeviceFault, "reason", "disk_bad_block"),
         "highhdtemperature" => (Kind::DeviceFault, "reason", "disk_temperature"),
         "diskunformat" => (Kind::DeviceFault, "reason", "disk_unformatted"),
-        "raidexception" => (Kind::DeviceFault, "reason", "raid"),
+        "fanfailure" => (Kind::DeviceFault, "reason", "fan"),
+        "overheat" => (Kind::DeviceFault, "reason", "temperature"),
+        // the second is how the SDK's guide spells it
+        "raidexception" | "raidfailure" | "radifailure" => (Kind::DeviceFault, "reason", "raid"),
         "spareexception" => (Kind::DeviceFault, "reason", "spare"),
         "audioloss" => (Kind::DeviceFault, "reason", "audio_signal"),
         "poepowerexception" => (Kind::DeviceFault, "reason", "poe_power"),
@@ -90,7 +103,7 @@ fn meaning(event: &str) -> Option<Meaning> {
         "ipconflict" => (Kind::DeviceFault, "reason", "ip_conflict"),
         "illaccess" | "illegalaccess" => (Kind::DeviceFault, "reason", "illegal_login"),
         "badvideo" | "videoexception" => (Kind::DeviceFault, "reason", "video_signal"),
-        "videomismatch" => (Kind::DeviceFault, "reason", "video_mismatch"),
+        "videomismatch" | "resolutionmismatch" => (Kind::DeviceFault, "reason", "video_mismatch"),
         "recordexception" | "recordingfailure" => (Kind::DeviceFault, "reason", "recording"),
         _ => return None,
     };
