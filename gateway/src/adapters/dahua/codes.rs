@@ -53,6 +53,12 @@ const CODES: &[(&str, Kind, &str, &str)] = &[
     ),
     ("RioterDetection", Kind::CameraObject, "label", "crowd"),
     ("CrowdDetection", Kind::CameraObject, "label", "crowd"),
+    (
+        "TumbleDetection",
+        Kind::CameraObject,
+        "label",
+        "person_down",
+    ),
     ("FightDetection", Kind::CameraObject, "label", "fight"),
     ("HumanTrait", Kind::CameraObject, "label", "human"),
     ("FaceDetection", Kind::CameraFace, "", ""),
