@@ -11,7 +11,9 @@ use std::borrow::Cow;
 
 use domain::{DeviceClass, Kind, Phase, Shows};
 use jiff::SignedDuration;
+use serde_json::Value;
 
+use super::clock::DeviceTime;
 use super::draft::{Draft, Reading};
 use super::format::{Claim, Format, Nothing, Recall};
 use super::message::Message;
@@ -43,6 +45,7 @@ impl Format for Frigate {
         }
         match message.json() {
             Ok(value) if objects::Told::of(value).is_some() => Claim::Shape,
+            Ok(value) if recognised_beside(message, value).is_some() => Claim::Shape,
             _ => Claim::No,
         }
     }
@@ -50,8 +53,10 @@ impl Format for Frigate {
     fn read(&self, message: &Message<'_>, recall: &dyn Recall) -> Result<Reading, Reject> {
         let levels = message.levels();
         let Some(base) = base_of(message, recall) else {
-            let told = objects::Told::of(message.json()?);
-            let mut reading = Reading::from(told.map(|told| told.drafts()).unwrap_or_default());
+            let value = message.json()?;
+            let told = objects::Told::of(value).map(|told| told.drafts());
+            let beside = || recognised_beside(message, value).into_iter().collect();
+            let mut reading = Reading::from(told.unwrap_or_else(beside));
             reading.learn = base_to_learn(&levels).into_iter().collect();
             return Ok(reading);
         };
@@ -90,6 +95,13 @@ impl Format for Frigate {
                     .collect()
             }
             [camera, "classification", model] => classified(camera, model, message.text()?),
+            // whose topic its configuration names
+            [_] => message
+                .json()
+                .ok()
+                .and_then(|value| recognised_beside(message, value))
+                .into_iter()
+                .collect(),
             _ => Vec::new(),
         };
         Ok(drafts.into())
@@ -182,6 +194,28 @@ fn base_to_learn(levels: &[&str]) -> Option<(String, Option<String>)> {
         }
         _ => None,
     }
+}
+
+/// A plate that a recogniser beside the recorder has read of one of its cars (`ljmerza/frigate_plate_recognizer`).
+fn recognised_beside(message: &Message<'_>, value: &Value) -> Option<Draft> {
+    let word = |name: &str| value.get(name).and_then(text::word);
+    let (track, plate) = (word("frigate_event_id")?, word("plate_number")?);
+    let camera = text::clip(&word("camera_name")?, 64);
+    let at = word("start_time").and_then(|at| DeviceTime::text(&at, message.zone));
+    let score = value.get("score").and_then(text::number);
+    let draft = Draft::new(
+        camera,
+        DeviceClass::Camera,
+        Kind::VehiclePlateRead,
+        Phase::Instant,
+    );
+    let draft = draft
+        .at(at)
+        .id(text::clip(&format!("{track}/{plate}"), 200))
+        .plate(&plate)
+        .attr("confidence", score.filter(|n| (0.0..=1.0).contains(n)))
+        .attr("track_id", text::clip(&track, 100));
+    Some(draft)
 }
 
 /// ON or OFF; nothing where it is another word.
