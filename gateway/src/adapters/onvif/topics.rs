@@ -11,6 +11,13 @@ const CAMERA: DeviceClass = DeviceClass::Camera;
 
 pub(super) fn drafts(notice: &Notice, levels: &[&str]) -> Vec<Draft> {
     let draft = match levels {
+        // wherever a camera tells it
+        [
+            "VideoAnalytics" | "VideoSource" | "Device" | "UserAlarm",
+            rest @ ..,
+        ] if rest.iter().any(|level| is_fire(level)) => {
+            notice.alarm(CAMERA, Kind::CameraVisualFire)
+        }
         ["RuleEngine", rest @ ..] => rule(notice, rest),
         ["CameraApplicationPlatform", rest @ ..] => application(notice, rest),
         // the second is Imou's
@@ -18,9 +25,7 @@ pub(super) fn drafts(notice: &Notice, levels: &[&str]) -> Vec<Draft> {
         ["VideoSource" | "RadarSource", rest @ ..] => video(notice, rest),
         ["OpenApp", _, what, ..] => open_app(notice, what),
         ["IVA", what, ..] => intelligent(notice, what),
-        ["VideoAnalytics", rest @ ..] if rest.iter().any(|level| is_fire(level)) => {
-            notice.alarm(CAMERA, Kind::CameraVisualFire)
-        }
+        ["ThermalService", "TemperatureAlarm", ..] => notice.alarm(CAMERA, Kind::FireHeat),
         ["VideoAnalytics", "MaskAlarm", ..] => tamper(notice, "MaskAlarm"),
         ["VideoAnalytics", "MotionDetection" | "MotionAlarm", ..] => {
             notice.condition(CAMERA, Kind::CameraMotion)
@@ -38,6 +43,7 @@ pub(super) fn drafts(notice: &Notice, levels: &[&str]) -> Vec<Draft> {
         // the hours of a schedule
         ["UserAlarm", "Recurring", ..] => None,
         ["UserAlarm", "VideoCover", ..] => tamper(notice, "VideoCover"),
+        ["UserAlarm" | "Security", "IllegalAccess", ..] => fault(notice, "illegal_login"),
         ["UserAlarm", "VideoLost", ..] => notice.alarm(CAMERA, Kind::CameraVideoLoss),
         ["UserAlarm", ..] => notice.condition(CAMERA, Kind::DeviceAlarmInput),
         [
@@ -117,6 +123,16 @@ pub(super) fn is_object_id(name: &str) -> bool {
     name.eq_ignore_ascii_case("ObjectId") || name.eq_ignore_ascii_case("Count")
 }
 
+/// How the names of detectors begin that makers add to the standard's, and what these see.
+const OBJECT_DETECTORS: &[(&str, &str)] = &[
+    ("Abandoned", "left_object"),
+    ("Missing", "removed_object"),
+    ("Crowd", "crowd"),
+    ("Running", "rapid_move"),
+    ("WrongDirection", "wrong_way"),
+    ("Fall", "person_down"),
+];
+
 /// Rules of the camera's own analytics.
 fn rule(notice: &Notice, rest: &[&str]) -> Option<Draft> {
     match rest {
@@ -149,6 +165,7 @@ fn rule(notice: &Notice, rest: &[&str]) -> Option<Draft> {
         ["Radiometry", ..] => notice.condition(CAMERA, Kind::FireHeat),
         ["ObjectDetector" | "ObjectDetection" | "ClassDetector", ..] => object(notice, ""),
         ["PeopleDetector", ..] => object(notice, "human"),
+        ["AudioDetector", ..] => notice.condition(CAMERA, Kind::CameraAudio),
         ["FaceDetector", ..] => notice.condition(CAMERA, Kind::CameraFace),
         ["MyRuleDetector", what, ..] => match *what {
             "PeopleDetect" => object(notice, "human"),
@@ -157,6 +174,10 @@ fn rule(notice: &Notice, rest: &[&str]) -> Option<Draft> {
             "FaceDetect" => notice.condition(CAMERA, Kind::CameraFace),
             "Package" => object(notice, "package"),
             "Visitor" => happened(notice, Kind::AccessCall),
+            "BabyCryingDetect" => {
+                let draft = notice.condition(CAMERA, Kind::CameraAudio)?;
+                Some(draft.attr("label", "baby_crying"))
+            }
             _ => None,
         },
         ["CellMotionDetector" | "TPSmartEventDetector", ..] => by_item(notice),
@@ -164,6 +185,12 @@ fn rule(notice: &Notice, rest: &[&str]) -> Option<Draft> {
             "MotionRegionDetector" | "MotionDetector" | "DeclarativeMotionDetector" | "VMD3",
             ..,
         ] => notice.condition(CAMERA, Kind::CameraMotion),
+        [detector, ..] => {
+            let known = OBJECT_DETECTORS
+                .iter()
+                .find(|(start, _)| detector.starts_with(start));
+            known.and_then(|(_, label)| object(notice, label))
+        }
         _ => None,
     }
 }
@@ -258,11 +285,15 @@ fn video(notice: &Notice, rest: &[&str]) -> Option<Draft> {
             notice.condition(CAMERA, Kind::CameraVideoLoss)
         }
         [
-            reason @ ("Tampering" | "GlobalSceneChange" | "ImageTooBlurry" | "ImageTooDark"
-            | "ImageTooBright"),
+            reason @ ("Tampering" | "TamperingDetection" | "CameraSabotage" | "GlobalSceneChange"
+            | "ImageTooBlurry" | "ImageTooDark" | "ImageTooBright" | "SignalTooBlurry"
+            | "SignalTooDark" | "SignalTooBright" | "SignalTooNoisy"),
             ..,
         ] => tamper(notice, reason),
         ["RadiometryAlarm", ..] => notice.alarm(CAMERA, Kind::FireHeat),
+        // what an area of a thermal camera measures, or an alarm where it says whether there is one
+        ["Thermometry", ..] if notice.truth().is_some() => notice.condition(CAMERA, Kind::FireHeat),
+        ["Thermometry", ..] => reading(notice, "thermometry", ""),
         _ => None,
     }
 }
@@ -271,10 +302,17 @@ fn device(notice: &Notice, rest: &[&str]) -> Option<Draft> {
     match rest {
         // the port that stands for all of them tells nothing new
         ["Trigger", "DigitalInput" | "AlarmIn", ..]
-        | ["DigitalInput", ..]
-        | ["IO", "Port" | "VirtualPort" | "VirtualInput", ..] => {
+        | [
+            "DigitalInput" | "VivoDigitalInput" | "BinaryInput" | "AuxIn",
+            ..,
+        ]
+        | [
+            "IO",
+            "Port" | "VirtualPort" | "VirtualInput" | "AuxIn" | "BinaryInput",
+            ..,
+        ] => {
             let input = notice
-                .item(&["InputToken", "AlarmInToken", "port"])
+                .item(&["InputToken", "DigitalInputToken", "AlarmInToken", "port"])
                 .unwrap_or_default();
             let draft = notice.condition(CAMERA, Kind::CameraIoInput)?;
             (input != "-1").then(|| draft.attr("input", text::clip(input, 100)))
@@ -299,6 +337,8 @@ fn device(notice: &Notice, rest: &[&str]) -> Option<Draft> {
         ["Sensor", sensor, level, ..] => reading(notice, sensor, level),
         ["Sensor", sensor] => reading(notice, sensor, ""),
         ["HardwareFailure", what, ..] => fault(notice, what),
+        ["IllegalAccess", ..] => fault(notice, "illegal_login"),
+        ["IPConflict", ..] => fault(notice, "ip_conflict"),
         ["Network", "Lost", ..] => fault(notice, "network"),
         // inside its limits is no fault
         ["Status", "Temperature", level @ ("Above" | "Below"), ..] => {
@@ -310,12 +350,15 @@ fn device(notice: &Notice, rest: &[&str]) -> Option<Draft> {
             let draft = notice.state(CAMERA, Kind::DeviceOnline, Phase::Updated, is_ready);
             is_ready.then_some(draft)
         }
-        ["Casing" | "Tampering" | "Tamper", ..] | ["IO", "SupervisedPort", ..] => {
-            notice.condition(CAMERA, Kind::DeviceTamper)
-        }
-        [what, ..] if what.starts_with("Shock") => {
+        // by itself, or as one of the ways to tamper with a camera
+        levels if levels.iter().any(|level| level.starts_with("Shock")) => {
             let draft = happened(notice, Kind::DeviceTamper)?;
             Some(draft.attr("reason", "shock"))
+        }
+        // of cameras without a state for it, such as `Level` = `Trigger`
+        ["Tampering" | "Tamper", ..] => notice.alarm(CAMERA, Kind::DeviceTamper),
+        ["Casing", ..] | ["IO", "SupervisedPort", ..] => {
+            notice.condition(CAMERA, Kind::DeviceTamper)
         }
         _ => None,
     }
