@@ -68,13 +68,14 @@ fn meaning(event: &str) -> Option<Meaning> {
         | "facecontrast"
         | "blacklistfacecontrast" => (Kind::CameraFace, "", ""),
         "audioexception" | "audiodetection" => (Kind::CameraAudio, "", ""),
-        "shelteralarm" | "tamperdetection" | "videotampering" => {
+        "block" | "shelteralarm" | "tamperdetection" | "videotampering" => {
             (Kind::CameraTamper, "reason", "covered")
         }
         "scenechangedetection" => (Kind::CameraTamper, "reason", "scene_change"),
-        "vibrationdetection" => (Kind::CameraTamper, "reason", "vibration"),
-        "defocus" | "defocusdetection" => (Kind::CameraTamper, "reason", "defocus"),
-        "videoloss" => (Kind::CameraVideoLoss, "", ""),
+        "jitter" | "vibrationdetection" => (Kind::CameraTamper, "reason", "vibration"),
+        "clarity" | "defocus" | "defocusdetection" => (Kind::CameraTamper, "reason", "defocus"),
+        // the second, as `block`, `jitter` and `clarity`, of a recorder that looks its cameras' pictures over
+        "videoloss" | "siglose" => (Kind::CameraVideoLoss, "", ""),
         "io" | "iotrigger" | "localio" => (Kind::CameraIoInput, "", ""),
         "firedetection" => (Kind::CameraVisualFire, "label", "fire"),
         "smokedetection" | "aid:smoke" => (Kind::CameraVisualFire, "label", "smoke"),
