@@ -258,7 +258,7 @@ fn keepalive(root: Node<'_, '_>, own: &str) -> Vec<Draft> {
     };
     let own = is_broken
         .filter(|_| !own.is_empty())
-        .map(|is_broken| condition(own, Kind::DeviceFault, STATUS, is_broken));
+        .map(|is_broken| condition(own, Kind::DeviceFault, STATUS, is_broken).apart());
     let parts = broken
         .iter()
         .map(|part| condition(part, Kind::DeviceFault, "fault", true));
