@@ -180,17 +180,19 @@ fn control(event: &Event, own: &dyn Fn(Kind, Phase) -> Draft) -> Draft {
     }
 }
 
-/// How somebody showed who they are, by `Method`.
+/// How somebody showed who they are, by `Method` (Intelbras, whose terminals are Dahua's, prints the table: `parametros_retornados`).
 fn method(code: i64) -> Option<&'static str> {
     Some(match code {
-        0 | METHOD_DURESS => "pin",
-        1 => "card",
-        2 | 3 | 7..=11 | 14 | 16..=39 => "multi",
-        4 => "remote",
+        0 | METHOD_DURESS | 20 | 46 => "pin",
+        1 | 17 => "card",
+        2 | 3 | 7..=9 | 11 | 18 | 21..=41 | 45 => "multi",
+        // by a call's tones, too
+        4 | 42 => "remote",
         5 => "button",
         6 => "fingerprint",
-        15 => "face",
-        40 | 41 => "qr",
+        14 | 43 => "qr",
+        15 | 44 => "face",
+        19 => "bluetooth",
         _ => return None,
     })
 }
@@ -223,9 +225,10 @@ fn reason(code: i64) -> String {
         0x1a => "device_broken",
         0x22 => "holiday",
         0x23 => "no_first_card",
-        0x24 => "wrong_pin",
+        0x24 | 0x40 => "wrong_pin",
         0x25 => "expired",
-        0x30 | 0x31 => "not_verified",
+        0x30 | 0x31 | 0x42 => "not_verified",
+        0x41 | 0x43 => "timeout",
         code => return format!("error_{code}"),
     }
     .to_owned()
