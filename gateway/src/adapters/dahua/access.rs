@@ -66,7 +66,7 @@ pub(super) fn read(event: &Event, zone: &TimeZone) -> Option<Vec<Draft>> {
         "MaliciousAccessControl" => not_over(event, || {
             own(Kind::AccessDenied, Phase::Instant).attr("reason", "too_many_attempts")
         }),
-        "Button" | "ButtonExit" => not_over(event, || {
+        "Button" | "_Button_" | "ButtonExit" => not_over(event, || {
             own(Kind::AccessRex, Phase::Instant).attr("reason", "button")
         }),
         "FingerPrintCheck" if event.integer("FingerPrintID") == Some(0) => Some(

@@ -130,6 +130,7 @@ const CODES: &[(&str, Kind, &str, &str)] = &[
     ),
     // it starts anew
     ("Reboot", Kind::DeviceConfigChanged, "what", "restart"),
+    ("Upgrade", Kind::DeviceConfigChanged, "what", "firmware"),
     ("TimeChange", Kind::DeviceTimeSync, "", ""),
     ("NTPAdjustTime", Kind::DeviceTimeSync, "", ""),
 ];
