@@ -62,7 +62,9 @@ pub(super) fn read(event: &Event, zone: &TimeZone) -> Option<Vec<Draft>> {
         "DoorNotClosed" | "DoorNotCloseTimeout" => Some(own(Kind::AccessHeldOpen, begins)),
         "BreakIn" => Some(own(Kind::AccessForcedOpen, begins)),
         "RepeatEnter" => not_over(event, || own(Kind::AccessAntiPassback, Phase::Instant)),
-        "Duress" | "AlarmDuress" => not_over(event, || own(Kind::AccessDuress, Phase::Instant)),
+        "Duress" | "AlarmDuress" => not_over(event, || {
+            own(Kind::AccessDuress, Phase::Instant).attr("person_ref", somebody(event, "UserID"))
+        }),
         "MaliciousAccessControl" => not_over(event, || {
             own(Kind::AccessDenied, Phase::Instant).attr("reason", "too_many_attempts")
         }),
@@ -155,19 +157,14 @@ fn control(event: &Event, own: &dyn Fn(Kind, Phase) -> Draft) -> Draft {
         Some("Exit") => Some("out"),
         _ => None,
     };
-    let somebody = |path: &str| {
-        event
-            .word(path)
-            .and_then(|word| text::somebody(&word).map(|word| text::clip(word, 64)))
-    };
     let record = event.integer("RecNo").filter(|record| *record > 0);
     let draft = own(kind, Phase::Instant)
         .attr("result", if is_granted { "granted" } else { "denied" })
         .attr("method", method)
         .attr("direction", direction)
-        .attr("person_ref", somebody("UserID"))
-        .attr("person_name", somebody("CardName"))
-        .attr("reader", somebody("ReaderID"))
+        .attr("person_ref", somebody(event, "UserID"))
+        .attr("person_name", somebody(event, "CardName"))
+        .attr("reader", somebody(event, "ReaderID"))
         .attr("seq", record)
         .attr("reason", error.map(reason))
         .credential(&event.word("CardNo").unwrap_or_default());
@@ -178,6 +175,12 @@ fn control(event: &Event, own: &dyn Fn(Kind, Phase) -> Draft) -> Draft {
         }
         _ => draft,
     }
+}
+
+/// A word for somebody; none for those that stand for nobody.
+fn somebody(event: &Event, path: &str) -> Option<String> {
+    let word = event.word(path)?;
+    text::somebody(&word).map(|word| text::clip(word, 64))
 }
 
 /// How somebody showed who they are, by `Method` (Intelbras, whose terminals are Dahua's, prints the table: `parametros_retornados`).
