@@ -25,6 +25,8 @@ pub(super) enum What<'a> {
         object: Value,
         is_loud: bool,
     },
+    /// Bytes of its maker's own.
+    Bytes(&'a [u8]),
     /// What the platform says: it is connected, or is not.
     Presence(bool),
 }
@@ -40,7 +42,7 @@ enum Topic<'a> {
 fn topic<'a>(levels: &'a [&'a str]) -> Option<Topic<'a>> {
     match levels {
         ["$oc", "devices", device, "sys", rest @ ..] => Some(Topic::Huawei(device, rest)),
-        ["" | "$sys", "sys", _, device, "thing", rest @ ..] => Some(Topic::Aliyun(device, rest)),
+        ["", "sys", _, device, "thing", rest @ ..] => Some(Topic::Aliyun(device, rest)),
         _ => None,
     }
 }
@@ -72,6 +74,8 @@ pub(super) fn told<'a>(message: &'a Message<'_>) -> Result<Vec<Told<'a>>, Reject
             ["gateway", "sub_devices", "properties", "report"] => {
                 reader.sub_devices(message.json()?)
             }
+            ["messages", "up"] => vec![reader.free(device)],
+            // answers, and what the platform tells the device
             _ => Vec::new(),
         },
         Some(Topic::Aliyun(device, rest)) => match rest {
@@ -82,10 +86,15 @@ pub(super) fn told<'a>(message: &'a Message<'_>) -> Result<Vec<Told<'a>>, Reject
                     .into_iter()
                     .collect()
             }
+            ["event", "property", "pack" | "history", "post"] => {
+                let params = text::at(message.json()?, "params").unwrap_or(&Value::Null);
+                reader.pack(device, params)
+            }
             ["event", name, "post"] => {
                 let params = text::at(message.json()?, "params").unwrap_or(&Value::Null);
                 vec![reader.event(device, name, params, false)]
             }
+            ["model", "up_raw"] => vec![Reader::bytes(device, message.payload)],
             _ => Vec::new(),
         },
         None => reader.pushed(message.json()?)?,
@@ -179,6 +188,48 @@ impl<'a> Reader<'_, 'a> {
         list.filter_map(of).flatten().collect()
     }
 
+    /// What a gateway tells of itself and of the devices behind it: `{"properties": {…}, "events": {…}, "subDevices": [{"identity": …}]}`; as
+    /// history it is a list of these, whose members are lists.
+    fn pack(&self, gateway: &str, params: &'a Value) -> Vec<Told<'a>> {
+        let behind = params.get("subDevices").map(items).unwrap_or_default();
+        let of = |one: &'a Value| {
+            let own = text::at(one, "identity.deviceName").and_then(text::word);
+            let device = own.unwrap_or_else(|| gateway.to_owned());
+            let [properties, events] = ["properties", "events"].map(|name| {
+                let told = one.get(name).map(items).unwrap_or_default();
+                told.iter().take(ITEMS_MAX)
+            });
+            let properties = properties.map(|object| Self::properties(&device, None, object));
+            let events = events.filter_map(Value::as_object).flatten();
+            let events = events.map(|(name, told)| self.event(&device, name, told, false));
+            properties.chain(events).collect::<Vec<_>>()
+        };
+        let all = items(params).iter().chain(behind).take(ITEMS_MAX);
+        all.flat_map(of).take(ITEMS_MAX).collect()
+    }
+
+    /// What a device of `IoTDA` says in a form of its own: `{"content": …}`, or anything.
+    fn free(&self, device: &str) -> Told<'a> {
+        let content = self
+            .message
+            .json()
+            .ok()
+            .and_then(|told| told.get("content"));
+        match content {
+            Some(Value::String(words)) => Self::bytes(device, words.as_bytes()),
+            Some(object) => Self::properties(device, None, object),
+            None => Self::bytes(device, self.message.payload),
+        }
+    }
+
+    fn bytes(device: &str, bytes: &'a [u8]) -> Told<'a> {
+        Told {
+            address: device.to_owned(),
+            at: None,
+            what: What::Bytes(bytes),
+        }
+    }
+
     fn properties(device: &str, at: Option<DeviceTime>, object: &'a Value) -> Told<'a> {
         Told {
             address: device.to_owned(),
@@ -220,6 +271,13 @@ impl<'a> Reader<'_, 'a> {
         let told = basic.as_ref().unwrap_or(told);
         DeviceTime::any(told, self.message.zone)
     }
+}
+
+/// A list, or the one that stands for it.
+fn items(value: &Value) -> &[Value] {
+    value
+        .as_array()
+        .map_or(std::slice::from_ref(value), Vec::as_slice)
 }
 
 /// Huawei's `20151212T121212Z` as RFC 3339.

@@ -55,17 +55,16 @@ fn read_one(
 ) -> Result<Reading, Reject> {
     let address = text::clip(&told.address, 128);
     let at = told.at.as_ref();
+    let passed = Passed {
+        address: &address,
+        at: told.at.clone(),
+        zone: message.zone,
+        recall,
+    };
     let reading = match &told.what {
         What::Presence(is_online) => return Ok(presence(&address, *is_online, at).into()),
-        What::Properties(object) => {
-            let passed = Passed {
-                address: &address,
-                at: told.at.clone(),
-                zone: message.zone,
-                recall,
-            };
-            properties(object, &passed)?
-        }
+        What::Properties(object) => properties(object, &passed)?,
+        What::Bytes(told) => bytes(told, &passed)?,
         What::Event { object, is_loud } => {
             let mut reading = Reading::from(decoded::event_drafts(&address, object, at));
             if reading.drafts.is_empty() && *is_loud {
@@ -94,7 +93,7 @@ fn properties(object: &Value, passed: &Passed<'_>) -> Result<Reading, Reject> {
         return Ok(wanlin(state, passed).into());
     }
     if let Some(words) = object.as_str() {
-        return Ok(passed.read(words.as_bytes())?.unwrap_or_default());
+        return bytes(words.as_bytes(), passed);
     }
     let drafts = decoded::drafts(passed.address, object, passed.at.as_ref());
     if !drafts.is_empty() {
@@ -108,11 +107,24 @@ fn properties(object: &Value, passed: &Passed<'_>) -> Result<Reading, Reject> {
             return Ok(read);
         }
         if hex::decode(words).is_ok() {
-            let detail = "bytes of a vendor that no adapter knows (hint: declare one, docs/adding-a-device.md)";
-            reading.unread = Some(Reject::new("unknown_bytes", detail));
+            reading.unread = Some(unknown_bytes());
         }
     }
     Ok(reading)
+}
+
+/// Bytes by their own marks, or kept.
+fn bytes(told: &[u8], passed: &Passed<'_>) -> Result<Reading, Reject> {
+    Ok(passed.read(told)?.unwrap_or_else(|| Reading {
+        unread: Some(unknown_bytes()),
+        ..Reading::default()
+    }))
+}
+
+fn unknown_bytes() -> Reject {
+    let detail =
+        "bytes of a vendor that no adapter knows (hint: declare one, docs/adding-a-device.md)";
+    Reject::new("unknown_bytes", detail)
 }
 
 /// The state of a 万林 NB-IoT smoke detector: one of its conditions at a time, or none.
