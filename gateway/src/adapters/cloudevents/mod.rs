@@ -5,6 +5,7 @@
 //! read as they were sent; what other senders mean is told by the words of their types, and where these say nothing, nothing happened. An alarm
 //! that does not say of what is kept.
 
+mod names;
 mod words;
 
 use domain::{DeviceClass, Kind, Phase};
