@@ -1,5 +1,27 @@
+use std::sync::LazyLock;
+
 use super::*;
 use crate::adapters::test_places;
+
+/// Whoever this account is, in the quarter `q1`.
+fn sender<'a>(account: &'a str, registry: &'a Registry) -> Sender<'a> {
+    static SITE: LazyLock<SiteId> = LazyLock::new(|| "q1".parse().expect("an id"));
+    Sender {
+        account,
+        site: &SITE,
+        format: "f",
+        registry,
+        card_key: b"k",
+    }
+}
+
+/// The place of a message that came at the beginning of time.
+fn stamp(seq: u64) -> Stamp {
+    Stamp {
+        seq: Seq(seq),
+        received_at: Timestamp::UNIX_EPOCH,
+    }
+}
 
 #[test]
 fn addresses_become_ids() {
@@ -26,11 +48,8 @@ reader-1,q1,z1,access,n,m,60,0,0,bridge:5eb1/reader
 ";
     let registry = test_places::registry(devices);
     let sender = Sender {
-        account: "bridge",
-        site: &"q1".parse().expect("an id"),
         format: "vzenith",
-        registry: &registry,
-        card_key: b"k",
+        ..sender("bridge", &registry)
     };
     let spoke = |address: &str| {
         let reading = Reading::default().spoken_by(address);
@@ -45,13 +64,8 @@ reader-1,q1,z1,access,n,m,60,0,0,bridge:5eb1/reader
 
 #[test]
 fn why_a_value_was_told_decides_what_is_news() {
-    let sender = Sender {
-        account: "bridge",
-        site: &"q1".parse().expect("an id"),
-        format: "f",
-        registry: &Registry::default(),
-        card_key: b"k",
-    };
+    let registry = Registry::default();
+    let sender = sender("bridge", &registry);
     let mut memory = Memory::default();
     let mut seq = 0;
     let mut tell = |is_there: bool, told: Told| {
@@ -63,10 +77,7 @@ fn why_a_value_was_told_decides_what_is_news() {
             "motion",
             is_there,
         );
-        let stamp = Stamp {
-            seq: Seq(seq),
-            received_at: Timestamp::UNIX_EPOCH,
-        };
+        let stamp = stamp(seq);
         !sender
             .events(stamp, vec![draft.told(told)], &mut memory)
             .is_empty()
@@ -81,10 +92,7 @@ fn why_a_value_was_told_decides_what_is_news() {
         let kind = domain::Kind::CameraMotion;
         vec![Draft::condition("a", class, kind, "motion", false).told(told)]
     };
-    let stamp = Stamp {
-        seq: Seq(1),
-        received_at: Timestamp::UNIX_EPOCH,
-    };
+    let stamp = stamp(1);
     assert_eq!(
         sender.events(stamp, draft(Told::State), &mut memory).len(),
         0
@@ -106,19 +114,10 @@ const DEVICES: &str = "id,site,zone,class,name,model,heartbeat_s,x_m,y_m,address
 fn a_bridge_reaches_devices_by_their_address_only() {
     let registry = test_places::registry(DEVICES);
     let of = |account: &str, address: &str| {
-        let sender = Sender {
-            account,
-            site: &"q1".parse().expect("an id"),
-            format: "f",
-            registry: &registry,
-            card_key: b"k",
-        };
+        let sender = sender(account, &registry);
         let class = domain::DeviceClass::FireSensor;
         let draft = Draft::new(address, class, domain::Kind::FireSmoke, Phase::Raised);
-        let stamp = Stamp {
-            seq: Seq(1),
-            received_at: Timestamp::UNIX_EPOCH,
-        };
+        let stamp = stamp(1);
         let events = sender.events(stamp, vec![draft], &mut Memory::default());
         events[0].device.to_string()
     };
@@ -134,13 +133,7 @@ fn a_bridge_reaches_devices_by_their_address_only() {
 #[test]
 fn a_part_may_be_a_device_of_its_own() {
     let registry = test_places::registry(DEVICES);
-    let sender = Sender {
-        account: "panel",
-        site: &"q1".parse().expect("an id"),
-        format: "f",
-        registry: &registry,
-        card_key: b"k",
-    };
+    let sender = sender("panel", &registry);
     let of = |component: Option<&str>| {
         let device = sender.device("0x2", component);
         device.map(|device| device.id.to_string())
@@ -168,20 +161,15 @@ fn a_part_may_be_a_device_of_its_own() {
 
 #[test]
 fn a_card_is_known_again_and_its_number_is_nowhere() {
+    let registry = Registry::default();
     let event = |key: &[u8], number: &str| {
         let sender = Sender {
-            account: "bridge",
-            site: &"q1".parse().expect("an id"),
-            format: "f",
-            registry: &Registry::default(),
             card_key: key,
+            ..sender("bridge", &registry)
         };
         let class = domain::DeviceClass::Access;
         let draft = Draft::new("door", class, domain::Kind::AccessGranted, Phase::Instant);
-        let stamp = Stamp {
-            seq: Seq(1),
-            received_at: Timestamp::UNIX_EPOCH,
-        };
+        let stamp = stamp(1);
         let drafts = vec![draft.credential(number)];
         sender
             .events(stamp, drafts, &mut Memory::default())
