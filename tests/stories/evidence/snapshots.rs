@@ -678,3 +678,41 @@ async fn a_picture_is_fetched_from_where_it_is_listed_and_nobody_else_is_asked()
     assert_eq!(*never.lock().expect("unharmed"), Vec::<String>::new());
     assert!(!hub.log().contains("s3cr3t"), "an address is in the log");
 }
+
+#[tokio::test]
+async fn a_hub_that_is_killed_while_a_picture_comes_fetches_it_again_and_once() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let (sent, _) = picture(9);
+    let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+    let place = format!("http://{}/", listener.local_addr().expect("an address"));
+    let more = [("JIMING__BRIDGES__CAMS__FETCH", place.as_str())];
+    let hub = hub(dir.path(), &more).await;
+    let secret = account(dir.path(), "cams", "$http/none");
+    let address = format!("<picURL>{place}a.jpg</picURL>");
+    post(&hub, &secret, &alert("smokeDetection", &address), &[]).await;
+    let head = format!("HTTP/1.1 200 OK\r\nContent-Length: {}\r\n\r\n", sent.len());
+    let answer = async |bytes: &[u8]| {
+        let came = tokio::time::timeout(SOON, listener.accept()).await;
+        let (mut socket, _) = came.expect("the hub asks").expect("a connection");
+        let asked = socket.read(&mut [0; 4096]).await.expect("a request");
+        assert!(asked > 0, "it says what it wants");
+        socket.write_all(head.as_bytes()).await.expect("written");
+        socket.write_all(bytes).await.expect("written");
+        socket
+    };
+    // half of it is there when the hub goes
+    let half = answer(&sent[..sent.len() / 2]).await;
+    hub.kill9();
+    drop(half);
+    let compound = dir.path().join("compound").display().to_string();
+    let hub = Hub::start_set(&dir.path().join("data"), &settings(&compound, &more)).await;
+    drop(answer(&sent).await);
+    let operator = Desk::of(&hub, "operator");
+    let fire = incident(&operator, "C4").await;
+    let all = operator.so_many(&fire, 1).await;
+    assert_eq!(all[0]["sha256"], name(&sent));
+    assert_eq!(operator.open(url(&all[0])).await.status(), 200);
+    // longer than the fetcher waits between two looks
+    let again = tokio::time::timeout(Duration::from_secs(3), listener.accept()).await;
+    assert!(again.is_err(), "it is asked for a third time");
+}
