@@ -132,22 +132,12 @@ pub(crate) fn folder(
             .collect());
     }
     let mut files = Vec::new();
-    let mut folders = vec![dir.to_owned()];
-    while let Some(folder) = folders.pop() {
-        for entry in std::fs::read_dir(&folder)
-            .with_context(|| format!("cannot read {}", folder.display()))?
-        {
-            let path = entry?.path();
-            if path.is_dir() {
-                folders.push(path);
-            } else if path.extension().is_some_and(|e| e == "toml" || e == "csv") {
-                let text = std::fs::read(&path)
-                    .map_err(anyhow::Error::from)
-                    .and_then(|bytes| crate::registry::text(&bytes))
-                    .with_context(|| format!("cannot read {}", path.display()))?;
-                files.push((path.display().to_string(), text));
-            }
-        }
+    for path in crate::rules::paths(dir)? {
+        let text = std::fs::read(&path)
+            .map_err(anyhow::Error::from)
+            .and_then(|bytes| crate::registry::text(&bytes))
+            .with_context(|| format!("cannot read {}", path.display()))?;
+        files.push((path.display().to_string(), text));
     }
     files.sort();
     Ok(files)

@@ -20,7 +20,8 @@ pub(crate) fn stamps(dir: &Path) -> anyhow::Result<Vec<Stamp>> {
     Ok(stamps)
 }
 
-fn paths(dir: &Path) -> anyhow::Result<Vec<PathBuf>> {
+/// The `*.toml` and `*.csv` files of a directory and of those in it, in no order.
+pub(crate) fn paths(dir: &Path) -> anyhow::Result<Vec<PathBuf>> {
     let mut files = Vec::new();
     let mut folders = vec![dir.to_owned()];
     while let Some(folder) = folders.pop() {

@@ -10,6 +10,6 @@ mod text;
 
 pub use backtest::{Backtest, backtest};
 pub use check::{check, test};
-pub(crate) use files::{Stamp, stamps};
+pub(crate) use files::{Stamp, paths, stamps};
 pub use follow::Follow;
 pub use keep::Keeper;

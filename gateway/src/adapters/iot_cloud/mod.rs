@@ -7,15 +7,14 @@
 
 mod envelope;
 
-use domain::{DeviceClass, Kind, Phase};
+use domain::{DeviceClass, Kind};
 use serde_json::Value;
 
-use super::clock::DeviceTime;
 use super::draft::{Draft, Reading};
 use super::format::{Claim, Format, Recall};
 use super::message::Message;
 use super::passthrough::Passed;
-use super::{Reject, decoded, text};
+use super::{Reject, decoded, named, text};
 use envelope::{Told, What};
 
 /// Shortest text that may be bytes of a vendor.
@@ -62,7 +61,10 @@ fn read_one(
         recall,
     };
     let reading = match &told.what {
-        What::Presence(is_online) => return Ok(presence(&address, *is_online, at).into()),
+        What::Presence(is_online) => {
+            let draft = named::reachable(&address, DeviceClass::FireSensor, *is_online);
+            return Ok(draft.at(at.cloned()).into());
+        }
         What::Properties(object) => properties(object, &passed)?,
         What::Bytes(told) => bytes(told, &passed)?,
         What::Event { object, is_loud } => {
@@ -75,17 +77,6 @@ fn read_one(
         }
     };
     Ok(reading.spoken_by(address))
-}
-
-fn presence(address: &str, is_online: bool, at: Option<&DeviceTime>) -> Draft {
-    let (kind, phase) = if is_online {
-        (Kind::DeviceOnline, Phase::Updated)
-    } else {
-        (Kind::DeviceOffline, Phase::Raised)
-    };
-    Draft::new(address, DeviceClass::FireSensor, kind, phase)
-        .edge("online", is_online)
-        .at(at.cloned())
 }
 
 fn properties(object: &Value, passed: &Passed<'_>) -> Result<Reading, Reject> {

@@ -13,7 +13,7 @@ use super::clock::DeviceTime;
 use super::draft::{Draft, Reading};
 use super::format::{Claim, Format, Recall};
 use super::message::Message;
-use super::{Reject, decoded, text};
+use super::{Reject, decoded, named, text};
 
 /// Most members of a sensor's readings.
 const MEMBERS_MAX: usize = 16;
@@ -201,13 +201,12 @@ const MILESIGHT: Server = Server {
 /// What Milesight's platform says of a device itself: that it is connected, or is not.
 fn presence(device: &str, value: &Value) -> Option<Draft> {
     text::at(value, "data.deviceProfile")?;
-    let (kind, phase) = match text::at(value, "data.type")?.as_str()? {
-        "ONLINE" => (Kind::DeviceOnline, Phase::Updated),
-        "OFFLINE" => (Kind::DeviceOffline, Phase::Raised),
+    let is_online = match text::at(value, "data.type")?.as_str()? {
+        "ONLINE" => true,
+        "OFFLINE" => false,
         _ => return None,
     };
-    let draft = Draft::new(device, DeviceClass::FireSensor, kind, phase);
-    Some(draft.edge("online", kind == Kind::DeviceOnline))
+    Some(named::reachable(device, DeviceClass::FireSensor, is_online))
 }
 
 /// The server whose envelope this is, and what is inside.
